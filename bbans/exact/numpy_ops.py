@@ -1,0 +1,72 @@
+"""The plain numpy backend: unfold and matrix product in the carrier's precision. The oracle of `torch_ops`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.exact.layers import IntConv
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class NumpyOps:
+    """`dtype` is the carrier: float32 or float64, equal results for models within the float32 bound."""
+
+    dtype: type[np.floating] = np.float64
+
+    def load(self, array: NDArray[np.integer]) -> Array:
+        """See `ops.Ops`."""
+        return array[None].astype(self.dtype)
+
+    def store(self, array: Array) -> NDArray[np.int32]:
+        """See `ops.Ops`."""
+        return np.ascontiguousarray(array[0].reshape(array.shape[1], -1).T).astype(np.int32)
+
+    def prepare(self, layer: IntConv) -> tuple[Array, Array]:
+        """See `ops.Ops`."""
+        return layer.carrier_weight(self.dtype), layer.carrier_bias(self.dtype)
+
+    def conv(self, prepared: tuple[Array, Array], x: Array, bias_row: int | None = None) -> Array:
+        """See `ops.Ops`."""
+        weight, bias = prepared
+        outputs, inputs, k, _ = weight.shape
+        _, _, h, w = x.shape
+        if bias_row is not None:
+            bias = bias[bias_row]
+        weight = weight.reshape(outputs, -1)
+        padded = np.pad(x[0], ((0, 0), (k // 2, k // 2), (k // 2, k // 2)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(1, 2))
+        columns = windows.transpose(0, 3, 4, 1, 2).reshape(inputs * k * k, h * w)
+        return np.asarray((weight @ columns + bias[:, None]).reshape(1, outputs, h, w))
+
+    def round_clip(self, x: Array, low: int, high: int) -> Array:
+        """See `ops.Ops`."""
+        return np.asarray(np.rint(x).clip(low, high))
+
+    def table(self, x: Array, table: NDArray[np.int64]) -> Array:
+        """See `ops.Ops`."""
+        return table[np.abs(x).astype(np.int64)].astype(self.dtype)
+
+    def pool(self, x: Array, block: int) -> Array:
+        """See `ops.Ops`."""
+        _, channels, h, w = x.shape
+        padded = np.pad(x[0], ((0, 0), (0, -h % block), (0, -w % block)), mode="edge")
+        _, rows, columns = padded.shape
+        sums = padded.reshape(channels, rows // block, block, columns // block, block).sum((2, 4))
+        return np.asarray(np.rint(sums / block**2))[None].astype(self.dtype)
+
+    def spread(self, x: Array, block: int, h: int, w: int) -> Array:
+        """See `ops.Ops`."""
+        return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]
+
+    def concat(self, arrays: list[Array]) -> Array:
+        """See `ops.Ops`."""
+        return np.concatenate(arrays, 1)
+
+    def zeros(self, channels: int, h: int, w: int) -> Array:
+        """See `ops.Ops`."""
+        return np.zeros((1, channels, h, w), self.dtype)

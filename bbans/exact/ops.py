@@ -1,0 +1,49 @@
+"""What a backend must provide. Arrays are `(1, C, h, w)` floats that hold integers; every operation is exact.
+
+An exact network is written once against this protocol; backends differ in speed, never in a value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.exact.layers import IntConv
+
+Array = Any  # the backend's own array type
+
+
+class Ops(Protocol):
+    """A backend."""
+
+    def load(self, array: NDArray[np.integer]) -> Array:
+        """Integers `(C, h, w)` with |value| < 2^24 into the backend."""
+
+    def store(self, array: Array) -> NDArray[np.int32]:
+        """Back to integers `(h * w, C)`, position-major."""
+
+    def prepare(self, layer: IntConv) -> Any:
+        """The layer's weights and biases in the backend, for `conv`."""
+
+    def conv(self, prepared: Any, x: Array, bias_row: int | None = None) -> Array:
+        """The unrounded sum of a layer, dyadic, at output scale; `bias_row` picks a row of a `(levels, O)` bias."""
+
+    def round_clip(self, x: Array, low: int, high: int) -> Array:
+        """Round half to even, then clip. May overwrite x."""
+
+    def table(self, x: Array, table: NDArray[np.int64]) -> Array:
+        """table[|x|]; x within the table."""
+
+    def pool(self, x: Array, block: int) -> Array:
+        """Block sums over edge-completed blocks, divided by block^2 (a power of two) and rounded half to even."""
+
+    def spread(self, x: Array, block: int, h: int, w: int) -> Array:
+        """Each value repeated over a block, cropped to (h, w)."""
+
+    def concat(self, arrays: list[Array]) -> Array:
+        """Along the channels."""
+
+    def zeros(self, channels: int, h: int, w: int) -> Array:
+        """`(1, channels, h, w)` zeros."""

@@ -1,0 +1,100 @@
+"""The torch backend: channels-last convolutions in a float carrier, shielded from the caller's reduced-precision settings.
+
+A float32 convolution is exact only if the library multiplies float32 numbers. A caller may have allowed bf16 or TF32 inside
+float32 operations; then the float64 carrier, which no such setting touches, is used instead. Global state is read, never set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from bbans.exact.layers import IntConv
+
+
+def reduced_precision_allowed(device: str) -> bool:
+    """Whether this process lets float32 convolutions use shorter mantissas (bf16 fast-math, TF32) on `device`."""
+    backends = [torch.backends.cudnn, torch.backends.cuda.matmul] if device.startswith("cuda") else [torch.backends.mkldnn]
+    holders = [torch.backends, *backends, *(getattr(b, part, None) for b in backends for part in ("conv", "matmul"))]
+    if any(getattr(h, "fp32_precision", "none") not in ("none", "ieee") for h in holders if h is not None):
+        return True
+    if device.startswith("cuda"):
+        return bool(torch.backends.cudnn.allow_tf32)
+    return torch.get_float32_matmul_precision() != "highest"
+
+
+@dataclass(frozen=True)
+class TorchOps:
+    """`device` as torch names it; `wide` forces the float64 carrier. The carrier is chosen when the object is made."""
+
+    device: str = "cpu"
+    wide: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The carrier."""
+        return torch.float64 if self.wide else torch.float32
+
+    def load(self, array: NDArray[np.integer]) -> torch.Tensor:
+        """See `ops.Ops`."""
+        x = torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device, self.dtype)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def store(self, array: torch.Tensor) -> NDArray[np.int32]:
+        """See `ops.Ops`."""
+        return array[0].permute(1, 2, 0).reshape(-1, array.shape[1]).to(torch.int32).cpu().numpy()
+
+    def prepare(self, layer: IntConv) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `ops.Ops`."""
+        kind = np.float64 if self.wide else np.float32
+        weight = torch.from_numpy(layer.carrier_weight(kind)).to(self.device)
+        return weight.contiguous(memory_format=torch.channels_last), torch.from_numpy(layer.carrier_bias(kind)).to(self.device)
+
+    def conv(self, prepared: tuple[torch.Tensor, torch.Tensor], x: torch.Tensor, bias_row: int | None = None) -> torch.Tensor:
+        """See `ops.Ops`."""
+        weight, bias = prepared
+        if bias_row is not None:
+            bias = bias[bias_row]
+        with torch.inference_mode(), torch.autocast(x.device.type, enabled=False):
+            return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+
+    def round_clip(self, x: torch.Tensor, low: int, high: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        with torch.inference_mode():
+            return x.round_().clamp_(low, high)
+
+    def table(self, x: torch.Tensor, table: NDArray[np.int64]) -> torch.Tensor:
+        """See `ops.Ops`."""
+        return torch.tensor(table).to(x.device)[x.abs().long()].to(self.dtype)
+
+    def pool(self, x: torch.Tensor, block: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        h, w = x.shape[-2:]
+        # sums of block^2 integers, not means: the order of a mean's division is not fixed
+        x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
+        rows, columns = x.shape[-2] // block, x.shape[-1] // block
+        sums = x.reshape(1, x.shape[1], rows, block, columns, block).sum((3, 5))
+        return (sums * (1.0 / block**2)).round_().contiguous(memory_format=torch.channels_last)
+
+    def spread(self, x: torch.Tensor, block: int, h: int, w: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        x = x.repeat_interleave(block, 2)[:, :, :h].repeat_interleave(block, 3)[:, :, :, :w]
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def concat(self, arrays: list[torch.Tensor]) -> torch.Tensor:
+        """See `ops.Ops`."""
+        return torch.cat(arrays, 1)
+
+    def zeros(self, channels: int, h: int, w: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        x = torch.zeros(1, channels, h, w, dtype=self.dtype, device=self.device)
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+def torch_ops(device: str = "cpu") -> TorchOps:
+    """The fastest exact backend under the process's present settings."""
+    return TorchOps(device, wide=reduced_precision_allowed(device))

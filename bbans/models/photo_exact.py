@@ -1,0 +1,148 @@
+"""The photograph model in integers: the only form of it that feeds the coder.
+
+Mirrors `photo.PhotoNet` operation by operation. Units of the integers:
+
+| quantity | unit | range |
+|---|---|---|
+| activations, latents u, posterior mean | 1/128 | 0..1023; u and mean within +-512 |
+| enter inputs: 4 x - sum, sum - 512 | 1/4 grey level | +-1020, -512..508 |
+| log-magnitudes | 1/128 of a factor two | 0..1280 |
+| FiLM scale, shift | 1/64, 1/128 | 0..255, +-4095 |
+| outputs: logits, locations, log-scales, couplings | 1/16 log2, 1/32 grey level, 1/16 log2 (0 is 2^-4), 1/64 | see OUTPUT_LIMITS |
+| posterior log sigma | 1/8 log2 (0 is 2^-6) | 0..56 |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.distributions.tables import log_magnitude
+from bbans.errors import ModelFormatError
+from bbans.exact.layers import IntConv, check_bound
+from bbans.exact.ops import Ops
+from bbans.models.photo_config import PHASES, PhotoConfig
+
+ACT_TOP = 1023
+PRE_TOP = 4095
+FILM_TOP = 255
+LATENT_TOP = 512
+MEAN_TOP = 448
+SIGMA_TOP = 56
+LOG_TOP = 1280
+OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
+
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """Layers summed into one accumulator, what feeds them and what is added at output scale."""
+
+    layers: tuple[str, ...]
+    maxima: tuple[NDArray[np.int64], ...]
+    residual: int = 0
+
+
+def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
+    """Every accumulator of the model with the largest magnitude of each of its inputs."""
+    C, hidden, latents = config.channels, config.hidden, config.latent_channels
+
+    def full(n: int, top: int) -> NDArray[np.int64]:
+        return np.full(n, top, np.int64)
+
+    acts = full(C, ACT_TOP)
+    found = {}
+    for p in range(len(PHASES)):
+        known = np.concatenate([full(3 * (p + 1), 1020), full(3, 512)])
+        found[f"phase{p}.enter"] = Accumulator((f"phase{p}.enter", f"phase{p}.carry"), (known, acts))
+        found[f"phase{p}.res_a"] = Accumulator((f"phase{p}.res_a",), (acts,))
+        found[f"phase{p}.res_b"] = Accumulator((f"phase{p}.res_b",), (acts,), ACT_TOP)
+        found[f"phase{p}.modulated"] = Accumulator((f"phase{p}.modulated",), (acts,))
+        found[f"phase{p}.film_a"] = Accumulator((f"phase{p}.film_a",), (np.concatenate([acts, full(latents, LATENT_TOP)]),))
+        found[f"phase{p}.film_b"] = Accumulator((f"phase{p}.film_b",), (full(hidden, ACT_TOP),))
+        found[f"phase{p}.out"] = Accumulator((f"phase{p}.out",), (acts,), ACT_TOP)
+        found[f"phase{p}.head"] = Accumulator((f"phase{p}.head",), (acts,))
+    found["posterior.first"] = Accumulator(("posterior.first",), (np.concatenate([acts, full(6, LOG_TOP)]),))
+    found["posterior.last"] = Accumulator(("posterior.last",), (full(hidden, ACT_TOP),))
+    return found
+
+
+def check_layers(config: PhotoConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse a model whose layers are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
+    wanted = accumulators(config)
+    names = {name for a in wanted.values() for name in a.layers}
+    if names != set(layers):
+        raise ModelFormatError(
+            f"the model's layers differ from its config's: {sorted(names ^ set(layers))[:4]}; the model file is malformed"
+        )
+    return max(check_bound(key, [layers[n] for n in a.layers], list(a.maxima), a.residual) for key, a in wanted.items())
+
+
+class ExactPhoto:
+    """The model on a backend. Trunk and flow values are opaque backend arrays; everything else is numpy integers.
+
+    Immutable once made. Raises ModelFormatError and AccumulatorBoundError (see `check_layers`).
+    """
+
+    def __init__(self, config: PhotoConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        check_layers(config, layers)
+        self.config = config
+        self.ops = ops
+        self._layers = {name: ops.prepare(layer) for name, layer in layers.items()}
+        K = config.mixtures
+        self._limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), (K, 3 * K, 3 * K, 3 * K), axis=0)
+
+    def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
+        """Shape `(channels, rows, columns)` of the latent map over an h x w grid of half-resolution positions."""
+        block = self.config.latent_block
+        return self.config.latent_channels, -(-h // block), -(-w // block)
+
+    def start(self, h: int, w: int) -> Any:
+        """What the coarsest level carries in: nothing."""
+        return self.ops.zeros(self.config.channels, h, w)
+
+    def carry_up(self, trunk: Any, h: int, w: int) -> Any:
+        """The trunk of a level's last phase as carried into the next finer level's `h x w` grid."""
+        return self.ops.spread(trunk, 2, h, w)
+
+    def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
+        """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the prediction `(3, h, w)`."""
+        ops = self.ops
+        x = ops.load(np.concatenate([*(4 * k - sums for k in known), sums - 512]))
+        row = min(level, self.config.level_biases - 1)
+        h = ops.conv(self._layers[f"phase{phase}.enter"], x, row)
+        h = h + ops.conv(self._layers[f"phase{phase}.carry"], carried)
+        h = ops.round_clip(h, 0, ACT_TOP)
+        a = ops.round_clip(ops.conv(self._layers[f"phase{phase}.res_a"], h), 0, ACT_TOP)
+        h = h + ops.conv(self._layers[f"phase{phase}.res_b"], a)
+        return ops.round_clip(h, 0, ACT_TOP)
+
+    def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:
+        """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x - sum of phases 11 and 01."""
+        ops = self.ops
+        magnitudes = ops.table(ops.load(np.concatenate(residuals)), log_magnitude())
+        features = ops.pool(ops.concat([trunk, magnitudes]), self.config.latent_block)
+        hidden = ops.round_clip(ops.conv(self._layers["posterior.first"], features), 0, ACT_TOP)
+        out = ops.store(ops.round_clip(ops.conv(self._layers["posterior.last"], hidden), -PRE_TOP, PRE_TOP))
+        mean, sigma = np.split(out, 2, axis=1)
+        return mean.clip(-MEAN_TOP, MEAN_TOP), sigma.clip(0, SIGMA_TOP)
+
+    def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints:
+        """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means (1/128), `(channels, rows, columns)`."""
+        ops, C = self.ops, self.config.channels
+        h, w = trunk.shape[-2:]
+        pooled = ops.pool(trunk, self.config.latent_block)
+        hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([pooled, ops.load(u)]))
+        film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
+        film = ops.spread(ops.round_clip(film, -PRE_TOP, PRE_TOP), self.config.latent_block, h, w)
+        scale, offset = film[:, :C].clip(0, FILM_TOP), film[:, C:]
+        g = ops.round_clip(ops.conv(self._layers[f"phase{phase}.modulated"], trunk), -PRE_TOP, PRE_TOP)
+        g = ops.round_clip(g * scale * 2.0**-6 + offset, 0, ACT_TOP)
+        g = ops.round_clip(trunk + ops.conv(self._layers[f"phase{phase}.out"], g), 0, ACT_TOP)
+        out = ops.store(ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), -(2**15), 2**15))
+        return out.clip(self._limits[:, 0], self._limits[:, 1])

@@ -1,0 +1,157 @@
+"""Model files: safetensors with integer tensors, the inference config and the training record; and where they are looked for.
+
+Model id = SHA-256 over the arithmetic version, the canonical JSON of the inference config, then every tensor by name (name,
+dtype, shape, little-endian bytes). The training record and licence are not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from bbans.errors import ModelFormatError, ModelNotFoundError
+from bbans.exact.layers import IntConv
+from bbans.exact.ops import Ops
+from bbans.models.photo_config import PhotoConfig
+from bbans.models.photo_exact import ExactPhoto, check_layers
+
+ARITHMETIC = "bbans-exact-0"  # changes whenever the meaning of any integer in a model does
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
+DEFAULT_MODEL = "photo"
+MAX_FILE_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded, checked model. `record` says how it was made and under which licence."""
+
+    name: str
+    config: PhotoConfig
+    layers: Mapping[str, IntConv]
+    record: Mapping[str, Any]
+    id: bytes
+
+    def network(self, ops: Ops) -> ExactPhoto:
+        """The model on a backend."""
+        return ExactPhoto(self.config, self.layers, ops)
+
+
+def canonical_config(config: PhotoConfig) -> str:
+    """Canonical JSON of the inference config."""
+    return json.dumps({"family": "photo", **asdict(config)}, sort_keys=True, separators=(",", ":"))
+
+
+def model_id(config: PhotoConfig, tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """The 32 bytes that name a model in every file made with it."""
+    digest = hashlib.sha256()
+    for part in (ARITHMETIC, canonical_config(config)):
+        digest.update(part.encode() + b"\0")
+    for name in sorted(tensors):
+        t = tensors[name]
+        digest.update(f"{name}\0{t.dtype.name}\0{','.join(map(str, t.shape))}\0".encode())
+        digest.update(t.astype(t.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()
+
+
+def to_tensors(layers: Mapping[str, IntConv]) -> dict[str, NDArray[Any]]:
+    """Layers as named tensors."""
+    return {
+        f"{name}.{part}": np.ascontiguousarray(getattr(layer, part))
+        for name, layer in layers.items()
+        for part in ("weight", "bias", "shift")
+    }
+
+
+def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
+    """Inverse of `to_tensors`. Raises ModelFormatError on missing parts or wrong types."""
+    layers = {}
+    for name in {key.rpartition(".")[0] for key in tensors}:
+        parts = [tensors.get(f"{name}.{part}") for part in ("weight", "bias", "shift")]
+        for part, dtype, ranks in zip(parts, (np.int16, np.int32, np.int8), ((4,), (1, 2), (1,)), strict=True):
+            if part is None or part.dtype != dtype or part.ndim not in ranks or part.size == 0:
+                raise ModelFormatError(f"layer {name}: needs weight int16, bias int32 and shift int8; the model file is malformed")
+        layers[name] = IntConv(*parts)  # type: ignore[arg-type]
+    return layers
+
+
+def serialise(config: PhotoConfig, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
+    """A model file."""
+    check_layers(config, layers)
+    return save(
+        to_tensors(layers), {"config": canonical_config(config), "arithmetic": ARITHMETIC, "record": json.dumps(record, sort_keys=True)}
+    )
+
+
+def load_file(path: Path) -> Model:
+    """Read and check a model file. Raises ModelNotFoundError, ModelFormatError or AccumulatorBoundError."""
+    if not path.is_file():
+        raise ModelNotFoundError(f"no model file at {path}; give the path of a .safetensors file that `bbans train` made")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ModelFormatError(f"{path} is over {MAX_FILE_BYTES} bytes, too large for a model; check the path")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata.get("arithmetic") != ARITHMETIC:
+            raise ModelFormatError(
+                f"{path} uses arithmetic {metadata.get('arithmetic')!r}, this release {ARITHMETIC!r}; install the release that made it"
+            )
+        raw = json.loads(metadata["config"])
+        if raw.pop("family") != "photo":
+            raise ModelFormatError(f"{path} holds another model family than 'photo'; install a release that knows it")
+        config = PhotoConfig(**raw)
+        record = json.loads(metadata.get("record", "{}"))
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ModelFormatError(f"{path} is no model file ({type(error).__name__}); give one that `bbans train` made") from error
+    layers = to_layers(tensors)
+    check_config(config)
+    check_layers(config, layers)
+    return Model(path.stem, config, layers, record, model_id(config, tensors))
+
+
+def check_config(config: PhotoConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    limits = {"channels": 1024, "mixtures": 64, "latent_channels": 256, "hidden": 1024, "level_biases": 32}
+    values = asdict(config)
+    if any(type(values[name]) is not int or not 1 <= values[name] <= top for name, top in limits.items()):
+        raise ModelFormatError(f"the model's config {values} is out of range; the model file is malformed")
+    if config.latent_block not in (1, 2, 4, 8, 16) or not isinstance(config.latents, bool):
+        raise ModelFormatError(f"the model's latent block {config.latent_block} is no power of two up to 16; the model file is malformed")
+
+
+def search_path() -> list[Path]:
+    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, then the shipped one."""
+    return [Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p] + [SHIPPED]
+
+
+def find_by_name(name: str) -> Model:
+    """A model by name (found on the search path) or by file path."""
+    if name.endswith(".safetensors") or os.sep in name:
+        return load_file(Path(name))
+    for folder in search_path():
+        if (folder / f"{name}.safetensors").is_file():
+            return load_file(folder / f"{name}.safetensors")
+    raise ModelNotFoundError(f"no model named {name!r} on the search path; give a file's path, or set {SEARCH_PATH_VARIABLE} to its folder")
+
+
+def find_by_id(id_prefix: bytes) -> Model:
+    """The model that a file names. Raises ModelNotFoundError."""
+    for folder in search_path():
+        for path in sorted(folder.glob("*.safetensors")):
+            model = load_file(path)
+            if model.id.startswith(id_prefix):
+                return model
+    raise ModelNotFoundError(
+        f"the file needs model {id_prefix.hex()}, which is not here; give it with --model or set {SEARCH_PATH_VARIABLE} to its folder"
+    )
