@@ -1,0 +1,57 @@
+# Everything runs in .venv, which is made on first use and again when what it is made from changes.
+
+PYTHON ?= python3
+# The one requirement installed first and by itself, so that a CPU-only build can be chosen: make test TORCH_INDEX=URL
+TORCH ?= $(shell grep '^torch==' constraints.txt)
+TORCH_INDEX ?=
+# Package index of everything else; empty: what pip is configured with.
+INDEX ?=
+PIP_ARGS ?=
+EXTRAS ?= dev
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check format coverage bench tables clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## make the virtual environment (.venv) with the package in it, editable
+
+$(STAMP): pyproject.toml constraints.txt Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),$(if $(INDEX),--index-url $(INDEX))) '$(TORCH)'
+	sed '/^torch==/d' constraints.txt > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) $(if $(INDEX),--index-url $(INDEX)) -c $(VENV)/constraints.txt -e '.[$(EXTRAS)]'
+	touch $@
+
+demo: $(STAMP) ## compress and restore a sample photograph, next to PNG, WebP and JPEG XL
+	$(BIN)/python benchmarks/demo.py
+
+test: $(STAMP) ## run the tests; PYTEST_ARGS='-k rans' for some of them
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP) ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## format the code and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+coverage: $(STAMP) ## run the tests and report which branches they miss
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+bench: $(STAMP) ## measure sizes and speeds against other codecs; writes JSON (minutes)
+	$(BIN)/python benchmarks/photos.py
+
+tables: $(STAMP) ## write the README's tables from the benchmarks' JSON
+	$(BIN)/python benchmarks/tables.py
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
