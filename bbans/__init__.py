@@ -1,0 +1,17 @@
+"""Lossless image codecs from trained latent-variable models, by bits-back coding."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bbans.api import CompressResult, compress, decompress, info, load_model, open
+
+__version__ = "0.1.0"
+__all__ = ["CompressResult", "__version__", "compress", "decompress", "info", "load_model", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    # resolved on first use, so that `import bbans` takes milliseconds
+    if name in __all__:
+        return getattr(import_module("bbans.api"), name)
+    raise AttributeError(f"module 'bbans' has no attribute {name!r}")

@@ -1,0 +1,186 @@
+"""Many symbols over many lanes: row r holds symbols r L to (r + 1) L - 1, the last row may be shorter, and the first row pops first.
+
+Pushing goes from the last row to the first. Words go to one flat buffer that fills downwards, so that the newest chunk comes
+first in memory, as in a flattened message. Growing starts with the lanes the message has and takes the next rung of `RUNGS`
+as soon as the message holds `GROWTH_WORDS` words for each lane of that rung (a head needs 51.5 bits, so about half is left
+for the pops of a bits-back scheme); the points of growth depend on the content, so they are returned and must be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.coding.lanes import fold, grow
+from bbans.coding.rans import (
+    HEAD_MIN,
+    WORD_BITS,
+    Head,
+    Message,
+    Tail,
+    Words,
+    as_uint64,
+    check_intervals,
+    tail_words,
+    take_words,
+)
+from bbans.errors import FormatError
+
+RUNGS = (1, 8, 64, 512, 4096, 32768)
+GROWTH_WORDS = 3.25
+GROWTH_ROWS = 8
+"""Growing pays only where at least this many rows of the lanes at hand are still to come."""
+CHECKED_AT_ONCE = 1 << 15
+
+Locate: TypeAlias = Callable[[NDArray[Any], int, int], tuple[Any, Any, Any]]
+"""`locate(cf, first, last) -> (symbols, starts, freqs)` of symbols first..last-1, whose `cf` is uint64 `(last - first,)`."""
+Growth: TypeAlias = tuple[tuple[int, int], ...]
+"""`(symbols pushed before growing, lanes from then on)`, in the order of pushing."""
+
+
+def push_block(message: Message, starts: Any, freqs: Any, precision: int) -> Message:
+    """Push N symbols, integer arrays `(N,)`, so that they pop in order. Raises IntervalError."""
+    s, f = _checked(message, starts, freqs, precision)
+    return _push_rows(message, s, f, precision, None)[0]
+
+
+def pop_block(message: Message, n: int, precision: int, locate: Locate) -> tuple[Message, NDArray[np.int64]]:
+    """Pop n symbols, int64 `(n,)`, in order; `locate` is asked row by row. Raises UnderflowError."""
+    return _pop_rows(message, n, precision, locate, 0)
+
+
+def push_growing(message: Message, starts: Any, freqs: Any, precision: int, max_lanes: int = 4096) -> tuple[Message, Growth]:
+    """`push_block` that grows lanes on the way, and where it did. Raises IntervalError."""
+    s, f = _checked(message, starts, freqs, precision)
+    growth: list[tuple[int, int]] = []
+    left = n = len(f)
+    while left:
+        wider = _next_rung(len(message[0]), left, max_lanes)
+        if wider and tail_words(message[1]) >= GROWTH_WORDS * wider:
+            message = grow(message, wider)
+            growth.append((n - left, wider))
+            wider = _next_rung(wider, left, max_lanes)
+        message, left = _push_rows(message, s[:left], f[:left], precision, wider)
+    return message, tuple(growth)
+
+
+def pop_growing(
+    message: Message, n: int, precision: int, locate: Locate, growth: Sequence[tuple[int, int]]
+) -> tuple[Message, NDArray[np.int64]]:
+    """Inverse of `push_growing`, lanes included. Raises FormatError on a growth that it cannot have made, UnderflowError."""
+    check_growth(growth, n, len(message[0]))
+    symbols = np.empty(n, np.int64)
+    first = 0
+    for pushed, lanes in reversed(growth):
+        last = n - pushed
+        message, symbols[first:last] = _pop_rows(message, last - first, precision, locate, first)
+        message = fold(message, RUNGS[RUNGS.index(lanes) - 1])
+        first = last
+    message, symbols[first:] = _pop_rows(message, n - first, precision, locate, first)
+    return message, symbols
+
+
+def check_growth(growth: Sequence[tuple[int, int]], n: int, lanes: int) -> None:
+    """Raise FormatError unless n symbols can have been pushed with this growth, ending with this many lanes."""
+    rungs = [RUNGS.index(wide) if wide in RUNGS else 0 for _, wide in growth]
+    if any(rung == 0 for rung in rungs):
+        raise FormatError(f"lanes grow to one of {RUNGS[1:]}; found {[wide for _, wide in growth][:8]}")
+    if any(b != a + 1 for a, b in zip(rungs, rungs[1:], strict=False)):
+        raise FormatError(f"lanes grow by one rung of {RUNGS} at a time; found {[wide for _, wide in growth]}")
+    counts = [-1, *(count for count, _ in growth), n]
+    if growth and any(b <= a for a, b in zip(counts, counts[1:], strict=False)):
+        raise FormatError(f"points of growth increase from 0 to below {n} symbols; found {counts[1:-1]}")
+    if growth and growth[-1][1] != lanes:
+        raise FormatError(f"the lane schedule ends with {growth[-1][1]} lanes; found a message of {lanes}")
+
+
+def _checked(message: Message, starts: Any, freqs: Any, precision: int) -> tuple[Head, Head]:
+    s, f = as_uint64(starts), as_uint64(freqs)
+    if message[0].ndim != 1 or f.ndim != 1 or s.shape != f.shape:
+        raise ValueError(f"expected a 1-D head and starts and freqs (N,); found {message[0].shape}, {s.shape}, {f.shape}")
+    for first in range(0, len(f), CHECKED_AT_ONCE):
+        check_intervals(s[first : first + CHECKED_AT_ONCE], f[first : first + CHECKED_AT_ONCE], precision)
+    return s, f
+
+
+def _next_rung(lanes: int, left: int, max_lanes: int) -> int | None:
+    """The lanes to grow to, or None where there is no rung, or too little left for it to pay."""
+    if lanes not in RUNGS[:-1] or left < GROWTH_ROWS * lanes:
+        return None
+    wider = RUNGS[RUNGS.index(lanes) + 1]
+    return wider if wider <= max_lanes else None
+
+
+def _push_rows(message: Message, starts: Head, freqs: Head, precision: int, wider: int | None) -> tuple[Message, int]:
+    """Push rows from the end, one at least, until none is left or words suffice for `wider` lanes; the message and the symbols left."""
+    head, tail = message[0].copy(), message[1]
+    lanes, left = len(head), len(freqs)
+    stop_at = GROWTH_WORDS * wider - tail_words(tail) if wider else left + 1
+    words = np.empty(left, np.uint32)  # a push moves one word at most
+    top = len(words)
+    scratch, full = np.empty(lanes, np.uint64), np.empty(lanes, np.bool_)
+    shift, total = np.uint64(63 - precision), np.uint64(1 << precision)
+    while left:
+        width = left % lanes or min(lanes, left)
+        f = freqs[left - width : left]
+        h, a, mask = head[:width], scratch[:width], full[:width]
+        np.left_shift(f, shift, out=a)
+        np.greater_equal(h, a, out=mask)
+        index = mask.nonzero()[0]
+        if index.size:
+            moved = h[index]
+            words[top - index.size : top] = moved
+            top -= index.size
+            h[index] = moved >> np.uint64(WORD_BITS)
+        # (h // f) 2^p + h mod f + start = h + (h // f) (2^p - f) + start
+        q = h // f
+        np.subtract(total, f, out=a)
+        q *= a
+        h += q
+        h += starts[left - width : left]
+        left -= width
+        if len(words) - top >= stop_at:
+            break
+    return (head, (words[top:].copy(), tail) if top < len(words) else tail), left
+
+
+def _pop_rows(message: Message, n: int, precision: int, locate: Locate, offset: int) -> tuple[Message, NDArray[np.int64]]:
+    head, tail = message[0].copy(), message[1]
+    if head.ndim != 1:
+        raise ValueError(f"expected a 1-D head; found {head.shape}")
+    lanes = len(head)
+    symbols = np.empty(n, np.int64)
+    low = np.empty(lanes, np.bool_)
+    p, mask = np.uint64(precision), np.uint64((1 << precision) - 1)
+    chunk, top = np.zeros(0, np.uint32), 0
+    for first in range(0, n, lanes):
+        last = min(first + lanes, n)
+        h, under = head[: last - first], low[: last - first]
+        cf = h & mask
+        symbols[first:last], starts, freqs = locate(cf, offset + first, offset + last)
+        h >>= p
+        h *= as_uint64(freqs)
+        h += cf
+        h -= as_uint64(starts)
+        np.less(h, np.uint64(HEAD_MIN), out=under)
+        index = under.nonzero()[0]
+        if index.size:
+            if index.size > len(chunk) - top:
+                chunk, tail = _refill(chunk[top:], tail, index.size)
+                top = 0
+            h[index] = (h[index] << np.uint64(WORD_BITS)) | chunk[top : top + index.size]
+            top += index.size
+    return (head, (chunk[top:], tail) if top < len(chunk) else tail), symbols
+
+
+def _refill(chunk: Words, tail: Tail, count: int) -> tuple[Words, Tail]:
+    """A chunk of at least `count` words and the tail below it. Raises UnderflowError."""
+    if tail and not len(chunk) and len(tail[0]) >= count:
+        return tail
+    words, rest = take_words((chunk, tail), count)
+    if rest and len(rest[0]) > 0:
+        return np.concatenate([words, rest[0]]), rest[1]
+    return words, rest

@@ -1,0 +1,79 @@
+"""Container to bytes: header, metadata when there is any, table of contents, payloads. Tables in `docs/format.md`."""
+
+from __future__ import annotations
+
+import zlib
+
+from bbans.container.integers import u32, varint
+from bbans.container.records import (
+    HAS_METADATA,
+    HAS_MODEL,
+    MAGIC,
+    MAX_METADATA_BYTES,
+    NO_MODEL,
+    VERSION,
+    Container,
+    Header,
+    MetadataChunk,
+    TileRecord,
+    check_header,
+    check_metadata,
+    check_model_use,
+    check_tile_count,
+    check_tile_entry,
+    header_of,
+    tile_sizes,
+)
+from bbans.errors import FormatError
+
+
+def _with_crc(section: bytes) -> bytes:
+    return section + u32(zlib.crc32(section))
+
+
+def _header_section(header: Header) -> bytes:
+    has_model = header.model_id != NO_MODEL
+    flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model
+    geometry = (header.width, header.height, header.tile_width, header.tile_height)
+    fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
+    return _with_crc(fields + header.model_id * has_model)
+
+
+def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
+    if not chunks:
+        return b""
+    body = b"".join(bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload for chunk in chunks)
+    if len(body) > MAX_METADATA_BYTES:
+        raise FormatError(f"metadata may have {MAX_METADATA_BYTES} bytes, found {len(body)}: strip it")
+    packed = zlib.compress(body, 9)
+    if len(varint(len(packed))) + len(packed) < len(body):
+        return _with_crc(b"\x01" + varint(len(body)) + varint(len(packed)) + packed)
+    return _with_crc(b"\x00" + varint(len(body)) + body)
+
+
+def _tile_entry(tile: TileRecord) -> bytes:
+    growth = b"".join(varint(symbols) + varint(lanes) for symbols, lanes in tile.growth)
+    checksums = u32(zlib.crc32(tile.payload)) + u32(tile.pixels_crc)
+    return bytes([tile.codec, tile.latent_precision, len(tile.growth)]) + growth + varint(len(tile.payload)) + checksums
+
+
+def _framing(container: Container) -> bytes:
+    header = header_of(container)
+    check_header(header)
+    check_metadata(container.metadata)
+    check_tile_count(header, len(container.tiles))
+    check_model_use(container.model_id, container.tiles)
+    for index, (tile, size) in enumerate(zip(container.tiles, tile_sizes(header), strict=True)):
+        check_tile_entry(index, size, tile, len(tile.payload), zlib.crc32(tile.payload))
+    table = _with_crc(b"".join(map(_tile_entry, container.tiles)))
+    return _header_section(header) + _metadata_section(container.metadata) + table
+
+
+def framing_bits(container: Container) -> int:
+    """Bits of the file that are not payload: header, metadata and table of contents."""
+    return 8 * len(_framing(container))
+
+
+def write(container: Container) -> bytes:
+    """The file. `FormatError` if the container breaks a rule that a reader would refuse it for."""
+    return b"".join([_framing(container), *(tile.payload for tile in container.tiles)])

@@ -1,0 +1,55 @@
+"""q(u) = N(mean, sigma^2) over the 2^P bins that have equal mass under the prior N(0, 1): F(i) = floor(Phi((b_i - mean) / sigma) (2^24 - n)) + i.
+
+In prior-standardised units the prior costs exactly P bits a dimension and its intervals are those of a uniform distribution,
+`[i, i + 1)` out of 2^P. Mean int64 in 1/128 (|mean| <= 512), sigma index 0..56 of `tables.inverse_sigmas`, boundaries b_i in
+2^-16, all arrays of one shape; n = 2^P; F(0) = 0 and F(n) = 2^24 are forced. Raised: ValueError on shapes and ranges.
+Source of equal-mass bins: Townsend, Bird and Barber 2019 (arXiv:1901.04866).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.distributions.search import Ints, as_int64, invert
+from bbans.distributions.tables import GAUSSIAN_BITS, GAUSSIAN_HALF, SIGMAS, gaussian_cdf_table, inverse_sigmas, standard_normal_bins
+
+PRECISION = 24
+MEAN_LIMIT = 2**16
+
+
+def interval(mean: Ints, sigma: Ints, latent_precision: int, i: Ints) -> tuple[Ints, Ints]:
+    """`(start, freq)` of bin i out of 2^24, int64."""
+    m, inverse, i = _checked(mean, sigma, i)
+    start = _cdf(m, inverse, latent_precision, i)
+    return start, _cdf(m, inverse, latent_precision, i + 1) - start
+
+
+def symbol(mean: Ints, sigma: Ints, latent_precision: int, cf: Ints) -> tuple[Ints, Ints, Ints]:
+    """`(i, start, freq)` of the interval that holds cf in [0, 2^24)."""
+    m, inverse, cf = _checked(mean, sigma, cf)
+    return invert(lambda i: _cdf(m, inverse, latent_precision, i), cf, 1 << latent_precision, 1 << PRECISION)
+
+
+def value(latent_precision: int, i: Ints) -> Ints:
+    """u of bin i, its median under the prior, in 1/128; int64 of i's shape."""
+    return standard_normal_bins(latent_precision)[1][as_int64(i)]
+
+
+def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
+    m, s, x = as_int64(mean), as_int64(sigma), as_int64(x)
+    if not m.shape == s.shape == x.shape:
+        raise ValueError(f"expected arrays of one shape; found {m.shape}, {s.shape}, {x.shape}")
+    if s.size and (s.min() < 0 or s.max() >= SIGMAS or abs(m).max() > MEAN_LIMIT):
+        raise ValueError(
+            f"sigma indices lie in 0..{SIGMAS - 1} and means within +-{MEAN_LIMIT}; found {s.min()} to {s.max()}, {abs(m).max()}"
+        )
+    return m, inverse_sigmas()[s], x
+
+
+def _cdf(mean: Ints, inverse: Ints, latent_precision: int, i: Ints) -> Ints:
+    n = 1 << latent_precision
+    # (b 2^-16 - m 2^-7) / sigma in steps of 2^-10, with 1 / sigma = inverse 2^-16: shift by 16 + 16 - 10.
+    index = GAUSSIAN_HALF + (((standard_normal_bins(latent_precision)[0][i] - (mean << 9)) * inverse) >> 22)
+    mass = gaussian_cdf_table()[np.clip(index, 0, 2 * GAUSSIAN_HALF)]
+    mass = np.where(i <= 0, 0, np.where(i >= n, 1 << GAUSSIAN_BITS, mass))
+    return ((mass * ((1 << PRECISION) - n)) >> GAUSSIAN_BITS) + i

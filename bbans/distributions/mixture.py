@@ -1,0 +1,161 @@
+"""F(x) = floor(S(x) (2^22 - n) / 2^40) + x, S(x) = sum_k w_k T((32 x - 16 - m_k) / (32 s_k)): a mixture of logistics on 0..n-1.
+
+Everything is int64. T is the table of the logistic CDF (2^24 is one), weights w sum to 2^16, locations m are in 1/32 grey level,
+scales are indices of `tables.inverse_scales`. S is forced to 0 at x = 0 and to 2^40 at x = n, so that F(0) = 0 and F(n) = 2^22;
+S never decreases, so that the term x keeps every frequency at 1 or more. No intermediate exceeds 2^62.
+
+numba, where it is installed, computes the same integers faster; BBANS_NUMBA=0 in the environment switches it off. Arrays
+`weights, locations, scales` are int64 `(N, K)`, `x, cf` and results `(N,)`. Raised: ValueError on shapes and scale indices.
+Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+
+from bbans.distributions.search import Ints, as_int64, invert
+from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF, SCALES, inverse_scales, logistic_cdf_table
+
+PRECISION = 22
+WEIGHT_BITS = 16
+MASS_BITS = WEIGHT_BITS + LOGISTIC_BITS
+MAX_SYMBOLS = 2**16
+CHUNK = 4096  # symbols at once: a component's temporaries stay in the second-level cache
+
+
+def interval(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints]:
+    """`(start, freq)` of x in 0..n-1."""
+    w, m, s, x = _checked(weights, locations, scales, x, n)
+    start, freq = np.empty_like(x), np.empty_like(x)
+    if (fast := accelerator()) is not None:
+        fast.interval(w, m, s, x, n, logistic_cdf_table(), inverse_scales(), start, freq)
+        return start, freq
+    for part in _chunks(len(x)):
+        wt, mt, inverse = _transposed(w[part], m[part], s[part])
+        start[part] = _cdf(wt, mt, inverse, x[part], n)
+        freq[part] = _cdf(wt, mt, inverse, x[part] + 1, n) - start[part]
+    return start, freq
+
+
+def symbol(weights: Ints, locations: Ints, scales: Ints, cf: Ints, n: int = 256) -> tuple[Ints, Ints, Ints]:
+    """`(x, start, freq)` of the interval that holds cf in [0, 2^22)."""
+    w, m, s, cf = _checked(weights, locations, scales, cf, n)
+    x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
+    if (fast := accelerator()) is not None:
+        fast.symbol(w, m, s, cf, n, logistic_cdf_table(), inverse_scales(), x, start, freq)
+        return x, start, freq
+    for part in _chunks(len(cf)):
+        wt, mt, inverse = _transposed(w[part], m[part], s[part])
+
+        def cdf(at: Ints, wt: Ints = wt, mt: Ints = mt, inverse: Ints = inverse) -> Ints:
+            return _cdf(wt, mt, inverse, at, n)
+
+        x[part], start[part], freq[part] = invert(cdf, cf[part], n, 1 << PRECISION)
+    return x, start, freq
+
+
+def condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int = 256) -> Ints:
+    """Weights after seeing x: w_k max(T_k(x + 1) - T_k(x), 1), normalised; T_k is forced to 0 at 0 and to 2^24 at n."""
+    return interval_and_condition(weights, locations, scales, x, n)[2]
+
+
+def interval_and_condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints, Ints]:
+    """`(start, freq, weights after seeing x)` in one pass: `interval` and `condition`."""
+    w, m, s, x = _checked(weights, locations, scales, x, n)
+    start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
+    if (fast := accelerator()) is not None:
+        fast.interval_and_condition(w, m, s, x, n, logistic_cdf_table(), inverse_scales(), start, freq, after)
+        return start, freq, after
+    for part in _chunks(len(x)):
+        wt, mt, inverse = _transposed(w[part], m[part], s[part])
+        at = x[part]
+        lower, upper = _components(mt, inverse, at, n), _components(mt, inverse, at + 1, n)
+        start[part] = _scaled((wt * lower).sum(0), at, n)
+        freq[part] = _scaled((wt * upper).sum(0), at + 1, n) - start[part]
+        after[part] = _normalised(wt * np.maximum(upper - lower, 1)).T
+    return start, freq, after
+
+
+def normalise(raw: Ints) -> Ints:
+    """Weights with sum 2^16 exactly: floor(2^16 raw / sum raw), the remainder to the first of the largest raw ones.
+
+    raw int64 `(N, K)` in [0, 2^46], each row with a positive sum.
+    """
+    raw = as_int64(raw)
+    weights = np.empty_like(raw)
+    if (fast := accelerator()) is not None:
+        fast.normalise(raw, weights)
+        return weights
+    for part in _chunks(len(raw)):
+        weights[part] = _normalised(np.ascontiguousarray(raw[part].T)).T
+    return weights
+
+
+def accelerator() -> ModuleType | None:
+    """The numba kernels, or None without numba or with BBANS_NUMBA=0."""
+    return None if os.environ.get("BBANS_NUMBA") == "0" else _import_accelerator()
+
+
+@cache
+def _import_accelerator() -> ModuleType | None:
+    try:
+        from bbans.distributions import mixture_numba
+    except (ImportError, RuntimeError):  # not installed, or a numba that does not know this numpy or has no place for its cache
+        return None
+    return mixture_numba
+
+
+def _checked(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int) -> tuple[Ints, Ints, Ints, Ints]:
+    w, m, s, x = as_int64(weights), as_int64(locations), as_int64(scales), as_int64(x)
+    if w.ndim != 2 or not w.shape == m.shape == s.shape or x.shape != w.shape[:1] or not w.shape[1]:
+        raise ValueError(f"expected three arrays (N, K) and one (N,); found {w.shape}, {m.shape}, {s.shape} and {x.shape}")
+    if not 1 <= n <= MAX_SYMBOLS:
+        raise ValueError(f"a mixture is over 1 to {MAX_SYMBOLS} symbols; found {n}")
+    if s.size and (s.min() < 0 or s.max() >= SCALES):
+        raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {s.min()} to {s.max()}")
+    return w, m, s, x
+
+
+def _chunks(n: int) -> Iterator[slice]:
+    return (slice(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK))
+
+
+def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Ints, Ints]:
+    """Weights, locations and inverse scales as `(K, N)`: along the long axis numpy's loops are fast."""
+    return np.ascontiguousarray(weights.T), np.ascontiguousarray(locations.T), inverse_scales()[scales.T]
+
+
+def _components(locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints:
+    """T_k(x), int64 `(K, N)`."""
+    index = (32 * x - 16) - locations
+    index *= inverse
+    index >>= 12
+    index += LOGISTIC_HALF
+    np.clip(index, 0, 2 * LOGISTIC_HALF, out=index)
+    mass = logistic_cdf_table()[index]
+    mass *= x > 0
+    mass[:, x == n] = 1 << LOGISTIC_BITS
+    return mass
+
+
+def _scaled(mass: Ints, x: Ints, n: int) -> Ints:
+    return ((mass * ((1 << PRECISION) - n)) >> MASS_BITS) + x
+
+
+def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints:
+    mass = _components(locations, inverse, x, n)
+    mass *= weights
+    return _scaled(mass.sum(0), x, n)
+
+
+def _normalised(raw: Ints) -> Ints:
+    """`normalise` of `(K, N)`."""
+    weights = (raw << WEIGHT_BITS) // raw.sum(0)
+    left = (1 << WEIGHT_BITS) - weights.sum(0)
+    weights[raw.argmax(0), np.arange(raw.shape[1])] += left
+    return weights

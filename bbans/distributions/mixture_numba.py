@@ -1,0 +1,151 @@
+"""The loops of `mixture` compiled by numba: the same integers, one symbol at a time.
+
+Compiled once, when first imported, and kept in numba's cache. Arguments are checked by `mixture`: scale indices are in range,
+so that no table is read outside its bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+
+from bbans.distributions.search import Ints
+from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PRECISION = 22
+WEIGHT_BITS = 16
+MASS_BITS = WEIGHT_BITS + LOGISTIC_BITS
+TOP = 2 * LOGISTIC_HALF
+ONE = 1 << LOGISTIC_BITS
+
+_TABLE = "Array(int64, 1, 'C', readonly=True)"
+_ROW, _MATRIX = "int64[::1]", "int64[:,::1]"
+_GIVEN = "Array(int64, 2, 'C', readonly=True)"
+_INPUTS = f"{_GIVEN}, {_GIVEN}, {_GIVEN}, {_TABLE}, int64, {_TABLE}, {_TABLE}"
+
+
+def _compiled(signature: str, **options: Any) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        try:
+            compiled: F = njit(signature, cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # numba finds no folder that it may write its cache to
+            compiled = njit(signature, nogil=True, **options)(function)
+        return compiled
+
+    return decorate
+
+
+@_compiled(f"int64({_TABLE}, int64, int64)", inline="always")
+def _standard(table: Ints, offset: int, inverse: int) -> int:
+    index = ((offset * inverse) >> 12) + LOGISTIC_HALF
+    return int(table[min(max(index, 0), TOP)])
+
+
+@_compiled(f"void({_INPUTS}, {_ROW}, {_ROW})")
+def interval(w: Ints, m: Ints, s: Ints, x: Ints, n: int, table: Ints, inverse: Ints, start: Ints, freq: Ints) -> None:
+    """`mixture.interval` into `start` and `freq`."""
+    span = (1 << PRECISION) - n
+    for i in range(w.shape[0]):
+        at = 32 * x[i] - 16
+        low = high = 0
+        for k in range(w.shape[1]):
+            scale = inverse[s[i, k]]
+            offset = at - m[i, k]
+            low += w[i, k] * _standard(table, offset, scale)
+            high += w[i, k] * _standard(table, offset + 32, scale)
+        if x[i] <= 0:
+            low = 0
+        if x[i] + 1 == n:
+            high = 1 << MASS_BITS
+        start[i] = ((low * span) >> MASS_BITS) + x[i]
+        freq[i] = ((high * span) >> MASS_BITS) + x[i] + 1 - start[i]
+
+
+@_compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_ROW})")
+def symbol(w: Ints, m: Ints, s: Ints, cf: Ints, n: int, table: Ints, inverse: Ints, x: Ints, start: Ints, freq: Ints) -> None:
+    """`mixture.symbol` into `x`, `start` and `freq`."""
+    K = w.shape[1]
+    span = (1 << PRECISION) - n
+    scale = np.empty(K, np.int64)
+    for i in range(w.shape[0]):
+        largest = 0
+        for k in range(K):
+            scale[k] = inverse[s[i, k]]
+            if w[i, k] > w[i, largest]:
+                largest = k
+        low, high = 0, n
+        first, end = 0, 1 << PRECISION
+        # Steps that double outwards from the largest component's location, then bisection: half the probes of bisection alone.
+        middle = min(max((m[i, largest] + 16) >> 5, 1), max(n - 1, 1))
+        step = max((1 << 17) // scale[largest], 1)
+        while high - low > 1:
+            at = 32 * middle - 16
+            mass = 0
+            for k in range(K):
+                mass += w[i, k] * _standard(table, at - m[i, k], scale[k])
+            value = ((mass * span) >> MASS_BITS) + middle
+            if value <= cf[i]:
+                low, first = middle, value
+            else:
+                high, end = middle, value
+            if high == n and middle + step < n:
+                middle += step
+                step *= 2
+            elif low == 0 and middle - step > 0:
+                middle -= step
+                step *= 2
+            else:
+                middle = (low + high) >> 1
+        x[i] = low
+        start[i] = first
+        freq[i] = end - first
+
+
+@_compiled(f"void({_TABLE}, {_ROW})")
+def _normalise_row(raw: Ints, weights: Ints) -> None:
+    total = largest = 0
+    for k in range(raw.shape[0]):
+        total += raw[k]
+        if raw[k] > raw[largest]:
+            largest = k
+    left = 1 << WEIGHT_BITS
+    for k in range(raw.shape[0]):
+        weights[k] = (raw[k] << WEIGHT_BITS) // total
+        left -= weights[k]
+    weights[largest] += left
+
+
+@_compiled(f"void({_GIVEN}, {_MATRIX})")
+def normalise(raw: Ints, weights: Ints) -> None:
+    """`mixture.normalise` into `weights`."""
+    for i in range(raw.shape[0]):
+        _normalise_row(raw[i], weights[i])
+
+
+@_compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_MATRIX})")
+def interval_and_condition(
+    w: Ints, m: Ints, s: Ints, x: Ints, n: int, table: Ints, inverse: Ints, start: Ints, freq: Ints, after: Ints
+) -> None:
+    """`mixture.interval_and_condition` into `start`, `freq` and `after`."""
+    K = w.shape[1]
+    span = (1 << PRECISION) - n
+    raw = np.empty(K, np.int64)
+    for i in range(w.shape[0]):
+        at = 32 * x[i] - 16
+        low = high = 0
+        for k in range(K):
+            scale = inverse[s[i, k]]
+            offset = at - m[i, k]
+            lower = _standard(table, offset, scale) if x[i] > 0 else 0
+            upper = _standard(table, offset + 32, scale) if x[i] + 1 != n else ONE
+            low += w[i, k] * lower
+            high += w[i, k] * upper
+            raw[k] = w[i, k] * max(upper - lower, 1)
+        start[i] = ((low * span) >> MASS_BITS) + x[i]
+        freq[i] = ((high * span) >> MASS_BITS) + x[i] + 1 - start[i]
+        _normalise_row(raw, after[i])

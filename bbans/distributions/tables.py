@@ -1,0 +1,174 @@
+"""Integer tables of the standard CDFs, scales and magnitudes: each entry is the nearest integer to a real number, on every machine.
+
+Nothing here uses a float. Powers of two are decided by comparing integers: k is round(2^(a/b)) exactly when
+(2k - 1)^b <= 2^(a + b) < (2k + 1)^b, and these numbers are irrational or whole, so that there are no ties. The CDFs are computed
+with 128 fractional bits; the tests check every entry against mpmath, and the tables' SHA-256, so that an entry changes only on
+purpose: these numbers are part of the file format.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cache
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Table = NDArray[np.int64]
+
+BITS = 128
+ONE = 1 << BITS
+STEP = 10  # the CDFs have 2^10 entries a unit
+LOGISTIC_HALF, LOGISTIC_BITS = 2**14, 24  # +-16 scales
+GAUSSIAN_HALF, GAUSSIAN_BITS = 2**13, 30  # +-8 sigma
+SCALES, SIGMAS = 161, 57
+BIN_UNIT, CENTRE_UNIT = 16, 7  # fractional bits of the bins' boundaries and centres
+
+
+@cache
+def logistic_cdf_table() -> Table:
+    """T[j] = round(2^24 / (1 + exp(-t))), t = (j - 16384) / 1024, j = 0..32768; int64 `(32769,)`."""
+    ratio = _exp_minus(ONE >> STEP)
+    upper, power = [], ONE
+    for _ in range(LOGISTIC_HALF + 1):
+        upper.append(_round((ONE << LOGISTIC_BITS + 1) // (ONE + power), 1))
+        power = power * ratio >> BITS
+    return _odd(upper, 1 << LOGISTIC_BITS)
+
+
+@cache
+def gaussian_cdf_table() -> Table:
+    """T[j] = round(2^30 Phi(t)), t = (j - 8192) / 1024, j = 0..16384; int64 `(16385,)`."""
+    upper = [_round(mass, BITS - GAUSSIAN_BITS) for mass in _normal_grid()[0]]
+    return _odd(upper, 1 << GAUSSIAN_BITS)
+
+
+@cache
+def inverse_scales() -> Table:
+    """round(2^12 * 32 / s_i) for scales s_i = 2^(i / 16 - 4) grey levels, i = 0..160; int64 `(161,)`."""
+    return _frozen([_round_root(16 * 21 - i, 4) for i in range(SCALES)])
+
+
+@cache
+def inverse_sigmas() -> Table:
+    """round(2^16 / sigma_i) for sigma_i = 2^(i / 8 - 6), i = 0..56; int64 `(57,)`."""
+    return _frozen([_round_root(8 * 22 - i, 3) for i in range(SIGMAS)])
+
+
+@cache
+def exp2_weights() -> Table:
+    """max(1, round(2^14 * 2^(-d / 16))) for d = 0..255; int64 `(256,)`."""
+    return _frozen([max(1, _round_root(16 * 14 - d, 4)) for d in range(256)])
+
+
+@cache
+def log_magnitude() -> Table:
+    """round(128 log2(1 + r)) for r = 0..1020; int64 `(1021,)`."""
+    # k <= 128 log2(v) + 1/2 exactly when 2^(2 k - 1) <= v^256.
+    return _frozen([((1 + r) ** 256).bit_length() // 2 for r in range(1021)])
+
+
+@cache
+def standard_normal_bins(precision: int) -> tuple[Table, Table]:
+    """Boundaries and medians of n = 2^precision bins of equal mass under N(0, 1); precision 4..12.
+
+    Boundaries int64 `(n + 1,)`, round(2^16 Phi^-1(i / n)), the ends at +-8 * 2^16; medians int64 `(n,)`,
+    round(2^7 Phi^-1((i + 1/2) / n)).
+    """
+    if not 4 <= precision <= 12:
+        raise ValueError(f"bins of equal mass have a precision of 4 to 12 bits; found {precision}")
+    half = 1 << (precision - 1)
+    upper = [_normal_quantile(2 * i, precision + 1, BIN_UNIT) for i in range(half, 2 * half)]
+    upper.append((GAUSSIAN_HALF >> STEP) << BIN_UNIT)
+    right = [_normal_quantile(2 * i + 1, precision + 1, CENTRE_UNIT) for i in range(half, 2 * half)]
+    return _odd(upper, 0), _frozen([-c for c in reversed(right)] + right)
+
+
+def _frozen(values: list[int]) -> Table:
+    table = np.array(values, np.int64)
+    table.flags.writeable = False
+    return table
+
+
+def _odd(upper: list[int], total: int) -> Table:
+    """A table with T(-t) = total - T(t) from its entries at t = 0, 1, 2, ..."""
+    return _frozen([total - value for value in reversed(upper[1:])] + upper)
+
+
+def _round(value: int, bits: int) -> int:
+    return (value + (1 << bits - 1)) >> bits
+
+
+def _round_root(exponent: int, halvings: int) -> int:
+    """round(2^(exponent / 2^halvings)), 0 where that is below a half."""
+    exponent += 1 << halvings
+    root = 1 << exponent if exponent >= 0 else 0
+    for _ in range(halvings):
+        root = isqrt(root)
+    return (root + 1) // 2
+
+
+def _exp_minus(t: int) -> int:
+    """exp(-t) for 0 <= t <= 1, both with `BITS` fractional bits."""
+    total = term = ONE
+    sign, k = 1, 0
+    while term:
+        k += 1
+        term = (term * t >> BITS) // k
+        sign = -sign
+        total += sign * term
+    return total
+
+
+@cache
+def _normal_grid() -> tuple[list[int], list[int]]:
+    """Phi and the density at t = j / 1024, j = 0..8192, with `BITS` fractional bits."""
+    # density(t + h) / density(t) = exp(-t h - h^2 / 2), whose own ratio is exp(-h^2).
+    ratio = _exp_minus(ONE >> 2 * STEP + 1)
+    shrink = _exp_minus(ONE >> 2 * STEP)
+    masses, densities = [ONE >> 1], [_inverse_root_of_two_pi()]
+    for j in range(GAUSSIAN_HALF):
+        masses.append(masses[-1] + _mass(j, densities[-1], ONE >> STEP))
+        densities.append(densities[-1] * ratio >> BITS)
+        ratio = ratio * shrink >> BITS
+    return masses, densities
+
+
+def _inverse_root_of_two_pi() -> int:
+    """1 / sqrt(2 pi), by Machin's pi = 16 atan(1/5) - 4 atan(1/239)."""
+    guard = BITS + 32
+
+    def arctan_inverse(n: int) -> int:
+        power = total = (1 << guard) // n
+        sign, k = 1, 1
+        while power:
+            power //= n * n
+            sign, k = -sign, k + 2
+            total += sign * (power // k)
+        return total
+
+    pi = 16 * arctan_inverse(5) - 4 * arctan_inverse(239)
+    return isqrt((1 << 2 * BITS + guard) // (2 * pi))
+
+
+def _mass(j: int, density: int, d: int) -> int:
+    """Phi(t + d) - Phi(t) for t = j / 1024 and 0 <= d <= 1/1024: density times the sum of (-1)^k He_k(t) d^(k+1) / (k+1)!."""
+    # With c_k = (-1)^k He_k(t) d^k / k!: c_(k+1) = -(t d c_k + d^2 c_(k-1)) / (k + 1), since He_(k+1) = t He_k - k He_(k-1).
+    step, square = j * d >> STEP, d * d >> BITS
+    before, term, total = 0, ONE, ONE
+    for k in range(1, 16):
+        before, term = term, -((step * term + square * before) >> BITS) // k
+        total += term // (k + 1)
+    return (density * total >> BITS) * d >> BITS
+
+
+def _normal_quantile(numerator: int, precision: int, unit: int) -> int:
+    """round(2^unit Phi^-1(numerator / 2^precision)) for a probability of at least a half."""
+    masses, densities = _normal_grid()
+    mass = numerator << (BITS - precision)
+    j = bisect_right(masses, mass) - 1
+    d = 0
+    for _ in range(4):  # Newton from inside a cell of 1/1024: the error squares each time
+        d = min(max(d + ((mass - masses[j] - _mass(j, densities[j], d)) << BITS) // densities[j], 0), ONE >> STEP)
+    return _round((j << BITS - STEP) + d, BITS - unit)

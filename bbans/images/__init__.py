@@ -1,0 +1,23 @@
+"""Reading and writing images: pixels as arrays, metadata as PNG chunks, files written whole or not at all, training folders."""
+
+from bbans.images.dataset import content_hash, load_folder, split_holdout
+from bbans.images.files import atomic_write
+from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array
+from bbans.images.pillow import from_pillow, to_pillow
+from bbans.images.read import read_image
+from bbans.images.write import write_image
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "Image",
+    "PngChunk",
+    "atomic_write",
+    "content_hash",
+    "from_array",
+    "from_pillow",
+    "load_folder",
+    "read_image",
+    "split_holdout",
+    "to_pillow",
+    "write_image",
+]

@@ -1,0 +1,115 @@
+"""A folder of images as arrays for training, and the tenth of it that is set aside.
+
+Here pixels matter and files do not: grey becomes RGB, palettes are looked up, alpha is dropped, JPEG is welcome. Only depth is
+respected, since a 16-bit file cut to 8 bits has noise that no camera made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from bbans.errors import InputError
+from bbans.images import png
+from bbans.images.image import DEFAULT_MAX_PIXELS
+from bbans.images.pillow import check_mode, check_size, guarded
+from bbans.images.read import file_bytes
+
+Pixels = NDArray[np.uint8]
+Named = tuple[str, Pixels]
+CONVERTIBLE = ("P", "PA", "LA", "RGBA", "RGBX", "YCbCr")
+
+
+def _to_rgb(array: NDArray[Any]) -> Pixels:
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or array.shape[2:] not in ((), (1,), (3,), (4,)):
+        raise InputError(f"8-bit samples of shape (H, W) or (H, W, 3) were expected, found {array.dtype} of shape {array.shape}")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    return np.ascontiguousarray(np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[:, :, :3])
+
+
+def _read_jxl(path: Path) -> Pixels:
+    try:
+        codecs = importlib.import_module("imagecodecs")
+    except ImportError:
+        raise ModuleNotFoundError("imagecodecs") from None
+    with guarded(path.name):
+        return _to_rgb(np.asarray(codecs.jpegxl_decode(file_bytes(path))))
+
+
+def _read_npy(path: Path) -> Pixels:
+    with guarded(path.name):
+        return _to_rgb(np.load(BytesIO(file_bytes(path)), allow_pickle=False))
+
+
+def _read_pillow(path: Path, max_pixels: int) -> Pixels:
+    data = file_bytes(path)
+    if data.startswith(png.SIGNATURE) and data[24:25] == b"\x10":
+        raise InputError(f"{path.name}: 8-bit samples were expected, found 16-bit")
+    with guarded(path.name), PIL.Image.open(BytesIO(data)) as source:
+        check_size(source.width, source.height, max_pixels)
+        if source.mode not in CONVERTIBLE:
+            check_mode(source)
+        return _to_rgb(np.array(source.convert("RGB")))
+
+
+def load_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
+    """One training image, uint8 `(H, W, 3)`. Raises `InputError`, and `ModuleNotFoundError` for `.jxl` without imagecodecs."""
+    suffix = path.suffix.lower()
+    if suffix == ".jxl":
+        return _read_jxl(path)
+    return _read_npy(path) if suffix == ".npy" else _read_pillow(path, max_pixels)
+
+
+def load_folder(path: str | os.PathLike[str], report: Callable[[str], None] | None = None) -> list[Named]:
+    """`(name, pixels)` of every image below a folder, sorted by name; pixels are uint8 `(H, W, 3)`.
+
+    Takes whatever Pillow opens with 8-bit samples, `.npy` arrays and, with imagecodecs, `.jxl`. Other files are skipped, and
+    `report` gets one line with their number. Raises `InputError` if there is no such folder, if it holds no image, or if it
+    holds `.jxl` files that cannot be decoded for want of imagecodecs.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: a folder of images was expected, found {'a file' if folder.exists() else 'nothing'}")
+    images: list[Named] = []
+    skipped: list[str] = []
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda file: file.relative_to(folder).as_posix()):
+        name = file.relative_to(folder).as_posix()
+        try:
+            images.append((name, load_image(file)))
+        except ModuleNotFoundError:
+            raise InputError(f'{folder}: JPEG XL files need imagecodecs: pip install "bbans[train]"') from None
+        except InputError:
+            skipped.append(name)
+    if not images:
+        raise InputError(f"{folder}: a folder of 8-bit images was expected, found none among {len(skipped)} files")
+    if skipped and report is not None:
+        report(f"{folder}: {len(skipped)} of {len(files)} files are no 8-bit images and were skipped, the first: {skipped[0]}")
+    return images
+
+
+def content_hash(array: NDArray[Any]) -> str:
+    """SHA-256 of the raw samples in C order, in hex. The shape is not part of it."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def split_holdout(images: Sequence[Named], one_in: int = 10) -> tuple[list[Named], list[Named]]:
+    """`(train, holdout)`: an image is held out when its hash's first 32 bits are a multiple of `one_in`.
+
+    The choice depends on an image's pixels alone, so copies stay together and new images move no old one.
+    """
+    train: list[Named] = []
+    holdout: list[Named] = []
+    for name, array in images:
+        (train if int(content_hash(array)[:8], 16) % one_in else holdout).append((name, array))
+    return train, holdout

@@ -1,0 +1,108 @@
+"""Metadata between PNG chunks and Pillow's `info`, for sources and targets that are no PNG files.
+
+Layouts: W3C PNG, third edition, section 11.3. A PNG file's own chunks never pass through here on their way back to PNG.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bbans.images.image import PngChunk
+
+METRES_PER_INCH = 0.0254
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+EXIF_PREFIX = b"Exif\0\0"
+MAX_INFLATED = 2**26
+
+
+def icc_chunk(profile: bytes) -> PngChunk:
+    """An ICC profile as `iCCP`."""
+    return PngChunk("iCCP", b"ICC Profile\0\0" + zlib.compress(profile, 9))
+
+
+def exif_chunk(exif: bytes) -> PngChunk:
+    """An EXIF block, with or without its JPEG prefix, as `eXIf`."""
+    return PngChunk("eXIf", exif.removeprefix(EXIF_PREFIX))
+
+
+def xmp_chunk(packet: bytes) -> PngChunk:
+    """An XMP packet as an uncompressed `iTXt` under the registered keyword."""
+    return PngChunk("iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + packet.rstrip(b"\0"))
+
+
+def resolution_chunk(dots_per_inch: tuple[float, float]) -> PngChunk:
+    """A resolution as `pHYs`, in whole pixels per metre."""
+    x, y = (min(round(float(value) / METRES_PER_INCH), 2**31 - 1) for value in dots_per_inch)
+    return PngChunk("pHYs", struct.pack(">IIB", x, y, 1))
+
+
+def text_chunk(keyword: str, text: str, language: str = "", translated: str = "") -> PngChunk:
+    """A text as `tEXt` when Latin-1 holds it and it names no language, else as `iTXt`."""
+    key = keyword.encode("latin-1", "replace")[:79]
+    if not language and not translated:
+        try:
+            return PngChunk("tEXt", key + b"\0" + text.encode("latin-1"))
+        except UnicodeEncodeError:
+            pass
+    fields = (key, b"\0\0" + language.encode("ascii", "replace"), translated.encode(), text.encode())
+    return PngChunk("iTXt", b"\0".join(fields))
+
+
+def _resolution(info: Mapping[Any, Any]) -> tuple[float, float] | None:
+    """The `dpi` of Pillow, where it is one: some readers leave zeros, NaN or quotients by zero."""
+    try:
+        x, y = (float(value) for value in info.get("dpi", ()))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 0 < x < float("inf") and 0 < y < float("inf") else None
+
+
+def from_info(info: Mapping[Any, Any], exif: bytes = b"") -> tuple[PngChunk, ...]:
+    """The chunks for Pillow's `info` of an image and the EXIF block that belongs to it."""
+    found: list[PngChunk] = []
+    if icc := info.get("icc_profile"):
+        found.append(icc_chunk(bytes(icc)))
+    if resolution := _resolution(info):
+        found.append(resolution_chunk(resolution))
+    if exif:
+        found.append(exif_chunk(exif))
+    if xmp := info.get("xmp"):
+        found.append(xmp_chunk(xmp.encode() if isinstance(xmp, str) else bytes(xmp)))
+    return tuple(found)
+
+
+def _icc_profile(payload: bytes) -> bytes | None:
+    _, _, packed = payload.partition(b"\0")
+    stream = zlib.decompressobj()
+    try:
+        profile = stream.decompress(packed[1:], MAX_INFLATED)
+    except zlib.error:
+        return None
+    return profile if stream.eof else None
+
+
+def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
+    """Pillow's `info` entries `icc_profile`, `exif`, `xmp`, `dpi` and `gamma` for the chunks that have one.
+
+    Chunks that cannot be read are left out: they are carried for the PNG that comes back, not believed.
+    """
+    info: dict[str, Any] = {}
+    for chunk in metadata:
+        kind, payload = chunk.kind, chunk.payload
+        if kind == "iCCP" and (profile := _icc_profile(payload)):
+            info["icc_profile"] = profile
+        elif kind == "eXIf":
+            info["exif"] = EXIF_PREFIX + payload
+        elif kind == "iTXt" and payload.startswith(XMP_KEYWORD + b"\0\0"):
+            fields = payload.split(b"\0", 5)
+            if len(fields) == 6 and not fields[3] and not fields[4]:
+                info["xmp"] = fields[5]
+        elif kind == "pHYs" and len(payload) == 9 and payload[8] == 1:
+            x, y = struct.unpack(">II", payload[:8])
+            info["dpi"] = (x * METRES_PER_INCH, y * METRES_PER_INCH)
+        elif kind == "gAMA" and len(payload) == 4:
+            info["gamma"] = struct.unpack(">I", payload)[0] / 100_000
+    return info

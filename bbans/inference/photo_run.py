@@ -1,0 +1,125 @@
+"""`bbans train`: a folder of images to a model file. Reads, splits by content hash, trains, exports, measures the exact model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+
+from bbans.errors import InputError
+from bbans.exact.torch_ops import torch_ops
+from bbans.images import atomic_write, load_folder, split_holdout
+from bbans.inference.train import Image, Recipe, train
+from bbans.models.photo_config import PhotoConfig
+from bbans.models.photo_exact import ExactPhoto
+from bbans.models.photo_export import export
+from bbans.models.store import serialise
+from bbans.schemes import funded
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MEGAPIXEL = 1_000_000
+HOLDOUT_ONE_IN = 10
+HOLDOUT_SIDE = 256
+DOWNSCALES = (0.3, 0.8)
+
+
+def read_recipe(path: Path | None) -> Recipe:
+    """A recipe from TOML; `[model]` holds PhotoConfig's fields. Raises InputError on unknown or ill-typed keys."""
+    if path is None:
+        return Recipe()
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"recipe {path} cannot be read: {error}") from error
+    model = PhotoConfig(**_checked(path, PhotoConfig(), raw.pop("model", {})))
+    recipe = Recipe(model=model, **_checked(path, Recipe(), raw))
+    if recipe.crop % 2**recipe.levels or recipe.crop > HOLDOUT_SIDE or min(recipe.steps, recipe.batch, recipe.levels) < 1:
+        raise InputError(f"recipe {path}: crop must be a multiple of 2^levels up to {HOLDOUT_SIDE}, and steps, batch, levels at least 1")
+    return recipe
+
+
+def _checked(path: Path, defaults: Any, raw: dict[str, Any]) -> dict[str, Any]:
+    known = {f.name: type(getattr(defaults, f.name)) for f in fields(defaults)}
+    for key, value in raw.items():
+        if key not in known or not isinstance(value, (int, float) if known[key] is float else known[key]):
+            raise InputError(
+                f"recipe {path}: {key} = {value!r} is not a known setting of the right type; known are {', '.join(sorted(known))}"
+            )
+    return raw
+
+
+def downscaled(images: list[Image], recipe: Recipe) -> list[Image]:
+    """The images, and copies of those over a megapixel at random scales: detail of every sharpness."""
+    rng = np.random.default_rng(recipe.seed)
+    found = list(images)
+    for image in images:
+        if image.shape[0] * image.shape[1] > MEGAPIXEL:
+            for _ in range(recipe.downscaled_copies):
+                factor = rng.uniform(*DOWNSCALES)
+                size = round(image.shape[1] * factor), round(image.shape[0] * factor)
+                found.append(np.asarray(PillowImage.fromarray(image).resize(size, PillowImage.Resampling.LANCZOS)))
+    return found
+
+
+def exact_rate(net: ExactPhoto, images: list[Image], limit: int = 8) -> float:
+    """Mean bits per subpixel of the coder's messages on central crops of held-out images: the rate of files without framing."""
+    bits, count = 0.0, 0
+    for image in images[:limit]:
+        h, w = (min(side, HOLDOUT_SIDE) for side in image.shape[:2])
+        top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
+        x = image[top : top + h, left : left + w].transpose(2, 0, 1).astype(np.int32)
+        levels, coarsest = funded.analyse(net, x)
+        precision = funded.LATENT_PRECISIONS[0] if net.config.latents else 0
+        bits += 32 * len(funded.encode(levels, coarsest, 3, precision).words)
+        count += x.size
+    return bits / count
+
+
+def run(
+    folder: Path,
+    output: Path,
+    *,
+    recipe: Path | None = None,
+    checkpoint: Path | None = None,
+    threads: int | None = None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+    overwrite: bool = False,
+) -> None:
+    """Train on a folder of images and write a model file. Raises InputError, OutputExistsError.
+
+    `checkpoint` (default: the output's name with `.checkpoint`) makes the run resumable.
+    """
+    settings = read_recipe(recipe)
+    named = load_folder(folder)
+    training, holdout = split_holdout(named, HOLDOUT_ONE_IN)
+    train_images = downscaled([a for _, a in training if min(a.shape[:2]) >= settings.crop], settings)
+    holdout_images = [a for _, a in holdout if min(a.shape[:2]) >= HOLDOUT_SIDE]
+    if not train_images:
+        raise InputError(
+            f"{folder} has no image of {settings.crop} x {settings.crop} pixels or more to train on; add images or lower `crop`"
+        )
+    resume = checkpoint or output.with_suffix(".checkpoint")
+    net, history = train(train_images, holdout_images, settings, resume, report)
+    layers = export(net)
+    record: dict[str, Any] = {
+        "recipe": asdict(settings),
+        "images": {"training": len(training), "held_out": len(holdout)},
+        "history": history,
+        "torch": str(torch.__version__),
+    }
+    if holdout_images:
+        record["exact_holdout_bpsp"] = exact_rate(ExactPhoto(settings.model, layers, torch_ops()), holdout_images)
+    data = serialise(settings.model, layers, record)
+    atomic_write(output, data, overwrite=overwrite)
+    atomic_write(output.with_suffix(".json"), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode(), overwrite=overwrite)

@@ -1,0 +1,262 @@
+"""Net rate = -log2 p(x_rest, u | x_known) + log2 q(u | x_rest) - log2 p(x_fund | x_rest, E_q u), and no initial bits.
+
+Bits-back coding (Townsend, Bird, Barber 2019, arXiv:1901.04866) of one tile on the pyramid. The encoder pushes, finest level
+first: phase 10 (it depends on u only through the posterior mean, which the decoder has by then), then pops u with q, pushes
+phases 01 and 11 given u, pushes u with its uniform prior. What phase 10 left on the stack pays for the pop. The decoder does
+the inverse, coarsest level first. The idea that a part of the same image pays is that of SHVC (Ryder et al. 2022,
+arXiv:2204.02071). The message ends as it began: empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bbans.distributions.latent as latent
+from bbans.coding import lanes
+from bbans.coding.blocks import pop_block, push_block, push_growing
+from bbans.coding.rans import Message, base_message, message_bits
+from bbans.errors import FormatError
+from bbans.schemes import geometry
+from bbans.schemes.account import Account, Ledger
+from bbans.schemes.pixels import Growth, Intervals, PixelModel, pixel_intervals, pop_pixels
+
+LATENT_PRECISIONS = (10, 8, 6, 0)  # tried in this order; 0: latents off
+POSTERIOR_PRECISION = 24
+
+Ints = NDArray[np.int32]
+
+
+class PyramidNet(Protocol):
+    """What the scheme asks of a model; see `models.photo_exact.ExactPhoto`."""
+
+    def latent_shape(self, h: int, w: int) -> tuple[int, int, int]: ...
+    def start(self, h: int, w: int) -> Any: ...
+    def carry_up(self, trunk: Any, h: int, w: int) -> Any: ...
+    def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any: ...
+    def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]: ...
+    def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints: ...
+
+
+@dataclass
+class Level:
+    """One level in progress: phases are filled in decode order, 00 first."""
+
+    net: PyramidNet
+    index: int
+    shape: tuple[int, int]
+    carried: Any
+    known: list[Ints]
+    sums: list[Ints] = field(default_factory=list)
+    trunks: list[Any] = field(default_factory=list)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of phase 00."""
+        return self.known[0].shape[1], self.known[0].shape[2]
+
+    def open_phase(self, phase: int) -> None:
+        """Predict a phase and run its trunk."""
+        self.sums.append(geometry.neighbour_sums(phase, self.known))
+        flow = self.trunks[-1] if phase else self.carried
+        self.trunks.append(self.net.trunk(phase, self.known, self.sums[phase], flow, self.index))
+
+    def close_phase(self, phase: int, x: Ints) -> None:
+        """Add the pixels of a phase, `(3, rows, columns)`."""
+        self.known.append(geometry.complete(x, self.grid, self.known[0]))
+
+    def posterior(self) -> tuple[Ints, Ints]:
+        """Mean and sigma index of u, each `(rows * columns, channels)`."""
+        return self.net.posterior(self.trunks[1], [4 * self.known[i + 1] - self.sums[i] for i in range(2)])
+
+    def pixel_model(self, phase: int, u: Ints) -> PixelModel:
+        """Mixture parameters at the positions of a phase; u `(rows * columns, channels)` in 1/128."""
+        shape = geometry.phase_shape(*self.shape, phase)
+        outputs = self.net.outputs(phase, self.trunks[phase], self._map(u))
+        return PixelModel(geometry.positions(outputs, self.grid, shape), geometry.to_positions(self.sums[phase], shape))
+
+    def zeros(self) -> Ints:
+        """u = 0."""
+        channels, rows, columns = self.net.latent_shape(*self.grid)
+        return np.zeros((rows * columns, channels), np.int32)
+
+    def _map(self, u: Ints) -> Ints:
+        channels, rows, columns = self.net.latent_shape(*self.grid)
+        return np.asarray(u.reshape(rows, columns, channels).transpose(2, 0, 1))
+
+    def assemble(self) -> Ints:
+        """The whole level, `(3, h, w)`."""
+        h, w = self.shape
+        x = np.empty((3, h, w), np.int32)
+        x[:, 0::2, 0::2] = self.known[0]
+        for phase, (row, column) in enumerate(geometry.OFFSETS):
+            rows, columns = geometry.phase_shape(h, w, phase)
+            x[:, row::2, column::2] = self.known[phase + 1][:, :rows, :columns]
+        return x
+
+
+def analyse(net: PyramidNet, x: Ints) -> tuple[list[Level], Ints]:
+    """Trunks of every level, finest first, and the coarsest image. x `(3, h, w)`: grey images repeat their channel."""
+    shapes = geometry.level_shapes(*x.shape[1:])
+    images = [x]
+    for _ in shapes[1:]:
+        images.append(images[-1][:, 0::2, 0::2])
+    levels: list[Level] = []
+    carried = net.start(*shapes[-1])
+    for s in reversed(range(len(shapes) - 1)):
+        level = Level(net, s, shapes[s], carried, [images[s + 1]])
+        for phase, (row, column) in enumerate(geometry.OFFSETS):
+            level.open_phase(phase)
+            level.close_phase(phase, images[s][:, row::2, column::2])
+        carried = net.carry_up(level.trunks[2], *shapes[s])
+        levels.insert(0, level)
+    return levels, images[-1]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A coded tile: the message's words and what the decoder must be told."""
+
+    words: NDArray[np.uint32]
+    latent_precision: int
+    growth: Growth
+    account: Account
+
+
+def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int) -> Encoded:
+    """Code an analysed tile of 1 or 3 channels. Raises UnderflowError when its own pixels cannot pay for the latents."""
+    message = base_message((1,))
+    ledger = Ledger(message_bits(message))
+    growth: list[tuple[int, int]] = []
+    for level in levels:
+        u = mean = level.zeros()
+        sigma = mean
+        indices: NDArray[np.int64] = mean.astype(np.int64)
+        if latent_precision:
+            mean, sigma = level.posterior()
+        parts = list(enumerate(reversed(_intervals(level, 2, mean, channels))))
+        for i, part in parts:
+            if level.index == 0:
+                message, grown = push_growing(message, part.starts, part.freqs, part.precision)
+                growth += [(at + i * len(part.freqs), count) for at, count in grown]
+            else:
+                message = push_block(message, part.starts, part.freqs, part.precision)
+            ledger.add("likelihood", part.bits, message_bits(message))
+        if latent_precision:
+            message, indices, bits = _pop_posterior(message, mean, sigma, latent_precision)
+            ledger.add("posterior", -bits, message_bits(message))
+            u = latent.value(latent_precision, indices).astype(np.int32)
+        for phase in (1, 0):
+            for part in reversed(_intervals(level, phase, u, channels)):
+                message = push_block(message, part.starts, part.freqs, part.precision)
+                ledger.add("likelihood", part.bits, message_bits(message))
+        if latent_precision:
+            n = indices.size
+            message = push_block(message, indices.reshape(-1), np.ones(n, np.int64), latent_precision)
+            ledger.add("prior", float(n * latent_precision), message_bits(message))
+    raw = geometry.to_positions(coarsest, coarsest.shape[1:])[:, :channels].reshape(-1)
+    message = push_block(message, raw, np.ones(raw.size, np.int64), 8)
+    ledger.add("likelihood", 8.0 * raw.size, message_bits(message))
+    words = lanes.finish(message)
+    return Encoded(words, latent_precision, tuple(growth), ledger.close(32.0 * len(words)))
+
+
+def decode(
+    net: PyramidNet, words: NDArray[np.uint32], shape: tuple[int, int], channels: int, latent_precision: int, growth: Growth
+) -> tuple[Ints, Account]:
+    """Inverse of `encode`: the tile `(3, h, w)` and the account. Raises a FormatError or UnderflowError on damage."""
+    if latent_precision not in LATENT_PRECISIONS:
+        raise FormatError(f"latent precision {latent_precision} is not one of {LATENT_PRECISIONS}; the file needs another release")
+    message = lanes.start(words)
+    if growth:
+        message = lanes.grow(message, growth[-1][1])
+    ledger = Ledger(message_bits(message), backwards=True)
+    shapes = geometry.level_shapes(*shape)
+    n = shapes[-1][0] * shapes[-1][1] * channels
+    message, raw = pop_block(message, n, 8, _uniform)
+    ledger.add("likelihood", 8.0 * n, message_bits(message))
+    x = geometry.from_positions(raw.reshape(-1, channels), shapes[-1])
+    carried = net.start(*shapes[-1])
+    for s in reversed(range(len(shapes) - 1)):
+        level = Level(net, s, shapes[s], carried, [x])
+        mean = u = level.zeros()
+        indices: NDArray[np.int64] = mean.astype(np.int64)
+        if latent_precision:
+            message, popped = pop_block(message, u.size, latent_precision, _uniform)
+            indices = popped.reshape(u.shape)
+            ledger.add("prior", float(u.size * latent_precision), message_bits(message))
+            u = latent.value(latent_precision, indices).astype(np.int32)
+        for phase in (0, 1):
+            level.open_phase(phase)
+            message = _pop_phase(message, level, phase, u, channels, None, ledger)
+        if latent_precision:
+            mean, sigma = level.posterior()
+            starts, freqs = latent.interval(_flat(mean), _flat(sigma), latent_precision, _flat(indices))
+            part = Intervals(starts, freqs, POSTERIOR_PRECISION)
+            message = push_block(message, starts, freqs, POSTERIOR_PRECISION)
+            ledger.add("posterior", -part.bits, message_bits(message))
+        level.open_phase(2)
+        message = _pop_phase(message, level, 2, mean, channels, growth if s == 0 else None, ledger)
+        x = level.assemble()
+        carried = net.carry_up(level.trunks[2], *shapes[s])
+    lanes.check_empty(message)
+    return x, ledger.close(32.0 * len(words))
+
+
+def ideal_bits(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, draws: int = 16, seed: int = 0) -> float:
+    """-ELBO of the exact model with its rounded frequencies, in bits: the mean over seeded draws of u from q."""
+    rng = np.random.default_rng(seed)
+    total = 8.0 * channels * float(coarsest[0].size)
+    for level in levels:
+        mean = sigma = level.zeros()
+        if latent_precision:
+            mean, sigma = level.posterior()
+        total += sum(part.bits for part in _intervals(level, 2, mean, channels))
+        for _ in range(draws if latent_precision else 1):
+            u, cost = mean, 0.0
+            if latent_precision:
+                cf = rng.integers(0, 1 << POSTERIOR_PRECISION, mean.size)
+                indices, starts, freqs = latent.symbol(_flat(mean), _flat(sigma), latent_precision, cf)
+                cost = mean.size * latent_precision - Intervals(starts, freqs, POSTERIOR_PRECISION).bits
+                u = latent.value(latent_precision, indices).astype(np.int32).reshape(mean.shape)
+            cost += sum(part.bits for phase in (0, 1) for part in _intervals(level, phase, u, channels))
+            total += cost / (draws if latent_precision else 1)
+    return total
+
+
+def _intervals(level: Level, phase: int, u: Ints, channels: int) -> list[Intervals]:
+    shape = geometry.phase_shape(*level.shape, phase)
+    x = geometry.to_positions(level.known[phase + 1], shape)[:, :channels]
+    return pixel_intervals(level.pixel_model(phase, u), x) if len(x) else []
+
+
+def _pop_phase(message: Message, level: Level, phase: int, u: Ints, channels: int, growth: Growth | None, ledger: Ledger) -> Message:
+    shape = geometry.phase_shape(*level.shape, phase)
+    values: NDArray[np.integer] = np.zeros((0, channels), np.int64)
+    if shape[0] and shape[1]:
+        message, values, bits = pop_pixels(message, level.pixel_model(phase, u), channels, growth)
+        ledger.add("likelihood", bits, message_bits(message))
+    level.close_phase(phase, geometry.from_positions(values, shape) if len(values) else np.zeros((3, *shape), np.int32))
+    return message
+
+
+def _pop_posterior(message: Message, mean: Ints, sigma: Ints, precision: int) -> tuple[Message, NDArray[np.int64], float]:
+    flat_mean, flat_sigma = _flat(mean), _flat(sigma)
+
+    def locate(cf: NDArray[np.integer], first: int, last: int) -> Any:
+        return latent.symbol(flat_mean[first:last], flat_sigma[first:last], precision, _flat(cf))
+
+    message, indices = pop_block(message, mean.size, POSTERIOR_PRECISION, locate)
+    starts, freqs = latent.interval(flat_mean, flat_sigma, precision, indices)
+    return message, indices.reshape(mean.shape), Intervals(starts, freqs, POSTERIOR_PRECISION).bits
+
+
+def _flat(values: NDArray[np.integer]) -> NDArray[np.int64]:
+    return values.reshape(-1).astype(np.int64)
+
+
+def _uniform(cf: NDArray[np.integer], first: int, last: int) -> tuple[Any, Any, Any]:
+    return cf.astype(np.int64), cf, np.ones(last - first, np.int64)

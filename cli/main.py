@@ -1,0 +1,196 @@
+"""The commands. Exit codes: those of `bbans.errors`, 2 for wrong usage, 130 after an interrupt.
+
+`bbans.api` is imported by a command only when it starts to work, so that `--help` and a wrong option answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from bbans.errors import BbansError
+
+from .options import files_argument, force_option, model_option, output_options, quiet_option, threads_option, verbose_option
+from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
+from .run import process, report, say
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bbans", prog_name="bbans", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Lossless image compression with trained models.
+
+    Inputs are always kept; existing outputs are only overwritten with -f. '-' is standard input.
+    """
+
+
+@commands.command()
+@files_argument
+@output_options
+@force_option
+@model_option
+@threads_option
+@click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
+@click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
+@click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
+@quiet_option
+@verbose_option
+def compress(
+    files: tuple[str, ...],
+    output: str | None,
+    stdout: bool,
+    force: bool,
+    model: str | None,
+    threads: int | None,
+    no_verify: bool,
+    as_pixels: bool,
+    strip: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Compress images: photo.png to photo.bbans."""
+    targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
+
+    def work(source: str) -> None:
+        from bbans import api
+
+        options = {"verify": not no_verify, "overwrite": force, "as_pixels": as_pixels, "strip": strip}
+        with as_files(source, targets[source]) as (read, write):
+            result = api.compress_file(read, write, model=model, threads=threads, **options)
+        if verbose and not quiet:
+            share = f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, {result.file_bytes / result.raw_bytes:.1%} of raw"
+            say(f"{click.format_filename(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})")
+
+    return process(targets, _ends_checker(targets, force), work, bar=not quiet)
+
+
+@commands.command()
+@files_argument
+@output_options
+@force_option
+@click.option(
+    "--format", "kind", type=click.Choice(list(SUFFIXES), case_sensitive=False), help="Kind of image file. Default: by -o, else png."
+)
+@model_option
+@threads_option
+@quiet_option
+@verbose_option
+def decompress(
+    files: tuple[str, ...],
+    output: str | None,
+    stdout: bool,
+    force: bool,
+    kind: str | None,
+    model: str | None,
+    threads: int | None,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Restore images: photo.bbans to photo.png."""
+    targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
+    kinds = {source: kind or image_kind(target) for source, target in targets.items()}
+
+    def work(source: str) -> None:
+        from bbans import api
+
+        with as_files(source, targets[source]) as (read, write):
+            api.decompress_file(read, write, model=model, overwrite=force, threads=threads, format=kinds[source])
+        if verbose and not quiet:
+            say(f"{click.format_filename(source)}: restored to {targets[source] or 'standard output'}")
+
+    return process(targets, _ends_checker(targets, force), work, bar=not quiet)
+
+
+def _restored_name(source: Path, kind: str | None) -> Path:
+    suffix = SUFFIXES[kind or "png"][0]
+    return source.with_suffix(suffix) if source.suffix == ".bbans" else source.with_name(source.name + suffix)
+
+
+def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[str], None]:
+    def check(source: str) -> None:
+        check_input(source)
+        check_output(targets[source], force)
+
+    return check
+
+
+@commands.command()
+@files_argument
+@model_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
+@click.option("--no-account", is_flag=True, help="Read the header only: no model is needed, and it takes no time.")
+def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool) -> int:
+    """Show what is in compressed files and what each part costs in bits."""
+
+    def work(source: str) -> None:
+        from bbans import api
+
+        found = api.info(read_bytes(source), model=model, account=not no_account)
+        if as_json:
+            click.echo(json.dumps({"file": source, **found.to_dict()}))
+        else:
+            click.echo("\n".join([f"{click.format_filename(source)}:", *(f"  {line}" for line in found.lines())]))
+
+    return process(files, check_input, work, bar=False)
+
+
+@commands.command()
+@files_argument
+@model_option
+@threads_option
+@quiet_option
+def verify(files: tuple[str, ...], model: str | None, threads: int | None, quiet: bool) -> int:
+    """Decode compressed files without writing anything, and check every checksum."""
+
+    def work(source: str) -> None:
+        from bbans import api
+
+        api.verify(read_bytes(source), model=model, threads=threads)
+        if not quiet:
+            click.echo(f"{click.format_filename(source)}: ok")
+
+    return process(files, check_input, work, bar=not quiet)
+
+
+@commands.command()
+@click.argument("images", type=click.Path(exists=True))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The model to write (.safetensors).")
+@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="Settings of the model and its training (TOML).")
+@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
+@force_option
+@threads_option
+@quiet_option
+def train(images: str, output: str, recipe: str | None, checkpoint: str | None, force: bool, threads: int | None, quiet: bool) -> int:
+    """Train a model on the folder IMAGES, for `compress --model`."""
+    check_output(Path(output), force)
+    from bbans import api
+
+    api.train_model(
+        Path(images),
+        Path(output),
+        recipe=None if recipe is None else Path(recipe),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        threads=threads,
+        report=(lambda values: None) if quiet else (lambda values: say("  ".join(f"{name} {value:g}" for name, value in values.items()))),
+        overwrite=force,
+    )
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `bbans` with these arguments (default: those of the process); return its exit code."""
+    try:
+        return int(commands.main(arguments, prog_name="bbans", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        say("bbans: interrupted")
+        return INTERRUPTED
+    except (BbansError, OSError) as error:
+        return report(error)

@@ -1,0 +1,26 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
+force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist; write to a terminal.")
+model_option = click.option(
+    "--model", metavar="MODEL", help="A model's file or id. Default: the photograph model, or the one a file names."
+)
+threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
+
+
+def output_options(command: Command) -> Command:
+    """Where the outputs go: -o and -c."""
+    command = click.option("-c", "--stdout", is_flag=True, help="Write to standard output (one input).")(command)
+    output_help = "File to write; with many inputs or a trailing slash a directory, made if missing. '-' is standard output."
+    return click.option("-o", "--output", type=click.Path(), help=output_help)(command)

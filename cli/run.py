@@ -1,0 +1,97 @@
+"""Many files in one call: a failing one is reported on one line and the others go on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from bbans.errors import BbansError, InputError, OutputError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The sources that went well, and the exit code of the first that did not (0: none)."""
+
+    done: tuple[str, ...]
+    status: int
+
+
+def each(sources: Iterable[str], work: Callable[[str], None]) -> Outcome:
+    """Call `work` for every source."""
+    done, status = [], 0
+    for source in sources:
+        try:
+            work(source)
+            done.append(source)
+        except BrokenPipeError:
+            raise  # nobody reads standard output any more
+        except (BbansError, OSError) as error:
+            failure = report(error, source)
+            status = status or failure
+    return Outcome(tuple(done), status)
+
+
+def process(sources: Iterable[str], check: Callable[[str], None], work: Callable[[str], None], bar: bool) -> int:
+    """Check every source, then work on those that passed, with a progress bar if wanted; the exit code of the first failure."""
+    checked = each(sources, check)
+    with progress(checked.done, bar) as step:
+
+        def stepping(source: str) -> None:
+            step(source)
+            work(source)
+
+        worked = each(checked.done, stepping)
+    return checked.status or worked.status
+
+
+def report(error: BbansError | OSError, source: str | None = None) -> int:
+    """Say on one line of standard error what is wrong; return the exit code."""
+    if isinstance(error, BbansError):
+        message, status = str(error), error.exit_code
+    else:
+        message, status = _describe(error, source)
+    where = "" if source is None else f"{click.format_filename(source)}: "
+    say(f"bbans: {where}{' '.join(message.split())}")
+    return status
+
+
+def _describe(error: OSError, source: str | None) -> tuple[str, int]:
+    message = error.strerror or str(error)
+    if error.filename is None:
+        return message, OutputError.exit_code
+    name = os.fsdecode(error.filename)
+    if source is not None and os.path.normpath(name) == os.path.normpath(source):
+        return message, InputError.exit_code
+    return f"{message}: {click.format_filename(name)}", OutputError.exit_code
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    click.echo(message, err=True)
+
+
+@contextmanager
+def progress(sources: Sequence[str], shown: bool) -> Iterator[Callable[[str], None]]:
+    """A progress bar over the sources on standard error; the function it gives is called with each before its work."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda source: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    # standard output is left alone: it may carry the result
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=len(sources))
+        started: list[str] = []
+
+        def step(source: str) -> None:
+            bar.update(task, completed=len(started), description=click.format_filename(source), refresh=True)
+            started.append(source)
+
+        yield step

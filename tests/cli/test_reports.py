@@ -1,0 +1,106 @@
+"""`info`, `verify`, `train`, help and exit codes, with a stand-in for the codec."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import bbans
+from bbans.errors import BbansError
+from tests.cli.conftest import Run, Standin
+
+Runner = Callable[..., Run]
+
+
+def test_info(here: Path, run: Runner, standin: Standin) -> None:
+    Path("a.bbans").write_bytes(b"bb123")
+    Path("b.bbans").write_bytes(b"bb")
+    result = run("info", "a.bbans", "b.bbans", "--model", "m")
+    assert result == Run(0, b"a.bbans:\n  3 wide\n  1 high\nb.bbans:\n  0 wide\n  1 high\n", "")
+    assert standin.calls == [("info", {"model": "m", "account": True})] * 2
+
+
+def test_info_as_json_is_an_object_a_line(here: Path, run: Runner, standin: Standin) -> None:
+    Path("a.bbans").write_bytes(b"bb123")
+    Path("b.bbans").write_bytes(b"junk")
+    result = run("info", "--json", "--no-account", "a.bbans", "b.bbans", "a.bbans")
+    assert [json.loads(line) for line in result.out.splitlines()] == [{"file": "a.bbans", "width": 3}] * 2
+    assert (result.code, result.err) == (5, "bbans: b.bbans: no bbans file: its first bytes are wrong\n")
+    assert standin.calls[0] == ("info", {"model": None, "account": False})
+
+
+def test_info_and_verify_of_standard_input(here: Path, run: Runner, standin: Standin) -> None:
+    assert json.loads(run("info", "--json", "-", stdin=b"bb1").out) == {"file": "-", "width": 1}
+    assert run("verify", "-", stdin=b"bb1") == Run(0, b"-: ok\n", "")
+
+
+def test_verify(here: Path, run: Runner, standin: Standin) -> None:
+    Path("a.bbans").write_bytes(b"bb123")
+    Path("b.bbans").write_bytes(b"junk")
+    line = "bbans: b.bbans: no bbans file: its first bytes are wrong\n"
+    assert run("verify", "b.bbans", "a.bbans", "--model", "m", "--threads", "2") == Run(5, b"a.bbans: ok\n", line)
+    assert run("verify", "-q", "b.bbans", "a.bbans") == Run(5, b"", line)
+    assert standin.calls[0] == ("verify", {"model": "m", "threads": 2})
+
+
+def test_train(here: Path, run: Runner, standin: Standin) -> None:
+    Path("images").mkdir()
+    Path("r.toml").touch()
+    result = run("train", "images", "-o", "m.safetensors", "--recipe", "r.toml", "--checkpoint", "c", "--threads", "2")
+    assert result == Run(0, b"", "step 100  bits_per_dimension 2.5\n")
+    assert run("train", "images", "-q", "-f", "-o", "m.safetensors") == Run(0, b"", "")
+    (_, first), (_, second) = standin.calls
+    assert first.pop("report") and second.pop("report")
+    paths = {"images": Path("images"), "output": Path("m.safetensors")}
+    assert first == paths | {"recipe": Path("r.toml"), "checkpoint": Path("c"), "threads": 2, "overwrite": False}
+    assert second == paths | {"recipe": None, "checkpoint": None, "threads": None, "overwrite": True}
+
+
+def test_train_does_not_start_when_the_output_is_there(here: Path, run: Runner, standin: Standin) -> None:
+    Path("images").mkdir()
+    Path("m.safetensors").touch()
+    assert run("train", "images", "-o", "m.safetensors").code == 4
+    assert run("train", "missing", "-o", "n.safetensors").code == 2
+    assert run("train", "images").code == 2
+    assert standin.calls == []
+
+
+def descendants(kind: type[BbansError]) -> Iterator[type[BbansError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from descendants(child)
+
+
+def test_the_readme_has_every_exit_code(repository: Path) -> None:
+    rows = re.findall(r"^\| (\d+) \|", (repository / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(int(row) for row in rows) == sorted({0, 2, 130} | {kind.exit_code for kind in descendants(BbansError)})
+
+
+def test_version(run: Runner) -> None:
+    assert run("--version") == Run(0, f"bbans {bbans.__version__}\n".encode(), "")
+    assert version("bbans") == bbans.__version__
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["compress", "-h"], ["train", "--help"], ["--version"], ["compress"], ["info", "missing"]]
+)
+def test_help_and_early_errors_import_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys; from bbans_cli.main import main; main(sys.argv[1:]);"
+        "print(sorted({'torch', 'numpy', 'PIL', 'rich', 'bbans.api'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "bbans_cli", "compress"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: bbans compress ")

@@ -1,0 +1,41 @@
+"""A small untrained photo model: lossless like any other, and quick."""
+
+import functools
+
+import numpy as np
+import torch
+
+from bbans.models.photo import PhotoNet
+from bbans.models.photo_config import PhotoConfig
+from bbans.models.photo_export import export
+from bbans.models.store import Model, model_id, to_tensors
+
+CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
+
+
+def tiny_net(seed: int = 0) -> PhotoNet:
+    """The float network, with FiLM and posterior strong enough to matter."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = PhotoNet(CONFIG)
+        with torch.no_grad():
+            for phase in net.phases:
+                phase.film_b.weight.mul_(5)
+            net.posterior.last.weight.mul_(3)
+    return net
+
+
+@functools.cache
+def tiny_model(seed: int = 0) -> Model:
+    """The exported model."""
+    layers = export(tiny_net(seed))
+    return Model("tiny", CONFIG, layers, {}, model_id(CONFIG, to_tensors(layers)))
+
+
+def smooth_image(h: int, w: int, seed: int = 0, channels: int = 3) -> np.ndarray:
+    """Something like a photograph: coloured waves and noise, uint8 `(h, w, 3)` or `(h, w)`."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:h, 0:w]
+    waves = np.stack([60 * np.sin(x / rng.uniform(5, 30) + c) + 50 * np.cos(y / rng.uniform(5, 30)) + 128 for c in range(3)], -1)
+    image = (waves + rng.normal(0, 4, (h, w, 1)) + rng.normal(0, 2, (h, w, 3))).clip(0, 255).astype(np.uint8)
+    return image if channels == 3 else np.ascontiguousarray(image[..., 0])
