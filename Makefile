@@ -9,6 +9,8 @@ INDEX ?=
 PIP_ARGS ?=
 EXTRAS ?= dev
 PYTEST_ARGS ?=
+# Folder with `kodak` and `validation`, for `make bench`.
+PHOTOS ?= ../shared/data/photos
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,8 +49,8 @@ format: $(STAMP) ## format the code and mend what lint can mend
 coverage: $(STAMP) ## run the tests and report which branches they miss
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
-bench: $(STAMP) ## measure sizes and speeds against other codecs; writes JSON (minutes)
-	$(BIN)/python benchmarks/photos.py
+bench: $(STAMP) ## measure sizes and speeds on PHOTOS against other codecs; writes JSON (minutes)
+	$(BIN)/python benchmarks/photos.py $(PHOTOS) --json benchmarks/results/photos.json
 
 tables: $(STAMP) ## write the README's tables from the benchmarks' JSON
 	$(BIN)/python benchmarks/tables.py

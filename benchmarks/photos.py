@@ -1,6 +1,6 @@
 """Kodak and CID22 validation: file bytes of single images and speed, bbans beside PNG, WebP, JPEG 2000 and JPEG XL, in one run.
 
-    python benchmarks/photos.py PHOTOS --json benchmarks/results/photos.json --readme README.md
+    python benchmarks/photos.py PHOTOS --json benchmarks/results/photos.json
 
 PHOTOS holds the folders `kodak` and `validation`. Rates are file bytes * 8 / (H * W * 3). Times are wall-clock sums over a set on
 the threads that each library takes by itself, after one image of warm-up; they are noisy, the ratios between rows less so.
@@ -104,30 +104,12 @@ def accounts(pictures: list[Any], model: str | None) -> dict[str, Any]:
     }
 
 
-def table(results: dict[str, Any]) -> str:
-    """The README's table."""
-    lines = ["| codec | Kodak bpsp | CID22 validation bpsp | encode MP/s (Kodak) | decode MP/s (Kodak) |", "|---|---|---|---|---|"]
-    for name, row in results["measured"].items():
-        kodak, other = row["kodak"], row["validation"]
-        lines.append(f"| {name} | {kodak['bpsp']:.3f} | {other['bpsp']:.3f} | {kodak['encode_mps']:.2f} | {kodak['decode_mps']:.2f} |")
-    return "\n".join(lines)
-
-
-def put_into(readme: Path, text: str) -> None:
-    """Replace what stands between the table's markers."""
-    content = readme.read_text()
-    before, rest = content.split("<!-- table:photos -->", 1)
-    _, after = rest.split("<!-- /table -->", 1)
-    readme.write_text(f"{before}<!-- table:photos -->\n{text}\n<!-- /table -->{after}")
-
-
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--readme", type=Path)
     parser.add_argument("--limit", type=int, help="images a set, for a quick look")
     parser.add_argument("--only", nargs="*", help="codecs to run")
     parser.add_argument("--no-accounts", action="store_true")
@@ -155,8 +137,6 @@ def main() -> None:
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.readme:
-        put_into(arguments.readme, table(results))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ for the pops of a bits-back scheme); the points of growth depend on the content,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -88,10 +89,10 @@ def check_growth(growth: Sequence[tuple[int, int]], n: int, lanes: int) -> None:
     rungs = [RUNGS.index(wide) if wide in RUNGS else 0 for _, wide in growth]
     if any(rung == 0 for rung in rungs):
         raise FormatError(f"lanes grow to one of {RUNGS[1:]}; found {[wide for _, wide in growth][:8]}")
-    if any(b != a + 1 for a, b in zip(rungs, rungs[1:], strict=False)):
+    if any(b != a + 1 for a, b in pairwise(rungs)):
         raise FormatError(f"lanes grow by one rung of {RUNGS} at a time; found {[wide for _, wide in growth]}")
     counts = [-1, *(count for count, _ in growth), n]
-    if growth and any(b <= a for a, b in zip(counts, counts[1:], strict=False)):
+    if growth and any(b <= a for a, b in pairwise(counts)):
         raise FormatError(f"points of growth increase from 0 to below {n} symbols; found {counts[1:-1]}")
     if growth and growth[-1][1] != lanes:
         raise FormatError(f"the lane schedule ends with {growth[-1][1]} lanes; found a message of {lanes}")

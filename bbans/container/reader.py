@@ -158,9 +158,9 @@ def read(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
         raise TruncatedError(f"the file ends in its table of contents: {count} tiles expected, {cursor.remaining} bytes found")
     entries = [_tile_entry(cursor) for _ in range(count)]
     _check_crc(cursor, position)
-    check_model_use(header.model_id, [tile for tile, _, _ in entries])
     for index, ((tile, size, payload_crc), tile_bytes) in enumerate(zip(entries, tile_sizes(header), strict=True)):
         check_tile_entry(index, tile_bytes, tile, size, payload_crc)
+    check_model_use(header.model_id, [tile for tile, _, _ in entries])
 
     expected = sum(size for _, size, _ in entries)
     if cursor.remaining < expected:

@@ -62,9 +62,9 @@ def _framing(container: Container) -> bytes:
     check_header(header)
     check_metadata(container.metadata)
     check_tile_count(header, len(container.tiles))
-    check_model_use(container.model_id, container.tiles)
     for index, (tile, size) in enumerate(zip(container.tiles, tile_sizes(header), strict=True)):
         check_tile_entry(index, size, tile, len(tile.payload), zlib.crc32(tile.payload))
+    check_model_use(container.model_id, container.tiles)
     table = _with_crc(b"".join(map(_tile_entry, container.tiles)))
     return _header_section(header) + _metadata_section(container.metadata) + table
 

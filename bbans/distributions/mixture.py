@@ -105,7 +105,7 @@ def accelerator() -> ModuleType | None:
 def _import_accelerator() -> ModuleType | None:
     try:
         from bbans.distributions import mixture_numba
-    except (ImportError, RuntimeError):  # not installed, or a numba that does not know this numpy or has no place for its cache
+    except (ImportError, RuntimeError):  # not installed, or of a version that does not know this numpy
         return None
     return mixture_numba
 
@@ -132,12 +132,12 @@ def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Int
 
 def _components(locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints:
     """T_k(x), int64 `(K, N)`."""
-    index = (32 * x - 16) - locations
+    index: Ints = (32 * x - 16) - locations
     index *= inverse
     index >>= 12
     index += LOGISTIC_HALF
     np.clip(index, 0, 2 * LOGISTIC_HALF, out=index)
-    mass = logistic_cdf_table()[index]
+    mass: Ints = logistic_cdf_table()[index]
     mass *= x > 0
     mass[:, x == n] = 1 << LOGISTIC_BITS
     return mass
@@ -155,7 +155,7 @@ def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints
 
 def _normalised(raw: Ints) -> Ints:
     """`normalise` of `(K, N)`."""
-    weights = (raw << WEIGHT_BITS) // raw.sum(0)
+    weights: Ints = (raw << WEIGHT_BITS) // raw.sum(0)
     left = (1 << WEIGHT_BITS) - weights.sum(0)
     weights[raw.argmax(0), np.arange(raw.shape[1])] += left
     return weights

@@ -7,7 +7,7 @@ so that no table is read outside its bounds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -32,10 +32,9 @@ _INPUTS = f"{_GIVEN}, {_GIVEN}, {_GIVEN}, {_TABLE}, int64, {_TABLE}, {_TABLE}"
 def _compiled(signature: str, **options: Any) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         try:
-            compiled: F = njit(signature, cache=True, nogil=True, **options)(function)
+            return cast(F, njit(signature, cache=True, nogil=True, **options)(function))
         except RuntimeError:  # numba finds no folder that it may write its cache to
-            compiled = njit(signature, nogil=True, **options)(function)
-        return compiled
+            return cast(F, njit(signature, nogil=True, **options)(function))
 
     return decorate
 

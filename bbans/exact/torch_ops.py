@@ -59,13 +59,12 @@ class TorchOps:
         weight, bias = prepared
         if bias_row is not None:
             bias = bias[bias_row]
-        with torch.inference_mode(), torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
     def round_clip(self, x: torch.Tensor, low: int, high: int) -> torch.Tensor:
         """See `ops.Ops`."""
-        with torch.inference_mode():
-            return x.round_().clamp_(low, high)
+        return x.round_().clamp_(low, high)
 
     def table(self, x: torch.Tensor, table: NDArray[np.int64]) -> torch.Tensor:
         """See `ops.Ops`."""
@@ -82,8 +81,11 @@ class TorchOps:
 
     def spread(self, x: torch.Tensor, block: int, h: int, w: int) -> torch.Tensor:
         """See `ops.Ops`."""
-        x = x.repeat_interleave(block, 2)[:, :, :h].repeat_interleave(block, 3)[:, :, :, :w]
-        return x.contiguous(memory_format=torch.channels_last)
+        # one copy, straight into channels-last
+        _, channels, rows, columns = x.shape
+        y = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(1, rows, block, columns, block, channels)
+        y = y.reshape(1, rows * block, columns * block, channels)[:, :h, :w].contiguous()
+        return y.permute(0, 3, 1, 2)
 
     def concat(self, arrays: list[torch.Tensor]) -> torch.Tensor:
         """See `ops.Ops`."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from bbans.models.photo import PhotoNet
 from bbans.models.photo_config import PhotoConfig
@@ -39,6 +40,8 @@ class Recipe:
     kl_warmup_steps: int = 3000
     clip_norm: float = 0.3
     grey_fraction: float = 0.08  # crops turned grey: the same networks code grey images
+    chroma_fraction: float = 0.25  # crops whose chroma is interpolated from half resolution, as in PNGs of decoded JPEGs and film scans
+    chroma_start_step: int = 0
     latent_dropout: float = 0.05  # crops with latents off, so that files may switch them off
     downscaled_copies: int = 2  # of every image over a megapixel
     holdout_every: int = 500
@@ -54,6 +57,21 @@ def to_grey(x: torch.Tensor) -> torch.Tensor:
     """Rounded luma (ITU-R BT.601) repeated over three channels; x `(..., 3, H, W)`."""
     luma = (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(-3, keepdim=True).round()
     return luma.expand_as(x)
+
+
+def halve_chroma(x: torch.Tensor, cosited: bool, mode: str) -> torch.Tensor:
+    """Round to YCbCr (BT.601, full range), halve Cb and Cr, interpolate them back, round to RGB; x `(n, 3, H, W)`, H and W even."""
+    forward = x.new_tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    y, chroma = torch.einsum("oc,nchw->nohw", forward, x).round().split([1, 2], 1)
+    if cosited:
+        small = chroma[..., ::2, ::2]
+        size = (2 * small.shape[-2] - 1, 2 * small.shape[-1] - 1)
+        wide = F.interpolate(small, size, mode="bilinear", align_corners=True)
+        chroma = F.pad(wide, (0, 1, 0, 1), mode="replicate")
+    else:
+        small = F.avg_pool2d(chroma, 2).round()
+        chroma = F.interpolate(small, scale_factor=2, mode=mode)
+    return torch.einsum("oc,nchw->nohw", torch.linalg.inv(forward), torch.cat([y, chroma], 1)).round().clamp(0, 255)
 
 
 def draw_batch(images: Sequence[Image], weights: NDArray[np.float64], recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,6 +90,9 @@ def draw_batch(images: Sequence[Image], weights: NDArray[np.float64], recipe: Re
     x = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
     grey = torch.from_numpy(rng.random(recipe.batch) < recipe.grey_fraction)
     x[grey] = to_grey(x[grey])
+    if step >= recipe.chroma_start_step:
+        for i in np.flatnonzero(rng.random(recipe.batch) < recipe.chroma_fraction):
+            x[i : i + 1] = halve_chroma(x[i : i + 1], rng.random() < 0.5, "bilinear" if rng.random() < 0.7 else "nearest")
     return x.contiguous(memory_format=torch.channels_last), grey
 
 

@@ -116,11 +116,12 @@ class ExactPhoto:
         x = ops.load(np.concatenate([*(4 * k - sums for k in known), sums - 512]))
         row = min(level, self.config.level_biases - 1)
         h = ops.conv(self._layers[f"phase{phase}.enter"], x, row)
-        h = h + ops.conv(self._layers[f"phase{phase}.carry"], carried)
+        h += ops.conv(self._layers[f"phase{phase}.carry"], carried)
         h = ops.round_clip(h, 0, ACT_TOP)
         a = ops.round_clip(ops.conv(self._layers[f"phase{phase}.res_a"], h), 0, ACT_TOP)
-        h = h + ops.conv(self._layers[f"phase{phase}.res_b"], a)
-        return ops.round_clip(h, 0, ACT_TOP)
+        a = ops.conv(self._layers[f"phase{phase}.res_b"], a)
+        a += h
+        return ops.round_clip(a, 0, ACT_TOP)
 
     def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:
         """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x - sum of phases 11 and 01."""
@@ -139,10 +140,12 @@ class ExactPhoto:
         pooled = ops.pool(trunk, self.config.latent_block)
         hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([pooled, ops.load(u)]))
         film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
-        film = ops.spread(ops.round_clip(film, -PRE_TOP, PRE_TOP), self.config.latent_block, h, w)
-        scale, offset = film[:, :C].clip(0, FILM_TOP), film[:, C:]
+        film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
         g = ops.round_clip(ops.conv(self._layers[f"phase{phase}.modulated"], trunk), -PRE_TOP, PRE_TOP)
-        g = ops.round_clip(g * scale * 2.0**-6 + offset, 0, ACT_TOP)
-        g = ops.round_clip(trunk + ops.conv(self._layers[f"phase{phase}.out"], g), 0, ACT_TOP)
+        g *= ops.spread(film[:, :C].clip(0, FILM_TOP) * 2.0**-6, self.config.latent_block, h, w)
+        g += ops.spread(film[:, C:], self.config.latent_block, h, w)
+        g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
+        g += trunk
+        g = ops.round_clip(g, 0, ACT_TOP)
         out = ops.store(ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), -(2**15), 2**15))
         return out.clip(self._limits[:, 0], self._limits[:, 1])

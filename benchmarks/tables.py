@@ -1,0 +1,47 @@
+"""Write the README's tables from the benchmarks' JSON, so that no figure is typed.
+
+python benchmarks/tables.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def photos(results: dict[str, Any]) -> str:
+    """Rates and speeds on the photographs, and the account of our files."""
+    lines = ["| codec | Kodak bpsp | CID22 validation bpsp | encode MP/s (Kodak) | decode MP/s (Kodak) |", "|---|---|---|---|---|"]
+    for name, row in results["measured"].items():
+        kodak, other = row["kodak"], row["validation"]
+        lines.append(
+            f"| {name} | {kodak['bpsp']:.3f} | {other['bpsp']:.3f} | {kodak['encode_mps']:.2f} | {kodak['decode_mps']:.2f} |"
+        )
+    account = results["accounts"]["kodak"]
+    lines += [
+        "",
+        f"Our Kodak files are {account['mean_excess_over_ideal']:.3%} over the ideal (at most {account['largest_excess_over_ideal']:.3%}); "
+        f"bits-back codes {account['images_with_bits_back']} of {account['images']} and initial bits are "
+        f"{account['account_bpsp']['initial']:.0f}. Measured on {results['machine']}, commit {results['commit']}.",
+    ]
+    return "\n".join(lines)
+
+
+def put_into(readme: Path, name: str, text: str) -> None:
+    """Replace what stands between a table's markers."""
+    before, rest = readme.read_text().split(f"<!-- table:{name} -->", 1)
+    _, after = rest.split("<!-- /table -->", 1)
+    readme.write_text(f"{before}<!-- table:{name} -->\n{text}\n<!-- /table -->{after}")
+
+
+def main() -> None:
+    """See the module's docstring."""
+    results = json.loads((ROOT / "benchmarks" / "results" / "photos.json").read_text())
+    put_into(ROOT / "README.md", "photos", photos(results))
+
+
+if __name__ == "__main__":
+    main()

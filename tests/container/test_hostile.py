@@ -1,0 +1,118 @@
+"""Files whose checksums are right and whose contents are not: each is refused by name, and no size in them takes memory."""
+
+from __future__ import annotations
+
+import re
+import time
+import tracemalloc
+import zlib
+
+import pytest
+
+from bbans import container as files
+from bbans.container import MetadataChunk
+from bbans.container.integers import u32, varint
+from bbans.errors import ChecksumError, FormatError, NotBbansError, TruncatedError, VersionError
+from tests.container.samples import MODEL, stored
+
+
+def sealed(*sections: bytes) -> bytes:
+    """Sections with right checksums: what a forger would make."""
+    return b"".join(section + u32(zlib.crc32(section)) for section in sections)
+
+
+def header(flags: int = 0, pixel_format: int = 0, sizes: bytes = b"\1\1\1\1", model: bytes = b"") -> bytes:
+    return files.MAGIC + bytes([files.VERSION, flags, pixel_format]) + sizes + model
+
+
+PIXEL = u32(zlib.crc32(b"x"))
+TABLE = b"\0\0\0\1" + PIXEL + PIXEL
+CODED_TABLE = b"\1\0\0\1" + PIXEL + PIXEL
+BODY = b"\1\x40" + bytes(64)
+PACKED = zlib.compress(BODY)
+
+
+def packed(size: int, stream: bytes) -> bytes:
+    return b"\1" + varint(size) + varint(len(stream)) + stream
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        (sealed(header(flags=4), TABLE) + b"x", VersionError, "flags 0x04"),
+        (sealed(header(pixel_format=7), TABLE) + b"x", VersionError, "pixel format 7"),
+        (sealed(header(sizes=b"\x81\0\1\1\1"), TABLE) + b"x", FormatError, "shortest form"),
+        (sealed(header(sizes=b"\x81\x80\x80\x80\x80\0\1\1\1"), TABLE) + b"x", FormatError, "too many bytes"),
+        (sealed(header(sizes=b"\xff\xff\xff\xff\x1f\1\1\1"), TABLE) + b"x", FormatError, "at most 4294967295"),
+        (sealed(header(sizes=b"\0\1\1\1"), TABLE) + b"x", FormatError, "width must be"),
+        (sealed(header(sizes=b"\1\1\2\1"), TABLE) + b"x", FormatError, "tile width must be"),
+        (sealed(header(flags=2, model=bytes(32)), TABLE) + b"x", FormatError, "zeros"),
+        (sealed(header(flags=2, model=MODEL), TABLE) + b"x", FormatError, "no tile needs"),
+        (sealed(header(), CODED_TABLE) + b"x", FormatError, "names none"),
+        (sealed(header(), b"\2" + TABLE[1:]) + b"x", VersionError, "codec 2"),
+        (sealed(header(flags=2, model=MODEL), b"\2" + TABLE[1:]) + b"x", VersionError, "codec 2"),
+        (sealed(header(), b"\0\1" + TABLE[2:]) + b"x", FormatError, "latent precision must be 0"),
+        (sealed(header(), b"\0\0\1\5\1\1" + PIXEL * 2) + b"x", FormatError, "schedule empty"),
+        (sealed(header(flags=2, model=MODEL), b"\1\0\1\5\0\1" + PIXEL * 2) + b"x", FormatError, "lanes"),
+        (sealed(header(), b"\0\0\0\2" + PIXEL * 2) + b"xy", FormatError, "payload must be 1 bytes"),
+        (sealed(header(), TABLE[:-4] + u32(1)) + b"x", FormatError, "must be equal"),
+        (sealed(header(), TABLE) + b"y", ChecksumError, "tile 0 of 1"),
+        (sealed(header(flags=1), b"\0\0", TABLE) + b"x", FormatError, "left out"),
+        (sealed(header(flags=1), b"\2\1\1", TABLE) + b"x", VersionError, "compression 2"),
+        (sealed(header(flags=1), b"\0\2\0\0", TABLE) + b"x", FormatError, "kind must be"),
+        (sealed(header(flags=1), b"\0\2\xe3\0", TABLE) + b"x", VersionError, "critical metadata of kind 99"),
+        (sealed(header(flags=1), b"\0\2\1\5", TABLE) + b"x", TruncatedError, "metadata"),
+        (sealed(header(flags=1), packed(2, zlib.compress(b"\1\0")), TABLE) + b"x", FormatError, "smaller"),
+        (sealed(header(flags=1), packed(65, PACKED), TABLE) + b"x", FormatError, "decompress to 65"),
+        (sealed(header(flags=1), packed(67, PACKED), TABLE) + b"x", FormatError, "decompress to 67"),
+        (sealed(header(flags=1), packed(66, PACKED + b"x"), TABLE) + b"x", FormatError, "decompress to 66"),
+        (sealed(header(flags=1), packed(66, PACKED[:-1]), TABLE) + b"x", FormatError, "decompress to 66"),
+        (sealed(header(flags=1), packed(66, b"not zlib"), TABLE) + b"x", FormatError, "metadata is damaged"),
+        (sealed(header(flags=1), b"\0" + varint(2**26 + 1) + b"\1\0", TABLE) + b"x", FormatError, "at most 67108864"),
+        (b"", TruncatedError, "no bytes"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(30), NotBbansError, "not a bbans file"),
+        (sealed(header(), TABLE).replace(b"\r\n", b"\n"), NotBbansError, "text mode"),
+        (b";" + sealed(header(), TABLE)[1:], NotBbansError, "top bits"),
+        (files.MAGIC + b"\7" + bytes(60), VersionError, "version 7"),
+    ],
+)
+def test_forged_files_are_refused_by_name(data: bytes, error: type[FormatError], words: str) -> None:
+    with pytest.raises(error, match=re.escape(words)) as caught:
+        files.read(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_forger_can_make_a_good_file() -> None:
+    """The cases above fail for what they name, not for a flaw of their making."""
+    assert files.read(sealed(header(), TABLE) + b"x").tiles == (stored(b"x"),)
+    assert files.read(sealed(header(flags=2, model=MODEL), CODED_TABLE) + b"x").model_id == MODEL
+    assert files.read(sealed(header(flags=1), packed(66, PACKED), TABLE) + b"x").metadata == (MetadataChunk(1, False, bytes(64)),)
+
+
+HUGE = varint(2**32 - 1)
+BOMB = zlib.compress(bytes(2**27), 9)
+BOMBS = {
+    "huge image": sealed(header(sizes=HUGE * 4), TABLE) + b"x",
+    "huge image of tiny tiles": sealed(header(sizes=HUGE * 2 + b"\1\1"), TABLE) + b"x",
+    "too many tiles for the file": sealed(header(sizes=varint(2**15) * 2 + b"\1\1"), TABLE) + b"x",
+    "huge payload": sealed(header(flags=2, model=MODEL), b"\1\0\0" + varint(2**63 - 1) + PIXEL * 2) + b"x",
+    "huge stored image": sealed(header(sizes=varint(2**15) * 4), b"\0\0\0" + varint(2**30) + PIXEL * 2) + b"x",
+    "long metadata": sealed(header(flags=1), b"\0" + varint(2**26) + b"\1\0", TABLE) + b"x",
+    "metadata that decompresses to more than it says": sealed(header(flags=1), packed(200_000, BOMB), TABLE) + b"x",
+    "long chunk": sealed(header(flags=1), b"\0\6\1" + varint(2**26) + b"x", TABLE) + b"x",
+    "many chunks": sealed(header(flags=1), packed(2 * (2**16 + 1), zlib.compress(b"\1\0" * (2**16 + 1))), TABLE) + b"x",
+}
+
+
+@pytest.mark.parametrize("data", BOMBS.values(), ids=BOMBS)
+def test_bombs_are_refused_without_memory(data: bytes) -> None:
+    start = time.perf_counter()
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError):
+            files.read(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20
+    assert time.perf_counter() - start < 2

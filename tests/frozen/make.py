@@ -1,0 +1,49 @@
+"""Make the golden files. Run only together with a change of the format version or of the shipped model.
+
+python tests/frozen/make.py
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import bbans
+from bbans import images
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+def pictures() -> dict[str, images.Image]:
+    """A photograph with metadata, a grey one of odd size, and noise, which is stored."""
+    with Image.open(ROOT / "samples" / "tea-gardens.png") as opened:
+        photo = np.asarray(opened.convert("RGB"))
+    note = images.PngChunk("tEXt", b"Comment\0golden")
+    noise = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return {
+        "photo": images.from_array(photo[200:360, 100:324], (note,)),
+        "grey": images.from_array(np.ascontiguousarray(photo[301:400, 50:181, 1])),
+        "stored": images.from_array(noise),
+    }
+
+
+def pixel_hash(pixels: np.ndarray) -> str:
+    """SHA-256 of shape and samples."""
+    return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+def main() -> None:
+    """Write the files and their hashes."""
+    hashes = {}
+    for name, picture in pictures().items():
+        data = bbans.compress(picture)
+        (HERE / f"{name}.bbans").write_bytes(data)
+        hashes[name] = {"pixels": pixel_hash(picture.pixels), "file": hashlib.sha256(data).hexdigest()}
+    (HERE / "hashes.json").write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

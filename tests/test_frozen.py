@@ -1,0 +1,85 @@
+"""Golden files: they decode to the pixels they were made from, and the encoder still makes the same bytes.
+
+A failure here means that files in the world stop decoding, or that the encoder's output changed: a change of format version.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bbans
+from bbans import api
+from bbans import container as files
+from tests.frozen.make import pictures, pixel_hash
+
+FROZEN = Path(__file__).resolve().parent / "frozen"
+HASHES = json.loads((FROZEN / "hashes.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(HASHES))
+def test_golden_file_decodes(name):
+    data = (FROZEN / f"{name}.bbans").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == HASHES[name]["file"]
+    assert pixel_hash(bbans.decompress(data)) == HASHES[name]["pixels"]
+
+
+@pytest.mark.parametrize("name", sorted(HASHES))
+def test_encoder_still_makes_the_golden_bytes(name):
+    picture = pictures()[name]
+    assert pixel_hash(picture.pixels) == HASHES[name]["pixels"]
+    assert bbans.compress(picture) == (FROZEN / f"{name}.bbans").read_bytes()
+
+
+def test_golden_files_cover_the_codecs():
+    tiles = {name: files.read((FROZEN / f"{name}.bbans").read_bytes()).tiles[0] for name in HASHES}
+    assert tiles["photo"].codec == tiles["grey"].codec == files.BITS_BACK and tiles["stored"].codec == files.STORED
+    assert tiles["photo"].latent_precision > 0 and tiles["photo"].growth
+    assert api.decompress_image((FROZEN / "photo.bbans").read_bytes()).metadata == pictures()["photo"].metadata
+
+
+CODE = """
+import sys
+from pathlib import Path
+import numpy as np
+import bbans
+from bbans import tiles
+from bbans.exact.numpy_ops import NumpyOps
+from tests.frozen.make import pixel_hash
+if sys.argv[2] == "numpy32":
+    tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float32)
+if sys.argv[2] == "numpy64":
+    tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float64)
+if sys.argv[2] == "wide":
+    from bbans.exact.torch_ops import TorchOps
+    tiles.fastest_ops = lambda device="cpu": TorchOps(wide=True)
+for path in sorted(Path(sys.argv[1]).glob("*.bbans")):
+    print(path.stem, pixel_hash(bbans.decompress(path.read_bytes())))
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "variables"),
+    [
+        ("torch", {"OMP_NUM_THREADS": "1"}),
+        ("torch", {"OMP_NUM_THREADS": "2", "BBANS_NUMBA": "0"}),
+        ("torch", {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"}),
+        ("torch", {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}),
+        ("wide", {}),
+        ("numpy32", {"OPENBLAS_NUM_THREADS": "2"}),
+        ("numpy64", {"OPENBLAS_NUM_THREADS": "1", "BBANS_NUMBA": "0"}),
+    ],
+)
+def test_golden_files_decode_everywhere(backend, variables):
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(FROZEN), backend],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        cwd=FROZEN.parent.parent,
+    )
+    assert done.stdout.split() == [word for name in sorted(HASHES) for word in (name, HASHES[name]["pixels"])], done.stderr
