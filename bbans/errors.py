@@ -100,3 +100,7 @@ class UnderflowError(BbansError):
     def __init__(self, message: str, missing_bits: float) -> None:
         super().__init__(message)
         self.missing_bits = missing_bits
+
+
+class IntervalError(BbansError, ValueError):
+    """An interval that cannot be coded: a frequency of zero, or an end beyond 2^precision."""

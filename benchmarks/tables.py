@@ -17,9 +17,7 @@ def photos(results: dict[str, Any]) -> str:
     lines = ["| codec | Kodak bpsp | CID22 validation bpsp | encode MP/s (Kodak) | decode MP/s (Kodak) |", "|---|---|---|---|---|"]
     for name, row in results["measured"].items():
         kodak, other = row["kodak"], row["validation"]
-        lines.append(
-            f"| {name} | {kodak['bpsp']:.3f} | {other['bpsp']:.3f} | {kodak['encode_mps']:.2f} | {kodak['decode_mps']:.2f} |"
-        )
+        lines.append(f"| {name} | {kodak['bpsp']:.3f} | {other['bpsp']:.3f} | {kodak['encode_mps']:.2f} | {kodak['decode_mps']:.2f} |")
     account = results["accounts"]["kodak"]
     lines += [
         "",

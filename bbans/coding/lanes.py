@@ -60,14 +60,14 @@ def start(words: Integers) -> Message:
     return unflatten(words, (1,))
 
 
-def is_empty(message: Message) -> bool:
-    """Whether everything pushed has been popped: the message is `base_message((1,))`."""
-    return message_equal(message, base_message((1,)))
+def is_empty(message: Message, lanes: int = 1) -> bool:
+    """Whether everything pushed has been popped: the message is `base_message((lanes,))`, which coding began with."""
+    return message_equal(message, base_message((lanes,)))
 
 
-def check_empty(message: Message) -> None:
-    """Raise TrailingDataError unless the message is empty and of one lane."""
-    if not is_empty(message):
+def check_empty(message: Message, lanes: int = 1) -> None:
+    """Raise TrailingDataError unless the message is empty and has as many lanes as coding began with."""
+    if not is_empty(message, lanes):
         raise TrailingDataError("a decoded message must be empty; found words left in it: the data or the model do not match")
 
 

@@ -1,7 +1,7 @@
 """bits = sum of precision - log2 freq over intervals, by the name of the term: what each part of a scheme costs, exactly.
 
 A push adds to its term and a pop takes away, so that a bits-back encoder's terms read prior + likelihood - posterior, and their
-sum is what the message grows by (up to rANS's own rounding, below 10^-3 bits a megabit).
+sum is what the message grows by, up to rANS's rounding (2^(precision - 29) bits an interval at most, of either sign).
 """
 
 from __future__ import annotations

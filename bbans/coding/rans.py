@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.errors import BbansError, FormatError, TruncatedError, UnderflowError
+from bbans.errors import FormatError, IntervalError, TruncatedError, UnderflowError
 
 HEAD_BITS = 31
 HEAD_MIN = 1 << HEAD_BITS
@@ -32,10 +32,6 @@ Tail: TypeAlias = "tuple[()] | tuple[Words, Tail]"
 Message: TypeAlias = tuple[Head, Tail]
 Integers: TypeAlias = NDArray[np.integer[Any]]
 Precision: TypeAlias = "int | Integers"
-
-
-class IntervalError(BbansError, ValueError):
-    """An interval that cannot be coded: a frequency of zero, or an end beyond 2^precision."""
 
 
 def base_message(shape: tuple[int, ...]) -> Message:

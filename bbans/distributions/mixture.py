@@ -127,7 +127,7 @@ def _chunks(n: int) -> Iterator[slice]:
 
 def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Ints, Ints]:
     """Weights, locations and inverse scales as `(K, N)`: along the long axis numpy's loops are fast."""
-    return np.ascontiguousarray(weights.T), np.ascontiguousarray(locations.T), inverse_scales()[scales.T]
+    return np.ascontiguousarray(weights.T), np.ascontiguousarray(locations.T), inverse_scales()[np.ascontiguousarray(scales.T)]
 
 
 def _components(locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints:

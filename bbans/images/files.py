@@ -60,12 +60,12 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, overwrite: bool = Fa
     name belongs to something that is no regular file. After an error nothing is left behind, and an old file is as it was.
     """
     target = Path(path)
-    if target.exists() and not target.is_file():
-        raise OutputError(f"{target}: a file name was expected, found a folder, pipe or device")
-    if not overwrite and os.path.lexists(target):
-        raise _exists(target)
     temporary = target.parent / f".bbans-{secrets.token_hex(8)}.tmp"
     try:
+        if target.exists() and not target.is_file():
+            raise OutputError(f"{target}: a file name was expected, found a folder, pipe or device")
+        if not overwrite and os.path.lexists(target):
+            raise _exists(target)
         try:
             _write_temporary(temporary, data)
             if overwrite:

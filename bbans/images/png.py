@@ -17,6 +17,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 STRUCTURE = ("IHDR", "IDAT", "IEND")
 ANIMATION = ("acTL", "fcTL", "fdAT")
 COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))  # top, left, down, right
+PIECE = 2**20  # bytes inflated at a time where they are only counted
 BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -89,6 +91,31 @@ def check_supported(parts: Sequence[tuple[str, bytes]]) -> tuple[int, int]:
     if strange:
         raise UnsupportedImageError(f"a PNG with a critical chunk of unknown kind {strange[0]} is not coded: write it anew as plain PNG")
     return width, height
+
+
+def _raw_size(header: bytes) -> int:
+    """Bytes of the filtered rows of an 8-bit image: one more than its samples for each row, in seven passes if interlaced."""
+    width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    grids = ((-(-(height - top) // down), -(-(width - left) // right)) for top, left, down, right in passes)
+    return sum(rows * (1 + columns * (3 if colour == 2 else 1)) for rows, columns in grids if rows > 0 and columns > 0)
+
+
+def check_pixels(parts: Sequence[tuple[str, bytes]]) -> None:
+    """Raises `InputError` unless the pixels of a supported PNG are all there: Pillow takes missing rows for black ones."""
+    missing = _raw_size(parts[0][1])
+    stream = zlib.decompressobj()
+    try:
+        for pending in (payload for kind, payload in parts if kind == "IDAT"):
+            while pending and missing > 0:
+                missing -= len(stream.decompress(pending, PIECE))
+                pending = stream.unconsumed_tail
+        if missing > 0:  # then no input is left, but a piece that was full may have held some output back
+            missing -= len(stream.flush())
+    except zlib.error as error:
+        raise InputError(f"damaged PNG: {error}") from None
+    if missing > 0:
+        raise InputError(f"damaged PNG: {missing} bytes of its pixels are missing")
 
 
 def essentials(parts: Iterable[tuple[str, bytes]]) -> bytes:

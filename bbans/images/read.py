@@ -41,6 +41,7 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
 def _read_png(data: bytes, max_pixels: int) -> Image:
     parts = png.chunks(data)
     check_size(*png.check_supported(parts), max_pixels)
+    png.check_pixels(parts)
     with guarded("PNG"):
         plain = PngImageFile(BytesIO(png.essentials(parts)))
     return Image(from_pillow(plain, max_pixels).pixels, png.metadata(parts))

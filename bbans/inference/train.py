@@ -23,6 +23,14 @@ from bbans.models.photo_config import PhotoConfig
 
 Image = NDArray[np.uint8]
 
+YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF, full range
+# Photo CD: luma steps of 1.3584 grey levels, B - Y of 2.2179, R - Y of 1.8215
+PHOTO_YCC = (
+    (0.299 / 1.3584, 0.587 / 1.3584, 0.114 / 1.3584),
+    (-0.299 / 2.2179, -0.587 / 2.2179, 0.886 / 2.2179),
+    (0.701 / 1.8215, -0.587 / 1.8215, -0.114 / 1.8215),
+)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -40,8 +48,7 @@ class Recipe:
     kl_warmup_steps: int = 3000
     clip_norm: float = 0.3
     grey_fraction: float = 0.08  # crops turned grey: the same networks code grey images
-    chroma_fraction: float = 0.25  # crops whose chroma is interpolated from half resolution, as in PNGs of decoded JPEGs and film scans
-    chroma_start_step: int = 0
+    chroma_fraction: float = 0.45  # crops whose chroma is interpolated from half resolution, as in decoded JPEGs and film scans
     latent_dropout: float = 0.05  # crops with latents off, so that files may switch them off
     downscaled_copies: int = 2  # of every image over a megapixel
     holdout_every: int = 500
@@ -59,10 +66,12 @@ def to_grey(x: torch.Tensor) -> torch.Tensor:
     return luma.expand_as(x)
 
 
-def halve_chroma(x: torch.Tensor, cosited: bool, mode: str) -> torch.Tensor:
-    """Round to YCbCr (BT.601, full range), halve Cb and Cr, interpolate them back, round to RGB; x `(n, 3, H, W)`, H and W even."""
-    forward = x.new_tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-    y, chroma = torch.einsum("oc,nchw->nohw", forward, x).round().split([1, 2], 1)
+def halve_chroma(x: torch.Tensor, space: torch.Tensor, cosited: bool, mode: str) -> torch.Tensor:
+    """What film scans and decoded JPEGs went through: rounded luma, rounded half-resolution chroma interpolated back.
+
+    x `(n, 3, H, W)`, H and W even; space `(3, 3)`, RGB to one luma and two chroma rows. The values end on that space's lattice.
+    """
+    y, chroma = torch.einsum("oc,nchw->nohw", space, x).round().split([1, 2], 1)
     if cosited:
         small = chroma[..., ::2, ::2]
         size = (2 * small.shape[-2] - 1, 2 * small.shape[-1] - 1)
@@ -71,7 +80,7 @@ def halve_chroma(x: torch.Tensor, cosited: bool, mode: str) -> torch.Tensor:
     else:
         small = F.avg_pool2d(chroma, 2).round()
         chroma = F.interpolate(small, scale_factor=2, mode=mode)
-    return torch.einsum("oc,nchw->nohw", torch.linalg.inv(forward), torch.cat([y, chroma], 1)).round().clamp(0, 255)
+    return torch.einsum("oc,nchw->nohw", torch.linalg.inv(space), torch.cat([y, chroma.round()], 1)).round().clamp(0, 255)
 
 
 def draw_batch(images: Sequence[Image], weights: NDArray[np.float64], recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,9 +99,10 @@ def draw_batch(images: Sequence[Image], weights: NDArray[np.float64], recipe: Re
     x = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
     grey = torch.from_numpy(rng.random(recipe.batch) < recipe.grey_fraction)
     x[grey] = to_grey(x[grey])
-    if step >= recipe.chroma_start_step:
-        for i in np.flatnonzero(rng.random(recipe.batch) < recipe.chroma_fraction):
-            x[i : i + 1] = halve_chroma(x[i : i + 1], rng.random() < 0.5, "bilinear" if rng.random() < 0.7 else "nearest")
+    for i in np.flatnonzero(rng.random(recipe.batch) < recipe.chroma_fraction):
+        space = (YCBCR, PHOTO_YCC)[int(rng.random() < 0.6)]
+        mode = "bilinear" if rng.random() < 0.8 else "nearest"
+        x[i : i + 1] = halve_chroma(x[i : i + 1], torch.tensor(space), rng.random() < 0.5, mode)
     return x.contiguous(memory_format=torch.channels_last), grey
 
 

@@ -106,7 +106,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("data", BOMBS.values(), ids=BOMBS)
 def test_bombs_are_refused_without_memory(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
+    with pytest.raises(FormatError):
+        files.read(data)
+    assert time.process_time() - start < 2
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
@@ -115,4 +118,3 @@ def test_bombs_are_refused_without_memory(data: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 16 * 2**20
-    assert time.perf_counter() - start < 2

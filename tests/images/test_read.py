@@ -43,12 +43,28 @@ def test_plain_text_pnm() -> None:
     np.testing.assert_array_equal(read_image(b"P2 # a comment\n3 1\n255\n0 7 255\n").pixels, [[0, 7, 255]])
 
 
-def test_interlaced_png(tmp_path: Path) -> None:
-    rows = bytes([0, 9])
-    data = make_png(1, 1, 8, 0, rows)
-    header = bytearray(data[16:29])
-    header[12] = 1
-    np.testing.assert_array_equal(read_image(data[:8] + png_chunk("IHDR", bytes(header)) + data[33:]).pixels, [[9]])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 6), (13, 16)])
+def test_interlaced_png(shape: tuple[int, int]) -> None:
+    for pixels in (grey(*shape), rgb(*shape)):
+        passes = [pixels[top::down, left::right] for top, left, down, right in png.ADAM7]
+        rows = b"".join(b"\0" + row.tobytes() for part in passes if part.shape[1] for row in part)
+        for size, complete in ((len(rows), True), (len(rows) - 1, False)):
+            plain = make_png(shape[1], shape[0], 8, 0 if pixels.ndim == 2 else 2, rows[:size])
+            data = plain[:8] + png_chunk("IHDR", plain[16:28] + b"\1") + plain[33:]
+            if complete:
+                np.testing.assert_array_equal(read_image(data).pixels, pixels)
+            else:
+                with pytest.raises(InputError, match="1 bytes of its pixels are missing"):
+                    read_image(data)
+
+
+@pytest.mark.parametrize("rest", [-259, -2, -1, 0, 1, 2, 257, 258, 259, 1000])
+def test_pixels_that_end_near_a_piece(rest: int) -> None:
+    """zlib holds back the end of a long match when a piece is full."""
+    width = png.PIECE - 1 + rest
+    assert read_image(make_png(width, 1, 8, 0, bytes(width + 1))).pixels.shape == (1, width)
+    with pytest.raises(InputError, match="1 bytes of its pixels are missing"):
+        read_image(make_png(width, 1, 8, 0, bytes(width)))
 
 
 def image(mode: str) -> PIL.Image.Image:
@@ -97,7 +113,7 @@ UNSUPPORTED = {
     "16-bit grey TIFF": (encode(image("I;16"), "TIFF"), "16-bit"),
     "16-bit RGB TIFF": (DEEP_TIFF, "16 bits per sample"),
     "pages of TIFF": (encode(image("RGB"), "TIFF", save_all=True, append_images=[image("RGB")]), "several frames"),
-    "palette BMP": (encode(image("P").convert("RGB").quantize(7), "BMP"), "palette"),
+    "palette BMP": (encode(PIL.Image.fromarray(rgb()).quantize(7), "BMP"), "palette"),
     "1-bit BMP": (encode(image("1"), "BMP"), "1 bits per pixel"),
     "32-bit BMP": (encode(image("RGBA"), "BMP"), "32 bits per pixel"),
     "PBM": (b"P4\n8 1\n\0", "1-bit"),
@@ -127,7 +143,7 @@ def test_other_kinds_are_refused_by_name(data: bytes, words: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("JPEG", {}), ("WEBP", {"quality": 80}), ("WEBP", {"quality": 80, "exif": b"Exif\0\0MM\0*"}), ("TIFF", {"compression": "jpeg"})],
+    [("JPEG", {}), ("WEBP", {"quality": 80}), ("WEBP", {"exif": b"Exif\0\0MM\0*"}), ("TIFF", {"compression": "jpeg"})],
 )
 def test_lossy_files_are_refused_unless_asked_for(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
@@ -158,6 +174,8 @@ DAMAGED = {
     "colour type 1": make_png(1, 1, 8, 1, bytes(2)),
     "strange chunk name": GOOD[:33] + png_chunk("t\xc4xt", b"") + GOOD[33:],
     "too few rows": make_png(4, 4, 8, 0, bytes(5)),
+    "one row too few": make_png(1, 9, 8, 0, bytes(16)),
+    "too much for nothing": make_png(1, 9, 8, 2, bytes(2)),
     "no zlib stream": png.SIGNATURE + GOOD[8:33] + png_chunk("IDAT", b"noise") + GOOD[-12:],
     "cut WebP": encode(rgb(), "WEBP", lossless=True)[:-30],
     "cut TIFF": encode(rgb(), "TIFF")[:60],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import Image, PngChunk, from_array, from_pillow, png, read_image, to_pillow, write_image
@@ -116,6 +117,14 @@ def test_texts_of_a_pillow_png() -> None:
     extra = [("tEXt", b"Title\0caf\xe9"), ("iTXt", itxt(b"Author", "Ж", b"ru", "Автор")), ("iTXt", itxt(b"XML:com.adobe.xmp", "<x/>"))]
     with PIL.Image.open(BytesIO(make_png(1, 1, 8, 0, bytes(2), *extra))) as opened:
         assert set(from_pillow(opened).metadata) == {PngChunk(kind, payload) for kind, payload in extra}
+
+
+def test_texts_without_a_language_become_the_simplest_chunk() -> None:
+    texts = PngInfo()
+    texts.add_text("Title", "café")
+    texts.add_itxt("Author", "Ж")
+    with PIL.Image.open(BytesIO(encode(grey(), "PNG", pnginfo=texts))) as opened:
+        assert set(from_pillow(opened).metadata) == {PngChunk("tEXt", b"Title\0caf\xe9"), PngChunk("iTXt", itxt(b"Author", "Ж"))}
 
 
 def test_damaged_chunks_are_carried_but_not_believed() -> None:

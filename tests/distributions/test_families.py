@@ -1,0 +1,95 @@
+"""Uniform, logistic, Gaussian and latent distributions: the laws, and known masses."""
+
+from __future__ import annotations
+
+import itertools
+
+import mpmath
+import numpy as np
+import pytest
+
+from bbans.distributions import gaussian, latent, logistic, tables, uniform
+from tests.laws import check_distribution
+
+LOCATIONS = (-(2**15), -100, 0, 16, 4080, 8175, 8300, 2**15)
+SCALES = (0, 1, 40, 80, 120, 160)
+GRID = np.array(list(itertools.product(LOCATIONS, SCALES)), np.int64)
+
+
+@pytest.mark.parametrize(("n", "precision"), [(1, 0), (1, 12), (2, 1), (7, 3), (256, 8), (255, 8), (1000, 22), (3, 31)])
+def test_uniform_laws(n: int, precision: int) -> None:
+    check_distribution(lambda x: uniform.interval(x, n, precision), lambda cf: uniform.symbol(cf, n, precision), n, precision, 2)
+
+
+@pytest.mark.parametrize(("n", "precision"), [(0, 4), (17, 4), (2, 32)])
+def test_uniform_bounds(n: int, precision: int) -> None:
+    with pytest.raises(ValueError, match="uniform"):
+        uniform.interval(np.zeros(1, np.int64), n, precision)
+
+
+@pytest.mark.parametrize("n", [1, 2, 17, 256])
+@pytest.mark.parametrize("family", [logistic, gaussian])
+def test_location_scale_laws(family: object, n: int) -> None:
+    m, s = GRID.T
+    check_distribution(
+        lambda x: family.interval(m, s, x, n),  # type: ignore[attr-defined]
+        lambda cf: family.symbol(m, s, cf, n),  # type: ignore[attr-defined]
+        n,
+        22,
+        len(GRID),
+    )
+
+
+def test_gaussian_masses() -> None:
+    """Within the table's steps: 1/1024 sigma at the densest point moves an end by 2^22 * 0.4 / 1024 = 1640 at most."""
+    x = np.arange(90, 110)
+    start, freq = gaussian.interval(np.full(20, 3200), np.full(20, 96), x)
+    with mpmath.workdps(30):
+        expected = [2**22 * (mpmath.ncdf((v + 0.5 - 100) / 4) - mpmath.ncdf((v - 0.5 - 100) / 4)) for v in map(int, x)]
+    assert np.abs(freq - np.array([float(e) for e in expected])).max() < 200
+    assert (start[1:] == (start + freq)[:-1]).all()
+
+
+@pytest.mark.parametrize("P", [4, 8, 12])
+def test_latent_laws(P: int) -> None:
+    pairs = itertools.product((-512, -448, -3, 0, 257, 512), (0, 1, 28, 48, 56)) if P < 12 else [(-512, 0), (0, 48), (3, 20), (512, 56)]
+    m, s = np.array(list(pairs), np.int64).T
+    check_distribution(lambda i: latent.interval(m, s, P, i), lambda cf: latent.symbol(m, s, P, cf), 1 << P, 24, len(m))
+
+
+@pytest.mark.parametrize("P", [4, 8, 12])
+def test_posterior_equal_to_the_prior_costs_the_same(P: int) -> None:
+    """mean 0, sigma 1 (index 48): every bin has mass 2^-P, to the rounding of the table's steps."""
+    n = 1 << P
+    _, freq = latent.interval(np.zeros(n, np.int64), np.full(n, 48), P, np.arange(n))
+    # a boundary is rounded down to 1/1024: its mass moves by at most density / 1024
+    b = tables.standard_normal_bins(P)[0] / 2**16
+    density = np.exp(-(b**2) / 2) / np.sqrt(2 * np.pi)
+    bound = 2.0**24 * np.maximum(density[:-1], density[1:]).clip(0.4 * 2.0**-P) / 1024 * 1.1 + 2
+    assert (np.abs(freq - 2.0 ** (24 - P)) <= bound).all()
+
+
+def test_latent_values() -> None:
+    assert latent.value(4, np.array([[0, 15], [7, 8]])).tolist() == [[-238, 238], [-10, 10]]
+    i = np.arange(4096)
+    u, m = latent.value(12, i), np.full(4096, 100)
+    _, freq = latent.interval(m, np.full(4096, 16), 12, i)  # sigma 1/16
+    assert abs(float((u * freq).sum() / freq.sum()) - 100) < 0.5
+
+
+def test_ranges_are_checked() -> None:
+    zero = np.zeros(2, np.int64)
+    for scale in (-1, 161):
+        for family in (logistic, gaussian):
+            with pytest.raises(ValueError, match=r"scale indices lie in 0\.\.160"):
+                family.interval(zero, zero + scale, zero)
+    with pytest.raises(ValueError, match="one shape"):
+        gaussian.interval(zero, zero, zero[:1])
+    with pytest.raises(ValueError, match="symbols"):
+        gaussian.interval(zero, zero, zero, 2**16 + 1)
+    with pytest.raises(ValueError, match=r"0\.\.56"):
+        latent.interval(zero, zero + 57, 8, zero)
+    with pytest.raises(ValueError, match="means"):
+        latent.interval(zero + 5000, zero, 8, zero)
+    with pytest.raises(ValueError, match="one shape"):
+        latent.symbol(zero, zero[:1], 8, zero)
