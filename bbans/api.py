@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from bbans import container as files
 from bbans import images, tiles
-from bbans.errors import InputError, VerificationError
+from bbans.carried import from_chunks, to_chunk
+from bbans.errors import FormatError, InputError, VerificationError
 from bbans.info import FileInfo, describe
 from bbans.models.store import DEFAULT_MODEL, Model, find_by_id, find_by_name
 
@@ -62,7 +63,7 @@ def compress(
             tile_width=side_w,
             tile_height=side_h,
             model_id=chosen.id if coded_by_model else files.NO_MODEL,
-            metadata=tuple(_to_chunk(c) for c in picture.metadata),
+            metadata=tuple(to_chunk(c) for c in picture.metadata),
             tiles=records,
         )
     )
@@ -79,7 +80,7 @@ def decompress_image(
     """The image in a file, with its metadata. Raises FormatError, ModelNotFoundError."""
     content = files.read(data, max_pixels=max_pixels)
     pixels = _assemble(content, model, threads)
-    return images.from_array(pixels, tuple(_from_chunk(c) for c in content.metadata))
+    return images.from_array(pixels, from_chunks(content.metadata))
 
 
 def decompress(data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
@@ -146,7 +147,10 @@ def decompress_file(
     """Restore an image file, PNG unless `format` says otherwise. Raises FormatError, ModelNotFoundError, OutputError."""
     picture = decompress_image(_read(source), model=model, threads=threads)
     buffer = io.BytesIO()
-    images.write_image(picture, buffer, format=format or "PNG")
+    try:
+        images.write_image(picture, buffer, format=format or "PNG")
+    except InputError as error:
+        raise FormatError(f"the file carries metadata that no image may have: {error}") from error
     images.atomic_write(Path(target), buffer.getvalue(), overwrite=overwrite)
 
 
@@ -177,15 +181,6 @@ def _to_image(image: Any) -> images.Image:
     if isinstance(image, images.Image):
         return image
     return images.from_array(image) if isinstance(image, np.ndarray) else images.from_pillow(image)
-
-
-def _to_chunk(chunk: images.PngChunk) -> files.MetadataChunk:
-    kind = files.PNG_CHUNK_AFTER_PIXELS if chunk.after_pixels else files.PNG_CHUNK
-    return files.MetadataChunk(kind, False, chunk.kind.encode("ascii") + chunk.payload)
-
-
-def _from_chunk(chunk: files.MetadataChunk) -> images.PngChunk:
-    return images.PngChunk(chunk.payload[:4].decode("ascii"), chunk.payload[4:], chunk.kind == files.PNG_CHUNK_AFTER_PIXELS)
 
 
 def _model_of(content: files.Container, model: ModelLike) -> tuple[Model | None, Any]:

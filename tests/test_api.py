@@ -203,6 +203,23 @@ def test_metadata_comes_back_and_strip_drops_it(tmp_path):
     assert api.info(target.read_bytes(), account=False).metadata_chunks == 0
 
 
+def test_other_kinds_of_metadata_are_taken_and_malformed_ones_named(tmp_path):
+    content = files.read(small_file())
+
+    def carrying(*chunks):
+        return files.write(replace(content, metadata=tuple(files.MetadataChunk(kind, False, payload) for kind, payload in chunks)))
+
+    data = carrying((files.ICC_PROFILE, b"profile"), (files.EXIF, b"II*\0"), (files.XMP, b"<x/>"), (files.TEXT, b"Title\0x"), (99, b"?"))
+    assert [c.kind for c in api.decompress_image(data, model=MODEL).metadata] == ["iCCP", "eXIf", "iTXt", "tEXt"]
+    for payload in (b"no keyword", b"Title\0\xff"):
+        with pytest.raises(FormatError):
+            bbans.decompress(carrying((files.TEXT, payload)), model=MODEL)
+    (tmp_path / "a.bbans").write_bytes(carrying((files.PNG_CHUNK, b"IDATx")))
+    with pytest.raises(FormatError):
+        api.decompress_file(tmp_path / "a.bbans", tmp_path / "a.png", model=MODEL)
+    assert not (tmp_path / "a.png").exists()
+
+
 def test_open_gives_a_pillow_image(tmp_path):
     path = tmp_path / "a.bbans"
     path.write_bytes(small_file())

@@ -26,8 +26,9 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "tiles": ({"errors", "exact", "models", "schemes", "container"}, {"numpy"}),
+    "carried": ({"errors", "images", "container"}, set()),
     "info": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "api": ({"errors", "images", "container", "schemes", "inference", "models", "tiles", "info"}, {"numpy", "PIL"}),
+    "api": ({"errors", "images", "container", "schemes", "inference", "models", "tiles", "info", "carried"}, {"numpy", "PIL"}),
     "__init__": ({"api"}, set()),
 }
 CLI = ({"api", "errors"}, {"click", "rich"})

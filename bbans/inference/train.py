@@ -71,7 +71,8 @@ def halve_chroma(x: torch.Tensor, space: torch.Tensor, cosited: bool, mode: str)
 
     x `(n, 3, H, W)`, H and W even; space `(3, 3)`, RGB to one luma and two chroma rows. The values end on that space's lattice.
     """
-    y, chroma = torch.einsum("oc,nchw->nohw", space, x).round().split([1, 2], 1)
+    planes = torch.einsum("oc,nchw->nohw", space, x).round()
+    y, chroma = planes[:, :1], planes[:, 1:]
     if cosited:
         small = chroma[..., ::2, ::2]
         size = (2 * small.shape[-2] - 1, 2 * small.shape[-1] - 1)

@@ -11,7 +11,7 @@ from PIL import Image
 import bbans
 from bbans.errors import InputError, OutputExistsError
 from bbans.inference import photo_run
-from bbans.inference.train import Recipe, draw_batch, learning_rate, subpixels, to_grey, train
+from bbans.inference.train import PHOTO_YCC, YCBCR, Recipe, draw_batch, halve_chroma, learning_rate, subpixels, to_grey, train
 from tests.tiny import CONFIG, smooth_image
 
 RECIPE = Recipe(
@@ -81,6 +81,18 @@ def test_batches_are_a_function_of_seed_and_step():
 def test_grey_is_rounded_luma():
     x = torch.tensor([255.0, 0.0, 10.0])[:, None, None]
     assert (to_grey(x) == round(255 * 0.299 + 1.14)).all() and to_grey(x).shape == (3, 1, 1)
+
+
+@pytest.mark.parametrize("cosited", [True, False])
+@pytest.mark.parametrize("space", [YCBCR, PHOTO_YCC])
+def test_halved_chroma_keeps_grey_and_luma(space, cosited):
+    x, _ = draw_batch(IMAGES, np.full(6, 1 / 6), replace(RECIPE, grey_fraction=0.0, chroma_fraction=0.0), 0)
+    y = halve_chroma(x, torch.tensor(space), cosited, "bilinear")
+    assert y.shape == x.shape and torch.equal(y, y.round()) and y.min() >= 0 and y.max() <= 255
+    luma, before = ((v * x.new_tensor(space[0])[:, None, None]).sum(1) for v in (y, x))
+    assert (luma - before).abs()[(y > 0).all(1) & (y < 255).all(1)].max() < 1.2  # the luma step and the rounding of RGB
+    grey = to_grey(x)
+    assert (halve_chroma(grey, torch.tensor(space), cosited, "bilinear") - grey).abs().max() <= 1
 
 
 def test_run_makes_a_model_that_codes(tmp_path, folder):

@@ -1,0 +1,45 @@
+"""Metadata between the two layers that know of it: PNG chunks of `images`, numbered chunks of `container`."""
+
+from __future__ import annotations
+
+from bbans import container as files
+from bbans import images
+from bbans.errors import FormatError
+from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, xmp_chunk
+
+
+def to_chunk(chunk: images.PngChunk) -> files.MetadataChunk:
+    """A PNG chunk as the container carries it: verbatim."""
+    kind = files.PNG_CHUNK_AFTER_PIXELS if chunk.after_pixels else files.PNG_CHUNK
+    return files.MetadataChunk(kind, False, chunk.kind.encode("ascii") + chunk.payload)
+
+
+def from_chunks(chunks: tuple[files.MetadataChunk, ...]) -> tuple[images.PngChunk, ...]:
+    """What an image can carry of a file's metadata; ancillary kinds that this release does not know are left out.
+
+    Raises FormatError on a text that is none.
+    """
+    found = []
+    for chunk in chunks:
+        if chunk.kind in (files.PNG_CHUNK, files.PNG_CHUNK_AFTER_PIXELS):
+            after = chunk.kind == files.PNG_CHUNK_AFTER_PIXELS
+            found.append(images.PngChunk(chunk.payload[:4].decode("ascii"), chunk.payload[4:], after))
+        elif chunk.kind == files.ICC_PROFILE:
+            found.append(icc_chunk(chunk.payload))
+        elif chunk.kind == files.EXIF:
+            found.append(exif_chunk(chunk.payload))
+        elif chunk.kind == files.XMP:
+            found.append(xmp_chunk(chunk.payload))
+        elif chunk.kind == files.TEXT:
+            found.append(_text(chunk.payload))
+    return tuple(found)
+
+
+def _text(payload: bytes) -> images.PngChunk:
+    keyword, zero, text = payload.partition(b"\0")
+    if not zero:
+        raise FormatError("a text in the metadata has no keyword; the file is malformed")
+    try:
+        return text_chunk(keyword.decode("utf-8"), text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError("a text in the metadata is not UTF-8; the file is malformed") from error
