@@ -129,7 +129,7 @@ def main() -> None:
             flush=True,
         )
     if not arguments.no_accounts:
-        results["accounts"] = {s: accounts(pictures[s], arguments.model) for s in SETS}
+        results["accounts"] = {"kodak": accounts(pictures["kodak"], arguments.model)}
         for s, a in results["accounts"].items():
             excess = f"{a['mean_excess_over_ideal']:.3%} (largest {a['largest_excess_over_ideal']:.3%})"
             print(f"{SETS[s]}: file over ideal {excess}, account {a['account_bpsp']}")
