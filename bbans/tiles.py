@@ -67,14 +67,11 @@ def encode_tile(pixels: Pixels, net: ExactPhoto | None) -> CodedTile:
     channels = 1 if pixels.ndim == 2 else 3
     levels, coarsest = funded.analyse(net, to_planes(pixels))
     try_all = pixels.shape[0] * pixels.shape[1] <= TRY_ALL_PIXELS
-    for precision in funded.LATENT_PRECISIONS if net.config.latents else (0,):
-        try:
-            coded = funded.encode(levels, coarsest, channels, precision)
-        except UnderflowError:
-            continue
+    precisions = funded.LATENT_PRECISIONS if net.config.latents else (0,)
+    for coded in funded.encodings(levels, coarsest, channels, precisions):
         payload = coded.words.astype("<u4").tobytes()
         if len(payload) < len(best.record.payload):
-            best = CodedTile(TileRecord(BITS_BACK, precision, coded.growth, payload, crc), coded.account)
+            best = CodedTile(TileRecord(BITS_BACK, coded.latent_precision, coded.growth, payload, crc), coded.account)
         if not try_all:
             break
     return best

@@ -72,16 +72,16 @@ def downscaled(images: list[Image], recipe: Recipe) -> list[Image]:
     return found
 
 
-def exact_rate(net: ExactPhoto, images: list[Image], limit: int = 8) -> float:
+def exact_rate(net: ExactPhoto, images: list[Image]) -> float:
     """Mean bits per subpixel of the coder's messages on central crops of held-out images: the rate of files without framing."""
     bits, count = 0.0, 0
-    for image in images[:limit]:
+    for image in images:
         h, w = (min(side, HOLDOUT_SIDE) for side in image.shape[:2])
         top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
         x = image[top : top + h, left : left + w].transpose(2, 0, 1).astype(np.int32)
         levels, coarsest = funded.analyse(net, x)
-        precision = funded.LATENT_PRECISIONS[0] if net.config.latents else 0
-        bits += 32 * len(funded.encode(levels, coarsest, 3, precision).words)
+        precisions = funded.LATENT_PRECISIONS if net.config.latents else (0,)
+        bits += 32 * len(next(funded.encodings(levels, coarsest, 3, precisions)).words)
         count += x.size
     return bits / count
 

@@ -9,6 +9,7 @@ arXiv:2204.02071). The message ends as it began: empty.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ import bbans.distributions.latent as latent
 from bbans.coding import lanes
 from bbans.coding.blocks import pop_block, push_block, push_growing
 from bbans.coding.rans import Message, base_message, message_bits
-from bbans.errors import FormatError
+from bbans.errors import FormatError, UnderflowError
 from bbans.schemes import geometry
 from bbans.schemes.account import Account, Ledger
 from bbans.schemes.pixels import Growth, Intervals, PixelModel, pixel_intervals, pop_pixels
@@ -162,6 +163,15 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
     ledger.add("likelihood", 8.0 * raw.size, message_bits(message))
     words = lanes.finish(message)
     return Encoded(words, latent_precision, tuple(growth), ledger.close(32.0 * len(words)))
+
+
+def encodings(levels: list[Level], coarsest: Ints, channels: int, latent_precisions: tuple[int, ...]) -> Iterator[Encoded]:
+    """The codings that the tile's own pixels can pay for, in the order of the precisions."""
+    for precision in latent_precisions:
+        try:
+            yield encode(levels, coarsest, channels, precision)
+        except UnderflowError:
+            continue
 
 
 def decode(
