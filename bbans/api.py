@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 ModelLike = str | Path | Model | None
-DEFAULT_MAX_PIXELS = 2**30
 
 
 def load_model(model: ModelLike = None) -> Model:
@@ -53,7 +52,7 @@ def compress(
     side_h, side_w = min(h, tiles.TILE_SIDE), min(w, tiles.TILE_SIDE)
     rectangles = files.tile_rectangles(w, h, side_w, side_h)
     cuts = [pixels[top : top + rows, left : left + columns] for top, left, rows, columns in rectangles]
-    records = tuple(coded.record for coded in _map(lambda cut: tiles.encode_tile(cut, net), cuts, threads))
+    records = tuple(_map(lambda cut: tiles.encode_tile(cut, net), cuts, threads))
     coded_by_model = any(r.codec == files.BITS_BACK for r in records)
     data = files.write(
         files.Container(
@@ -75,7 +74,7 @@ def compress(
 
 
 def decompress_image(
-    data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+    data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS
 ) -> images.Image:
     """The image in a file, with its metadata. Raises FormatError, ModelNotFoundError."""
     content = files.read(data, max_pixels=max_pixels)
@@ -83,7 +82,7 @@ def decompress_image(
     return images.from_array(pixels, from_chunks(content.metadata))
 
 
-def decompress(data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
+def decompress(data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS) -> Pixels:
     """The pixels in a file, uint8 `(H, W)` or `(H, W, 3)`. Raises FormatError, ModelNotFoundError."""
     return decompress_image(data, model=model, threads=threads, max_pixels=max_pixels).pixels
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +21,6 @@ TILE_SIDE = 1024
 TRY_ALL_PIXELS = 64 * 64  # below this many pixels every latent precision is tried and the shortest kept
 
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class CodedTile:
-    """A tile's record, its account, and whether latents are on. Stored tiles have an account of likelihood only."""
-
-    record: TileRecord
-    account: Account
 
 
 def fastest_ops(device: str = "cpu") -> Ops:
@@ -57,21 +48,20 @@ def from_planes(x: NDArray[np.int32], channels: int) -> Pixels:
     return np.ascontiguousarray(x[0] if channels == 1 else x.transpose(1, 2, 0)).astype(np.uint8)
 
 
-def encode_tile(pixels: Pixels, net: ExactPhoto | None) -> CodedTile:
+def encode_tile(pixels: Pixels, net: ExactPhoto | None) -> TileRecord:
     """Code a tile `(h, w)` or `(h, w, 3)` as short as the scheme can; without a model it is stored."""
     raw = np.ascontiguousarray(pixels).tobytes()
     crc = tiling.pixels_crc(pixels)
-    best = CodedTile(TileRecord(STORED, 0, (), raw, crc), Account(likelihood=8.0 * len(raw)))
+    best = TileRecord(STORED, 0, (), raw, crc)
     if net is None:
         return best
     channels = 1 if pixels.ndim == 2 else 3
     levels, coarsest = funded.analyse(net, to_planes(pixels))
     try_all = pixels.shape[0] * pixels.shape[1] <= TRY_ALL_PIXELS
-    precisions = funded.LATENT_PRECISIONS if net.config.latents else (0,)
-    for coded in funded.encodings(levels, coarsest, channels, precisions):
+    for coded in funded.encodings(levels, coarsest, channels, net.config.latents):
         payload = coded.words.astype("<u4").tobytes()
-        if len(payload) < len(best.record.payload):
-            best = CodedTile(TileRecord(BITS_BACK, coded.latent_precision, coded.growth, payload, crc), coded.account)
+        if len(payload) < len(best.payload):
+            best = TileRecord(BITS_BACK, coded.latent_precision, coded.growth, payload, crc)
         if not try_all:
             break
     return best

@@ -23,7 +23,8 @@ def photos(results: dict[str, Any]) -> str:
         "",
         f"Our Kodak files are {account['mean_excess_over_ideal']:.3%} over the ideal (at most {account['largest_excess_over_ideal']:.3%}); "
         f"bits-back codes {account['images_with_bits_back']} of {account['images']} and initial bits are "
-        f"{account['account_bpsp']['initial']:.0f}. Measured on {results['machine']}, commit {results['commit']}.",
+        f"{account['account_bpsp']['initial']:.0f}. Measured on {results['machine']}, commit {results['commit']}."
+        + (f" Note: {results['note']}." if "note" in results else ""),
     ]
     return "\n".join(lines)
 

@@ -80,8 +80,7 @@ def exact_rate(net: ExactPhoto, images: list[Image]) -> float:
         top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
         x = image[top : top + h, left : left + w].transpose(2, 0, 1).astype(np.int32)
         levels, coarsest = funded.analyse(net, x)
-        precisions = funded.LATENT_PRECISIONS if net.config.latents else (0,)
-        bits += 32 * len(next(funded.encodings(levels, coarsest, 3, precisions)).words)
+        bits += 32 * len(next(funded.encodings(levels, coarsest, 3, net.config.latents)).words)
         count += x.size
     return bits / count
 

@@ -165,9 +165,9 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
     return Encoded(words, latent_precision, tuple(growth), ledger.close(32.0 * len(words)))
 
 
-def encodings(levels: list[Level], coarsest: Ints, channels: int, latent_precisions: tuple[int, ...]) -> Iterator[Encoded]:
-    """The codings that the tile's own pixels can pay for, in the order of the precisions."""
-    for precision in latent_precisions:
+def encodings(levels: list[Level], coarsest: Ints, channels: int, latents: bool) -> Iterator[Encoded]:
+    """The codings that the tile's own pixels can pay for, finest latents first; only the one without for a model that has none."""
+    for precision in LATENT_PRECISIONS if latents else (0,):
         try:
             yield encode(levels, coarsest, channels, precision)
         except UnderflowError:
