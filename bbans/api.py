@@ -22,7 +22,7 @@ from bbans import images, tiles
 from bbans.carried import from_chunks, to_chunk
 from bbans.errors import FormatError, InputError, VerificationError
 from bbans.info import FileInfo, describe
-from bbans.models.store import DEFAULT_MODEL, Model, find_by_id, find_by_name
+from bbans.models.store import DEFAULT_MODEL, NO_MODEL, Model, find_by_id, find_by_name
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -42,11 +42,12 @@ def compress(
     """A file's bytes. image: uint8 array `(H, W)` or `(H, W, 3)`, a Pillow image, or an `images.Image` with metadata.
 
     With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once; the bytes do not
-    depend on it. Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
+    depend on it. The model "none" stands for the fixed predictor, whose files need no model.
+    Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
     picture = _to_image(image)
-    chosen = load_model(model)
-    net = chosen.network(tiles.fastest_ops())
+    chosen = None if model == NO_MODEL else load_model(model)
+    net = None if chosen is None else chosen.network(tiles.fastest_ops())
     pixels = picture.pixels
     h, w = pixels.shape[:2]
     side_h, side_w = min(h, tiles.TILE_SIDE), min(w, tiles.TILE_SIDE)
@@ -61,7 +62,7 @@ def compress(
             pixel_format=files.GREY8 if pixels.ndim == 2 else files.RGB8,
             tile_width=side_w,
             tile_height=side_h,
-            model_id=chosen.id if coded_by_model else files.NO_MODEL,
+            model_id=chosen.id if chosen is not None and coded_by_model else files.NO_MODEL,
             metadata=tuple(to_chunk(c) for c in picture.metadata),
             tiles=records,
         )
@@ -159,6 +160,7 @@ def train_model(
     *,
     recipe: Path | None,
     checkpoint: Path | None,
+    float_weights: Path | None = None,
     threads: int | None,
     report: Callable[[dict[str, float]], None],
     overwrite: bool,
@@ -166,7 +168,16 @@ def train_model(
     """Train a model on a folder of images and write its file. See `inference.photo_run`."""
     from bbans.inference.photo_run import run
 
-    run(images, output, recipe=recipe, checkpoint=checkpoint, threads=threads, report=report, overwrite=overwrite)
+    run(
+        images,
+        output,
+        recipe=recipe,
+        checkpoint=checkpoint,
+        float_weights=float_weights,
+        threads=threads,
+        report=report,
+        overwrite=overwrite,
+    )
 
 
 def _read(path: str | Path) -> bytes:
@@ -186,7 +197,7 @@ def _model_of(content: files.Container, model: ModelLike) -> tuple[Model | None,
     """The model that a file needs, with its network; none when every tile is stored."""
     if content.model_id == files.NO_MODEL:
         return None, None
-    chosen = None if model is None else load_model(model)
+    chosen = None if model in (None, NO_MODEL) else load_model(model)
     if chosen is None or chosen.id != content.model_id:
         chosen = find_by_id(content.model_id)
     return chosen, chosen.network(tiles.fastest_ops())

@@ -93,21 +93,22 @@ def describe(data: bytes, content: files.Container, model: Model | None, net: Ex
     """Facts of a file; with its model also the account, for which every tile is decoded."""
     channels = 1 if content.pixel_format == files.GREY8 else 3
     names = [files.CODEC_NAMES[t.codec] for t in content.tiles]
-    stored_only = content.model_id == files.NO_MODEL
+    modelless = content.model_id == files.NO_MODEL
     account, ideal = None, None
-    if with_account and (stored_only or net is not None):
+    if with_account and (modelless or net is not None):
         account, ideal = Account(), 0.0
         rectangles = files.tile_rectangles(content.width, content.height, content.tile_width, content.tile_height)
         for record, (_, _, rows, columns) in zip(content.tiles, rectangles, strict=True):
             pixels, part = tiles.decode_tile(record, (rows, columns), channels, model, net)
             account += part
-            ideal += part.likelihood if record.codec == files.STORED or net is None else _ideal(net, pixels, record.latent_precision)
+            predictor = tiles.predictor_of(record, net)
+            ideal += part.likelihood if predictor is None else _ideal(predictor, pixels, record.latent_precision)
     return FileInfo(
         width=content.width,
         height=content.height,
         channels=channels,
         version=files.VERSION,
-        model_id=None if stored_only else content.model_id.hex(),
+        model_id=None if modelless else content.model_id.hex(),
         model_name=None if model is None else model.name,
         tiles=len(names),
         codecs={name: names.count(name) for name in sorted(set(names))},
@@ -122,6 +123,6 @@ def describe(data: bytes, content: files.Container, model: Model | None, net: Ex
     )
 
 
-def _ideal(net: ExactPhoto, pixels: tiles.Pixels, latent_precision: int) -> float:
+def _ideal(net: funded.PyramidNet, pixels: tiles.Pixels, latent_precision: int) -> float:
     levels, coarsest = funded.analyse(net, tiles.to_planes(pixels))
-    return funded.ideal_bits(levels, coarsest, 1 if pixels.ndim == 2 else 3, latent_precision, IDEAL_DRAWS)
+    return funded.ideal_bits(levels, coarsest, tiles.channels_of(pixels), latent_precision, IDEAL_DRAWS)

@@ -162,12 +162,23 @@ def verify(files: tuple[str, ...], model: str | None, threads: int | None, quiet
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The model to write (.safetensors).")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="Settings of the model and its training (TOML).")
 @click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
+@click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")
 @force_option
 @threads_option
 @quiet_option
-def train(images: str, output: str, recipe: str | None, checkpoint: str | None, force: bool, threads: int | None, quiet: bool) -> int:
+def train(
+    images: str,
+    output: str,
+    recipe: str | None,
+    checkpoint: str | None,
+    float_weights: str | None,
+    force: bool,
+    threads: int | None,
+    quiet: bool,
+) -> int:
     """Train a model on the folder IMAGES, for `compress --model`."""
-    check_output(Path(output), force)
+    for path in filter(None, (output, float_weights)):
+        check_output(Path(path), force)
     from bbans import api
 
     api.train_model(
@@ -175,6 +186,7 @@ def train(images: str, output: str, recipe: str | None, checkpoint: str | None, 
         Path(output),
         recipe=None if recipe is None else Path(recipe),
         checkpoint=None if checkpoint is None else Path(checkpoint),
+        float_weights=None if float_weights is None else Path(float_weights),
         threads=threads,
         report=(lambda values: None) if quiet else (lambda values: say("  ".join(f"{name} {value:g}" for name, value in values.items()))),
         overwrite=force,

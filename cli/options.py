@@ -12,7 +12,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist; write to a terminal.")
 model_option = click.option(
-    "--model", metavar="MODEL", help="A model's file or id. Default: the photograph model, or the one a file names."
+    "--model",
+    metavar="MODEL",
+    help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

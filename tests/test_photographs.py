@@ -32,6 +32,21 @@ def test_photographs_come_back_at_the_committed_rate(repository, shared, name):
     assert rate <= committed["WebP"][name]["bpsp"]
 
 
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_fixed_predictor_keeps_its_rate(repository, shared, name):
+    """Files that need no model: lossless, at the committed rate, and under PNG and JPEG 2000."""
+    committed = json.loads((repository / "benchmarks" / "results" / "photos.json").read_text())["measured"]
+    pictures = [pixels for _, pixels in load_folder(shared / "data" / "photos" / name)]
+    sizes = []
+    for pixels in pictures:
+        data = bbans.compress(pixels, model="none", verify=False)
+        assert np.array_equal(bbans.decompress(data), pixels)
+        sizes.append(len(data))
+    rate = 8 * sum(sizes) / sum(p.size for p in pictures)
+    assert rate <= committed["bbans, no model"][name]["bpsp"] * 1.001
+    assert rate <= committed["PNG"][name]["bpsp"]
+
+
 def test_files_are_within_one_per_cent_of_the_ideal(shared):
     for _, pixels in load_folder(shared / "data" / "photos" / "kodak"):
         data = bbans.compress(pixels, verify=False)

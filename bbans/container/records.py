@@ -21,8 +21,8 @@ GREY8, RGB8 = 0, 1
 BYTES_PER_PIXEL = {GREY8: 1, RGB8: 3}
 PIXEL_FORMAT_NAMES = {GREY8: "grey8", RGB8: "rgb8"}
 
-STORED, BITS_BACK = 0, 1
-CODEC_NAMES = {STORED: "stored", BITS_BACK: "bits-back"}
+STORED, BITS_BACK, FIXED = 0, 1, 2
+CODEC_NAMES = {STORED: "stored", BITS_BACK: "bits-back", FIXED: "fixed predictor"}
 
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
 METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
@@ -118,13 +118,17 @@ def check_tile_entry(index: int, tile_bytes: int, tile: TileRecord, payload_size
     """
     where = f"tile {index}"
     if tile.codec not in CODEC_NAMES:
-        raise VersionError(f"{where} has codec {tile.codec}, unknown to this release (it knows stored and bits-back): use a newer bbans")
+        raise VersionError(
+            f"{where} has codec {tile.codec}, unknown to this release (it knows {', '.join(CODEC_NAMES.values())}): use a newer bbans"
+        )
     _require_range(f"{where}: latent precision", tile.latent_precision, 0, 255)
     _require_range(f"{where}: number of growth steps", len(tile.growth), 0, MAX_GROWTH_STEPS)
     for symbols, lanes in tile.growth:
         _require_range(f"{where}: symbols of a growth step", symbols, 0, U32_MAX)
         _require_range(f"{where}: lanes of a growth step", lanes, 1, U16_MAX)
     _require_range(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
+    if tile.codec == FIXED and tile.latent_precision:
+        raise FormatError(f"{where} is coded by the fixed predictor: its latent precision must be 0")
     if tile.codec == STORED:
         if tile.latent_precision or tile.growth:
             raise FormatError(f"{where} is stored: its latent precision must be 0 and its growth schedule empty")

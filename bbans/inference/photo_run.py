@@ -17,6 +17,7 @@ from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
 from bbans.images import atomic_write, load_folder, split_holdout
 from bbans.inference.train import Image, Recipe, train
+from bbans.models import float_weights as stored_weights
 from bbans.models.photo_config import PhotoConfig
 from bbans.models.photo_exact import ExactPhoto
 from bbans.models.photo_export import export
@@ -38,15 +39,29 @@ def read_recipe(path: Path | None) -> Recipe:
     """A recipe from TOML; `[model]` holds PhotoConfig's fields. Raises InputError on unknown or ill-typed keys."""
     if path is None:
         return Recipe()
-    try:
-        raw = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"recipe {path} cannot be read: {error}") from error
+    raw = _read_toml(path)
+    raw.pop("record", None)
     model = PhotoConfig(**_checked(path, PhotoConfig(), raw.pop("model", {})))
     recipe = Recipe(model=model, **_checked(path, Recipe(), raw))
     if recipe.crop % 2**recipe.levels or recipe.crop > HOLDOUT_SIDE or min(recipe.steps, recipe.batch, recipe.levels) < 1:
         raise InputError(f"recipe {path}: crop must be a multiple of 2^levels up to {HOLDOUT_SIDE}, and steps, batch, levels at least 1")
     return recipe
+
+
+def read_record(path: Path | None) -> dict[str, str]:
+    """The recipe's `[record]` table (licence, attribution, notes: text only), which goes into the model file as it stands."""
+    record = {} if path is None else _read_toml(path).get("record", {})
+    if not isinstance(record, dict) or not all(isinstance(value, str) for value in record.values()):
+        raise InputError(f"recipe {path}: [record] holds text only, such as licence = 'CC0'; put its values in quotes")
+    return record
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text())
+        return content
+    except (OSError, ValueError) as error:
+        raise InputError(f"recipe {path} cannot be read: {error}") from error
 
 
 def _checked(path: Path, defaults: Any, raw: dict[str, Any]) -> dict[str, Any]:
@@ -91,15 +106,20 @@ def run(
     *,
     recipe: Path | None = None,
     checkpoint: Path | None = None,
+    float_weights: Path | None = None,
     threads: int | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     overwrite: bool = False,
 ) -> None:
     """Train on a folder of images and write a model file. Raises InputError, OutputExistsError.
 
-    `checkpoint` (default: the output's name with `.checkpoint`) makes the run resumable.
+    `checkpoint` (default: the output's name with `.checkpoint`) makes the run resumable. `float_weights` is
+    where to write the float weights as well, for a later recipe's `init`.
     """
-    settings = read_recipe(recipe)
+    settings, described = read_recipe(recipe), read_record(recipe)
+    initial = None
+    if recipe is not None and settings.init:
+        initial = stored_weights.read(recipe.parent / settings.init, settings.model)
     named = load_folder(folder)
     training, holdout = split_holdout(named, HOLDOUT_ONE_IN)
     train_images = downscaled([a for _, a in training if min(a.shape[:2]) >= settings.crop], settings)
@@ -109,9 +129,10 @@ def run(
             f"{folder} has no image of {settings.crop} x {settings.crop} pixels or more to train on; add images or lower `crop`"
         )
     resume = checkpoint or output.with_suffix(".checkpoint")
-    net, history = train(train_images, holdout_images, settings, resume, report)
+    net, history = train(train_images, holdout_images, settings, resume, report, initial=initial)
     layers = export(net)
     record: dict[str, Any] = {
+        **described,
         "recipe": asdict(settings),
         "images": {"training": len(training), "held_out": len(holdout)},
         "history": history,
@@ -120,5 +141,7 @@ def run(
     if holdout_images:
         record["exact_holdout_bpsp"] = exact_rate(ExactPhoto(settings.model, layers, torch_ops()), holdout_images)
     data = serialise(settings.model, layers, record)
+    if float_weights is not None:
+        atomic_write(float_weights, stored_weights.to_bytes(net), overwrite=overwrite)
     atomic_write(output, data, overwrite=overwrite)
     atomic_write(output.with_suffix(".json"), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode(), overwrite=overwrite)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Recipe:
     latent_dropout: float = 0.05  # crops with latents off, so that files may switch them off
     downscaled_copies: int = 2  # of every image over a megapixel
     holdout_every: int = 500
+    init: str = ""  # float weights to start from (safetensors, path relative to the recipe file); empty: random ones
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -149,10 +150,16 @@ def train(
     checkpoint: Path,
     report: Callable[[dict[str, float]], None],
     checkpoint_seconds: float = 180.0,
+    initial: Mapping[str, torch.Tensor] | None = None,
 ) -> tuple[PhotoNet, list[dict[str, float]]]:
-    """Train, resuming from `checkpoint` when it exists. Returns the network and the history of reports (bits per subpixel)."""
+    """Train, resuming from `checkpoint` when it exists. Returns the network and the history of reports (bits per subpixel).
+
+    `initial` is a state of `PhotoNet` to start from instead of random weights; the optimiser starts afresh.
+    """
     torch.manual_seed(recipe.seed)
     net = PhotoNet(recipe.model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if initial is not None:
+        net.load_state_dict(initial)
     optimiser = torch.optim.Adam(net.parameters(), recipe.learning_rate, betas=(0.9, 0.99))
     first, history = 0, []
     if checkpoint.exists():
@@ -171,7 +178,7 @@ def train(
         drop = torch.rand(recipe.batch, generator=generator) < recipe.latent_dropout
         with torch.autocast("cpu", torch.bfloat16):
             bits = net(x, recipe.levels, grey, drop, generator)
-        beta = min(1.0, step / recipe.kl_warmup_steps)
+        beta = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
         count = subpixels(x, grey)
         loss = (bits.pixels + beta * bits.kl) / count
         optimiser.zero_grad()

@@ -29,6 +29,7 @@ ARITHMETIC = "bbans-exact-0"  # changes whenever the meaning of any integer in a
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
 DEFAULT_MODEL = "photo"
+NO_MODEL = "none"  # asks for the fixed predictor
 MAX_FILE_BYTES = 2**30
 
 

@@ -157,6 +157,14 @@ def test_an_unknown_model(photo: Path, run: Runner) -> None:
     assert not Path("photo.bbans").exists()
 
 
+def test_files_without_a_model(here: Path, run: Runner, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save("a.png")
+    assert run("compress", "a.png", "--model", "none").code == 0
+    assert "model none needed" in run("info", "a.bbans").out.decode()
+    assert run("decompress", "a.bbans", "-o", "back.png").code == 0
+    assert np.array_equal(read("back.png"), pixels)
+
+
 def test_train_and_use_the_model(here: Path, run: Runner, pixels: np.ndarray) -> None:
     Path("images").mkdir()
     generator = np.random.default_rng(0)

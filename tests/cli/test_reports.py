@@ -53,20 +53,29 @@ def test_verify(here: Path, run: Runner, standin: Standin) -> None:
 def test_train(here: Path, run: Runner, standin: Standin) -> None:
     Path("images").mkdir()
     Path("r.toml").touch()
-    result = run("train", "images", "-o", "m.safetensors", "--recipe", "r.toml", "--checkpoint", "c", "--threads", "2")
+    result = run(
+        "train", "images", "-o", "m.safetensors", "--recipe", "r.toml", "--checkpoint", "c", "--float-weights", "f", "--threads", "2"
+    )
     assert result == Run(0, b"", "step 100  bits_per_dimension 2.5\n")
     assert run("train", "images", "-q", "-f", "-o", "m.safetensors") == Run(0, b"", "")
     (_, first), (_, second) = standin.calls
     assert first.pop("report") and second.pop("report")
     paths = {"images": Path("images"), "output": Path("m.safetensors")}
-    assert first == paths | {"recipe": Path("r.toml"), "checkpoint": Path("c"), "threads": 2, "overwrite": False}
-    assert second == paths | {"recipe": None, "checkpoint": None, "threads": None, "overwrite": True}
+    assert first == paths | {
+        "recipe": Path("r.toml"),
+        "checkpoint": Path("c"),
+        "float_weights": Path("f"),
+        "threads": 2,
+        "overwrite": False,
+    }
+    assert second == paths | {"recipe": None, "checkpoint": None, "float_weights": None, "threads": None, "overwrite": True}
 
 
 def test_train_does_not_start_when_the_output_is_there(here: Path, run: Runner, standin: Standin) -> None:
     Path("images").mkdir()
     Path("m.safetensors").touch()
     assert run("train", "images", "-o", "m.safetensors").code == 4
+    assert run("train", "images", "-o", "n.safetensors", "--float-weights", "m.safetensors").code == 4
     assert run("train", "missing", "-o", "n.safetensors").code == 2
     assert run("train", "images").code == 2
     assert standin.calls == []

@@ -28,4 +28,5 @@ SMALL = Container(
     (CODED, stored(b"abcdef")),
 )
 UNPACKED = replace(SMALL, metadata=SMALL.metadata[:1])
-SAMPLES = {"one-tile": ONE_TILE, "small": SMALL, "unpacked": UNPACKED}
+MODELLESS = replace(ONE_TILE, model_id=files.NO_MODEL, tiles=(replace(CODED, codec=files.FIXED, latent_precision=0),))
+SAMPLES = {"one-tile": ONE_TILE, "small": SMALL, "unpacked": UNPACKED, "modelless": MODELLESS}

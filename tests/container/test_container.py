@@ -25,13 +25,10 @@ chunks = st.one_of(
     st.builds(MetadataChunk, st.integers(5, 6), st.booleans(), st.binary(max_size=80).map(lambda data: b"tEXt" + data)),
 )
 steps = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 2**16 - 1))
-coded = st.builds(
-    TileRecord,
-    st.just(files.BITS_BACK),
-    st.integers(0, 255),
-    st.lists(steps, max_size=5).map(tuple),
-    st.binary(max_size=40),
-    st.integers(0, 2**32 - 1),
+rest = (st.lists(steps, max_size=5).map(tuple), st.binary(max_size=40), st.integers(0, 2**32 - 1))
+coded = st.one_of(
+    st.builds(TileRecord, st.just(files.BITS_BACK), st.integers(0, 255), *rest),
+    st.builds(TileRecord, st.just(files.FIXED), st.just(0), *rest),
 )
 
 
@@ -148,7 +145,7 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         ({"metadata": (MetadataChunk(files.PNG_CHUNK, False, b"tEX"),)}, FormatError),
         ({"metadata": (MetadataChunk(files.PNG_CHUNK, False, b"t\xc4XT"),)}, FormatError),
         ({"metadata": (MetadataChunk(files.XMP, False, bytes(2**26)),)}, FormatError),
-        ({"tiles": (replace(CODED, codec=2),)}, VersionError),
+        ({"tiles": (replace(CODED, codec=3),)}, VersionError),
         ({"tiles": (replace(CODED, latent_precision=256),)}, FormatError),
         ({"tiles": (replace(CODED, growth=((5, 0),)),)}, FormatError),
         ({"tiles": (replace(CODED, growth=((5, 2**16),)),)}, FormatError),

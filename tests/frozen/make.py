@@ -18,7 +18,7 @@ ROOT = HERE.parent.parent
 
 
 def pictures() -> dict[str, images.Image]:
-    """A photograph with metadata, a grey one of odd size, and noise, which is stored."""
+    """A photograph with metadata, a grey one of odd size, one for the fixed predictor, and noise, which is stored."""
     with Image.open(ROOT / "samples" / "tea-gardens.png") as opened:
         photo = np.asarray(opened.convert("RGB"))
     note = images.PngChunk("tEXt", b"Comment\0golden")
@@ -26,8 +26,14 @@ def pictures() -> dict[str, images.Image]:
     return {
         "photo": images.from_array(photo[200:360, 100:324], (note,)),
         "grey": images.from_array(np.ascontiguousarray(photo[301:400, 50:181, 1])),
+        "fixed": images.from_array(photo[40:137, 260:419]),
         "stored": images.from_array(noise),
     }
+
+
+def model_of(name: str) -> str | None:
+    """The model that a golden file is made with."""
+    return "none" if name == "fixed" else None
 
 
 def pixel_hash(pixels: np.ndarray) -> str:
@@ -39,7 +45,7 @@ def main() -> None:
     """Write the files and their hashes."""
     hashes = {}
     for name, picture in pictures().items():
-        data = bbans.compress(picture)
+        data = bbans.compress(picture, model=model_of(name))
         (HERE / f"{name}.bbans").write_bytes(data)
         hashes[name] = {"pixels": pixel_hash(picture.pixels), "file": hashlib.sha256(data).hexdigest()}
     (HERE / "hashes.json").write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")

@@ -12,6 +12,7 @@ import bbans
 from bbans.errors import InputError, OutputExistsError
 from bbans.inference import photo_run
 from bbans.inference.train import PHOTO_YCC, YCBCR, Recipe, draw_batch, halve_chroma, learning_rate, subpixels, to_grey, train
+from bbans.models import float_weights
 from tests.tiny import CONFIG, smooth_image
 
 RECIPE = Recipe(
@@ -62,6 +63,15 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
         assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_training_goes_on_from_given_weights(tmp_path):
+    first, _ = train(IMAGES, [], RECIPE, tmp_path / "a", lambda row: None)
+    still = replace(RECIPE, steps=1, learning_rate=0.0, seed=7)
+    kept, _ = train(IMAGES, [], still, tmp_path / "b", lambda row: None, initial=first.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), kept.parameters(), strict=True))
+    fresh, _ = train(IMAGES, [], still, tmp_path / "c", lambda row: None)
+    assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), fresh.parameters(), strict=True))
+
+
 def test_learning_rate_warms_up_holds_and_falls_to_zero():
     recipe = replace(RECIPE, steps=100, decay_fraction=0.25, warmup_steps=10, learning_rate=1.0)
     rates = [learning_rate(recipe, step) for step in range(100)]
@@ -110,12 +120,44 @@ def test_run_makes_a_model_that_codes(tmp_path, folder):
         photo_run.run(folder, output, recipe=write_recipe(tmp_path / "r.toml"))
 
 
+def test_a_recipe_starts_from_float_weights_and_describes_its_model(tmp_path, folder):
+    first = write_recipe(tmp_path / "r.toml", extra="seed = 3")
+    photo_run.run(folder, tmp_path / "a.safetensors", recipe=first, float_weights=tmp_path / "float.safetensors")
+    extra = 'init = "float.safetensors"\nlearning_rate = 0.0'
+    second = write_recipe(tmp_path / "on.toml", steps=1, extra=extra)
+    second.write_text(second.read_text() + "[record]\nlicence = 'CC0'\n")
+    photo_run.run(folder, tmp_path / "b.safetensors", recipe=second)
+    a, b = (bbans.load_model(tmp_path / f"{name}.safetensors") for name in "ab")
+    assert a.id == b.id and b.record["licence"] == "CC0" and b.record["recipe"]["init"] == "float.safetensors"
+    (tmp_path / "float.safetensors").write_bytes(b"none")
+    with pytest.raises(InputError, match="float weights"):
+        photo_run.run(folder, tmp_path / "c.safetensors", recipe=second)
+
+
+def test_float_weights_must_fit(tmp_path, repository):
+    path = repository / "recipes" / "photo.float.safetensors"
+    config = photo_run.read_recipe(repository / "recipes" / "photo-finish.toml").model
+    assert sum(w.numel() for w in float_weights.read(path, config).values()) > 300_000
+    with pytest.raises(InputError, match="do not fit"):
+        float_weights.read(path, replace(config, mixtures=3))
+    with pytest.raises(InputError, match="cannot be read"):
+        float_weights.read(tmp_path / "missing.safetensors", config)
+
+
 @pytest.mark.parametrize("text", ["surprise = 1", "steps = 'many'", "steps = 0", "crop = 36", "[model]\nwidth = 3", "steps ="])
 def test_bad_recipes_are_refused(tmp_path, text):
     path = tmp_path / "r.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=r"r\.toml"):
         photo_run.read_recipe(path)
+
+
+def test_a_record_is_text(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text("[record]\nlicence = 3\n")
+    with pytest.raises(InputError, match="text only"):
+        photo_run.read_record(path)
+    assert photo_run.read_record(None) == {}
 
 
 def test_shipped_recipes_are_valid_and_differ_only_in_latents(repository):
