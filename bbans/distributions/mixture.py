@@ -1,11 +1,13 @@
-"""F(x) = floor(S(x) (2^22 - n) / 2^40) + x, S(x) = sum_k w_k T((32 x - 16 - m_k) / (32 s_k)): a mixture of logistics on 0..n-1.
+"""F(x) = floor(S(x) (2^22 - n) / 2^40) + x, S(x) = sum_k w_k T((b_x - m_k) / s_k): a mixture of logistics on 0..n-1.
 
 Everything is int64. T is the table of the logistic CDF (2^24 is one), weights w sum to 2^16, locations m are in 1/32 grey level,
-scales are indices of `tables.inverse_scales`. S is forced to 0 at x = 0 and to 2^40 at x = n, so that F(0) = 0 and F(n) = 2^22;
-S never decreases, so that the term x keeps every frequency at 1 or more. No intermediate exceeds 2^62.
+scales are indices of `tables.inverse_scales`, b_x is where value x begins (`axis`; x - 1/2 grey level for 8-bit samples).
+S is forced to 0 at x = 0 and to 2^40 at x = n, so that F(0) = 0 and F(n) = 2^22; it never decreases, so that the term x keeps every
+frequency at 1 or more. No intermediate exceeds 2^62.
 
 numba, where it is installed, computes the same integers faster; BBANS_NUMBA=0 in the environment switches it off. Arrays
-`weights, locations, scales` are int64 `(N, K)`, `x, cf` and results `(N,)`. Raised: ValueError on shapes and scale indices.
+`weights, locations, scales` are int64 `(N, K)`, `x, cf` and results `(N,)`; `axis` may be the n of a regular one.
+Raised: ValueError on shapes, scale indices and values that are out of range.
 Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
 """
 
@@ -18,65 +20,65 @@ from types import ModuleType
 
 import numpy as np
 
+from bbans.distributions.axis import UNIT, Axis, regular
 from bbans.distributions.search import Ints, as_int64, invert
 from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF, SCALES, inverse_scales, logistic_cdf_table
 
 PRECISION = 22
 WEIGHT_BITS = 16
 MASS_BITS = WEIGHT_BITS + LOGISTIC_BITS
-MAX_SYMBOLS = 2**16
+FINER = UNIT - 5  # bits of a boundary below the unit of a location
 CHUNK = 4096  # symbols at once: a component's temporaries stay in the second-level cache
 
 
-def interval(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints]:
+def interval(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256) -> tuple[Ints, Ints]:
     """`(start, freq)` of x in 0..n-1."""
-    w, m, s, x = _checked(weights, locations, scales, x, n)
+    w, m, s, x, at = _checked(weights, locations, scales, x, axis)
     start, freq = np.empty_like(x), np.empty_like(x)
     if (fast := accelerator()) is not None:
-        fast.interval(w, m, s, x, n, logistic_cdf_table(), inverse_scales(), start, freq)
+        fast.interval(w, m, s, x, at, logistic_cdf_table(), inverse_scales(), start, freq)
         return start, freq
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
-        start[part] = _cdf(wt, mt, inverse, x[part], n)
-        freq[part] = _cdf(wt, mt, inverse, x[part] + 1, n) - start[part]
+        start[part] = _cdf(wt, mt, inverse, x[part], at)
+        freq[part] = _cdf(wt, mt, inverse, x[part] + 1, at) - start[part]
     return start, freq
 
 
-def symbol(weights: Ints, locations: Ints, scales: Ints, cf: Ints, n: int = 256) -> tuple[Ints, Ints, Ints]:
+def symbol(weights: Ints, locations: Ints, scales: Ints, cf: Ints, axis: Axis | int = 256) -> tuple[Ints, Ints, Ints]:
     """`(x, start, freq)` of the interval that holds cf in [0, 2^22)."""
-    w, m, s, cf = _checked(weights, locations, scales, cf, n)
+    w, m, s, cf, at = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
     if (fast := accelerator()) is not None:
-        fast.symbol(w, m, s, cf, n, logistic_cdf_table(), inverse_scales(), x, start, freq)
+        fast.symbol(w, m, s, cf, at, logistic_cdf_table(), inverse_scales(), x, start, freq)
         return x, start, freq
     for part in _chunks(len(cf)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
 
-        def cdf(at: Ints, wt: Ints = wt, mt: Ints = mt, inverse: Ints = inverse) -> Ints:
-            return _cdf(wt, mt, inverse, at, n)
+        def cdf(x: Ints, wt: Ints = wt, mt: Ints = mt, inverse: Ints = inverse) -> Ints:
+            return _cdf(wt, mt, inverse, x, at)
 
-        x[part], start[part], freq[part] = invert(cdf, cf[part], n, 1 << PRECISION)
+        x[part], start[part], freq[part] = invert(cdf, cf[part], len(at) - 1, 1 << PRECISION)
     return x, start, freq
 
 
-def condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int = 256) -> Ints:
+def condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256) -> Ints:
     """Weights after seeing x: w_k max(T_k(x + 1) - T_k(x), 1), normalised; T_k is forced to 0 at 0 and to 2^24 at n."""
-    return interval_and_condition(weights, locations, scales, x, n)[2]
+    return interval_and_condition(weights, locations, scales, x, axis)[2]
 
 
-def interval_and_condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints, Ints]:
+def interval_and_condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256) -> tuple[Ints, Ints, Ints]:
     """`(start, freq, weights after seeing x)` in one pass: `interval` and `condition`."""
-    w, m, s, x = _checked(weights, locations, scales, x, n)
+    w, m, s, x, at = _checked(weights, locations, scales, x, axis)
     start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
     if (fast := accelerator()) is not None:
-        fast.interval_and_condition(w, m, s, x, n, logistic_cdf_table(), inverse_scales(), start, freq, after)
+        fast.interval_and_condition(w, m, s, x, at, logistic_cdf_table(), inverse_scales(), start, freq, after)
         return start, freq, after
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
-        at = x[part]
-        lower, upper = _components(mt, inverse, at, n), _components(mt, inverse, at + 1, n)
-        start[part] = _scaled((wt * lower).sum(0), at, n)
-        freq[part] = _scaled((wt * upper).sum(0), at + 1, n) - start[part]
+        lower, upper = (_components(mt, inverse, x[part] + step, at) for step in (0, 1))
+        start[part] = _scaled((wt * lower).sum(0), x[part], at)
+        freq[part] = _scaled((wt * upper).sum(0), x[part] + 1, at) - start[part]
         after[part] = _normalised(wt * np.maximum(upper - lower, 1)).T
     return start, freq, after
 
@@ -110,15 +112,20 @@ def _import_accelerator() -> ModuleType | None:
     return mixture_numba
 
 
-def _checked(weights: Ints, locations: Ints, scales: Ints, x: Ints, n: int) -> tuple[Ints, Ints, Ints, Ints]:
+def _checked(
+    weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int, top: int | None = None
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """The arrays as int64, x in 0..top - 1 (default: the axis's values), and the boundaries of the axis."""
     w, m, s, x = as_int64(weights), as_int64(locations), as_int64(scales), as_int64(x)
     if w.ndim != 2 or not w.shape == m.shape == s.shape or x.shape != w.shape[:1] or not w.shape[1]:
         raise ValueError(f"expected three arrays (N, K) and one (N,); found {w.shape}, {m.shape}, {s.shape} and {x.shape}")
-    if not 1 <= n <= MAX_SYMBOLS:
-        raise ValueError(f"a mixture is over 1 to {MAX_SYMBOLS} symbols; found {n}")
     if s.size and (s.min() < 0 or s.max() >= SCALES):
         raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {s.min()} to {s.max()}")
-    return w, m, s, x
+    boundaries = (regular(axis) if isinstance(axis, int) else axis).boundaries
+    top = len(boundaries) - 1 if top is None else top
+    if x.size and (x.min() < 0 or x.max() >= top):
+        raise ValueError(f"values lie in 0..{top - 1}; found {x.min()} to {x.max()}")
+    return w, m, s, x, boundaries
 
 
 def _chunks(n: int) -> Iterator[slice]:
@@ -130,27 +137,27 @@ def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Int
     return np.ascontiguousarray(weights.T), np.ascontiguousarray(locations.T), inverse_scales()[np.ascontiguousarray(scales.T)]
 
 
-def _components(locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints:
+def _components(locations: Ints, inverse: Ints, x: Ints, at: Ints) -> Ints:
     """T_k(x), int64 `(K, N)`."""
-    index: Ints = (32 * x - 16) - locations
+    index: Ints = at[x] - (locations << FINER)
     index *= inverse
-    index >>= 12
+    index >>= 12 + FINER
     index += LOGISTIC_HALF
     np.clip(index, 0, 2 * LOGISTIC_HALF, out=index)
     mass: Ints = logistic_cdf_table()[index]
     mass *= x > 0
-    mass[:, x == n] = 1 << LOGISTIC_BITS
+    mass[:, x == len(at) - 1] = 1 << LOGISTIC_BITS
     return mass
 
 
-def _scaled(mass: Ints, x: Ints, n: int) -> Ints:
-    return ((mass * ((1 << PRECISION) - n)) >> MASS_BITS) + x
+def _scaled(mass: Ints, x: Ints, at: Ints) -> Ints:
+    return ((mass * ((1 << PRECISION) - (len(at) - 1))) >> MASS_BITS) + x
 
 
-def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, n: int) -> Ints:
-    mass = _components(locations, inverse, x, n)
+def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, at: Ints) -> Ints:
+    mass = _components(locations, inverse, x, at)
     mass *= weights
-    return _scaled(mass.sum(0), x, n)
+    return _scaled(mass.sum(0), x, at)
 
 
 def _normalised(raw: Ints) -> Ints:

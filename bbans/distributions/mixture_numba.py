@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numba import njit
 
+from bbans.distributions.axis import UNIT
 from bbans.distributions.search import Ints
 from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF
 
@@ -20,13 +21,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 PRECISION = 22
 WEIGHT_BITS = 16
 MASS_BITS = WEIGHT_BITS + LOGISTIC_BITS
+FINER = UNIT - 5
 TOP = 2 * LOGISTIC_HALF
 ONE = 1 << LOGISTIC_BITS
 
 _TABLE = "Array(int64, 1, 'C', readonly=True)"
 _ROW, _MATRIX = "int64[::1]", "int64[:,::1]"
 _GIVEN = "Array(int64, 2, 'C', readonly=True)"
-_INPUTS = f"{_GIVEN}, {_GIVEN}, {_GIVEN}, {_TABLE}, int64, {_TABLE}, {_TABLE}"
+_INPUTS = f"{_GIVEN}, {_GIVEN}, {_GIVEN}, {_TABLE}, {_TABLE}, {_TABLE}, {_TABLE}"
 
 
 def _compiled(signature: str, **options: Any) -> Callable[[F], F]:
@@ -41,22 +43,23 @@ def _compiled(signature: str, **options: Any) -> Callable[[F], F]:
 
 @_compiled(f"int64({_TABLE}, int64, int64)", inline="always")
 def _standard(table: Ints, offset: int, inverse: int) -> int:
-    index = ((offset * inverse) >> 12) + LOGISTIC_HALF
+    index = ((offset * inverse) >> (12 + FINER)) + LOGISTIC_HALF
     return int(table[min(max(index, 0), TOP)])
 
 
 @_compiled(f"void({_INPUTS}, {_ROW}, {_ROW})")
-def interval(w: Ints, m: Ints, s: Ints, x: Ints, n: int, table: Ints, inverse: Ints, start: Ints, freq: Ints) -> None:
+def interval(w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse: Ints, start: Ints, freq: Ints) -> None:
     """`mixture.interval` into `start` and `freq`."""
+    n = at.shape[0] - 1
     span = (1 << PRECISION) - n
     for i in range(w.shape[0]):
-        at = 32 * x[i] - 16
+        begin, end = at[x[i]], at[x[i] + 1]
         low = high = 0
         for k in range(w.shape[1]):
             scale = inverse[s[i, k]]
-            offset = at - m[i, k]
-            low += w[i, k] * _standard(table, offset, scale)
-            high += w[i, k] * _standard(table, offset + 32, scale)
+            location = m[i, k] << FINER
+            low += w[i, k] * _standard(table, begin - location, scale)
+            high += w[i, k] * _standard(table, end - location, scale)
         if x[i] <= 0:
             low = 0
         if x[i] + 1 == n:
@@ -66,11 +69,13 @@ def interval(w: Ints, m: Ints, s: Ints, x: Ints, n: int, table: Ints, inverse: I
 
 
 @_compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_ROW})")
-def symbol(w: Ints, m: Ints, s: Ints, cf: Ints, n: int, table: Ints, inverse: Ints, x: Ints, start: Ints, freq: Ints) -> None:
+def symbol(w: Ints, m: Ints, s: Ints, cf: Ints, at: Ints, table: Ints, inverse: Ints, x: Ints, start: Ints, freq: Ints) -> None:
     """`mixture.symbol` into `x`, `start` and `freq`."""
     K = w.shape[1]
+    n = at.shape[0] - 1
     span = (1 << PRECISION) - n
     scale = np.empty(K, np.int64)
+    density = n / (at[n] - at[0])  # values per unit; a guess, on which no result depends
     for i in range(w.shape[0]):
         largest = 0
         for k in range(K):
@@ -80,13 +85,12 @@ def symbol(w: Ints, m: Ints, s: Ints, cf: Ints, n: int, table: Ints, inverse: In
         low, high = 0, n
         first, end = 0, 1 << PRECISION
         # Steps that double outwards from the largest component's location, then bisection: half the probes of bisection alone.
-        middle = min(max((m[i, largest] + 16) >> 5, 1), max(n - 1, 1))
-        step = max((1 << 17) // scale[largest], 1)
+        middle = min(max(int(((m[i, largest] << FINER) - at[0]) * density), 1), max(n - 1, 1))
+        step = max(int((1 << UNIT + 17) // scale[largest] * density), 1)
         while high - low > 1:
-            at = 32 * middle - 16
             mass = 0
             for k in range(K):
-                mass += w[i, k] * _standard(table, at - m[i, k], scale[k])
+                mass += w[i, k] * _standard(table, at[middle] - (m[i, k] << FINER), scale[k])
             value = ((mass * span) >> MASS_BITS) + middle
             if value <= cf[i]:
                 low, first = middle, value
@@ -128,20 +132,21 @@ def normalise(raw: Ints, weights: Ints) -> None:
 
 @_compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_MATRIX})")
 def interval_and_condition(
-    w: Ints, m: Ints, s: Ints, x: Ints, n: int, table: Ints, inverse: Ints, start: Ints, freq: Ints, after: Ints
+    w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse: Ints, start: Ints, freq: Ints, after: Ints
 ) -> None:
     """`mixture.interval_and_condition` into `start`, `freq` and `after`."""
     K = w.shape[1]
+    n = at.shape[0] - 1
     span = (1 << PRECISION) - n
     raw = np.empty(K, np.int64)
     for i in range(w.shape[0]):
-        at = 32 * x[i] - 16
+        begin, end = at[x[i]], at[x[i] + 1]
         low = high = 0
         for k in range(K):
             scale = inverse[s[i, k]]
-            offset = at - m[i, k]
-            lower = _standard(table, offset, scale) if x[i] > 0 else 0
-            upper = _standard(table, offset + 32, scale) if x[i] + 1 != n else ONE
+            location = m[i, k] << FINER
+            lower = _standard(table, begin - location, scale) if x[i] > 0 else 0
+            upper = _standard(table, end - location, scale) if x[i] + 1 != n else ONE
             low += w[i, k] * lower
             high += w[i, k] * upper
             raw[k] = w[i, k] * max(upper - lower, 1)

@@ -20,6 +20,7 @@ import bbans.distributions.latent as latent
 from bbans.coding import lanes
 from bbans.coding.blocks import pop_block, push_block, push_growing
 from bbans.coding.rans import Message, base_message, message_bits
+from bbans.distributions.axis import Axis, regular
 from bbans.errors import FormatError, UnderflowError
 from bbans.schemes import geometry
 from bbans.schemes.account import Account, Ledger
@@ -44,12 +45,17 @@ class PyramidNet(Protocol):
 
 @dataclass
 class Level:
-    """One level in progress: phases are filled in decode order, 00 first."""
+    """One level in progress: phases are filled in decode order, 00 first.
+
+    `values` are the samples, `(3, rows, columns)` each; `known` is what the network sees of them: grey levels, on the whole grid.
+    """
 
     net: PyramidNet
     index: int
     shape: tuple[int, int]
     carried: Any
+    axis: Axis
+    values: list[Ints]
     known: list[Ints]
     sums: list[Ints] = field(default_factory=list)
     trunks: list[Any] = field(default_factory=list)
@@ -66,8 +72,9 @@ class Level:
         self.trunks.append(self.net.trunk(phase, self.known, self.sums[phase], flow, self.index))
 
     def close_phase(self, phase: int, x: Ints) -> None:
-        """Add the pixels of a phase, `(3, rows, columns)`."""
-        self.known.append(geometry.complete(x, self.grid, self.known[0]))
+        """Add the samples of a phase, `(3, rows, columns)`."""
+        self.values.append(x)
+        self.known.append(geometry.complete(self.axis.levels[x], self.grid, self.known[0]))
 
     def posterior(self) -> tuple[Ints, Ints]:
         """Mean and sigma index of u, each `(rows * columns, channels)`."""
@@ -77,7 +84,7 @@ class Level:
         """Mixture parameters at the positions of a phase; u `(rows * columns, channels)` in 1/128."""
         shape = geometry.phase_shape(*self.shape, phase)
         outputs = self.net.outputs(phase, self.trunks[phase], self._map(u))
-        return PixelModel(geometry.positions(outputs, self.grid, shape), geometry.to_positions(self.sums[phase], shape))
+        return PixelModel(geometry.positions(outputs, self.grid, shape), geometry.to_positions(self.sums[phase], shape), self.axis)
 
     def zeros(self) -> Ints:
         """u = 0."""
@@ -89,18 +96,26 @@ class Level:
         return np.asarray(u.reshape(rows, columns, channels).transpose(2, 0, 1))
 
     def assemble(self) -> Ints:
-        """The whole level, `(3, h, w)`."""
+        """The samples of the whole level, `(3, h, w)`."""
         h, w = self.shape
         x = np.empty((3, h, w), np.int32)
-        x[:, 0::2, 0::2] = self.known[0]
+        x[:, 0::2, 0::2] = self.values[0]
         for phase, (row, column) in enumerate(geometry.OFFSETS):
-            rows, columns = geometry.phase_shape(h, w, phase)
-            x[:, row::2, column::2] = self.known[phase + 1][:, :rows, :columns]
+            x[:, row::2, column::2] = self.values[phase + 1]
         return x
 
 
-def analyse(net: PyramidNet, x: Ints) -> tuple[list[Level], Ints]:
-    """Trunks of every level, finest first, and the coarsest image. x `(3, h, w)`: grey images repeat their channel."""
+def open_level(net: PyramidNet, index: int, shape: tuple[int, int], carried: Any, axis: Axis, x: Ints) -> Level:
+    """A level of which the samples of phase 00 are known, `(3, rows, columns)`."""
+    return Level(net, index, shape, carried, axis, [x], [axis.levels[x]])
+
+
+def analyse(net: PyramidNet, x: Ints, axis: Axis | None = None) -> tuple[list[Level], Ints]:
+    """Trunks of every level, finest first, and the coarsest image.
+
+    x `(3, h, w)`, values of `axis` (default: 8 bits); grey images repeat their channel.
+    """
+    axis = axis or regular()
     shapes = geometry.level_shapes(*x.shape[1:])
     images = [x]
     for _ in shapes[1:]:
@@ -108,7 +123,7 @@ def analyse(net: PyramidNet, x: Ints) -> tuple[list[Level], Ints]:
     levels: list[Level] = []
     carried = net.start(*shapes[-1])
     for s in reversed(range(len(shapes) - 1)):
-        level = Level(net, s, shapes[s], carried, [images[s + 1]])
+        level = open_level(net, s, shapes[s], carried, axis, images[s + 1])
         for phase, (row, column) in enumerate(geometry.OFFSETS):
             level.open_phase(phase)
             level.close_phase(phase, images[s][:, row::2, column::2])
@@ -127,8 +142,14 @@ class Encoded:
     account: Account
 
 
-def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int) -> Encoded:
-    """Code an analysed tile of 1 or 3 channels. Raises UnderflowError when its own pixels cannot pay for the latents."""
+def bits_of(axis: Axis) -> int:
+    """Bits of a sample of the coarsest image, which is coded plainly."""
+    return (axis.n - 1).bit_length()
+
+
+def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, axis: Axis | None = None) -> Encoded:
+    """Code a tile of 1 or 3 channels, analysed on the same axis. Raises UnderflowError when its own pixels cannot pay for the latents."""
+    axis = axis or regular()
     message = base_message((1,))
     ledger = Ledger(message_bits(message))
     growth: list[tuple[int, int]] = []
@@ -159,25 +180,32 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
             message = push_block(message, indices.reshape(-1), np.ones(n, np.int64), latent_precision)
             ledger.add("prior", float(n * latent_precision), message_bits(message))
     raw = geometry.to_positions(coarsest, coarsest.shape[1:])[:, :channels].reshape(-1)
-    message = push_block(message, raw, np.ones(raw.size, np.int64), 8)
-    ledger.add("likelihood", 8.0 * raw.size, message_bits(message))
+    message = push_block(message, raw, np.ones(raw.size, np.int64), bits_of(axis))
+    ledger.add("likelihood", float(bits_of(axis) * raw.size), message_bits(message))
     words = lanes.finish(message)
     return Encoded(words, latent_precision, tuple(growth), ledger.close(32.0 * len(words)))
 
 
-def encodings(levels: list[Level], coarsest: Ints, channels: int, latents: bool) -> Iterator[Encoded]:
+def encodings(levels: list[Level], coarsest: Ints, channels: int, latents: bool, axis: Axis | None = None) -> Iterator[Encoded]:
     """The codings that the tile's own pixels can pay for, finest latents first; only the one without for a model that has none."""
     for precision in LATENT_PRECISIONS if latents else (0,):
         try:
-            yield encode(levels, coarsest, channels, precision)
+            yield encode(levels, coarsest, channels, precision, axis)
         except UnderflowError:
             continue
 
 
 def decode(
-    net: PyramidNet, words: NDArray[np.uint32], shape: tuple[int, int], channels: int, latent_precision: int, growth: Growth
+    net: PyramidNet,
+    words: NDArray[np.uint32],
+    shape: tuple[int, int],
+    channels: int,
+    latent_precision: int,
+    growth: Growth,
+    axis: Axis | None = None,
 ) -> tuple[Ints, Account]:
     """Inverse of `encode`: the tile `(3, h, w)` and the account. Raises a FormatError or UnderflowError on damage."""
+    axis = axis or regular()
     if latent_precision not in LATENT_PRECISIONS:
         raise FormatError(f"latent precision {latent_precision} is not one of {LATENT_PRECISIONS}; the file needs another release")
     message = lanes.start(words)
@@ -186,12 +214,14 @@ def decode(
     ledger = Ledger(message_bits(message), backwards=True)
     shapes = geometry.level_shapes(*shape)
     n = shapes[-1][0] * shapes[-1][1] * channels
-    message, raw = pop_block(message, n, 8, _uniform)
-    ledger.add("likelihood", 8.0 * n, message_bits(message))
+    message, raw = pop_block(message, n, bits_of(axis), _uniform)
+    if raw.max(initial=0) >= axis.n:
+        raise FormatError(f"a sample of the coarsest image is {raw.max()}, the largest value {axis.n - 1}; the file is damaged")
+    ledger.add("likelihood", float(bits_of(axis) * n), message_bits(message))
     x = geometry.from_positions(raw.reshape(-1, channels), shapes[-1])
     carried = net.start(*shapes[-1])
     for s in reversed(range(len(shapes) - 1)):
-        level = Level(net, s, shapes[s], carried, [x])
+        level = open_level(net, s, shapes[s], carried, axis, x)
         mean = u = level.zeros()
         indices: NDArray[np.int64] = mean.astype(np.int64)
         if latent_precision:
@@ -216,10 +246,12 @@ def decode(
     return x, ledger.close(32.0 * len(words))
 
 
-def ideal_bits(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, draws: int = 16, seed: int = 0) -> float:
+def ideal_bits(
+    levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, draws: int = 16, seed: int = 0, axis: Axis | None = None
+) -> float:
     """-ELBO of the exact model with its rounded frequencies, in bits: the mean over seeded draws of u from q."""
     rng = np.random.default_rng(seed)
-    total = 8.0 * channels * float(coarsest[0].size)
+    total = float(bits_of(axis or regular()) * channels * coarsest[0].size)
     for level in levels:
         mean = sigma = level.zeros()
         if latent_precision:
@@ -239,7 +271,7 @@ def ideal_bits(levels: list[Level], coarsest: Ints, channels: int, latent_precis
 
 def _intervals(level: Level, phase: int, u: Ints, channels: int) -> list[Intervals]:
     shape = geometry.phase_shape(*level.shape, phase)
-    x = geometry.to_positions(level.known[phase + 1], shape)[:, :channels]
+    x = geometry.to_positions(level.values[phase + 1], shape)[:, :channels]
     return pixel_intervals(level.pixel_model(phase, u), x) if len(x) else []
 
 

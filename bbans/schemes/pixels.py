@@ -8,7 +8,7 @@ relative to the prediction), K scale indices each, and K couplings each (1/64: G
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import bbans.distributions.mixture as mixture
 from bbans.coding.blocks import pop_block, pop_growing
 from bbans.coding.rans import Message
+from bbans.distributions.axis import Axis, regular
 from bbans.distributions.tables import exp2_weights
 
 PRECISION = 22
@@ -41,10 +42,14 @@ class Intervals:
 
 @dataclass(frozen=True)
 class PixelModel:
-    """Mixture parameters of N pixels. outputs int `(N, 10 K)`; sums int `(N, 3)`, four times the prediction in grey levels."""
+    """Mixture parameters of N pixels. outputs int `(N, 10 K)`; sums int `(N, 3)`, four times the prediction in grey levels.
+
+    `axis` lays the values of a sample out over the grey levels.
+    """
 
     outputs: NDArray[np.int32]
     sums: NDArray[np.int32]
+    axis: Axis = field(default_factory=regular)
 
     @property
     def mixtures(self) -> int:
@@ -65,7 +70,7 @@ class PixelModel:
 
     def error(self, channel: int, x: Ints) -> Ints:
         """Value minus location before coupling, in 1/32 grey level, `(N, K)`; x `(N,)`."""
-        residual: Ints = 32 * x - 8 * self.sums[:, channel].astype(np.int64)
+        residual: Ints = self.axis.centres[x] - 8 * self.sums[:, channel].astype(np.int64)
         return np.asarray(residual[:, None] - self.component(channel, 0), np.int64)
 
     def locations(self, channel: int, errors: list[Ints]) -> Ints:
@@ -79,7 +84,7 @@ class PixelModel:
 
 
 def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals]:
-    """Intervals of each channel's values in decode order; x `(N, channels)` with 1 or 3 channels, 0..255."""
+    """Intervals of each channel's values in decode order; x `(N, channels)` with 1 or 3 channels, values of the axis."""
     weights = model.weights()
     errors: list[Ints] = []
     found = []
@@ -88,10 +93,10 @@ def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals
         value = x[:, c].astype(np.int64)
         locations, scales = model.locations(c, errors), model.component(c, 1)
         if c < channels - 1:
-            starts, freqs, weights = mixture.interval_and_condition(weights, locations, scales, value)
+            starts, freqs, weights = mixture.interval_and_condition(weights, locations, scales, value, model.axis)
             errors.append(model.error(c, value))
         else:
-            starts, freqs = mixture.interval(weights, locations, scales, value)
+            starts, freqs = mixture.interval(weights, locations, scales, value, model.axis)
         found.append(Intervals(starts, freqs, PRECISION))
     return found
 
@@ -114,7 +119,7 @@ def pop_pixels(message: Message, model: PixelModel, channels: int, growth: Growt
         def locate(
             cf: NDArray[np.integer], first: int, last: int, w: Ints = weights, m: Ints = locations, s: Ints = scales, f: Ints = freqs
         ) -> tuple[Ints, Ints, Ints]:
-            x, start, freq = mixture.symbol(w[first:last], m[first:last], s[first:last], cf.astype(np.int64))
+            x, start, freq = mixture.symbol(w[first:last], m[first:last], s[first:last], cf.astype(np.int64), model.axis)
             f[first:last] = freq
             return x, start, freq
 
@@ -127,6 +132,6 @@ def pop_pixels(message: Message, model: PixelModel, channels: int, growth: Growt
         values.append(popped)
         bits += Intervals(popped, freqs, PRECISION).bits
         if c < channels - 1:
-            weights = mixture.condition(weights, locations, scales, popped)
+            weights = mixture.condition(weights, locations, scales, popped, model.axis)
             errors.append(model.error(c, popped))
     return message, np.stack(values, 1), bits

@@ -163,7 +163,7 @@ def test_shapes_are_checked() -> None:
         with pytest.raises(ValueError, match="expected three arrays"):
             mixture.interval(*arguments)
     for n in (0, 2**16 + 1):
-        with pytest.raises(ValueError, match="symbols"):
+        with pytest.raises(ValueError, match="values"):
             mixture.interval(one, one, one, x, n)
 
 
