@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "schemes": ({"errors", "coding", "distributions"}, {"numpy"}),
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
-    "tiles": ({"errors", "exact", "models", "schemes", "container"}, {"numpy"}),
+    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container"}, {"numpy", "PIL"}),
     "carried": ({"errors", "images", "container"}, set()),
     "info": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
     "api": ({"errors", "images", "container", "schemes", "inference", "models", "tiles", "info", "carried"}, {"numpy", "PIL"}),

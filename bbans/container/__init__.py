@@ -3,29 +3,34 @@
 Bytes in, bytes out. Nothing here knows what a model is or how a payload is coded.
 """
 
-from bbans.container.geometry import pixels_crc, tile_count, tile_rectangles
-from bbans.container.reader import read, read_header
+from bbans.container.formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
+from bbans.container.geometry import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
+from bbans.container.integers import Buffer
+from bbans.container.reader import Index, read, read_header, read_index, read_tile
 from bbans.container.records import (
     BITS_BACK,
     CODEC_NAMES,
+    CONSTANT,
     DEFAULT_MAX_PIXELS,
     EXIF,
     FIXED,
-    GREY8,
     ICC_PROFILE,
+    LZMA,
     MAGIC,
     MODEL_ID_SIZE,
     NO_MODEL,
     PNG_CHUNK,
     PNG_CHUNK_AFTER_PIXELS,
-    RGB8,
     STORED,
     TEXT,
     VERSION,
+    WEBP,
     XMP,
+    Axis,
     Container,
     Header,
     MetadataChunk,
+    TilePart,
     TileRecord,
 )
 from bbans.container.writer import framing_bits, write
@@ -33,11 +38,14 @@ from bbans.container.writer import framing_bits, write
 __all__ = [
     "BITS_BACK",
     "CODEC_NAMES",
+    "CONSTANT",
     "DEFAULT_MAX_PIXELS",
     "EXIF",
     "FIXED",
+    "FORMATS",
     "GREY8",
     "ICC_PROFILE",
+    "LZMA",
     "MAGIC",
     "MODEL_ID_SIZE",
     "NO_MODEL",
@@ -47,16 +55,27 @@ __all__ = [
     "STORED",
     "TEXT",
     "VERSION",
+    "WEBP",
     "XMP",
+    "Axis",
+    "Buffer",
     "Container",
     "Header",
+    "Index",
     "MetadataChunk",
+    "PixelFormat",
+    "TilePart",
     "TileRecord",
+    "format_of",
     "framing_bits",
+    "from_raw",
     "pixels_crc",
     "read",
     "read_header",
+    "read_index",
+    "read_tile",
     "tile_count",
     "tile_rectangles",
+    "to_raw",
     "write",
 ]

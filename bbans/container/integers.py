@@ -6,9 +6,42 @@ shorter sequence has the same value: then a value has one encoding, and a file o
 
 from __future__ import annotations
 
+import os
 import struct
+import threading
+from pathlib import Path
+from typing import Protocol
 
 from bbans.errors import FormatError, TruncatedError
+
+
+class Buffer(Protocol):
+    """Bytes, or something that is read like them."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+class FileBuffer:
+    """A file as a buffer: only what is asked for is read. Raises OSError as the system does."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(max(0, stop - start))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def u32(value: int) -> bytes:
@@ -29,7 +62,7 @@ def varint(value: int) -> bytes:
 class Cursor:
     """A position in bytes. Every method reads at the position and moves it; `section` names the place in errors."""
 
-    def __init__(self, data: bytes, section: str, position: int = 0) -> None:
+    def __init__(self, data: Buffer, section: str, position: int = 0) -> None:
         self.data = data
         self.section = section
         self.position = position

@@ -7,10 +7,14 @@ contents, which are proportional to it (an entry has at least 12 bytes).
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass, replace
 
+from bbans.container.formats import FORMATS, PixelFormat
 from bbans.container.geometry import tile_count
-from bbans.container.integers import Cursor
+from bbans.container.integers import Buffer, Cursor
 from bbans.container.records import (
+    BITS_BACK,
+    CODEC_NAMES,
     DEFAULT_MAX_PIXELS,
     HAS_METADATA,
     HAS_MODEL,
@@ -19,26 +23,29 @@ from bbans.container.records import (
     MAX_METADATA_CHUNKS,
     MODEL_ID_SIZE,
     NO_MODEL,
+    PREDICTIVE,
     U16_MAX,
     U32_MAX,
     VERSION,
+    Axis,
     Container,
     Header,
     MetadataChunk,
+    TilePart,
     TileRecord,
     check_header,
     check_metadata,
     check_model_use,
     check_tile_entry,
-    tile_sizes,
+    tile_shapes,
 )
 from bbans.errors import ChecksumError, FormatError, LimitError, NotBbansError, TrailingDataError, TruncatedError, VersionError
 
-MIN_TILE_ENTRY = 12  # codec, precision, growth count, one byte of length, two checksums
+MIN_TILE_ENTRY = 10  # codec and channels, one byte of length, two checksums
 MAX_PAYLOAD = 2**63 - 1
 
 
-def _check_magic(data: bytes) -> None:
+def _check_magic(data: Buffer) -> None:
     start = data[: len(MAGIC)]
     if start == MAGIC:
         return
@@ -60,7 +67,7 @@ def _check_crc(cursor: Cursor, start: int) -> None:
         raise ChecksumError(f"the {cursor.section} is damaged: its checksum does not match")
 
 
-def _header(data: bytes, max_pixels: int) -> tuple[Header, int]:
+def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
     """The header and the offset of what follows it."""
     _check_magic(data)
     cursor = Cursor(data, "header", len(MAGIC))
@@ -82,7 +89,7 @@ def _header(data: bytes, max_pixels: int) -> tuple[Header, int]:
     return header, cursor.position
 
 
-def read_header(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
+def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
     """The checked header alone. Reads at most 67 bytes, so the start of a file is enough."""
     return _header(data, max_pixels)[0]
 
@@ -111,7 +118,7 @@ def _chunks(body: bytes) -> tuple[MetadataChunk, ...]:
     return tuple(chunks)
 
 
-def _metadata(data: bytes, start: int) -> tuple[tuple[MetadataChunk, ...], int]:
+def _metadata(data: Buffer, start: int) -> tuple[tuple[MetadataChunk, ...], int]:
     """The chunks and the offset of what follows them."""
     cursor = Cursor(data, "metadata", start)
     method = cursor.u8()
@@ -132,47 +139,119 @@ def _metadata(data: bytes, start: int) -> tuple[tuple[MetadataChunk, ...], int]:
     return _chunks(_inflate(packed, size)), cursor.position
 
 
-def _tile_entry(cursor: Cursor) -> tuple[TileRecord, int, int]:
-    """A tile without its payload, and the payload's size and checksum."""
-    codec, precision, steps = cursor.u8(), cursor.u8(), cursor.u8()
-    growth = tuple((cursor.varint("symbols", U32_MAX), cursor.varint("lanes", U16_MAX)) for _ in range(steps))
-    size = cursor.varint("payload size", MAX_PAYLOAD)
+@dataclass(frozen=True, slots=True)
+class TileEntry:
+    """A line of the table of contents: a tile whose parts have no payloads yet, and where these are."""
+
+    tile: TileRecord
+    sizes: tuple[int, ...]
+    offset: int
+    payload_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Everything in a file but the payloads."""
+
+    header: Header
+    metadata: tuple[MetadataChunk, ...]
+    entries: tuple[TileEntry, ...]
+
+
+def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
+    """A part without its payload, and the payload's size."""
+    kind = cursor.u8()
+    codec, channels = kind & 0x0F, (kind >> 4 & 3) + 1
+    if kind >> 6 or codec not in CODEC_NAMES:  # what follows in the table is unknown then
+        known = ", ".join(CODEC_NAMES.values())
+        raise VersionError(f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use a newer bbans")
+    precision = cursor.u8() if codec == BITS_BACK else 0
+    axis, growth = None, ()
+    if codec in PREDICTIVE:
+        if bit_depth != 8:
+            axis = Axis(cursor.varint("smallest sample", U16_MAX), cursor.varint("range of samples", U16_MAX), cursor.u8())
+        steps = cursor.u8()
+        growth = tuple((cursor.varint("symbols", U32_MAX), cursor.varint("lanes", U16_MAX)) for _ in range(steps))
+    return TilePart(codec, channels, b"", precision, growth, axis), cursor.varint("payload size", MAX_PAYLOAD)
+
+
+def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
+    """An entry whose offset is not known yet."""
+    parts: list[TilePart] = []
+    sizes: list[int] = []
+    while sum(part.channels for part in parts) < pixel_format.channels:
+        part, size = _part(cursor, pixel_format.bit_depth)
+        parts.append(part)
+        sizes.append(size)
     payload_crc, crc = cursor.u32(), cursor.u32()
-    return TileRecord(codec, precision, growth, b"", crc), size, payload_crc
+    return TileEntry(TileRecord(tuple(parts), crc), tuple(sizes), 0, payload_crc)
 
 
-def read(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
-    """The container, with every checksum of the file itself verified; those of decoded pixels are left to who decodes.
+def _table(data: Buffer, start: int, count: int, pixel_format: PixelFormat) -> tuple[list[TileEntry], int]:
+    """The entries of `count` tiles and the offset of what follows the table."""
+    cursor = Cursor(data, "table of contents", start)
+    size = cursor.varint("size", MAX_PAYLOAD)
+    if size > cursor.remaining:
+        raise TruncatedError(f"the file ends in its table of contents: {size} bytes expected, {cursor.remaining} found")
+    first = cursor.position
+    body = cursor.take(size)
+    _check_crc(cursor, start)
+    if count * MIN_TILE_ENTRY > size:
+        raise FormatError(f"the table of contents has {size} bytes, too few for {count} tiles")
+    table = Cursor(body, "table of contents")
+    entries = [_tile_entry(table, pixel_format) for _ in range(count)]
+    if table.remaining:
+        raise FormatError(f"the table of contents has {table.remaining} bytes after its last tile, of {size} at byte {first}")
+    return entries, cursor.position
 
-    Raises a `FormatError`: `NotBbansError`, `VersionError`, `TruncatedError`, `ChecksumError`, `TrailingDataError`, or
-    `LimitError` for an image of more than `max_pixels` pixels.
+
+def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool = True) -> Index:
+    """Header, metadata and table of contents, their checksums verified. `data` may be a mapped file: payloads are not touched.
+
+    With `whole` a file that ends early or goes on is refused too. Raises as `read` does.
     """
     header, position = _header(data, max_pixels)
     metadata: tuple[MetadataChunk, ...] = ()
     if header.has_metadata:
         metadata, position = _metadata(data, position)
 
-    cursor = Cursor(data, "table of contents", position)
     count = tile_count(header.width, header.height, header.tile_width, header.tile_height)
-    if count * MIN_TILE_ENTRY > cursor.remaining:
-        raise TruncatedError(f"the file ends in its table of contents: {count} tiles expected, {cursor.remaining} bytes found")
-    entries = [_tile_entry(cursor) for _ in range(count)]
-    _check_crc(cursor, position)
-    for index, ((tile, size, payload_crc), tile_bytes) in enumerate(zip(entries, tile_sizes(header), strict=True)):
-        check_tile_entry(index, tile_bytes, tile, size, payload_crc)
-    check_model_use(header.model_id, [tile for tile, _, _ in entries])
+    raw, end = _table(data, position, count, FORMATS[header.pixel_format])
+    entries = []
+    offset = end
+    for index, (entry, shape) in enumerate(zip(raw, tile_shapes(header), strict=True)):
+        check_tile_entry(index, header, shape, entry.tile, entry.sizes, entry.payload_crc)
+        entries.append(replace(entry, offset=offset))
+        offset += sum(entry.sizes)
+    check_model_use(header.model_id, [entry.tile for entry in entries])
+    if whole and offset > len(data):
+        raise TruncatedError(f"the file ends in its payloads: {offset - end} bytes expected, {len(data) - end} found")
+    if whole and offset < len(data):
+        raise TrailingDataError(f"{len(data) - offset} bytes follow the end of the file: remove them")
+    return Index(header, metadata, tuple(entries))
 
-    expected = sum(size for _, size, _ in entries)
-    if cursor.remaining < expected:
-        raise TruncatedError(f"the file ends in its payloads: {expected} bytes expected, {cursor.remaining} found")
-    if cursor.remaining > expected:
-        raise TrailingDataError(f"{cursor.remaining - expected} bytes follow the end of the file: remove them")
-    cursor.section = "payloads"
-    tiles: list[TileRecord] = []
-    for index, (tile, size, payload_crc) in enumerate(entries):
-        payload = cursor.take(size)
-        if zlib.crc32(payload) != payload_crc:
-            raise ChecksumError(f"tile {index} of {count} is damaged: the checksum of its payload does not match")
-        tiles.append(TileRecord(tile.codec, tile.latent_precision, tile.growth, payload, tile.pixels_crc))
-    h = header
-    return Container(h.width, h.height, h.pixel_format, h.tile_width, h.tile_height, h.model_id, metadata, tuple(tiles))
+
+def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
+    """A tile with its payloads, their checksum verified. Raises `TruncatedError` or `ChecksumError`."""
+    entry = index.entries[number]
+    cursor = Cursor(data, "payloads", min(entry.offset, len(data)))
+    payloads = [cursor.take(size) for size in entry.sizes]
+    crc = 0
+    for payload in payloads:
+        crc = zlib.crc32(payload, crc)
+    if crc != entry.payload_crc:
+        raise ChecksumError(f"tile {number} of {len(index.entries)} is damaged: the checksum of its payload does not match")
+    parts = (replace(part, payload=payload) for part, payload in zip(entry.tile.parts, payloads, strict=True))
+    return TileRecord(tuple(parts), entry.tile.pixels_crc)
+
+
+def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
+    """The container, with every checksum of the file itself verified; those of decoded pixels are left to who decodes.
+
+    Raises a `FormatError`: `NotBbansError`, `VersionError`, `TruncatedError`, `ChecksumError`, `TrailingDataError`, or
+    `LimitError` for an image of more than `max_pixels` pixels.
+    """
+    index = read_index(data, max_pixels)
+    tiles = tuple(read_tile(data, index, number) for number in range(len(index.entries)))
+    h = index.header
+    return Container(h.width, h.height, h.pixel_format, h.tile_width, h.tile_height, h.model_id, index.metadata, tiles)

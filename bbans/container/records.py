@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bbans.container.formats import FORMATS, PixelFormat
 from bbans.container.geometry import tile_count, tile_rectangles
 from bbans.errors import FormatError, VersionError
 
@@ -17,12 +18,17 @@ VERSION = 0
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-GREY8, RGB8 = 0, 1
-BYTES_PER_PIXEL = {GREY8: 1, RGB8: 3}
-PIXEL_FORMAT_NAMES = {GREY8: "grey8", RGB8: "rgb8"}
-
-STORED, BITS_BACK, FIXED = 0, 1, 2
-CODEC_NAMES = {STORED: "stored", BITS_BACK: "bits-back", FIXED: "fixed predictor"}
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA = range(6)
+CODEC_NAMES = {
+    STORED: "stored",
+    BITS_BACK: "bits-back",
+    FIXED: "fixed predictor",
+    CONSTANT: "constant",
+    WEBP: "WebP lossless",
+    LZMA: "LZMA",
+}
+PREDICTIVE = (BITS_BACK, FIXED)
+CURVES = (0, 1)  # linear, square root: `distributions.axis`
 
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
 METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
@@ -37,18 +43,41 @@ U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class TileRecord:
-    """One tile: how it is coded and its coded bytes.
+class Axis:
+    """The range of a part's samples, `low` to `low + span`, and the curve on which they lie. Only of formats that are not 8-bit."""
+
+    low: int
+    span: int
+    curve: int
+
+
+@dataclass(frozen=True, slots=True)
+class TilePart:
+    """Some consecutive channels of a tile and their coded bytes.
 
     `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec; `latent_precision` is in bits,
-    0 when the tile has no latents; `pixels_crc` is that of the decoded pixels (`geometry.pixels_crc`).
+    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit.
     """
 
     codec: int
-    latent_precision: int
-    growth: tuple[tuple[int, int], ...]
+    channels: int
     payload: bytes
+    latent_precision: int = 0
+    growth: tuple[tuple[int, int], ...] = ()
+    axis: Axis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TileRecord:
+    """One tile: its parts in the order of the channels, and the checksum of its raw pixels (`geometry.pixels_crc`)."""
+
+    parts: tuple[TilePart, ...]
     pixels_crc: int
+
+    @property
+    def payload(self) -> bytes:
+        """The payloads of the parts, back to back."""
+        return b"".join(part.payload for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +129,10 @@ def _require_range(name: str, value: int, low: int, high: int) -> None:
 
 def check_header(header: Header) -> None:
     """Raises `FormatError` (an unknown pixel format: `VersionError`) unless the header keeps the rules."""
-    if header.pixel_format not in BYTES_PER_PIXEL:
-        raise VersionError(f"pixel format {header.pixel_format} is unknown to this release (it knows grey8 and rgb8): use a newer bbans")
+    if header.pixel_format not in FORMATS:
+        raise VersionError(
+            f"pixel format {header.pixel_format} is unknown to this release (it knows 0 to {max(FORMATS)}): use a newer bbans"
+        )
     _require_range("width", header.width, 1, U32_MAX)
     _require_range("height", header.height, 1, U32_MAX)
     _require_range("tile width", header.tile_width, 1, header.width)
@@ -110,37 +141,54 @@ def check_header(header: Header) -> None:
         raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes, found {len(header.model_id)}")
 
 
-def check_tile_entry(index: int, tile_bytes: int, tile: TileRecord, payload_size: int, payload_crc: int) -> None:
+def check_tile_entry(index: int, header: Header, shape: tuple[int, int], tile: TileRecord, sizes: Sequence[int], payload_crc: int) -> None:
     """Raises `FormatError` (an unknown codec: `VersionError`) unless a tile's entry keeps the rules.
 
-    `tile_bytes` is the size of the tile's raw pixels. Size and checksum of the payload are arguments, because the reader
-    checks an entry before it takes the payload.
+    Sizes of the parts' payloads and the checksum of the tile's are arguments, because the reader checks an entry before it
+    takes the payload.
     """
     where = f"tile {index}"
-    if tile.codec not in CODEC_NAMES:
-        raise VersionError(
-            f"{where} has codec {tile.codec}, unknown to this release (it knows {', '.join(CODEC_NAMES.values())}): use a newer bbans"
-        )
-    _require_range(f"{where}: latent precision", tile.latent_precision, 0, 255)
-    _require_range(f"{where}: number of growth steps", len(tile.growth), 0, MAX_GROWTH_STEPS)
-    for symbols, lanes in tile.growth:
-        _require_range(f"{where}: symbols of a growth step", symbols, 0, U32_MAX)
-        _require_range(f"{where}: lanes of a growth step", lanes, 1, U16_MAX)
+    pixel_format = FORMATS[header.pixel_format]
+    for part, size in zip(tile.parts, sizes, strict=True):
+        _check_part(where, pixel_format, shape, part, size)
+    found = sum(part.channels for part in tile.parts)
+    if found != pixel_format.channels:
+        raise FormatError(f"{where}: its parts must have {pixel_format.channels} channels, found {found}")
     _require_range(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
-    if tile.codec == FIXED and tile.latent_precision:
-        raise FormatError(f"{where} is coded by the fixed predictor: its latent precision must be 0")
-    if tile.codec == STORED:
-        if tile.latent_precision or tile.growth:
-            raise FormatError(f"{where} is stored: its latent precision must be 0 and its growth schedule empty")
-        if payload_size != tile_bytes:
-            raise FormatError(f"{where} is stored: its payload must be {tile_bytes} bytes, found {payload_size}")
-        if payload_crc != tile.pixels_crc:
-            raise FormatError(f"{where} is stored: the checksums of its payload and of its pixels must be equal")
+    if [part.codec for part in tile.parts] == [STORED] and payload_crc != tile.pixels_crc:
+        raise FormatError(f"{where} is stored: the checksums of its payload and of its pixels must be equal")
+
+
+def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], part: TilePart, size: int) -> None:
+    if part.codec not in CODEC_NAMES:
+        known = ", ".join(CODEC_NAMES.values())
+        raise VersionError(f"{where} has codec {part.codec}, unknown to this release (it knows {known}): use a newer bbans")
+    name = f"{where} ({CODEC_NAMES[part.codec]})"
+    _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
+    _require_range(f"{name}: latent precision", part.latent_precision, 0, 255 if part.codec == BITS_BACK else 0)
+    _require_range(f"{name}: number of growth steps", len(part.growth), 0, MAX_GROWTH_STEPS if part.codec in PREDICTIVE else 0)
+    for symbols, lanes in part.growth:
+        _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
+        _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
+    if part.codec in PREDICTIVE and part.channels not in (1, 3):
+        raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
+    if (part.axis is not None) != (part.codec in PREDICTIVE and pixel_format.bit_depth != 8):
+        raise FormatError(f"{name}: a range of samples belongs to predicted samples of other than 8 bits, and to no others")
+    if part.axis is not None:
+        top = 2**pixel_format.bit_depth - 1
+        _require_range(f"{name}: range of samples", part.axis.span, 1, top)
+        _require_range(f"{name}: smallest sample", part.axis.low, 0, top - part.axis.span)
+        if part.axis.curve not in CURVES:
+            raise VersionError(f"{name}: curve {part.axis.curve} is unknown to this release: use a newer bbans")
+    sample = 2 if pixel_format.bit_depth == 16 else 1
+    expected = {STORED: pixel_format.raw_bytes(*shape, part.channels), CONSTANT: sample * part.channels}.get(part.codec, size)
+    if size != expected:
+        raise FormatError(f"{name}: its payload must be {expected} bytes, found {size}")
 
 
 def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
     """Raises `FormatError` unless a model is named exactly when a tile needs one."""
-    needed = any(tile.codec == BITS_BACK for tile in tiles)
+    needed = any(part.codec == BITS_BACK for tile in tiles for part in tile.parts)
     if needed and model_id == NO_MODEL:
         raise FormatError("a tile needs a model, but the header names none")
     if not needed and model_id != NO_MODEL:
@@ -159,11 +207,9 @@ def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
             raise FormatError(f"a PNG chunk in the metadata must start with its four letters, found {name.hex(' ') or 'nothing'}")
 
 
-def tile_sizes(header: Header) -> list[int]:
-    """Bytes of every tile's raw pixels. The number of tiles must have been bounded before."""
-    depth = BYTES_PER_PIXEL[header.pixel_format]
-    rectangles = tile_rectangles(header.width, header.height, header.tile_width, header.tile_height)
-    return [height * width * depth for _, _, height, width in rectangles]
+def tile_shapes(header: Header) -> list[tuple[int, int]]:
+    """`(height, width)` of every tile. The number of tiles must have been bounded before."""
+    return [part[2:] for part in tile_rectangles(header.width, header.height, header.tile_width, header.tile_height)]
 
 
 def check_tile_count(header: Header, found: int) -> None:

@@ -6,15 +6,18 @@ import zlib
 
 from bbans.container.integers import u32, varint
 from bbans.container.records import (
+    BITS_BACK,
     HAS_METADATA,
     HAS_MODEL,
     MAGIC,
     MAX_METADATA_BYTES,
     NO_MODEL,
+    PREDICTIVE,
     VERSION,
     Container,
     Header,
     MetadataChunk,
+    TilePart,
     TileRecord,
     check_header,
     check_metadata,
@@ -22,7 +25,7 @@ from bbans.container.records import (
     check_tile_count,
     check_tile_entry,
     header_of,
-    tile_sizes,
+    tile_shapes,
 )
 from bbans.errors import FormatError
 
@@ -51,10 +54,19 @@ def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
     return _with_crc(b"\x00" + varint(len(body)) + body)
 
 
+def _part_entry(part: TilePart) -> bytes:
+    entry = bytes([part.codec | (part.channels - 1) << 4])
+    if part.codec == BITS_BACK:
+        entry += bytes([part.latent_precision])
+    if part.axis is not None:
+        entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
+    if part.codec in PREDICTIVE:
+        entry += bytes([len(part.growth)]) + b"".join(varint(symbols) + varint(lanes) for symbols, lanes in part.growth)
+    return entry + varint(len(part.payload))
+
+
 def _tile_entry(tile: TileRecord) -> bytes:
-    growth = b"".join(varint(symbols) + varint(lanes) for symbols, lanes in tile.growth)
-    checksums = u32(zlib.crc32(tile.payload)) + u32(tile.pixels_crc)
-    return bytes([tile.codec, tile.latent_precision, len(tile.growth)]) + growth + varint(len(tile.payload)) + checksums
+    return b"".join(map(_part_entry, tile.parts)) + u32(zlib.crc32(tile.payload)) + u32(tile.pixels_crc)
 
 
 def _framing(container: Container) -> bytes:
@@ -62,11 +74,11 @@ def _framing(container: Container) -> bytes:
     check_header(header)
     check_metadata(container.metadata)
     check_tile_count(header, len(container.tiles))
-    for index, (tile, size) in enumerate(zip(container.tiles, tile_sizes(header), strict=True)):
-        check_tile_entry(index, size, tile, len(tile.payload), zlib.crc32(tile.payload))
+    for index, (tile, shape) in enumerate(zip(container.tiles, tile_shapes(header), strict=True)):
+        check_tile_entry(index, header, shape, tile, [len(part.payload) for part in tile.parts], zlib.crc32(tile.payload))
     check_model_use(container.model_id, container.tiles)
-    table = _with_crc(b"".join(map(_tile_entry, container.tiles)))
-    return _header_section(header) + _metadata_section(container.metadata) + table
+    entries = b"".join(map(_tile_entry, container.tiles))
+    return _header_section(header) + _metadata_section(container.metadata) + _with_crc(varint(len(entries)) + entries)
 
 
 def framing_bits(container: Container) -> int:

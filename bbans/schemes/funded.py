@@ -203,8 +203,12 @@ def decode(
     latent_precision: int,
     growth: Growth,
     axis: Axis | None = None,
+    stop: int = 0,
 ) -> tuple[Ints, Account]:
-    """Inverse of `encode`: the tile `(3, h, w)` and the account. Raises a FormatError or UnderflowError on damage."""
+    """Inverse of `encode`: the tile `(3, h, w)` and the account. Raises a FormatError or UnderflowError on damage.
+
+    With `stop` only every 2^stop-th row and column, from the levels that hold them; what is left of the message is not checked then.
+    """
     axis = axis or regular()
     if latent_precision not in LATENT_PRECISIONS:
         raise FormatError(f"latent precision {latent_precision} is not one of {LATENT_PRECISIONS}; the file needs another release")
@@ -220,7 +224,7 @@ def decode(
     ledger.add("likelihood", float(bits_of(axis) * n), message_bits(message))
     x = geometry.from_positions(raw.reshape(-1, channels), shapes[-1])
     carried = net.start(*shapes[-1])
-    for s in reversed(range(len(shapes) - 1)):
+    for s in reversed(range(stop, len(shapes) - 1)):
         level = open_level(net, s, shapes[s], carried, axis, x)
         mean = u = level.zeros()
         indices: NDArray[np.int64] = mean.astype(np.int64)
@@ -242,6 +246,9 @@ def decode(
         message = _pop_phase(message, level, 2, mean, channels, growth if s == 0 else None, ledger)
         x = level.assemble()
         carried = net.carry_up(level.trunks[2], *shapes[s])
+    if stop:
+        beyond = 2 ** max(0, stop - (len(shapes) - 1))  # coarser than the coarsest level
+        return x[:, ::beyond, ::beyond], ledger.close(32.0 * len(words))
     lanes.check_empty(message)
     return x, ledger.close(32.0 * len(words))
 

@@ -1,0 +1,74 @@
+"""A tile's record to its samples: each part by its codec, then the checksum of the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.container.formats import PixelFormat
+from bbans.container.geometry import from_raw, pixels_crc
+from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, WEBP, TilePart, TileRecord
+from bbans.errors import ChecksumError, FormatError, UnderflowError
+from bbans.schemes.account import Account
+from bbans.tiles import fallback
+from bbans.tiles.predicted import Samples, decode_channels, preview_channels
+from bbans.tiles.predictors import Predictors, oracle_ops
+
+
+def decode_tile(
+    record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors
+) -> tuple[Samples, list[Account]]:
+    """Samples of a tile, `(h, w)` or `(h, w, channels)`, and an account of each part.
+
+    A tile that fails is decoded once more by the oracle before damage is reported. Raises ChecksumError when the samples are
+    not those that were coded.
+    """
+    try:
+        return _decode(record, shape, pixel_format, predictors)
+    except (FormatError, UnderflowError):
+        if predictors.model is None or BITS_BACK not in {part.codec for part in record.parts}:
+            raise
+        return _decode(record, shape, pixel_format, Predictors(predictors.model.network(oracle_ops())))
+
+
+def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, list[Account]]:
+    parts = [_decode_part(part, shape, pixel_format, predictors) for part in record.parts]
+    samples = np.concatenate([values for values, _ in parts], axis=2)
+    pixels = samples[:, :, 0] if samples.shape[2] == 1 else samples
+    if pixels_crc(pixels, pixel_format.bit_depth) != record.pixels_crc:
+        raise ChecksumError("a tile's pixels fail their checksum: the file is damaged")
+    return np.ascontiguousarray(pixels), [account for _, account in parts]
+
+
+def _decode_part(part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, Account]:
+    """Samples `(h, w, channels)` of a part."""
+    if part.codec in (BITS_BACK, FIXED):
+        try:
+            return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth)
+        except UnderflowError as error:
+            raise ChecksumError("a tile's message ends too early: the file is damaged or its model another") from error
+    return _decode_plain(part, shape, pixel_format), Account(likelihood=8.0 * len(part.payload))
+
+
+def _decode_plain(part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat) -> Samples:
+    depth, full = pixel_format.bit_depth, (*shape, part.channels)
+    if part.codec == CONSTANT:
+        return np.broadcast_to(from_raw(part.payload, (1, 1, part.channels), max(8, depth)), full)
+    if part.codec == WEBP:
+        return fallback.decode_webp(part.payload, shape, part.channels)
+    raw = part.payload
+    if part.codec == LZMA:
+        raw = fallback.decode_lzma(raw, pixel_format.raw_bytes(*shape, part.channels))
+    return from_raw(raw, full, depth)
+
+
+def preview_tile(record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, level: int) -> Samples:
+    """Every 2^level-th row and column of a tile, from the coarse levels alone where it is predicted. Its checksum cannot be verified."""
+    step = 2**level
+    parts = [
+        preview_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, level)
+        if part.codec in (BITS_BACK, FIXED)
+        else _decode_plain(part, shape, pixel_format)[::step, ::step]
+        for part in record.parts
+    ]
+    samples = np.concatenate(parts, axis=2)
+    return np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)

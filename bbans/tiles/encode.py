@@ -1,0 +1,101 @@
+"""A tile to its record: which codec for which channels.
+
+Colour and alpha are coded apart by the model or the fixed predictor, or all channels together by a fallback coder, whichever is
+shorter; which of them are tried follows from the samples (`graphic`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.container.formats import PixelFormat
+from bbans.container.geometry import pixels_crc, to_raw
+from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, STORED, WEBP, TilePart, TileRecord
+from bbans.models.fixed import FixedPredictor
+from bbans.models.photo_exact import ExactPhoto
+from bbans.tiles import fallback
+from bbans.tiles.predicted import Samples, axis_of, code_channels
+
+TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
+REPEATED, DISTINCT = 0.25, 0.25  # graphics have more repeated pixels and fewer distinct colours among the others
+
+
+def graphic(pixels: Samples) -> bool:
+    """Whether a tile `(h, w, channels)` looks drawn, not photographed: from every fourth pair of rows, so that the look costs little."""
+    rows = np.arange(1, len(pixels), 4) if len(pixels) > 256 else np.arange(1, len(pixels))
+    if not len(rows) or pixels.shape[1] < 2:
+        return True
+    here, left, above = pixels[rows, 1:], pixels[rows, :-1], pixels[rows - 1, 1:]
+    repeated = ((here == left) & (here == above)).all(-1)
+    if repeated.mean() <= REPEATED:
+        return False
+    others = here[~repeated].astype(np.uint64)
+    weights = np.uint64(65536) ** np.arange(pixels.shape[2], dtype=np.uint64)
+    return len(np.unique(others @ weights)) <= DISTINCT * len(others) + 256
+
+
+def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | None) -> TileRecord:
+    """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can."""
+    crc = pixels_crc(pixels, pixel_format.bit_depth)
+    samples = pixels.reshape(*pixels.shape[:2], -1)
+    if (samples == samples[0, 0]).all():
+        return TileRecord((_constant(samples, pixel_format),), crc)
+    small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
+    drawn = pixel_format.palette or graphic(samples)
+    candidates = []
+    if small or drawn:
+        candidates.append((_fallback(samples, pixel_format),))
+    if not pixel_format.palette:
+        candidates.append(_predicted(samples, pixel_format, net, thorough=small))
+    best = min(candidates, key=_cost)
+    stored = TilePart(STORED, samples.shape[2], to_raw(pixels, pixel_format.bit_depth))
+    return TileRecord(best if _cost(best) < _cost((stored,)) else (stored,), crc)
+
+
+def _cost(parts: tuple[TilePart, ...]) -> int:
+    """Bytes of the payloads and, roughly, of the table's entries."""
+    return sum(len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts)
+
+
+def _constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
+    return TilePart(CONSTANT, samples.shape[2], to_raw(samples[:1, :1], max(8, pixel_format.bit_depth)))
+
+
+def _fallback(samples: Samples, pixel_format: PixelFormat) -> TilePart:
+    """WebP where it can hold the samples, LZMA where that is shorter or WebP cannot."""
+    channels = samples.shape[2]
+    depth = pixel_format.bit_depth
+    coded = [(LZMA, fallback.encode_lzma(to_raw(samples if channels > 1 else samples[:, :, 0], depth), channels * max(1, depth // 8)))]
+    if depth <= 8 and max(samples.shape[:2]) <= fallback.WEBP_SIDE:
+        coded.append((WEBP, fallback.encode_webp(samples.astype(np.uint8))))
+    codec, payload = min(coded, key=lambda found: len(found[1]))
+    return TilePart(codec, channels, payload)
+
+
+def _predicted(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool) -> tuple[TilePart, ...]:
+    """Colour and alpha, each on its own."""
+    channels = samples.shape[2]
+    colour = samples[:, :, : 1 if channels < 3 else 3]
+    parts = [_predicted_part(colour, pixel_format, net, thorough)]
+    if channels in (2, 4):
+        alpha = samples[:, :, -1:]
+        choices = [_predicted_part(alpha, pixel_format, None, thorough=False)]
+        if choices[0].codec != CONSTANT:
+            choices.append(_fallback(alpha, pixel_format))
+        parts.append(min(choices, key=lambda part: _cost((part,))))
+    return tuple(parts)
+
+
+def _predicted_part(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool) -> TilePart:
+    if (samples == samples[0, 0]).all():
+        return _constant(samples, pixel_format)
+    codec, predictor, latents = (FIXED, FixedPredictor(), False) if net is None else (BITS_BACK, net, net.config.latents)
+    axis = axis_of(samples, pixel_format.bit_depth)
+    best: TilePart | None = None
+    for coded in code_channels(predictor, samples, axis, latents):
+        part = TilePart(codec, samples.shape[2], coded.words.astype("<u4").tobytes(), coded.latent_precision, coded.growth, axis)
+        best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
+        if not thorough:
+            break
+    assert best is not None  # without latents there is no underflow
+    return best

@@ -1,0 +1,82 @@
+"""Coders of other libraries for what a photograph's model does not suit: lossless WebP (Pillow) and LZMA (Python's own).
+
+A WebP payload is the `VP8L` chunk alone (RFC 9649), without the RIFF frame; it holds samples of up to 8 bits, whatever they mean.
+An LZMA payload is a byte with the distance of a delta filter (0: none) and a raw LZMA2 stream of the raw pixels.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, WebPImagePlugin
+
+from bbans.errors import FormatError
+
+WEBP_SIDE = 2**14 - 1
+VP8L_SIGNATURE = 0x2F
+DICTIONARY = 2**24  # bytes: bounds the memory of the decoder
+
+Samples = NDArray[np.uint8]
+
+
+def encode_webp(samples: Samples) -> bytes:
+    """`(h, w, channels)` with 1 to 4 channels and sides up to 16383 as a `VP8L` chunk."""
+    channels = samples.shape[2]
+    colour = samples[:, :, :3] if channels >= 3 else np.repeat(samples[:, :, :1], 3, axis=2)
+    array = np.concatenate([colour, samples[:, :, -1:]], axis=2) if channels in (2, 4) else colour
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, "WEBP", lossless=True, exact=True, quality=100, method=6)
+    data = buffer.getvalue()
+    if data[12:16] != b"VP8L":
+        raise FormatError(f"the WebP library wrote a chunk {data[12:16]!r} where VP8L was expected")
+    (size,) = struct.unpack_from("<I", data, 16)
+    return data[20 : 20 + size]
+
+
+def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Samples:
+    """Inverse of `encode_webp`, `(h, w, channels)`. Raises FormatError on damage or another size."""
+    if len(payload) < 5 or payload[0] != VP8L_SIGNATURE:
+        raise FormatError("a WebP tile does not begin as lossless WebP does; the file is damaged")
+    (fields,) = struct.unpack_from("<I", payload, 1)
+    found = ((fields >> 14 & 0x3FFF) + 1, (fields & 0x3FFF) + 1)
+    if found != shape:
+        raise FormatError(f"a WebP tile has {found[1]} x {found[0]} pixels, {shape[1]} x {shape[0]} were expected; the file is damaged")
+    chunk = b"VP8L" + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
+    try:
+        source = WebPImagePlugin.WebPImageFile(BytesIO(b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk))
+        if source.size != shape[::-1]:
+            raise FormatError("a WebP tile has another size than it says; the file is damaged")
+        array = np.asarray(source.convert("RGBA") if channels in (2, 4) else source.convert("RGB"))
+    except (OSError, RuntimeError, SyntaxError, ValueError) as error:
+        raise FormatError(f"a WebP tile cannot be decoded: {error}") from error
+    pick = {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]
+    return np.ascontiguousarray(array[:, :, pick])
+
+
+def _filters(delta: int) -> list[dict[str, Any]]:
+    before: list[dict[str, Any]] = [{"id": lzma.FILTER_DELTA, "dist": delta}] if delta else []
+    return [*before, {"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": DICTIONARY}]
+
+
+def encode_lzma(raw: bytes, sample_bytes: int) -> bytes:
+    """Raw pixels as LZMA, with or without differences of bytes `sample_bytes` apart, whichever is shorter."""
+    return min((bytes([delta]) + lzma.compress(raw, lzma.FORMAT_RAW, filters=_filters(delta)) for delta in (0, sample_bytes)), key=len)
+
+
+def decode_lzma(payload: bytes, size: int) -> bytes:
+    """`size` raw bytes. Raises FormatError on damage or another size; never makes more than one byte too many."""
+    if not payload:
+        raise FormatError("an LZMA tile is empty; the file is damaged")
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(payload[0]))
+    try:
+        raw = decoder.decompress(payload[1:], size + 1)
+    except (lzma.LZMAError, EOFError) as error:
+        raise FormatError(f"an LZMA tile cannot be decoded: {error}") from error
+    if len(raw) != size or not decoder.eof or decoder.unused_data:
+        raise FormatError(f"an LZMA tile does not decode to {size} bytes; the file is damaged")
+    return raw

@@ -1,0 +1,89 @@
+"""Channels of a tile through a pyramid model: samples of any depth laid out over its grey levels, coded, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.container.records import Axis, TilePart
+from bbans.distributions import axis as axes
+from bbans.errors import FormatError
+from bbans.models.fixed import FixedPredictor
+from bbans.schemes import funded
+from bbans.schemes.account import Account
+
+SAMPLE_SIDE = 256  # of the crop on which curves are compared
+
+Samples = NDArray[Any]
+Ints = NDArray[np.int32]
+
+
+def layout(axis: Axis | None) -> axes.Axis:
+    """The axis of a model's distributions for a range of samples; 8-bit samples have none."""
+    return axes.regular() if axis is None else axes.stretched(axis.span + 1, axis.curve)
+
+
+def to_planes(samples: Samples, axis: Axis | None) -> Ints:
+    """`(h, w, 1 or 3)` to `(3, h, w)`, grey repeated, counted from the smallest value."""
+    planes = samples.transpose(2, 0, 1).astype(np.int32) - (0 if axis is None else axis.low)
+    return np.ascontiguousarray(np.broadcast_to(planes, (3, *samples.shape[:2])))
+
+
+def from_planes(x: Ints, axis: Axis | None, channels: int, bit_depth: int) -> Samples:
+    """Inverse of `to_planes`, uint8 or uint16."""
+    values = x[:channels].transpose(1, 2, 0) + (0 if axis is None else axis.low)
+    return np.ascontiguousarray(values.astype(np.uint16 if bit_depth == 16 else np.uint8))
+
+
+def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
+    """The range of the samples and the curve on which the fixed predictor codes their middle shortest; None for 8 bits."""
+    if bit_depth == 8:
+        return None
+    low, high = int(samples.min()), int(samples.max())
+    if bit_depth < 8:
+        return Axis(low, high - low, axes.LINEAR)
+    h, w = samples.shape[:2]
+    top, left = max(0, h - SAMPLE_SIDE) // 2, max(0, w - SAMPLE_SIDE) // 2
+    middle = samples[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]
+    return min((Axis(low, high - low, curve) for curve in axes.CURVES), key=lambda axis: _fixed_bits(middle, axis))
+
+
+def _fixed_bits(samples: Samples, axis: Axis) -> float:
+    chosen = layout(axis)
+    levels, coarsest = funded.analyse(FixedPredictor(), to_planes(samples, axis), chosen)
+    return funded.ideal_bits(levels, coarsest, samples.shape[2], 0, axis=chosen)
+
+
+def code_channels(predictor: funded.PyramidNet, samples: Samples, axis: Axis | None, latents: bool) -> Iterator[funded.Encoded]:
+    """Codings of samples `(h, w, 1 or 3)`, finest latents first."""
+    chosen = layout(axis)
+    levels, coarsest = funded.analyse(predictor, to_planes(samples, axis), chosen)
+    return funded.encodings(levels, coarsest, samples.shape[2], latents, chosen)
+
+
+def decode_channels(predictor: funded.PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int) -> tuple[Samples, Account]:
+    """Samples `(h, w, channels)` of a part, and its account. Raises FormatError or UnderflowError on damage."""
+    x, account = _decode(predictor, part, shape, 0)
+    return from_planes(x, part.axis, part.channels, bit_depth), account
+
+
+def preview_channels(predictor: funded.PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int) -> Samples:
+    """Every 2^level-th row and column of a part's samples."""
+    return from_planes(_decode(predictor, part, shape, level)[0], part.axis, part.channels, bit_depth)
+
+
+def ideal_bits(predictor: funded.PyramidNet, samples: Samples, part: TilePart, draws: int) -> float:
+    """-ELBO of the part's samples `(h, w, channels)` under the exact model, in bits."""
+    chosen = layout(part.axis)
+    levels, coarsest = funded.analyse(predictor, to_planes(samples, part.axis), chosen)
+    return funded.ideal_bits(levels, coarsest, part.channels, part.latent_precision, draws, axis=chosen)
+
+
+def _decode(predictor: funded.PyramidNet, part: TilePart, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
+    if len(part.payload) % 4:
+        raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
+    words = np.frombuffer(part.payload, "<u4").astype(np.uint32)
+    return funded.decode(predictor, words, shape, part.channels, part.latent_precision, part.growth, layout(part.axis), level)
