@@ -4,10 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bbans.api import CompressResult, compress, decompress, info, load_model, open
+    from bbans.api import CompressResult, compress, decompress, decompress_image, info, load_model, open, salvage, verify
 
 __version__ = "0.1.0"
-__all__ = ["CompressResult", "__version__", "compress", "decompress", "info", "load_model", "open"]
+__all__ = [
+    "CompressResult",
+    "__version__",
+    "compress",
+    "decompress",
+    "decompress_image",
+    "info",
+    "load_model",
+    "open",
+    "salvage",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans import assembly, images, tiles
 from bbans import container as files
-from bbans import images, tiles
 from bbans.carried import from_chunks, to_chunk
 from bbans.errors import FormatError, InputError, VerificationError
 from bbans.info import FileInfo, describe
@@ -27,7 +27,7 @@ from bbans.models.store import DEFAULT_MODEL, NO_MODEL, Model, find_by_id, find_
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
 ModelLike = str | Path | Model | None
 
 
@@ -39,7 +39,7 @@ def load_model(model: ModelLike = None) -> Model:
 def compress(
     image: NDArray[Any] | PillowImage.Image | images.Image, *, model: ModelLike = None, verify: bool = True, threads: int | None = None
 ) -> bytes:
-    """A file's bytes. image: uint8 array `(H, W)` or `(H, W, 3)`, a Pillow image, or an `images.Image` with metadata.
+    """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or an `images.Image` with metadata.
 
     With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once; the bytes do not
     depend on it. The model "none" stands for the fixed predictor, whose files need no model.
@@ -47,21 +47,18 @@ def compress(
     """
     picture = _to_image(image)
     chosen = None if model == NO_MODEL else load_model(model)
-    net = None if chosen is None else chosen.network(tiles.fastest_ops())
+    predictors = tiles.Predictors(None if chosen is None else chosen.network(tiles.fastest_ops()), chosen)
     pixels = picture.pixels
-    h, w = pixels.shape[:2]
-    side_h, side_w = min(h, tiles.TILE_SIDE), min(w, tiles.TILE_SIDE)
-    rectangles = files.tile_rectangles(w, h, side_w, side_h)
-    cuts = [pixels[top : top + rows, left : left + columns] for top, left, rows, columns in rectangles]
-    records = tuple(_map(lambda cut: tiles.encode_tile(cut, net), cuts, threads))
-    coded_by_model = any(r.codec == files.BITS_BACK for r in records)
+    pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
+    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads)
+    coded_by_model = any(part.codec == files.BITS_BACK for record in records for part in record.parts)
     data = files.write(
         files.Container(
-            width=w,
-            height=h,
-            pixel_format=files.GREY8 if pixels.ndim == 2 else files.RGB8,
-            tile_width=side_w,
-            tile_height=side_h,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            pixel_format=pixel_format.code,
+            tile_width=tile_width,
+            tile_height=tile_height,
             model_id=chosen.id if chosen is not None and coded_by_model else files.NO_MODEL,
             metadata=tuple(to_chunk(c) for c in picture.metadata),
             tiles=records,
@@ -69,41 +66,76 @@ def compress(
     )
     if verify:
         back = decompress_image(data, model=chosen, threads=threads)
-        if not np.array_equal(back.pixels, pixels) or back.metadata != picture.metadata:
+        if not _same(back, picture):
             raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
     return data
 
 
 def decompress_image(
-    data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS
+    data: files.Buffer,
+    *,
+    model: ModelLike = None,
+    threads: int | None = None,
+    max_pixels: int = files.DEFAULT_MAX_PIXELS,
+    region: tuple[int, int, int, int] | None = None,
+    preview: int = 0,
 ) -> images.Image:
-    """The image in a file, with its metadata. Raises FormatError, ModelNotFoundError."""
-    content = files.read(data, max_pixels=max_pixels)
-    pixels = _assemble(content, model, threads)
-    return images.from_array(pixels, from_chunks(content.metadata))
+    """The image in a file, with its metadata. Raises FormatError, ModelNotFoundError.
+
+    `region` `(x, y, width, height)`: only that rectangle, of which only the tiles it meets are decoded. `preview` s: every
+    2^s-th row and column, from the coarse levels of the pyramid alone (their checksum cannot be verified).
+    """
+    index = files.read_index(data, max_pixels)
+    rectangle = None if region is None else assembly.Region(*region)
+    pixels = assembly.decode(data, index, _predictors(index, model), threads, region=rectangle, level=preview)
+    return _image(pixels, index)
 
 
-def decompress(data: bytes, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS) -> Pixels:
-    """The pixels in a file, uint8 `(H, W)` or `(H, W, 3)`. Raises FormatError, ModelNotFoundError."""
-    return decompress_image(data, model=model, threads=threads, max_pixels=max_pixels).pixels
+def decompress(
+    data: files.Buffer,
+    *,
+    model: ModelLike = None,
+    threads: int | None = None,
+    max_pixels: int = files.DEFAULT_MAX_PIXELS,
+    region: tuple[int, int, int, int] | None = None,
+    preview: int = 0,
+) -> Pixels:
+    """The samples in a file, uint8 or uint16, `(H, W)` or `(H, W, channels)`: palette indices and samples of few bits as they are.
+
+    Arguments and errors as of `decompress_image`.
+    """
+    options: dict[str, Any] = {"model": model, "threads": threads, "max_pixels": max_pixels, "region": region, "preview": preview}
+    return decompress_image(data, **options).pixels
+
+
+def salvage(
+    data: files.Buffer, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS
+) -> tuple[images.Image, tuple[assembly.Damage, ...]]:
+    """What can be restored of a damaged or truncated file, zeros elsewhere, and the tiles that are missing.
+
+    Raises FormatError when the damage is in the header, the metadata or the table of contents.
+    """
+    index = files.read_index(data, max_pixels, whole=False)
+    damaged: list[assembly.Damage] = []
+    pixels = assembly.decode(data, index, _predictors(index, model), threads, damaged=damaged)
+    return _image(pixels, index), tuple(damaged)
 
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """A file as a Pillow image."""
-    return images.to_pillow(decompress_image(_read(path), model=model))
+    with _opened(path) as data:
+        return images.to_pillow(decompress_image(data, model=model))
 
 
-def verify(data: bytes, *, model: ModelLike = None, threads: int | None = None) -> None:
+def verify(data: files.Buffer, *, model: ModelLike = None, threads: int | None = None) -> None:
     """Decode a file and check everything it can be checked by. Raises FormatError, ModelNotFoundError."""
     decompress_image(data, model=model, threads=threads)
 
 
-def info(data: bytes, *, model: ModelLike = None, account: bool = True) -> FileInfo:
+def info(data: files.Buffer, *, model: ModelLike = None, account: bool = True) -> FileInfo:
     """What a file holds and, with `account`, where its bits went (the file is decoded for that)."""
-    content = files.read(data)
-    if not account:
-        return describe(data, content, None, None, with_account=False)
-    return describe(data, content, *_model_of(content, model))
+    index = files.read_index(data)
+    return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account)
 
 
 @dataclass(frozen=True)
@@ -143,15 +175,28 @@ def decompress_file(
     overwrite: bool = False,
     threads: int | None = None,
     format: str | None = None,
-) -> None:
-    """Restore an image file, PNG unless `format` says otherwise. Raises FormatError, ModelNotFoundError, OutputError."""
-    picture = decompress_image(_read(source), model=model, threads=threads)
+    max_pixels: int = files.DEFAULT_MAX_PIXELS,
+    region: tuple[int, int, int, int] | None = None,
+    preview: int = 0,
+    keep_going: bool = False,
+) -> tuple[assembly.Damage, ...]:
+    """Restore an image file, PNG unless `format` says otherwise. Raises FormatError, ModelNotFoundError, OutputError.
+
+    With `keep_going` a damaged file is restored as far as it can be; the tiles that are missing are returned.
+    """
+    damaged: tuple[assembly.Damage, ...] = ()
+    with _opened(source) as data:
+        if keep_going:
+            picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
+        else:
+            picture = decompress_image(data, model=model, threads=threads, max_pixels=max_pixels, region=region, preview=preview)
     buffer = io.BytesIO()
     try:
         images.write_image(picture, buffer, format=format or "PNG")
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
     images.atomic_write(Path(target), buffer.getvalue(), overwrite=overwrite)
+    return damaged
 
 
 def train_model(
@@ -180,11 +225,19 @@ def train_model(
     )
 
 
-def _read(path: str | Path) -> bytes:
+@contextmanager
+def _opened(path: str | Path) -> Iterator[files.FileBuffer]:
+    """A regular file, of which only what is asked for is read."""
     try:
-        return Path(path).read_bytes()
+        if not Path(path).is_file():
+            raise InputError(f"{path}: a .bbans file was expected, found {'no regular file' if Path(path).exists() else 'nothing'}")
+        buffer = files.FileBuffer(Path(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    try:
+        yield buffer
+    finally:
+        buffer.close()
 
 
 def _to_image(image: Any) -> images.Image:
@@ -193,37 +246,26 @@ def _to_image(image: Any) -> images.Image:
     return images.from_array(image) if isinstance(image, np.ndarray) else images.from_pillow(image)
 
 
-def _model_of(content: files.Container, model: ModelLike) -> tuple[Model | None, Any]:
-    """The model that a file needs, with its network; none when every tile is stored."""
-    if content.model_id == files.NO_MODEL:
-        return None, None
+def _image(pixels: Pixels, index: files.Index) -> images.Image:
+    """Raises FormatError when samples and metadata make no image: a palette is missing, for instance."""
+    pixel_format = files.FORMATS[index.header.pixel_format]
+    try:
+        return images.make_image(pixels, from_chunks(index.metadata), pixel_format.bit_depth, pixel_format.palette)
+    except InputError as error:
+        raise FormatError(f"the file holds no image that can be restored: {error}") from error
+
+
+def _same(a: images.Image, b: images.Image) -> bool:
+    facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
+    return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)
+
+
+def _predictors(index: files.Index, model: ModelLike) -> tiles.Predictors:
+    """The model that a file needs, with its network; none when no tile needs one."""
+    wanted = index.header.model_id
+    if wanted == files.NO_MODEL:
+        return tiles.Predictors()
     chosen = None if model in (None, NO_MODEL) else load_model(model)
-    if chosen is None or chosen.id != content.model_id:
-        chosen = find_by_id(content.model_id)
-    return chosen, chosen.network(tiles.fastest_ops())
-
-
-def _assemble(content: files.Container, model: ModelLike, threads: int | None) -> Pixels:
-    channels = 1 if content.pixel_format == files.GREY8 else 3
-    chosen, net = _model_of(content, model)
-    rectangles = files.tile_rectangles(content.width, content.height, content.tile_width, content.tile_height)
-    pixels = np.empty((content.height, content.width) if channels == 1 else (content.height, content.width, 3), np.uint8)
-    jobs = list(zip(content.tiles, rectangles, strict=True))
-
-    def decode(job: tuple[files.TileRecord, tuple[int, int, int, int]]) -> Pixels:
-        record, (_, _, rows, columns) = job
-        return tiles.decode_tile(record, (rows, columns), channels, chosen, net)[0]
-
-    for (_, (top, left, rows, columns)), tile in zip(jobs, _map(decode, jobs, threads), strict=True):
-        pixels[top : top + rows, left : left + columns] = tile
-    return pixels
-
-
-def _map(function: Callable[[Any], Any], jobs: list[Any], threads: int | None) -> Iterator[Any]:
-    """Results in order, from up to `threads` threads (default: one a core)."""
-    workers = min(len(jobs), threads or os.cpu_count() or 1)
-    if workers <= 1:
-        yield from map(function, jobs)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(function, jobs)
+    if chosen is None or chosen.id != wanted:
+        chosen = find_by_id(wanted)
+    return tiles.Predictors(chosen.network(tiles.fastest_ops()), chosen)

@@ -7,9 +7,6 @@ from typing import Any
 
 from bbans import container as files
 from bbans import tiles
-from bbans.models.photo_exact import ExactPhoto
-from bbans.models.store import Model
-from bbans.schemes import funded
 from bbans.schemes.account import Account
 
 IDEAL_DRAWS = 16
@@ -22,6 +19,8 @@ class FileInfo:
     width: int
     height: int
     channels: int
+    bit_depth: int
+    pixel_format: str
     version: int
     model_id: str | None
     model_name: str | None
@@ -57,13 +56,12 @@ class FileInfo:
     def lines(self) -> list[str]:
         """The same for people."""
         n = self.dimensions
-        kind = "grey" if self.channels == 1 else "RGB"
         model = f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
         codecs = ", ".join(f"{count} {name}" for name, count in self.codecs.items())
         precisions = ", ".join(map(str, self.latent_precisions)) or "off"
         share = self.file_bytes / self.raw_bytes
         lines = [
-            f"{self.width} x {self.height} {kind}, 8 bit; format version {self.version}; model {model}",
+            f"{self.width} x {self.height} {self.pixel_format}; format version {self.version}; model {model}",
             f"tiles: {codecs}; latent precision {precisions}; {self.metadata_chunks} metadata chunks",
             f"total {8 * self.file_bytes / n:9.4f} bits per dimension   {self.file_bytes} bytes, {share:.1%} of the raw pixels",
         ]
@@ -89,40 +87,51 @@ class FileInfo:
         return lines
 
 
-def describe(data: bytes, content: files.Container, model: Model | None, net: ExactPhoto | None, with_account: bool = True) -> FileInfo:
-    """Facts of a file; with its model also the account, for which every tile is decoded."""
-    channels = 1 if content.pixel_format == files.GREY8 else 3
-    names = [files.CODEC_NAMES[t.codec] for t in content.tiles]
-    modelless = content.model_id == files.NO_MODEL
+def describe(data: files.Buffer, index: files.Index, predictors: tiles.Predictors, with_account: bool = True) -> FileInfo:
+    """Facts of a file; when what it needs is there also the account, for which every tile is decoded."""
+    header = index.header
+    pixel_format = files.FORMATS[header.pixel_format]
+    parts = [part for entry in index.entries for part in entry.tile.parts]
+    names = [files.CODEC_NAMES[part.codec] for part in parts]
+    modelless = header.model_id == files.NO_MODEL
     account, ideal = None, None
-    if with_account and (modelless or net is not None):
+    if with_account and (modelless or predictors.net is not None):
         account, ideal = Account(), 0.0
-        rectangles = files.tile_rectangles(content.width, content.height, content.tile_width, content.tile_height)
-        for record, (_, _, rows, columns) in zip(content.tiles, rectangles, strict=True):
-            pixels, part = tiles.decode_tile(record, (rows, columns), channels, model, net)
-            account += part
-            predictor = tiles.predictor_of(record, net)
-            ideal += part.likelihood if predictor is None else _ideal(predictor, pixels, record.latent_precision)
+        rectangles = files.tile_rectangles(header.width, header.height, header.tile_width, header.tile_height)
+        for number, (_, _, rows, columns) in enumerate(rectangles):
+            record = files.read_tile(data, index, number)
+            pixels, accounts = tiles.decode_tile(record, (rows, columns), pixel_format, predictors)
+            account = sum(accounts, account)
+            ideal += _ideal(record, pixels.reshape(rows, columns, -1), predictors)
+    payload = sum(sum(entry.sizes) for entry in index.entries)
     return FileInfo(
-        width=content.width,
-        height=content.height,
-        channels=channels,
+        width=header.width,
+        height=header.height,
+        channels=pixel_format.channels,
+        bit_depth=pixel_format.bit_depth,
+        pixel_format=pixel_format.name,
         version=files.VERSION,
-        model_id=None if modelless else content.model_id.hex(),
-        model_name=None if model is None else model.name,
-        tiles=len(names),
+        model_id=None if modelless else header.model_id.hex(),
+        model_name=None if modelless or predictors.model is None else predictors.model.name,
+        tiles=len(index.entries),
         codecs={name: names.count(name) for name in sorted(set(names))},
-        latent_precisions=tuple(sorted({t.latent_precision for t in content.tiles if t.latent_precision})),
-        metadata_chunks=len(content.metadata),
+        latent_precisions=tuple(sorted({part.latent_precision for part in parts if part.latent_precision})),
+        metadata_chunks=len(index.metadata),
         file_bytes=len(data),
-        raw_bytes=content.width * content.height * channels,
-        framing_bits=float(files.framing_bits(content)),
+        raw_bytes=pixel_format.raw_bytes(header.height, header.width),
+        framing_bits=8.0 * (len(data) - payload),
         ideal_bits=ideal,
         net_bits=None if account is None else account.net,
         account=account,
     )
 
 
-def _ideal(net: funded.PyramidNet, pixels: tiles.Pixels, latent_precision: int) -> float:
-    levels, coarsest = funded.analyse(net, tiles.to_planes(pixels))
-    return funded.ideal_bits(levels, coarsest, tiles.channels_of(pixels), latent_precision, IDEAL_DRAWS)
+def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Predictors) -> float:
+    """Bits of a tile's parts: -ELBO where they are predicted, and what they take where another library coded them."""
+    total, first = 0.0, 0
+    for part in record.parts:
+        samples = pixels[:, :, first : first + part.channels]
+        first += part.channels
+        predicted = part.codec in (files.BITS_BACK, files.FIXED)
+        total += tiles.ideal_bits(predictors.of(part.codec), samples, part, IDEAL_DRAWS) if predicted else 8.0 * len(part.payload)
+    return total

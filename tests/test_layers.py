@@ -27,8 +27,9 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container"}, {"numpy", "PIL"}),
     "carried": ({"errors", "images", "container"}, set()),
+    "assembly": ({"errors", "container", "tiles"}, {"numpy"}),
     "info": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "api": ({"errors", "images", "container", "schemes", "inference", "models", "tiles", "info", "carried"}, {"numpy", "PIL"}),
+    "api": ({"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "info", "carried"}, {"numpy", "PIL"}),
     "__init__": ({"api"}, set()),
 }
 CLI = ({"api", "errors"}, {"click", "rich"})

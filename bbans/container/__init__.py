@@ -5,7 +5,7 @@ Bytes in, bytes out. Nothing here knows what a model is or how a payload is code
 
 from bbans.container.formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
 from bbans.container.geometry import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
-from bbans.container.integers import Buffer
+from bbans.container.integers import Buffer, FileBuffer
 from bbans.container.reader import Index, read, read_header, read_index, read_tile
 from bbans.container.records import (
     BITS_BACK,
@@ -60,6 +60,7 @@ __all__ = [
     "Axis",
     "Buffer",
     "Container",
+    "FileBuffer",
     "Header",
     "Index",
     "MetadataChunk",

@@ -30,7 +30,7 @@ def to_raw(array: NDArray[Any], bit_depth: int) -> bytes:
     """Raw pixels of a tile `(h, w)` or `(h, w, channels)`: rows of samples; 16 bits little-endian, fewer than 8 packed, first on top."""
     if bit_depth >= 8:
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
-    bits = np.unpackbits(array[..., None].astype(np.uint8), axis=-1)[..., 8 - bit_depth :]
+    bits = np.unpackbits(array.reshape(len(array), -1)[..., None].astype(np.uint8), axis=-1)[..., 8 - bit_depth :]
     return np.packbits(bits.reshape(len(array), -1), axis=1).tobytes()
 
 

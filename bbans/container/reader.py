@@ -166,7 +166,8 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
         known = ", ".join(CODEC_NAMES.values())
         raise VersionError(f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use a newer bbans")
     precision = cursor.u8() if codec == BITS_BACK else 0
-    axis, growth = None, ()
+    axis: Axis | None = None
+    growth: tuple[tuple[int, int], ...] = ()
     if codec in PREDICTIVE:
         if bit_depth != 8:
             axis = Axis(cursor.varint("smallest sample", U16_MAX), cursor.varint("range of samples", U16_MAX), cursor.u8())

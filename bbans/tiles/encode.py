@@ -1,7 +1,7 @@
 """A tile to its record: which codec for which channels.
 
 Colour and alpha are coded apart by the model or the fixed predictor, or all channels together by a fallback coder, whichever is
-shorter; which of them are tried follows from the samples (`graphic`).
+shorter; which of them are tried follows from the samples (`variety`).
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ from bbans.tiles.predicted import Samples, axis_of, code_channels
 
 TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
 REPEATED, DISTINCT = 0.25, 0.25  # graphics have more repeated pixels and fewer distinct colours among the others
+FLAT = 0.02  # with so few distinct colours the model is not tried
 
 
-def graphic(pixels: Samples) -> bool:
-    """Whether a tile `(h, w, channels)` looks drawn, not photographed: from every fourth pair of rows, so that the look costs little."""
+def variety(pixels: Samples) -> float:
+    """Distinct colours per pixel of a tile `(h, w, channels)` that looks drawn, infinity where it looks photographed.
+
+    Pixels that repeat their left and upper neighbours are not counted. Every fourth pair of rows is looked at: this costs little.
+    """
     rows = np.arange(1, len(pixels), 4) if len(pixels) > 256 else np.arange(1, len(pixels))
     if not len(rows) or pixels.shape[1] < 2:
-        return True
+        return 0.0
     here, left, above = pixels[rows, 1:], pixels[rows, :-1], pixels[rows - 1, 1:]
     repeated = ((here == left) & (here == above)).all(-1)
     if repeated.mean() <= REPEATED:
-        return False
+        return np.inf
     others = here[~repeated].astype(np.uint64)
     weights = np.uint64(65536) ** np.arange(pixels.shape[2], dtype=np.uint64)
-    return len(np.unique(others @ weights)) <= DISTINCT * len(others) + 256
+    share = (len(np.unique(others @ weights)) - 256) / max(1, len(others))
+    return share if share <= DISTINCT else np.inf
 
 
 def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | None) -> TileRecord:
@@ -41,11 +46,11 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | No
     if (samples == samples[0, 0]).all():
         return TileRecord((_constant(samples, pixel_format),), crc)
     small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
-    drawn = pixel_format.palette or graphic(samples)
-    candidates = []
-    if small or drawn:
-        candidates.append((_fallback(samples, pixel_format),))
-    if not pixel_format.palette:
+    colours = 0.0 if pixel_format.palette else variety(samples)
+    candidates: list[tuple[TilePart, ...]] = []
+    if small or colours < np.inf:
+        candidates.append((_fallback(samples, pixel_format, thorough=small),))
+    if not pixel_format.palette and (small or colours > FLAT):
         candidates.append(_predicted(samples, pixel_format, net, thorough=small))
     best = min(candidates, key=_cost)
     stored = TilePart(STORED, samples.shape[2], to_raw(pixels, pixel_format.bit_depth))
@@ -61,13 +66,14 @@ def _constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
     return TilePart(CONSTANT, samples.shape[2], to_raw(samples[:1, :1], max(8, pixel_format.bit_depth)))
 
 
-def _fallback(samples: Samples, pixel_format: PixelFormat) -> TilePart:
-    """WebP where it can hold the samples, LZMA where that is shorter or WebP cannot."""
-    channels = samples.shape[2]
-    depth = pixel_format.bit_depth
-    coded = [(LZMA, fallback.encode_lzma(to_raw(samples if channels > 1 else samples[:, :, 0], depth), channels * max(1, depth // 8)))]
+def _fallback(samples: Samples, pixel_format: PixelFormat, thorough: bool = True) -> TilePart:
+    """WebP where it can hold the samples; LZMA where it cannot, or to see whether that is shorter."""
+    channels, depth = samples.shape[2], pixel_format.bit_depth
+    coded = []
     if depth <= 8 and max(samples.shape[:2]) <= fallback.WEBP_SIDE:
         coded.append((WEBP, fallback.encode_webp(samples.astype(np.uint8))))
+    if not coded or channels == 1 or thorough:
+        coded.append((LZMA, fallback.encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8))))
     codec, payload = min(coded, key=lambda found: len(found[1]))
     return TilePart(codec, channels, payload)
 

@@ -6,16 +6,22 @@ import zlib
 from dataclasses import replace
 
 from bbans import container as files
-from bbans.container import Container, MetadataChunk, TileRecord
+from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
 
 MODEL = bytes(range(1, 33))
 
 
-def stored(pixels: bytes) -> TileRecord:
-    return TileRecord(files.STORED, 0, (), pixels, zlib.crc32(pixels))
+def stored(pixels: bytes, channels: int = 3) -> TileRecord:
+    return TileRecord((TilePart(files.STORED, channels, pixels),), zlib.crc32(pixels))
 
 
-CODED = TileRecord(files.BITS_BACK, 14, ((1000, 64), (70000, 512)), b"bits-back", 0x12345678)
+def one(part: TilePart) -> TileRecord:
+    return TileRecord((part,), 0x12345678)
+
+
+PART = TilePart(files.BITS_BACK, 3, b"bits-back", 14, ((1000, 64), (70000, 512)))
+ALPHA = TilePart(files.LZMA, 1, b"lzma")
+CODED = one(PART)
 ONE_TILE = Container(300, 200, files.RGB8, 300, 200, MODEL, (), (CODED,))
 SMALL = Container(
     3,
@@ -28,5 +34,7 @@ SMALL = Container(
     (CODED, stored(b"abcdef")),
 )
 UNPACKED = replace(SMALL, metadata=SMALL.metadata[:1])
-MODELLESS = replace(ONE_TILE, model_id=files.NO_MODEL, tiles=(replace(CODED, codec=files.FIXED, latent_precision=0),))
-SAMPLES = {"one-tile": ONE_TILE, "small": SMALL, "unpacked": UNPACKED, "modelless": MODELLESS}
+MODELLESS = replace(ONE_TILE, model_id=files.NO_MODEL, tiles=(one(replace(PART, codec=files.FIXED, latent_precision=0)),))
+RGBA16 = files.format_of(4, 16, False).code
+DEEP = Container(5, 4, RGBA16, 5, 4, MODEL, (), (TileRecord((replace(PART, axis=Axis(300, 4000, 1)), ALPHA), 1),))
+SAMPLES = {"one-tile": ONE_TILE, "small": SMALL, "unpacked": UNPACKED, "modelless": MODELLESS, "deep": DEEP}

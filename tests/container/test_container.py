@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbans import container as files
-from bbans.container import Container, MetadataChunk, TileRecord
+from bbans.container import Container, MetadataChunk, TilePart, TileRecord
 from bbans.container.integers import Cursor, varint
-from bbans.errors import FormatError, LimitError, TrailingDataError, TruncatedError, VersionError
-from tests.container.samples import CODED, MODEL, ONE_TILE, SAMPLES, stored
+from bbans.errors import ChecksumError, FormatError, LimitError, TrailingDataError, TruncatedError, VersionError
+from tests.container.samples import CODED, DEEP, MODEL, ONE_TILE, PART, SAMPLES, SMALL, one, stored
 
 chunks = st.one_of(
     st.builds(MetadataChunk, st.integers(1, 4), st.booleans(), st.binary(max_size=80)),
@@ -25,26 +25,43 @@ chunks = st.one_of(
     st.builds(MetadataChunk, st.integers(5, 6), st.booleans(), st.binary(max_size=80).map(lambda data: b"tEXt" + data)),
 )
 steps = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 2**16 - 1))
-rest = (st.lists(steps, max_size=5).map(tuple), st.binary(max_size=40), st.integers(0, 2**32 - 1))
-coded = st.one_of(
-    st.builds(TileRecord, st.just(files.BITS_BACK), st.integers(0, 255), *rest),
-    st.builds(TileRecord, st.just(files.FIXED), st.just(0), *rest),
-)
+growths = st.lists(steps, max_size=5).map(tuple)
+payloads = st.binary(max_size=40)
+
+
+@st.composite
+def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int) -> TilePart:
+    codecs = [files.STORED, files.CONSTANT, files.WEBP, files.LZMA, *([files.BITS_BACK, files.FIXED] if channels in (1, 3) else [])]
+    codec = draw(st.sampled_from(codecs))
+    if codec in (files.STORED, files.CONSTANT):
+        size = pixel_format.raw_bytes(*shape, channels) if codec == files.STORED else channels * max(1, pixel_format.bit_depth // 8)
+        return TilePart(codec, channels, bytes([draw(st.integers(0, 255))]) * size)
+    if codec in (files.WEBP, files.LZMA):
+        return TilePart(codec, channels, draw(payloads))
+    axis = None
+    if pixel_format.bit_depth != 8:
+        span = draw(st.integers(1, 2**pixel_format.bit_depth - 1))
+        axis = files.Axis(draw(st.integers(0, 2**pixel_format.bit_depth - 1 - span)), span, draw(st.integers(0, 1)))
+    precision = draw(st.integers(0, 255)) if codec == files.BITS_BACK else 0
+    return TilePart(codec, channels, draw(payloads), precision, draw(growths), axis)
 
 
 @st.composite
 def containers(draw: st.DrawFn) -> Container:
     width, height = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     tile_width, tile_height = draw(st.integers(-(-width // 4), width)), draw(st.integers(-(-height // 4), height))
-    pixel_format = draw(st.sampled_from([files.GREY8, files.RGB8]))
+    pixel_format = draw(st.sampled_from(list(files.FORMATS.values())))
     tiles = []
     for _, _, h, w in files.tile_rectangles(width, height, tile_width, tile_height):
-        raw = h * w * (3 if pixel_format == files.RGB8 else 1)
-        tiles.append(draw(coded) if draw(st.booleans()) else stored(bytes([draw(st.integers(0, 255))]) * raw))
-    uses_model = any(tile.codec == files.BITS_BACK for tile in tiles)
+        cut = draw(st.integers(0, pixel_format.channels - 1))
+        counts = [n for n in (cut, pixel_format.channels - cut) if n]
+        found = tuple(draw(parts(pixel_format, (h, w), n)) for n in counts)
+        only_stored = [part.codec for part in found] == [files.STORED]
+        tiles.append(TileRecord(found, zlib.crc32(found[0].payload) if only_stored else draw(st.integers(0, 2**32 - 1))))
+    uses_model = any(part.codec == files.BITS_BACK for tile in tiles for part in tile.parts)
     model = draw(st.binary(min_size=32, max_size=32).filter(any)) if uses_model else files.NO_MODEL
     metadata = tuple(draw(st.lists(chunks, max_size=4)))
-    return Container(width, height, pixel_format, tile_width, tile_height, model, metadata, tuple(tiles))
+    return Container(width, height, pixel_format.code, tile_width, tile_height, model, metadata, tuple(tiles))
 
 
 @given(containers())
@@ -92,7 +109,7 @@ def test_golden_bytes() -> None:
     golden = """
         bb 41 4e 53 0d 0a 1a 0a 00 02 01 ac 02 c8 01 ac 02 c8 01
         01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20 ba 7a fe 7b
-        01 0e 02 e8 07 40 f0 a2 04 80 04 09 d5 78 72 bb 78 56 34 12 54 39 35 16 62 69 74 73 2d 62 61 63 6b
+        14 21 0e 02 e8 07 40 f0 a2 04 80 04 09 d5 78 72 bb 78 56 34 12 0e 21 05 1b 62 69 74 73 2d 62 61 63 6b
     """
     assert files.write(ONE_TILE) == bytes.fromhex(golden)
     assert files.read(bytes.fromhex(golden)) == ONE_TILE
@@ -104,7 +121,7 @@ def test_example_of_the_document(repository: Path) -> None:
     assert len(blocks) == 1
     data = bytes.fromhex("".join(line.split("#")[0] for line in blocks[0].splitlines()))
     gamma = MetadataChunk(files.PNG_CHUNK, False, b"gAMA" + (45455).to_bytes(4, "big"))
-    tiles = (stored(bytes([10, 20, 40, 50])), stored(bytes([30, 60])))
+    tiles = (stored(bytes([10, 20, 40, 50]), 1), stored(bytes([30, 60]), 1))
     expected = Container(3, 2, files.GREY8, 2, 2, files.NO_MODEL, (gamma,), tiles)
     assert files.read(data) == expected
     assert files.write(expected) == data
@@ -112,7 +129,7 @@ def test_example_of_the_document(repository: Path) -> None:
 
 def test_framing_of_a_photograph_is_small() -> None:
     growth = ((40_000, 64), (200_000, 512), (800_000, 2048))
-    photo = Container(768, 512, files.RGB8, 768, 512, MODEL, (), (replace(CODED, growth=growth, payload=bytes(400_000)),))
+    photo = Container(768, 512, files.RGB8, 768, 512, MODEL, (), (one(replace(PART, growth=growth, payload=bytes(400_000))),))
     assert files.framing_bits(photo) <= 8 * 90
     raw = bytes(768 * 512 * 3)
     assert files.framing_bits(Container(768, 512, files.RGB8, 768, 512, files.NO_MODEL, (), (stored(raw),))) <= 8 * 64
@@ -136,7 +153,7 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         ({"tile_height": 0}, FormatError),
         ({"tile_width": 299}, FormatError),  # asks for two tiles
         ({"tiles": ()}, FormatError),
-        ({"pixel_format": 2}, VersionError),
+        ({"pixel_format": 15}, VersionError),
         ({"model_id": files.NO_MODEL}, FormatError),
         ({"model_id": b"short"}, FormatError),
         ({"metadata": (MetadataChunk(0, False, b""),)}, FormatError),
@@ -145,23 +162,84 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         ({"metadata": (MetadataChunk(files.PNG_CHUNK, False, b"tEX"),)}, FormatError),
         ({"metadata": (MetadataChunk(files.PNG_CHUNK, False, b"t\xc4XT"),)}, FormatError),
         ({"metadata": (MetadataChunk(files.XMP, False, bytes(2**26)),)}, FormatError),
-        ({"tiles": (replace(CODED, codec=3),)}, VersionError),
-        ({"tiles": (replace(CODED, latent_precision=256),)}, FormatError),
-        ({"tiles": (replace(CODED, growth=((5, 0),)),)}, FormatError),
-        ({"tiles": (replace(CODED, growth=((5, 2**16),)),)}, FormatError),
-        ({"tiles": (replace(CODED, growth=((2**32, 1),)),)}, FormatError),
-        ({"tiles": (replace(CODED, growth=((5, 1),) * 256),)}, FormatError),
+        *(
+            ({"tiles": (one(replace(PART, **change)),)}, error)
+            for change, error in [
+                ({"codec": 6}, VersionError),
+                ({"latent_precision": 256}, FormatError),
+                ({"codec": files.FIXED}, FormatError),  # with a latent precision
+                ({"codec": files.WEBP}, FormatError),
+                ({"channels": 2}, FormatError),
+                ({"channels": 1}, FormatError),  # one of three
+                ({"channels": 4}, FormatError),
+                ({"axis": files.Axis(0, 255, 0)}, FormatError),  # of 8-bit samples
+                ({"growth": ((5, 0),)}, FormatError),
+                ({"growth": ((5, 2**16),)}, FormatError),
+                ({"growth": ((2**32, 1),)}, FormatError),
+                ({"growth": ((5, 1),) * 256}, FormatError),
+            ]
+        ),
         ({"tiles": (replace(CODED, pixels_crc=-1),)}, FormatError),
+        ({"tiles": (TileRecord((), 0),)}, FormatError),
         ({"tiles": (stored(bytes(180_000)),)}, FormatError),  # names a model that nothing needs
         ({"tiles": (stored(bytes(7)),), "model_id": files.NO_MODEL}, FormatError),
         ({"tiles": (replace(stored(bytes(180_000)), pixels_crc=1),), "model_id": files.NO_MODEL}, FormatError),
-        ({"tiles": (replace(stored(bytes(180_000)), latent_precision=1),), "model_id": files.NO_MODEL}, FormatError),
+        ({"tiles": (one(TilePart(files.STORED, 3, bytes(180_000), 1)),), "model_id": files.NO_MODEL}, FormatError),
+        ({"tiles": (one(TilePart(files.CONSTANT, 3, bytes(4))),), "model_id": files.NO_MODEL}, FormatError),
     ],
 )
 def test_the_writer_refuses_what_a_reader_would(change: dict[str, object], error: type[FormatError]) -> None:
     with pytest.raises(error) as caught:
         files.write(replace(ONE_TILE, **change))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("axis", [None, files.Axis(0, 0, 0), files.Axis(1, 65535, 0), files.Axis(-1, 5, 0), files.Axis(0, 5, 2)])
+def test_ranges_of_samples_are_checked(axis: files.Axis | None) -> None:
+    good = DEEP.tiles[0].parts
+    with pytest.raises(FormatError):
+        files.write(replace(DEEP, tiles=(TileRecord((replace(good[0], axis=axis), good[1]), 0),)))
+
+
+@given(st.sampled_from(list(files.FORMATS.values())), st.integers(1, 9), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_raw_pixels_are_packed_and_come_back(pixel_format: files.PixelFormat, height: int, width: int, seed: int) -> None:
+    depth, channels = pixel_format.bit_depth, pixel_format.channels
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    samples = np.random.default_rng(seed).integers(0, 2**depth, shape).astype(np.uint16 if depth == 16 else np.uint8)
+    raw = files.to_raw(samples, depth)
+    assert len(raw) == pixel_format.raw_bytes(height, width)
+    back = files.from_raw(raw, shape, depth)
+    assert back.dtype == samples.dtype and np.array_equal(back, samples)
+    if depth < 8:
+        first = "".join(f"{value:0{depth}b}" for value in samples[0])
+        assert raw[: pixel_format.row_bytes(width)] == int(first.ljust(-(-len(first) // 8) * 8, "0"), 2).to_bytes(
+            -(-len(first) // 8), "big"
+        )
+
+
+def test_a_file_is_read_like_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.bbans").write_bytes(files.write(SMALL))
+    buffer = files.FileBuffer(tmp_path / "a.bbans")
+    try:
+        assert files.read(buffer) == SMALL
+        index = files.read_index(buffer)
+        assert files.read_tile(buffer, index, 1) == SMALL.tiles[1]
+    finally:
+        buffer.close()
+
+
+def test_tiles_of_a_damaged_file_are_read_one_by_one() -> None:
+    data = files.write(SMALL)
+    damaged = bytearray(data)
+    damaged[-7] ^= 1  # the last byte of the first tile's payload
+    index = files.read_index(bytes(damaged))
+    with pytest.raises(ChecksumError, match="tile 0 of 2"):
+        files.read_tile(bytes(damaged), index, 0)
+    assert files.read_tile(bytes(damaged), index, 1) == SMALL.tiles[1]
+    short = files.read_index(data[:-1], whole=False)
+    assert files.read_tile(data[:-1], short, 0) == SMALL.tiles[0]
+    with pytest.raises(TruncatedError):
+        files.read_tile(data[:-1], short, 1)
 
 
 @given(st.integers(0, 2**63 - 1))
@@ -190,7 +268,8 @@ def test_pixels_crc_is_of_c_order_bytes() -> None:
     assert files.pixels_crc(array) == zlib.crc32(bytes(range(24)))
     assert files.pixels_crc(np.asfortranarray(array)) == zlib.crc32(bytes(range(24)))
     assert files.pixels_crc(array[:, ::2]) == zlib.crc32(array[:, ::2].tobytes())
-    assert files.pixels_crc(np.array([[1, 256]], dtype=">u2")) == zlib.crc32(b"\1\0\0\1")
+    assert files.pixels_crc(np.array([[1, 256]], dtype=">u2"), 16) == zlib.crc32(b"\1\0\0\1")
+    assert files.pixels_crc(np.array([[1, 0, 1]], dtype=np.uint8), 1) == zlib.crc32(b"\xa0")
 
 
 def test_the_pixel_limit_is_the_callers() -> None:

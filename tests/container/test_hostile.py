@@ -26,8 +26,16 @@ def header(flags: int = 0, pixel_format: int = 0, sizes: bytes = b"\1\1\1\1", mo
 
 
 PIXEL = u32(zlib.crc32(b"x"))
-TABLE = b"\0\0\0\1" + PIXEL + PIXEL
-CODED_TABLE = b"\1\0\0\1" + PIXEL + PIXEL
+
+
+def table(entries: bytes) -> bytes:
+    return varint(len(entries)) + entries
+
+
+TABLE = table(b"\0\1" + PIXEL + PIXEL)
+CODED_TABLE = table(b"\1\0\0\1" + PIXEL + PIXEL)
+FIXED_TABLE = table(b"\2\0\1" + PIXEL + PIXEL)
+GREY16 = files.format_of(1, 16, False).code
 BODY = b"\1\x40" + bytes(64)
 PACKED = zlib.compress(BODY)
 
@@ -40,7 +48,7 @@ def packed(size: int, stream: bytes) -> bytes:
     ("data", "error", "words"),
     [
         (sealed(header(flags=4), TABLE) + b"x", VersionError, "flags 0x04"),
-        (sealed(header(pixel_format=7), TABLE) + b"x", VersionError, "pixel format 7"),
+        (sealed(header(pixel_format=15), TABLE) + b"x", VersionError, "pixel format 15"),
         (sealed(header(sizes=b"\x81\0\1\1\1"), TABLE) + b"x", FormatError, "shortest form"),
         (sealed(header(sizes=b"\x81\x80\x80\x80\x80\0\1\1\1"), TABLE) + b"x", FormatError, "too many bytes"),
         (sealed(header(sizes=b"\xff\xff\xff\xff\x1f\1\1\1"), TABLE) + b"x", FormatError, "at most 4294967295"),
@@ -49,13 +57,20 @@ def packed(size: int, stream: bytes) -> bytes:
         (sealed(header(flags=2, model=bytes(32)), TABLE) + b"x", FormatError, "zeros"),
         (sealed(header(flags=2, model=MODEL), TABLE) + b"x", FormatError, "no tile needs"),
         (sealed(header(), CODED_TABLE) + b"x", FormatError, "names none"),
-        (sealed(header(), b"\3" + TABLE[1:]) + b"x", VersionError, "codec 3"),
-        (sealed(header(flags=2, model=MODEL), b"\3" + TABLE[1:]) + b"x", VersionError, "codec 3"),
-        (sealed(header(), b"\0\1" + TABLE[2:]) + b"x", FormatError, "latent precision must be 0"),
-        (sealed(header(), b"\0\0\1\5\1\1" + PIXEL * 2) + b"x", FormatError, "schedule empty"),
-        (sealed(header(flags=2, model=MODEL), b"\1\0\1\5\0\1" + PIXEL * 2) + b"x", FormatError, "lanes"),
-        (sealed(header(), b"\0\0\0\2" + PIXEL * 2) + b"xy", FormatError, "payload must be 1 bytes"),
-        (sealed(header(), TABLE[:-4] + u32(1)) + b"x", FormatError, "must be equal"),
+        (sealed(header(), table(b"\6\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x6"),
+        (sealed(header(), table(b"\x40\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x40"),
+        (sealed(header(), table(b"\x10\1" + PIXEL * 2)) + b"x", FormatError, "channels of a part must be 1 to 1"),
+        (sealed(header(flags=2, model=MODEL), table(b"\1\0\1\5\0\1" + PIXEL * 2)) + b"x", FormatError, "lanes"),
+        (sealed(header(pixel_format=GREY16), table(b"\2\0\0\0\0\1" + PIXEL * 2)) + b"x", FormatError, "range of samples"),
+        (sealed(header(pixel_format=GREY16), table(b"\2\1\xff\xff\3\0\0\1" + PIXEL * 2)) + b"x", FormatError, "smallest sample"),
+        (sealed(header(pixel_format=GREY16), table(b"\2\0\1\7\0\1" + PIXEL * 2)) + b"x", VersionError, "curve 7"),
+        (sealed(header(), table(b"\0\2" + PIXEL * 2)) + b"xy", FormatError, "payload must be 1 bytes"),
+        (sealed(header(), table(b"\3\2" + PIXEL * 2)) + b"xy", FormatError, "payload must be 1 bytes"),
+        (sealed(header(), table(b"\0\1" + PIXEL + u32(1))) + b"x", FormatError, "must be equal"),
+        (sealed(header(), table(TABLE[1:] + b"\0")) + b"x", FormatError, "after its last tile"),
+        (sealed(header(), table(b"\2\xff" + b"\1" * 10)) + b"x", FormatError, "ends in its table of contents"),
+        (sealed(header(), table(TABLE[1:-1])) + b"x", FormatError, "too few for 1 tiles"),
+        (sealed(header(), table(b"\0\1" + PIXEL)) + b"x", FormatError, "too few for 1 tiles"),
         (sealed(header(), TABLE) + b"y", ChecksumError, "tile 0 of 1"),
         (sealed(header(flags=1), b"\0\0", TABLE) + b"x", FormatError, "left out"),
         (sealed(header(flags=1), b"\2\1\1", TABLE) + b"x", VersionError, "compression 2"),
@@ -84,8 +99,9 @@ def test_forged_files_are_refused_by_name(data: bytes, error: type[FormatError],
 
 def test_the_forger_can_make_a_good_file() -> None:
     """The cases above fail for what they name, not for a flaw of their making."""
-    assert files.read(sealed(header(), TABLE) + b"x").tiles == (stored(b"x"),)
+    assert files.read(sealed(header(), TABLE) + b"x").tiles == (stored(b"x", 1),)
     assert files.read(sealed(header(flags=2, model=MODEL), CODED_TABLE) + b"x").model_id == MODEL
+    assert files.read(sealed(header(), FIXED_TABLE) + b"x").tiles[0].parts[0].codec == files.FIXED
     assert files.read(sealed(header(flags=1), packed(66, PACKED), TABLE) + b"x").metadata == (MetadataChunk(1, False, bytes(64)),)
 
 
@@ -95,8 +111,10 @@ BOMBS = {
     "huge image": sealed(header(sizes=HUGE * 4), TABLE) + b"x",
     "huge image of tiny tiles": sealed(header(sizes=HUGE * 2 + b"\1\1"), TABLE) + b"x",
     "too many tiles for the file": sealed(header(sizes=varint(2**15) * 2 + b"\1\1"), TABLE) + b"x",
-    "huge payload": sealed(header(flags=2, model=MODEL), b"\1\0\0" + varint(2**63 - 1) + PIXEL * 2) + b"x",
-    "huge stored image": sealed(header(sizes=varint(2**15) * 4), b"\0\0\0" + varint(2**30) + PIXEL * 2) + b"x",
+    "huge payload": sealed(header(flags=2, model=MODEL), table(b"\1\0\0" + varint(2**63 - 1) + PIXEL * 2)) + b"x",
+    "huge stored image": sealed(header(sizes=varint(2**15) * 4), table(b"\0" + varint(2**30) + PIXEL * 2)) + b"x",
+    "huge flat image": sealed(header(sizes=varint(2**16) * 4), table(b"\3\1" + PIXEL * 2)) + b"x",
+    "huge table": sealed(header(), varint(2**63 - 1)) + b"x",
     "long metadata": sealed(header(flags=1), b"\0" + varint(2**26) + b"\1\0", TABLE) + b"x",
     "metadata that decompresses to more than it says": sealed(header(flags=1), packed(200_000, BOMB), TABLE) + b"x",
     "long chunk": sealed(header(flags=1), b"\0\6\1" + varint(2**26) + b"x", TABLE) + b"x",
