@@ -60,6 +60,10 @@ class ChecksumError(FormatError):
     """A checksum fails: the file is damaged."""
 
 
+class DamagedTilesError(FormatError):
+    """Tiles of a damaged file are missing from an image that was restored as far as it could be."""
+
+
 class TrailingDataError(FormatError):
     """Bytes after the end of the file's own structure, or words left in a decoded tile's message."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,27 @@ from bbans import tiles
 from bbans.schemes.account import Account
 
 IDEAL_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """A part of a tile: the tile's number and rectangle, the part's channels, codec, latent precision in bits, and bytes."""
+
+    tile: int
+    x: int
+    y: int
+    width: int
+    height: int
+    channels: int
+    codec: str
+    latent_precision: int
+    bytes: int
+
+    def line(self) -> str:
+        """The same for people."""
+        precision = f", latent precision {self.latent_precision}" if self.latent_precision else ""
+        place = f"{self.width} x {self.height} at {self.x},{self.y}"
+        return f"  tile {self.tile}: {place}, {self.channels} channels: {self.codec}{precision}, {self.bytes} bytes"
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,7 @@ class FileInfo:
     file_bytes: int
     raw_bytes: int
     framing_bits: float
+    parts: tuple[PartInfo, ...]
     ideal_bits: float | None
     net_bits: float | None
     account: Account | None
@@ -53,8 +76,11 @@ class FileInfo:
             result["latents"] = {"pushed_bits": a.prior, "got_back_bits": -a.posterior, "net_cost_bits": a.prior + a.posterior}
         return result
 
-    def lines(self) -> list[str]:
-        """The same for people."""
+    def lines(self, each_tile: bool = False) -> list[str]:
+        """The same for people; with `each_tile` also a line for every part of every tile."""
+        return [*self._summary(), *(part.line() for part in self.parts if each_tile)]
+
+    def _summary(self) -> list[str]:
         n = self.dimensions
         model = f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
         codecs = ", ".join(f"{count} {name}" for name, count in self.codecs.items())
@@ -120,10 +146,20 @@ def describe(data: files.Buffer, index: files.Index, predictors: tiles.Predictor
         file_bytes=len(data),
         raw_bytes=pixel_format.raw_bytes(header.height, header.width),
         framing_bits=8.0 * (len(data) - payload),
+        parts=tuple(_parts(index)),
         ideal_bits=ideal,
         net_bits=None if account is None else account.net,
         account=account,
     )
+
+
+def _parts(index: files.Index) -> Iterator[PartInfo]:
+    h = index.header
+    rectangles = files.tile_rectangles(h.width, h.height, h.tile_width, h.tile_height)
+    for number, (entry, (top, left, rows, columns)) in enumerate(zip(index.entries, rectangles, strict=True)):
+        for part, size in zip(entry.tile.parts, entry.sizes, strict=True):
+            name = files.CODEC_NAMES[part.codec]
+            yield PartInfo(number, left, top, columns, rows, part.channels, name, part.latent_precision, size)
 
 
 def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Predictors) -> float:

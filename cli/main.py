@@ -11,9 +11,19 @@ from pathlib import Path
 
 import click
 
-from bbans.errors import BbansError
+from bbans.errors import BbansError, DamagedTilesError
 
-from .options import files_argument, force_option, model_option, output_options, quiet_option, threads_option, verbose_option
+from .options import (
+    RegionType,
+    files_argument,
+    force_option,
+    max_pixels_option,
+    model_option,
+    output_options,
+    quiet_option,
+    threads_option,
+    verbose_option,
+)
 from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
 from .run import process, report, say
 
@@ -78,6 +88,12 @@ def compress(
 )
 @model_option
 @threads_option
+@click.option("--region", type=RegionType(), help="Restore only this rectangle, in pixels.")
+@click.option(
+    "--preview", type=click.IntRange(0, 10), default=0, metavar="LEVEL", help="Every 2^LEVEL-th row and column, from little data."
+)
+@click.option("--keep-going", is_flag=True, help="Restore what a damaged file still holds; missing tiles are black or transparent.")
+@max_pixels_option
 @quiet_option
 @verbose_option
 def decompress(
@@ -88,10 +104,16 @@ def decompress(
     kind: str | None,
     model: str | None,
     threads: int | None,
+    region: tuple[int, int, int, int] | None,
+    preview: int,
+    keep_going: bool,
+    max_pixels: int,
     quiet: bool,
     verbose: bool,
 ) -> int:
     """Restore images: photo.bbans to photo.png."""
+    if keep_going and (region is not None or preview):
+        raise click.UsageError("--keep-going restores the whole image: leave out --region and --preview")
     targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
     kinds = {source: kind or image_kind(target) for source, target in targets.items()}
 
@@ -99,7 +121,14 @@ def decompress(
         from bbans import api
 
         with as_files(source, targets[source]) as (read, write):
-            api.decompress_file(read, write, model=model, overwrite=force, threads=threads, format=kinds[source])
+            options = {"overwrite": force, "format": kinds[source], "max_pixels": max_pixels}
+            part = {"region": region, "preview": preview, "keep_going": keep_going}
+            damaged = api.decompress_file(read, write, model=model, threads=threads, **options, **part)
+        for damage in damaged:
+            r = damage.region
+            say(f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at {r.x},{r.y}, is missing: {damage.reason}")
+        if damaged:
+            raise DamagedTilesError(f"{len(damaged)} damaged tiles are missing; the rest was restored")
         if verbose and not quiet:
             say(f"{click.format_filename(source)}: restored to {targets[source] or 'standard output'}")
 
@@ -124,7 +153,8 @@ def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--no-account", is_flag=True, help="Read the header only: no model is needed, and it takes no time.")
-def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool) -> int:
+@verbose_option
+def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool, verbose: bool) -> int:
     """Show what is in compressed files and what each part costs in bits."""
 
     def work(source: str) -> None:
@@ -134,7 +164,7 @@ def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: b
         if as_json:
             click.echo(json.dumps({"file": source, **found.to_dict()}))
         else:
-            click.echo("\n".join([f"{click.format_filename(source)}:", *(f"  {line}" for line in found.lines())]))
+            click.echo("\n".join([f"{click.format_filename(source)}:", *(f"  {line}" for line in found.lines(each_tile=verbose))]))
 
     return process(files, check_input, work, bar=False)
 

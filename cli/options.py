@@ -21,6 +21,26 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing b
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
 
 
+max_pixels_option = click.option(
+    "--max-pixels", type=click.IntRange(min=1), default=2**30, metavar="N", help="Refuse files of larger images. Default: 2^30."
+)
+
+
+class RegionType(click.ParamType):
+    """Four integers X,Y,W,H: a rectangle's top left corner and size."""
+
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Parse; a usage error says what is expected."""
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(",")
+        if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+            self.fail(f"{value!r} is no rectangle: write X,Y,W,H in pixels, such as 100,200,640,480", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
 def output_options(command: Command) -> Command:
     """Where the outputs go: -o and -c."""
     command = click.option("-c", "--stdout", is_flag=True, help="Write to standard output (one input).")(command)
