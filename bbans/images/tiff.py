@@ -38,8 +38,11 @@ def _directory(data: bytes) -> ImageFileDirectory_v2:
     """The tags of the only page."""
     directory = ImageFileDirectory_v2(data[: 16 if 43 in data[2:4] else 8])
     file = BytesIO(data)
-    file.seek(directory.next)
+    first = directory.next
+    file.seek(first)
     directory.load(file)
+    if directory.next == first or not {WIDTH, HEIGHT} <= set(directory):  # Pillow only warns, and reads no further
+        raise InputError("damaged TIFF: its tags are incomplete")
     if directory.next:
         raise UnsupportedImageError("a TIFF of several pages is not coded: save them one by one")
     return directory
