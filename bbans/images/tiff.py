@@ -34,9 +34,19 @@ MAX_TILE = 2**24  # pixels of a tile: it is decoded whole, however small the ima
 PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}  # of the resolution unit, to the inch
 
 
+def _is_big(data: bytes) -> bool:
+    return data[2] == 43
+
+
+def _head(data: bytes) -> bytes:
+    return data[: 16 if _is_big(data) else 8]
+
+
 def _directory(data: bytes) -> ImageFileDirectory_v2:
     """The tags of the only page."""
-    directory = ImageFileDirectory_v2(data[: 16 if 43 in data[2:4] else 8])
+    if data.startswith(b"MM\0+"):  # Pillow takes its offsets for those of a small file
+        raise UnsupportedImageError("a big-endian BigTIFF is not read: write it anew, little-endian or smaller")
+    directory = ImageFileDirectory_v2(_head(data))
     file = BytesIO(data)
     first = directory.next
     file.seek(first)
@@ -144,7 +154,8 @@ def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]
     if X_RESOLUTION in tags and (scale := PIXELS_PER_UNIT.get(tags.get(UNIT, 2))):
         info["dpi"] = (tags[X_RESOLUTION] * scale, tags.get(Y_RESOLUTION, tags[X_RESOLUTION]) * scale)
     exif = PIL.Image.Exif()
-    exif.load(data)
+    exif.endian, exif.bigtiff = "<" if data.startswith(b"II") else ">", _is_big(data)
+    exif.load_from_fp(BytesIO(data), ImageFileDirectory_v2(_head(data)).next)
     return metadata.from_info(info, metadata.tiff_exif(exif))
 
 

@@ -19,7 +19,6 @@ from bbans.errors import InputError, OutputError
 from bbans.images import Image, PngChunk, from_array, make_image, png, read_image, write_image
 from tests.images.makers import MODES, assert_same, make, make_png, palette, png_chunk, samples, written
 
-OPAQUE = [mode for mode in MODES if mode[1] in (1, 3)]
 # What each format holds besides PNG, which holds all: depth, channels, palette.
 HELD = {
     "TIFF": MODES,
