@@ -2,7 +2,7 @@
 
 from bbans.images.dataset import content_hash, load_folder, split_holdout
 from bbans.images.files import atomic_write
-from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array
+from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array, make_image
 from bbans.images.pillow import from_pillow, to_pillow
 from bbans.images.read import read_image
 from bbans.images.write import write_image
@@ -16,6 +16,7 @@ __all__ = [
     "from_array",
     "from_pillow",
     "load_folder",
+    "make_image",
     "read_image",
     "split_holdout",
     "to_pillow",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bbans.errors import InputError
 from bbans.images import png
 from bbans.images.image import DEFAULT_MAX_PIXELS
-from bbans.images.pillow import check_mode, check_size, guarded
+from bbans.images.pillow import check_size, check_source, guarded
 from bbans.images.read import file_bytes
 
 Pixels = NDArray[np.uint8]
@@ -58,7 +58,9 @@ def _read_pillow(path: Path, max_pixels: int) -> Pixels:
     with guarded(path.name), PIL.Image.open(BytesIO(data)) as source:
         check_size(source.width, source.height, max_pixels)
         if source.mode not in CONVERTIBLE:
-            check_mode(source)
+            check_source(source)
+            if source.mode not in ("L", "RGB") or "transparency" in source.info:
+                raise InputError(f"{path.name}: opaque 8-bit grey or RGB was expected, found mode {source.mode}")
         return _to_rgb(np.array(source.convert("RGB")))
 
 

@@ -10,12 +10,18 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import PIL.Image
+from PIL import ExifTags
+
 from bbans.images.image import PngChunk
 
 METRES_PER_INCH = 0.0254
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 EXIF_PREFIX = b"Exif\0\0"
 MAX_INFLATED = 2**26
+# Tags of a TIFF that describe the picture; the others describe the file that is left behind.
+DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
+BEFORE_PALETTE = ("iCCP", "gAMA", "cHRM", "sRGB", "sBIT")
 
 
 def icc_chunk(profile: bytes) -> PngChunk:
@@ -72,6 +78,22 @@ def from_info(info: Mapping[Any, Any], exif: bytes = b"") -> tuple[PngChunk, ...
     if xmp := info.get("xmp"):
         found.append(xmp_chunk(xmp.encode() if isinstance(xmp, str) else bytes(xmp)))
     return tuple(found)
+
+
+def tiff_exif(tags: PIL.Image.Exif) -> bytes:
+    """An EXIF block of the tags of a TIFF that describe the picture, empty without any."""
+    kept = PIL.Image.Exif()
+    kept.update({tag: tags[tag] for tag in DESCRIPTIVE_TAGS if tag in tags})
+    for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if block := dict(tags.get_ifd(ifd)):
+            kept.get_ifd(ifd).update(block)
+    return kept.tobytes() if len(kept) or any(kept.get_ifd(ifd) for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)) else b""
+
+
+def with_colours(found: tuple[PngChunk, ...], colours: tuple[PngChunk, ...]) -> tuple[PngChunk, ...]:
+    """Chunks with `PLTE` and `tRNS` among them, where a PNG must have them (section 5.6)."""
+    first = tuple(chunk for chunk in found if chunk.kind in BEFORE_PALETTE)
+    return first + colours + tuple(chunk for chunk in found if chunk.kind not in BEFORE_PALETTE)
 
 
 def _icc_profile(payload: bytes) -> bytes | None:

@@ -6,38 +6,36 @@ warnings or limits, which are settings of the whole process, is changed.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import PIL.Image
-from PIL import ExifTags, PngImagePlugin, TiffImagePlugin
+from PIL import PngImagePlugin, TiffImagePlugin
 
 from bbans.errors import BbansError, InputError, UnsupportedImageError
 from bbans.images import metadata
-from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array
+from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, make_image, palette_entries, transparency
 
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # and the spellings of I;16
 MODE_NAMES = {
-    "1": "1-bit",
-    "P": "palette",
     "PA": "palette with alpha",
-    "LA": "grey with alpha",
-    "La": "grey with alpha",
-    "RGBA": "RGB with alpha",
-    "RGBa": "RGB with alpha",
+    "La": "grey with premultiplied alpha",
+    "RGBa": "RGB with premultiplied alpha",
     "RGBX": "RGB with a fourth channel",
     "CMYK": "CMYK",
     "YCbCr": "YCbCr",
     "LAB": "CIELAB",
     "HSV": "HSV",
     "F": "floating-point",
-    "I": "16 or 32-bit grey",
+    "I": "32-bit grey",
 }
-# Tags of a TIFF that describe the picture; the others describe the file that is left behind.
-DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
-BITS_PER_SAMPLE, COMPRESSION, X_RESOLUTION, SAMPLE_FORMAT = 258, 259, 282, 339
-JPEG_IN_TIFF = (6, 7)
+BITS_PER_SAMPLE, X_RESOLUTION, SAMPLE_FORMAT = 258, 282, 339
+# How Pillow scales the samples that it holds in 8 bits: a file's transparent sample is not scaled with them.
+SCALES = {"L;2": 85, "L;4": 17}
 
 
 @contextmanager
@@ -66,36 +64,25 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise InputError(f"the image has {width} x {height} pixels, more than the limit of {max_pixels}: split it or raise the limit")
 
 
-def check_mode(source: PIL.Image.Image) -> None:
-    """Raises `UnsupportedImageError` unless Pillow holds, or is about to decode, every sample of one 8-bit grey or RGB image."""
-    mode = source.mode
+def check_source(source: PIL.Image.Image) -> None:
+    """Raises `UnsupportedImageError` unless Pillow holds, or is about to decode, every sample of one image."""
     if getattr(source, "n_frames", 1) > 1:
         raise UnsupportedImageError("an image of several frames or pages is not coded: save them one by one")
-    if mode.startswith("I;16"):
-        raise UnsupportedImageError("16-bit grey (mode I;16) is not coded yet: convert it to 8-bit grey")
-    if mode not in ("L", "RGB"):
-        raise UnsupportedImageError(f"{MODE_NAMES.get(mode, mode)} (mode {mode}) is not coded yet: convert it to 8-bit RGB or grey")
-    if "transparency" in source.info:
-        raise UnsupportedImageError("an image with a transparent colour is not coded yet: convert it to RGB or grey without transparency")
     if isinstance(source, TiffImagePlugin.TiffImageFile):
         bits, formats = source.tag_v2.get(BITS_PER_SAMPLE, (1,)), source.tag_v2.get(SAMPLE_FORMAT, (1,))
-        if set(bits) != {8} or set(formats) != {1}:
-            raise UnsupportedImageError(f"a TIFF with {max(bits)} bits per sample is not coded yet: convert it to unsigned 8-bit samples")
+        if not set(bits) <= {1, 2, 4, 8, 16} or set(formats) != {1}:
+            raise UnsupportedImageError(f"a TIFF with {max(bits)} bits per sample is not coded: convert it to unsigned 8 or 16-bit samples")
     for tile in getattr(source, "tile", ()):  # what a file-backed image will be decoded with: "RGB;16B" loses half of each sample
-        if ";16" in str(tile[3]):
-            raise UnsupportedImageError("16 bits per sample are not coded yet, and Pillow would drop half of them: convert it to 8 bits")
+        if ";16" in str(tile[3]) and not source.mode.startswith("I;16"):
+            raise UnsupportedImageError(
+                "Pillow would drop half of each 16-bit sample: pass the file to read_image, or its samples as an array"
+            )
 
 
 def _exif(source: PIL.Image.Image) -> bytes:
     """The EXIF block of a loaded image: verbatim where the file has one, built from the descriptive tags for a TIFF."""
     if isinstance(source, TiffImagePlugin.TiffImageFile):
-        tags = source.getexif()
-        kept = PIL.Image.Exif()
-        kept.update({tag: tags[tag] for tag in DESCRIPTIVE_TAGS if tag in tags})
-        for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            if block := dict(tags.get_ifd(ifd)):
-                kept.get_ifd(ifd).update(block)
-        return kept.tobytes() if len(kept) or any(kept.get_ifd(ifd) for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)) else b""
+        return metadata.tiff_exif(source.getexif())
     exif = source.info.get("exif", b"")
     return exif if isinstance(exif, bytes) else b""
 
@@ -116,22 +103,85 @@ def _texts(source: PIL.Image.Image) -> tuple[PngChunk, ...]:
     )
 
 
-def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
-    """An image of mode `L` or `RGB` with its ICC profile, EXIF, XMP, resolution and, of a PNG, texts.
+def _palette(source: PIL.Image.Image, transparent: Any) -> tuple[PngChunk, ...]:
+    entries = bytes(source.getpalette("RGB") or ())
+    alphas: bytes | None = None
+    if isinstance(transparent, bytes):
+        alphas = transparent
+    elif isinstance(transparent, int):
+        alphas = b"\xff" * transparent + b"\0"
+    elif source.palette is not None and source.palette.mode == "RGBA":
+        alphas = bytes((source.getpalette("RGBA") or [])[3::4])
+    if not alphas or alphas.count(255) == len(alphas):
+        return (PngChunk("PLTE", entries),)
+    entries = entries.ljust(3 * min(len(alphas), 256), b"\0")  # an alpha belongs to a colour, even if no pixel has it
+    return PngChunk("PLTE", entries), PngChunk("tRNS", alphas[: len(entries) // 3])
 
-    Raises `UnsupportedImageError` for other modes and `InputError` if the file behind the image is damaged. A 16-bit RGB file
-    that Pillow has decoded already is 8-bit RGB and cannot be told from it: `read_image` sees the file and refuses it.
+
+def _colours(source: PIL.Image.Image, scale: int) -> tuple[PngChunk, ...]:
+    """`PLTE` and `tRNS` of a loaded image."""
+    transparent = source.info.get("transparency")
+    if source.mode == "P":
+        return _palette(source, transparent)
+    if transparent is None or source.mode in ("LA", "RGBA"):
+        return ()
+    samples = transparent if isinstance(transparent, tuple) else (transparent,)
+    if len(samples) != len(source.getbands()) or not all(isinstance(sample, int) and 0 <= sample < 2**16 for sample in samples):
+        raise UnsupportedImageError(f"a transparency of {transparent!r} in mode {source.mode} is not coded: convert the image to RGBA")
+    values = [int(sample > 0) if source.mode == "1" else sample * scale for sample in samples]
+    return (PngChunk("tRNS", struct.pack(f">{len(values)}H", *values)),)
+
+
+def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
+    """An image of mode 1, L, LA, P, RGB, RGBA or I;16 with its ICC profile, EXIF, XMP, resolution, transparency and, of a PNG, texts.
+
+    Palette indices have 8 bits, whatever the file had. Raises `UnsupportedImageError` for other modes and `InputError` if the
+    file behind the image is damaged. A 16-bit RGB file that Pillow has decoded already is 8-bit RGB and cannot be told from it.
     """
     with guarded("image"):
-        check_mode(source)
+        check_source(source)
         check_size(source.width, source.height, max_pixels)
+        mode = source.mode
+        if mode not in MODES and not mode.startswith("I;16"):
+            raise UnsupportedImageError(f"{MODE_NAMES.get(mode, mode)} (mode {mode}) is not coded: convert it to RGB, RGBA or grey")
+        tiles = getattr(source, "tile", ())
+        scale = SCALES.get(str(tiles[0][3]), 1) if tiles else 1
         source.load()
-        info = metadata.from_info(_info(source), _exif(source))
-        return from_array(np.array(source, dtype=np.uint8), info + _texts(source))
+        depth = 16 if mode.startswith("I;16") else 1 if mode == "1" else 8
+        pixels = np.array(source).astype(np.uint16 if depth == 16 else np.uint8, copy=False)
+        found = metadata.with_colours(metadata.from_info(_info(source), _exif(source)), _colours(source, scale))
+        return make_image(pixels, found + _texts(source), depth, mode == "P")
+
+
+def _transparency(image: Image, scale: int) -> bytes | int | tuple[int, ...] | None:
+    """Pillow's `transparency` for `tRNS`."""
+    alpha = transparency(image.metadata)
+    if alpha is None or image.palette:
+        return alpha
+    samples = tuple(sample * scale for sample in struct.unpack(f">{len(alpha) // 2}H", alpha))
+    return samples if len(samples) > 1 else samples[0]
 
 
 def to_pillow(image: Image) -> PIL.Image.Image:
-    """A Pillow image with the metadata that Pillow's `info` has a name for."""
-    result = PIL.Image.fromarray(image.pixels)
+    """A Pillow image with the metadata that Pillow's `info` has a name for.
+
+    Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does. Raises `UnsupportedImageError` for 16-bit samples of
+    more than one channel: Pillow has no such mode.
+    """
+    height, width = image.pixels.shape[:2]
+    scale = 1
+    if image.bit_depth == 16 and image.pixels.ndim == 3:
+        raise UnsupportedImageError(f"Pillow has no mode for {image.pixels.shape[2]} channels of 16 bits: take the array of pixels instead")
+    if image.palette:
+        result = PIL.Image.frombytes("P", (width, height), image.pixels.tobytes())
+        result.putpalette(palette_entries(image.metadata) or b"")
+    elif image.bit_depth == 1:
+        result = PIL.Image.fromarray(image.pixels.astype(bool))
+    else:
+        scale = {2: 85, 4: 17}.get(image.bit_depth, 1)
+        result = PIL.Image.fromarray(image.pixels if scale == 1 else image.pixels * np.uint8(scale))
     result.info.update(metadata.to_info(image.metadata))
+    transparent = _transparency(image, scale)
+    if transparent is not None:
+        result.info["transparency"] = transparent
     return result

@@ -1,7 +1,7 @@
 """PNG as a sequence of chunks (W3C PNG, third edition, section 5).
 
 The chunks are walked here and not in Pillow, because Pillow turns 16-bit RGB into 8-bit, forgets most ancillary chunks and
-spells the others anew. Pillow gets `essentials`: the header and the pixels, nothing else.
+spells the others anew. The decoders get the header and the pixels, nothing else (see `png_pixels`).
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from bbans.errors import InputError, UnsupportedImageError
 from bbans.images.image import PngChunk
+from bbans.images.rows import row_bytes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 STRUCTURE = ("IHDR", "IDAT", "IEND")
 ANIMATION = ("acTL", "fcTL", "fdAT")
-COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+IHDR = ">IIBBBBB"
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))  # top, left, down, right
 PIECE = 2**20  # bytes inflated at a time where they are only counted
-BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+BIT_DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
 
 
 def _is_kind(kind: bytes) -> bool:
@@ -67,43 +71,48 @@ def _check_order(kinds: Sequence[str]) -> None:
         raise InputError("damaged PNG: its IDAT chunks are not consecutive")
 
 
-def check_supported(parts: Sequence[tuple[str, bytes]]) -> tuple[int, int]:
-    """`(width, height)` of a PNG with 8-bit grey or RGB samples. Raises `UnsupportedImageError` or `InputError` for any other."""
+class Header(NamedTuple):
+    """What `IHDR` says."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    compression: int
+    filtering: int
+    interlaced: int
+
+
+def check_supported(parts: Sequence[tuple[str, bytes]]) -> Header:
+    """The header of a PNG of one image. Raises `UnsupportedImageError` or `InputError` for any other."""
     kinds = [kind for kind, _ in parts]
     _check_order(kinds)
-    header = parts[0][1]
-    if len(header) != 13:
-        raise InputError(f"damaged PNG: its IHDR chunk must have 13 bytes, found {len(header)}")
-    width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
-    known = depth in BIT_DEPTHS.get(colour, ()) and (compression, filtering) == (0, 0) and interlace in (0, 1)
+    if len(parts[0][1]) != 13:
+        raise InputError(f"damaged PNG: its IHDR chunk must have 13 bytes, found {len(parts[0][1])}")
+    header = Header(*struct.unpack(IHDR, parts[0][1]))
+    width, height, depth, colour, compression, filtering, interlaced = header
+    known = depth in BIT_DEPTHS.get(colour, ()) and (compression, filtering) == (0, 0) and interlaced in (0, 1)
     if not (known and 0 < width < 2**31 and 0 < height < 2**31):
         raise InputError(f"damaged PNG: no valid header ({width} x {height}, bit depth {depth}, colour type {colour})")
     if any(kind in ANIMATION for kind in kinds):
         raise UnsupportedImageError("an animated PNG is not coded: save its frames one by one")
-    if colour not in (0, 2):
-        kind = f"{depth}-bit {COLOUR_TYPES[colour]} PNG (colour type {colour})"
-        raise UnsupportedImageError(f"{kind} is not coded yet: convert it to 8-bit RGB or grey")
-    if depth != 8:
-        raise UnsupportedImageError(f"a {depth}-bit {COLOUR_TYPES[colour]} PNG is not coded yet: convert it to 8 bits per sample")
-    if "tRNS" in kinds:
-        raise UnsupportedImageError("a PNG with a transparent colour (tRNS) is not coded yet: convert it to opaque RGB or grey")
     strange = [kind for kind in kinds if kind[0].isupper() and kind not in (*STRUCTURE, "PLTE")]
     if strange:
         raise UnsupportedImageError(f"a PNG with a critical chunk of unknown kind {strange[0]} is not coded: write it anew as plain PNG")
-    return width, height
+    return header
 
 
-def _raw_size(header: bytes) -> int:
-    """Bytes of the filtered rows of an 8-bit image: one more than its samples for each row, in seven passes if interlaced."""
-    width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+def raw_size(header: Header) -> int:
+    """Bytes of the filtered rows: one more than the bytes of its samples for each row, in seven passes if interlaced."""
+    width, height, depth, channels = header.width, header.height, header.depth, CHANNELS[header.colour]
+    passes = ADAM7 if header.interlaced else ((0, 0, 1, 1),)
     grids = ((-(-(height - top) // down), -(-(width - left) // right)) for top, left, down, right in passes)
-    return sum(rows * (1 + columns * (3 if colour == 2 else 1)) for rows, columns in grids if rows > 0 and columns > 0)
+    return sum(rows * (1 + row_bytes(columns, channels, depth)) for rows, columns in grids if rows > 0 and columns > 0)
 
 
-def check_pixels(parts: Sequence[tuple[str, bytes]]) -> None:
-    """Raises `InputError` unless the pixels of a supported PNG are all there: Pillow takes missing rows for black ones."""
-    missing = _raw_size(parts[0][1])
+def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
+    """Raises `InputError` unless the pixels of a supported PNG are all there: decoders take missing rows for black ones."""
+    missing = raw_size(header)
     stream = zlib.decompressobj()
     try:
         for pending in (payload for kind, payload in parts if kind == "IDAT"):
@@ -118,9 +127,9 @@ def check_pixels(parts: Sequence[tuple[str, bytes]]) -> None:
         raise InputError(f"damaged PNG: {missing} bytes of its pixels are missing")
 
 
-def essentials(parts: Iterable[tuple[str, bytes]]) -> bytes:
-    """The same PNG with nothing but its header and pixels."""
-    return _serialise(part for part in parts if part[0] in STRUCTURE)
+def serialise(header: Header, *others: tuple[str, bytes]) -> bytes:
+    """A PNG from its header and the chunks between that and `IEND`."""
+    return _serialise([("IHDR", struct.pack(IHDR, *header)), *others, ("IEND", b"")])
 
 
 def metadata(parts: Sequence[tuple[str, bytes]]) -> tuple[PngChunk, ...]:
@@ -130,14 +139,14 @@ def metadata(parts: Sequence[tuple[str, bytes]]) -> tuple[PngChunk, ...]:
 
 
 def insert(plain: bytes, extra: Iterable[PngChunk]) -> bytes:
-    """A plain PNG with chunks put before its first `IDAT` and after its last: the inverse of `essentials` and `metadata`.
+    """A plain PNG with chunks put before its first `IDAT` and after its last: the inverse of `metadata`.
 
     Raises `InputError` for a chunk that may not be inserted: the metadata may come from a file that somebody else made.
     """
     extra = tuple(extra)
     for chunk in extra:
         kind = chunk.kind
-        if len(kind) != 4 or not _is_kind(kind.encode()) or (kind[0].isupper() and kind != "PLTE") or kind in ("tRNS", *ANIMATION):
+        if len(kind) != 4 or not _is_kind(kind.encode()) or (kind[0].isupper() and kind != "PLTE") or kind in ANIMATION:
             raise InputError(f"a PNG chunk of kind {kind!r} cannot be added to an image: strip it")
         if len(chunk.payload) >= 2**31:
             raise InputError(f"a PNG chunk may have {2**31 - 1} bytes, found {len(chunk.payload)} in {kind}: strip it")

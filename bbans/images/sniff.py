@@ -1,6 +1,6 @@
 """What a file is, from its own first bytes: its name is not believed, and Pillow is asked only about formats that are read here.
 
-Also what Pillow does not tell once it has opened a file: whether a WebP is lossless, the depth of PNM and BMP samples.
+Also what Pillow does not tell once it has opened a file: whether a WebP is lossless.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ _OTHERS = (
     (0, b"GIF8", "GIF"),
     (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
     (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypheic", "HEIC"),
     (4, b"ftypmif1", "HEIF"),
@@ -25,15 +23,13 @@ _OTHERS = (
     (0, b"\x00\x00\x01\x00", "icon"),
     (0, b"qoif", "QOI"),
     (0, b"\x76\x2f\x31\x01", "OpenEXR"),
-    (0, b"P7", "PAM"),
     (0, b"PF", "floating-point PNM"),
     (0, b"Pf", "floating-point PNM"),
-    (0, b"\x93NUMPY", "NumPy array"),
 )
 
 
 def image_format(data: bytes) -> str:
-    """Pillow's name of one of the six formats that are read. Raises `UnsupportedImageError` for other images, `InputError` for the rest."""
+    """The name of one of the eight formats that are read. Raises `UnsupportedImageError` for other images, `InputError` for the rest."""
     if not data:
         raise InputError("an image was expected, found an empty file")
     if data.startswith(b"\x89PNG"):
@@ -46,12 +42,16 @@ def image_format(data: bytes) -> str:
         return "TIFF"
     if data.startswith(b"BM") and len(data) > 26:
         return "BMP"
-    if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
+    if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
         return "PPM"
+    if data.startswith((b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):
+        return "JPEG 2000"
+    if data.startswith(b"\x93NUMPY"):
+        return "NPY"
     for offset, magic, name in _OTHERS:
         if data.startswith(magic, offset):
-            raise UnsupportedImageError(f"a file of format {name} is not read yet: convert it to PNG")
-    raise InputError("not an image: PNG, WebP, TIFF, BMP or PPM was expected")
+            raise UnsupportedImageError(f"a file of format {name} is not read: convert it to PNG")
+    raise InputError("not an image: PNG, WebP, TIFF, BMP, PPM, JPEG 2000 or NPY was expected")
 
 
 def check_webp(data: bytes, as_pixels: bool) -> None:
@@ -65,50 +65,3 @@ def check_webp(data: bytes, as_pixels: bool) -> None:
         raise UnsupportedImageError("an animated WebP is not coded: save its frames one by one")
     if b"VP8 " in kinds and not as_pixels:
         raise JpegInputError(f"a lossy WebP: {JPEG_ADVICE}")
-
-
-def _pnm_header(data: bytes) -> tuple[int, int, int, int]:
-    """Width, height, largest sample and offset of the pixels of a PNM file (`#` comments run to the end of their line)."""
-    values: list[int] = []
-    position = 2
-    wanted = 2 if data[1:2] in b"14" else 3
-    while len(values) < wanted:
-        while data[position : position + 1].isspace():
-            position += 1
-        if data[position : position + 1] == b"#":
-            while position < len(data) and data[position] not in b"\r\n":
-                position += 1
-            continue
-        end = position
-        while data[end : end + 1].isdigit() and end < position + 10:
-            end += 1
-        if end == position:
-            raise InputError("damaged PNM: its header has no width, height and largest sample")
-        values.append(int(data[position:end]))
-        position = end
-    if wanted == 2:
-        values.append(1)
-    width, height, largest = values
-    return width, height, largest, position + 1
-
-
-def check_pnm(data: bytes) -> None:
-    """Raises `UnsupportedImageError` unless a PNM file is one image with samples of 0 to 255."""
-    width, height, largest, start = _pnm_header(data)
-    if data[1:2] in b"14":
-        raise UnsupportedImageError("a 1-bit PBM is not coded yet: convert it to 8-bit grey")
-    if largest > 255:
-        raise UnsupportedImageError(f"a PNM with 16-bit samples (largest {largest}) is not coded yet: convert it to 8 bits per sample")
-    if largest != 255:
-        raise UnsupportedImageError(f"a PNM with samples of 0 to {largest} is not coded yet: convert it to 0 to 255")
-    size = width * height * {b"5": 1, b"6": 3}.get(data[1:2], 0)
-    if size and data[start + size : start + size + 1] == b"P":
-        raise UnsupportedImageError("a PNM file of several images is not coded: save them one by one")
-
-
-def check_bmp(data: bytes) -> None:
-    """Raises `UnsupportedImageError` unless a BMP has 8 or 24 bits per pixel (of 8, Pillow tells grey from palette)."""
-    (header,) = struct.unpack_from("<I", data, 14)
-    (bits,) = struct.unpack_from("<H", data, 24 if header == 12 else 28) if len(data) >= 30 else (0,)
-    if bits not in (8, 24):
-        raise UnsupportedImageError(f"a BMP with {bits} bits per pixel is not coded yet: convert it to 24-bit RGB or 8-bit grey")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import struct
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
+from numpy.typing import NDArray
 
 from bbans.errors import InputError, JpegInputError, UnsupportedImageError
 from bbans.images import png, read_image
-from tests.images.makers import encode, grey, make_png, png_chunk, rgb
+from tests.images.makers import encode, grey, make_png, png_chunk, rgb, samples
 
+# The pixels of other modes are tested in test_modes.py, those of TIFF, PNM, BMP and JPEG 2000 in files of their own.
 LOSSLESS: list[tuple[str, dict[str, Any]]] = [
     ("PNG", {}),
     ("WEBP", {"lossless": True}),
@@ -71,58 +74,49 @@ def image(mode: str) -> PIL.Image.Image:
     return PIL.Image.new(mode, (4, 3))
 
 
-TRANSPARENT = make_png(1, 1, 8, 2, bytes(4), ("tRNS", bytes(6)))
-DEEP_TIFF = struct.pack("<2sHIH", b"II", 42, 8, 9) + b"".join(
-    struct.pack("<HHII", tag, kind, count, value)
-    for tag, kind, count, value in [
-        (256, 3, 1, 1),
-        (257, 3, 1, 1),
-        (258, 3, 3, 122),
-        (259, 3, 1, 1),
-        (262, 3, 1, 2),
-        (273, 4, 1, 128),
-        (277, 3, 1, 3),
-        (278, 3, 1, 1),
-        (279, 4, 1, 6),
-    ]
-)
-DEEP_TIFF += bytes(4) + struct.pack("<3H", 16, 16, 16) + bytes(6)
+def npy(array: NDArray[Any]) -> bytes:
+    buffer = BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def tagged(data: bytes, tag: int, value: int) -> bytes:
+    """A little-endian TIFF of Pillow's whose tag, a short in its place, has another value."""
+    at = data.index(struct.pack("<HHI", tag, 3, 1))
+    return data[: at + 8] + struct.pack("<H", value) + data[at + 10 :]
+
 
 UNSUPPORTED = {
-    "16-bit RGB PNG": (make_png(1, 1, 16, 2, bytes(7)), "16-bit RGB"),
-    "16-bit grey PNG": (make_png(1, 1, 16, 0, bytes(3)), "16-bit grey"),
-    "1-bit PNG": (make_png(1, 1, 1, 0, bytes(2)), "1-bit grey"),
-    "2-bit PNG": (make_png(1, 1, 2, 0, bytes(2)), "2-bit grey"),
-    "4-bit PNG": (make_png(1, 1, 4, 0, bytes(2)), "4-bit grey"),
-    "palette PNG": (encode(image("P"), "PNG"), "palette"),
-    "grey alpha PNG": (encode(image("LA"), "PNG"), "grey with alpha"),
-    "RGBA PNG": (encode(image("RGBA"), "PNG"), "RGB with alpha"),
-    "tRNS PNG": (TRANSPARENT, "transparent"),
     "animated PNG": (encode(image("RGB"), "PNG", save_all=True, append_images=[PIL.Image.new("RGB", (4, 3), "red")]), "animated"),
     "critical chunk": (make_png(1, 1, 8, 0, bytes(2), ("ABCD", b"")), "ABCD"),
-    "RGBA WebP": (encode(PIL.Image.new("RGBA", (4, 3), (1, 2, 3, 4)), "WEBP", lossless=True), "alpha"),
+    "wide 16-bit PNG": (make_png(10**6 + 1, 1, 16, 0, bytes(2 * 10**6 + 3)), "1000000 pixels"),
     "animated WebP": (
         encode(image("RGB"), "WEBP", lossless=True, save_all=True, append_images=[PIL.Image.new("RGB", (4, 3), "red")]),
         "animated",
     ),
-    "1-bit TIFF": (encode(image("1"), "TIFF"), "1-bit"),
-    "palette TIFF": (encode(image("P"), "TIFF"), "palette"),
-    "RGBA TIFF": (encode(image("RGBA"), "TIFF"), "alpha"),
     "CMYK TIFF": (encode(image("CMYK"), "TIFF"), "CMYK"),
-    "float TIFF": (encode(image("F"), "TIFF"), "floating-point"),
-    "16-bit grey TIFF": (encode(image("I;16"), "TIFF"), "16-bit"),
-    "16-bit RGB TIFF": (DEEP_TIFF, "16 bits per sample"),
-    "pages of TIFF": (encode(image("RGB"), "TIFF", save_all=True, append_images=[image("RGB")]), "several frames"),
-    "palette BMP": (encode(PIL.Image.fromarray(rgb()).quantize(7), "BMP"), "palette"),
-    "1-bit BMP": (encode(image("1"), "BMP"), "1 bits per pixel"),
-    "32-bit BMP": (encode(image("RGBA"), "BMP"), "32 bits per pixel"),
-    "PBM": (b"P4\n8 1\n\0", "1-bit"),
-    "16-bit PPM": (b"P6\n1 1\n65535\n" + bytes(6), "16-bit"),
-    "16-bit PGM with a comment": (b"P5\n# 255\n1 1 #x\n256\n" + bytes(2), "largest 256"),
+    "float TIFF": (encode(image("F"), "TIFF"), "floating-point samples of 32 bits"),
+    "32-bit TIFF": (encode(image("I"), "TIFF"), "signed samples of 32 bits"),
+    "signed TIFF": (tagged(encode(image("L"), "TIFF", tiffinfo={339: 1}), 339, 2), "signed samples of 8 bits"),
+    "CIELAB TIFF": (encode(image("LAB"), "TIFF"), "CIELAB"),
+    "premultiplied TIFF": (tagged(encode(image("RGBA"), "TIFF"), 338, 1), "premultiplied alpha"),
+    "TIFF with a channel": (tagged(encode(image("LA"), "TIFF"), 338, 0), "unknown meaning"),
+    "TIFF with WebP": (tagged(encode(image("L"), "TIFF"), 259, 50001), "compression 50001"),
+    "TIFF with a 16-bit palette": (tagged(encode(image("P"), "TIFF"), 258, 16), "65536 colours"),
+    "pages of TIFF": (encode(image("RGB"), "TIFF", save_all=True, append_images=[image("RGB")]), "several pages"),
+    "16-bit BMP": (b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 2, 2, 1, 16, 0, 8, 0, 0, 0, 0) + bytes(8), "16 bits per pixel"),
+    "BMP with a fourth channel": (encode(PIL.Image.fromarray(samples(8, 4)), "BMP"), "fourth channel"),
+    "PGM of 256": (b"P5\n# 255\n1 1 #x\n256\n" + bytes(2), "0 to 256"),
     "7-bit PGM": (b"P5\n1 1\n127\n\0", "0 to 127"),
+    "1-bit PGM": (b"P5\n1 1\n1\n\0", "0 to 1 "),
     "two PPMs": (b"P6 1 1 255\n" + bytes(3) + b"P6 1 1 255\n" + bytes(3), "several images"),
+    "two plain PBMs": (b"P1 1 1 1\nP1 1 1 1\n", "several images"),
+    "two plain PGMs": (b"P2 1 1 255 9\nP2 1 1 255 9\n", "several images"),
     "float PNM": (b"Pf\n1 1\n-1\n" + bytes(4), "floating-point"),
-    "PAM": (b"P7\nWIDTH 1\n", "PAM"),
+    "PAM of CMYK": (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\n" + bytes(4), "CMYK"),
+    "PAM without a meaning": (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(3), "nothing known"),
+    "float NPY": (npy(np.zeros((2, 2), np.float32)), "float32"),
+    "signed NPY": (npy(np.zeros((2, 2), np.int16)), "int16"),
     "GIF": (encode(image("P"), "GIF"), "GIF"),
     "CMYK JPEG": (encode(image("CMYK"), "JPEG"), "CMYK"),
     "JPEG XL": (b"\xff\x0a" + bytes(20), "JPEG XL"),
@@ -181,7 +175,44 @@ DAMAGED = {
     "cut TIFF": encode(rgb(), "TIFF")[:60],
     "cut BMP": encode(rgb(), "BMP")[:-5],
     "BMP header": b"BM" + bytes(25),
+    "no palette": make_png(1, 1, 8, 3, bytes(2)),
+    "odd palette": make_png(1, 1, 8, 3, bytes(2), ("PLTE", bytes(4))),
+    "empty palette": make_png(1, 1, 8, 3, bytes(2), ("PLTE", b"")),
+    "two palettes": make_png(1, 1, 8, 3, bytes(2), ("PLTE", bytes(3)), ("PLTE", bytes(3))),
+    "transparency before its palette": make_png(1, 1, 8, 3, bytes(2), ("tRNS", b"a"), ("PLTE", bytes(3))),
+    "more alphas than colours": make_png(1, 1, 8, 3, bytes(2), ("PLTE", bytes(3)), ("tRNS", b"ab")),
+    "transparent colour of RGBA": make_png(1, 1, 8, 6, bytes(5), ("tRNS", bytes(6))),
+    "transparent colour of another kind": make_png(1, 1, 8, 2, bytes(4), ("tRNS", bytes(2))),
+    "one byte of 16-bit samples too few": make_png(3, 3, 16, 6, bytes(74)),
+    "one byte of 2-bit samples too few": make_png(5, 3, 2, 0, bytes(8)),
+    "unknown filter of 16-bit samples": make_png(1, 1, 16, 2, b"\x09" + bytes(6)),
+    "TIFF without tags": b"II*\0\x08\0\0\0\0\0",
+    "TIFF whose tags are elsewhere": b"II*\0\xff\0\0\0",
+    "TIFF with a short colour map": encode(image("P"), "TIFF").replace(struct.pack("<HHI", 320, 3, 768), struct.pack("<HHI", 320, 3, 765)),
+    "BMP with a strange header": b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 39, 2, 2, 1, 24, 0, 8, 0, 0, 0, 0) + bytes(8),
+    "BMP without a width": b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 0, 2, 1, 24, 0, 8, 0, 0, 0, 0) + bytes(8),
+    "BMP with 300 colours": b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 2, 2, 1, 8, 0, 8, 0, 0, 300, 0) + bytes(2000),
+    "cut PBM": b"P4 9 2\n" + bytes(3),
+    "plain PBM of twos": b"P1 2 1 12",
+    "plain PBM of letters": b"P1 2 1 1a",
+    "plain PGM of letters": b"P2 2 1 255 1 a",
+    "plain PGM of more": b"P2 2 1 255 1 256",
+    "plain PGM of less": b"P2 2 1 255 1",
+    "PGM without a width": b"P5 0 1 255\n",
+    "PAM without an end": b"P7\nWIDTH 1\n",
+    "PAM without sizes": b"P7\nWIDTH 1\nENDHDR\n",
     "cut PPM": encode(rgb(), "PPM")[:-5],
+    "cut NPY": npy(rgb())[:-1],
+    "long NPY": npy(rgb()) + b"x",
+    "NPY of nothing": npy(rgb()[:0]),
+    "NPY of a cube": npy(rgb()[None]),
+    "NPY of five channels": npy(np.zeros((2, 2, 5), np.uint8)),
+    "NPY of bytes": b"\x93NUMPY\1\0\x05\0hello",
+    "NPY without a header": b"\x93NUMPY",
+    "NPY with a huge header": b"\x93NUMPY\2\0\xff\xff\xff\xff{",
+    "JPEG 2000 signature": b"\0\0\0\x0cjP  \r\n\x87\n",
+    "JPEG 2000 codestream": b"\xff\x4f\xff\x51\0\x10",
+    "JPEG 2000 with a box that is too long": b"\0\0\0\x0cjP  \r\n\x87\n\0\0\1\0jp2c" + bytes(8),
     "PPM without sizes": b"P6\nfoo",
     "cut JPEG": encode(rgb(16, 16), "JPEG")[:-400],
 }
@@ -193,7 +224,7 @@ def test_damaged_files_are_named(data: bytes, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
         read_image(path, as_pixels=True)
-    assert not isinstance(caught.value, UnsupportedImageError) or "BMP" in str(caught.value)
+    assert not isinstance(caught.value, UnsupportedImageError)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
@@ -217,7 +248,13 @@ def test_the_pixel_limit(kind: str, options: dict[str, Any]) -> None:
 
 def test_a_bomb_is_refused_unread() -> None:
     side = 2**16
-    for data in (make_png(side, side, 8, 2, b""), b"P6 65536 65536 255\n"):
+    tiff = encode(image("L"), "TIFF")
+    for tag in (256, 257):
+        tiff = tiff.replace(struct.pack("<HHIH", tag, 4, 1, 4 if tag == 256 else 3), struct.pack("<HHIH", tag, 4, 1, 0))
+    bmp = b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, side, -side, 1, 24, 0, 8, 0, 0, 0, 0)
+    array = npy(grey()).replace(b"(5, 7), ", b"(65536, 65536), ").replace(b" " * 12 + b"\n", b" " * 4 + b"\n")
+    deep = make_png(side, side, 16, 6, b"")
+    for data in (make_png(side, side, 8, 2, b""), deep, b"P6 65536 65536 255\n", bmp, array):
         with pytest.raises(InputError, match="65536 x 65536"):
             read_image(data)
 
@@ -232,22 +269,3 @@ def test_pillows_limit_is_left_alone_and_silent(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 2)
     with pytest.raises(InputError, match="more pixels"):
         read_image(encode(rgb(5, 7), "WEBP", lossless=True))
-
-
-@pytest.mark.shared
-def test_pngsuite(shared: Path) -> None:
-    """Every valid file is read or refused as unsupported, every `x*` file is refused as damaged."""
-    paths = sorted((shared / "data" / "pngsuite").glob("*.png"))
-    assert len(paths) > 150
-    for path in paths:
-        depth, colour = path.stem[-2:], path.stem[-4:-3]
-        if path.stem.startswith("x"):
-            with pytest.raises(InputError) as caught:
-                read_image(path)
-            assert type(caught.value) is InputError, path.name
-        elif path.stem == "PngSuite" or (depth == "08" and colour in "02" and path.stem not in ("tbrn2c08",)):
-            with PIL.Image.open(path) as opened:
-                np.testing.assert_array_equal(read_image(path).pixels, np.array(opened), path.name)
-        else:
-            with pytest.raises(UnsupportedImageError):
-                read_image(path)

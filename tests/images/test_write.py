@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -16,16 +15,10 @@ from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from bbans.errors import InputError, OutputError, UnsupportedImageError
-from bbans.images import Image, PngChunk, from_array, from_pillow, png, read_image, to_pillow, write_image
-from tests.images.makers import ALL_CHUNKS, encode, grey, itxt, make_png, rgb
+from bbans.images import Image, PngChunk, from_array, from_pillow, png, read_image, to_pillow
+from tests.images.makers import ALL_CHUNKS, encode, grey, itxt, make_png, rgb, written
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def written(image: Image, kind: str = "PNG") -> bytes:
-    buffer = BytesIO()
-    write_image(image, buffer, kind)
-    return buffer.getvalue()
 
 
 def exif() -> PIL.Image.Exif:
@@ -63,7 +56,7 @@ def test_every_chunk_comes_back_in_its_place() -> None:
 
 
 def test_a_chunk_that_no_image_has_is_refused() -> None:
-    for kind in ("IDAT", "IEND", "tRNS", "acTL", "ABCD", "abc", "abcde", "ab\xe9d", "1234"):
+    for kind in ("IDAT", "IEND", "acTL", "ABCD", "abc", "abcde", "ab\xe9d", "1234"):
         with pytest.raises(InputError, match="cannot be added"):
             written(Image(grey(), (PngChunk(kind, b""),)))
 
@@ -142,29 +135,14 @@ def test_damaged_chunks_are_carried_but_not_believed() -> None:
         assert from_pillow(source).metadata == ()
 
 
-@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "YCbCr", "I", "F", "I;16"])
-def test_pillow_images_of_other_modes_are_refused(mode: str) -> None:
-    with pytest.raises(UnsupportedImageError, match=f"mode {mode}"):
-        from_pillow(PIL.Image.new(mode, (2, 2)))
-
-
-def test_pillow_images_that_hide_something_are_refused() -> None:
-    for data in (make_png(1, 1, 16, 2, bytes(7)), make_png(1, 1, 8, 2, bytes(4), ("tRNS", bytes(6)))):
-        with PIL.Image.open(BytesIO(data)) as opened, pytest.raises(UnsupportedImageError):
-            assert opened.mode == "RGB"
-            from_pillow(opened)
-    with pytest.raises(InputError, match="limit of 3"):
-        from_pillow(PIL.Image.new("L", (2, 2)), max_pixels=3)
-
-
 @pytest.mark.parametrize(
     ("array", "error"),
     [
-        (np.zeros((2, 2), np.uint16), UnsupportedImageError),
+        (np.zeros((2, 2), np.uint32), UnsupportedImageError),
+        (np.zeros((2, 2), np.int16), UnsupportedImageError),
         (np.zeros((2, 2), bool), UnsupportedImageError),
         (np.zeros((2, 2), np.float32), UnsupportedImageError),
         (np.zeros((2, 2, 1), np.uint8), UnsupportedImageError),
-        (np.zeros((2, 2, 4), np.uint8), UnsupportedImageError),
         (np.zeros((2, 2, 5), np.uint8), InputError),
         (np.zeros((2,), np.uint8), InputError),
         (np.zeros((0, 2), np.uint8), InputError),
@@ -183,11 +161,3 @@ def test_from_array_takes_any_memory_order() -> None:
         image = from_array(view)
         np.testing.assert_array_equal(image.pixels, pixels)
         assert image.pixels.flags.c_contiguous
-
-
-@pytest.mark.shared
-def test_pngsuite_metadata_comes_back(shared: Path) -> None:
-    for path in sorted((shared / "data" / "pngsuite").glob("[!x]*[02]?08.png")):
-        if path.stem != "tbrn2c08":
-            image = read_image(path)
-            assert read_image(written(image)).metadata == image.metadata, path.name
