@@ -43,7 +43,7 @@ def _palette(data: bytes, header: int, bits: int) -> bytes:
     stored = data[14 + header :][: size * (count or 2**bits)]
     if not 0 <= count <= 256 or len(stored) < size * (count or 2**bits):
         raise InputError(f"damaged BMP: a palette of 1 to 256 colours was expected, found {count or len(stored) // size}")
-    entries = np.frombuffer(stored, np.uint8).reshape(-1, size)
+    entries = np.frombuffer(stored, np.uint8).reshape(-1, size)[: 2**bits]
     return entries[:, 2::-1].tobytes()
 
 

@@ -86,7 +86,7 @@ def _check_colours(channels: int, metadata: tuple[PngChunk, ...], palette: bool)
 def make_image(pixels: NDArray[Any], metadata: tuple[PngChunk, ...] = (), bit_depth: int = 8, palette: bool = False) -> Image:
     """An image whose parts fit each other, whoever they come from. Raises `InputError` if they do not.
 
-    The pixels are copied only if they are not in C order already.
+    The pixels are copied only if they are not in C order, or cannot be written to (a view of a file's bytes).
     """
     if bit_depth not in (1, 2, 4, 8, 16):
         raise InputError(f"a bit depth of 1, 2, 4, 8 or 16 was expected, found {bit_depth}")
@@ -104,7 +104,7 @@ def make_image(pixels: NDArray[Any], metadata: tuple[PngChunk, ...] = (), bit_de
     if bit_depth < 8 and (largest := int(pixels.max())) >> bit_depth:
         raise InputError(f"samples of {bit_depth} bits were expected, found {largest}")
     _check_colours(1 if pixels.ndim == 2 else pixels.shape[2], metadata, palette)
-    return Image(np.ascontiguousarray(pixels), metadata, bit_depth, palette)
+    return Image(np.require(pixels, requirements=("C", "W")), metadata, bit_depth, palette)
 
 
 def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Image:

@@ -20,9 +20,11 @@ from bbans.images.sniff import JPEG_ADVICE
 
 SOC, SIZ, COD, COC, SOT = 0xFF4F, 0xFF51, 0xFF52, 0xFF53, 0xFF90
 SRGB, GREY = 16, 17  # enumerated colour spaces
+OTHER_PROFILES = (b"CMYK", b"Lab ", b"XYZ ", b"YCbr", b"Luv ", b"HSV ")  # colour spaces of ICC profiles, at byte 16
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 EXIF_UUID = b"JpgTiffExif->JP2"
 MAX_TILES = 65535
+TILE_BYTES = 14  # of the shortest tile, all of them headers; the decoder takes kilobytes for each before it looks
 
 
 class Codestream(NamedTuple):
@@ -55,8 +57,8 @@ def _size(data: bytes, body: int) -> Codestream:
     parts = [struct.unpack_from(">BBB", data, body + 36 + 3 * channel) for channel in range(channels)]
     if not (x0 < x1 and y0 < y1 and tile_x and tile_y):
         raise InputError(f"damaged JPEG 2000: no valid size ({x1 - x0} x {y1 - y0})")
-    if -(-(x1 - from_x) // tile_x) * -(-(y1 - from_y) // tile_y) > MAX_TILES:
-        raise InputError("damaged JPEG 2000: more tiles than there may be")
+    if -(-(x1 - from_x) // tile_x) * -(-(y1 - from_y) // tile_y) > min(MAX_TILES, len(data) // TILE_BYTES):
+        raise InputError("damaged JPEG 2000: it has more tiles than it has room for")
     if channels not in (1, 2, 3, 4):
         raise UnsupportedImageError(f"a JPEG 2000 with {channels} channels is not coded: convert it to grey or RGB")
     if len(set(parts)) > 1 or parts[0][1:] != (1, 1) or parts[0][0] not in (7, 15):
@@ -105,7 +107,8 @@ def _colours(data: bytes, body: int, end: int, channels: int) -> tuple[PngChunk,
             raise UnsupportedImageError("a JPEG 2000 with a palette is not coded: convert it to PNG")
         if kind == b"colr":
             method = data[at]
-            if method == 1 and struct.unpack_from(">I", data, at + 3)[0] not in (SRGB, GREY):
+            named = method == 1 and struct.unpack_from(">I", data, at + 3)[0] not in (SRGB, GREY)
+            if named or (method in (2, 3) and data[at + 19 : at + 23] in OTHER_PROFILES):
                 raise UnsupportedImageError("a JPEG 2000 with colours other than sRGB or grey is not coded: convert it to RGB")
             if method in (2, 3) and not found:
                 found = (metadata.icc_chunk(data[at + 3 : stop]),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import struct
 from io import BytesIO
@@ -179,6 +180,7 @@ def test_boxes_of_jpeg_2000() -> None:
     for inside, words in [
         ((IHDR, SRGB, definition(*colours, (3, 2, 0))), "premultiplied"),
         ((IHDR, box(b"colr", b"\1\0\0" + struct.pack(">I", 18))), "sRGB or grey"),
+        ((IHDR, box(b"colr", b"\2\0\0" + bytes(16) + b"CMYK")), "sRGB or grey"),
         ((IHDR, box(b"pclr", b""), SRGB), "palette"),
     ]:
         with pytest.raises(UnsupportedImageError, match=words):
@@ -206,6 +208,35 @@ def test_other_samples_of_jpeg_2000(offset: int, value: int, words: str) -> None
     data[offset] = value
     with pytest.raises(UnsupportedImageError, match=words):
         read_image(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "words"),
+    [(8, struct.pack(">I", 0), "no valid size"), (24, struct.pack(">II", 0, 1), "no valid size"), (24, struct.pack(">II", 1, 1), "tiles")],
+)
+def test_damaged_sizes_of_jpeg_2000(offset: int, value: bytes, words: str) -> None:
+    data = bytearray(jpeg2000(samples(8, 1, 300, 300), codecformat="j2k"))
+    data[offset : offset + len(value)] = value
+    with pytest.raises(InputError, match=words):
+        read_image(bytes(data))
+
+
+def test_a_jpeg_2000_component_may_be_lossy_alone() -> None:
+    data = jpeg2000(samples(8), codecformat="j2k")
+    at = data.index(b"\xff\x52")
+    size = struct.unpack_from(">H", data, at + 2)[0]
+    override = b"\xff\x53" + struct.pack(">HBBBBBBB", 9, 0, 0, *data[at + 9 : at + 13], 0)
+    with pytest.raises(JpegInputError):
+        read_image(data[: at + 2 + size] + override + data[at + 2 + size :])
+
+
+def test_arrays_can_be_written_to() -> None:
+    for mode in MODES:
+        for kind in ("PNG", "TIFF", "PPM", "NPY", "BMP"):
+            buffer = BytesIO()
+            with contextlib.suppress(OutputError):
+                write_image(make(*mode), buffer, kind)
+                assert read_image(buffer.getvalue()).pixels.flags.writeable
 
 
 def test_formats_are_asked_for_by_name() -> None:

@@ -118,3 +118,11 @@ def test_pillow_reads_what_is_written() -> None:
     with PIL.Image.open(BytesIO(written(image))) as opened:
         ours, theirs = to_pillow(read_image(written(image))), opened
         np.testing.assert_array_equal(np.array(ours.convert("RGBA")), np.array(theirs.convert("RGBA")))
+
+
+def test_files_that_pillow_holds_in_part_are_refused() -> None:
+    pages = encode(PIL.Image.new("L", (2, 2)), "TIFF", save_all=True, append_images=[PIL.Image.new("L", (2, 2))])
+    signed = encode(PIL.Image.new("L", (2, 2)), "TIFF", tiffinfo={339: 2})
+    for data, words in ((pages, "several frames"), (signed, "8 bits per sample")):
+        with PIL.Image.open(BytesIO(data)) as opened, pytest.raises(UnsupportedImageError, match=words):
+            from_pillow(opened)
