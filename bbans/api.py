@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 Pixels = NDArray[Any]
+SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
 ModelLike = str | Path | Model | None
 
 
@@ -158,10 +159,14 @@ def compress_file(
     strip: bool = False,
     threads: int | None = None,
 ) -> CompressResult:
-    """Compress an image file. `strip` drops metadata; `as_pixels` takes a JPEG's pixels. Raises InputError, OutputError."""
+    """Compress an image file. Raises InputError, OutputError.
+
+    `strip` drops metadata other than a palette or transparent colour; `as_pixels` takes a JPEG's pixels.
+    """
     picture = images.read_image(Path(source), as_pixels=as_pixels)
     if strip:
-        picture = images.from_array(picture.pixels)
+        kept = tuple(chunk for chunk in picture.metadata if chunk.kind in SAMPLES_NEED)
+        picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
     data = compress(picture, model=model, verify=verify, threads=threads)
     images.atomic_write(Path(target), data, overwrite=overwrite)
     return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)

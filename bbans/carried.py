@@ -9,9 +9,9 @@ from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, xmp_chunk
 
 
 def to_chunk(chunk: images.PngChunk) -> files.MetadataChunk:
-    """A PNG chunk as the container carries it: verbatim."""
+    """A PNG chunk as the container carries it: verbatim, and critical where PNG says so (a palette)."""
     kind = files.PNG_CHUNK_AFTER_PIXELS if chunk.after_pixels else files.PNG_CHUNK
-    return files.MetadataChunk(kind, False, chunk.kind.encode("ascii") + chunk.payload)
+    return files.MetadataChunk(kind, chunk.kind[0].isupper(), chunk.kind.encode("ascii") + chunk.payload)
 
 
 def from_chunks(chunks: tuple[files.MetadataChunk, ...]) -> tuple[images.PngChunk, ...]:

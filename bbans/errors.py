@@ -19,7 +19,7 @@ class InputError(BbansError):
 
 
 class UnsupportedImageError(InputError):
-    """A valid image of a kind that is not coded yet: 16-bit, alpha, palette, animation, ..."""
+    """A valid image of a kind that is not coded: floating point, CMYK, animation, ..."""
 
 
 class JpegInputError(InputError):

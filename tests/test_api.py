@@ -13,10 +13,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import bbans
-from bbans import api, images, tiles
+from bbans import api, assembly, images, tiles
 from bbans import container as files
 from bbans.errors import BbansError, ChecksumError, FormatError, InputError, ModelNotFoundError, VerificationError
 from bbans.models import store
+from bbans.tiles import decode as tile_decoding
 from tests.tiny import smooth_image, tiny_model
 
 MODEL = tiny_model()
@@ -66,7 +67,8 @@ def test_any_array_comes_back(image):
 
 
 def test_tiles_are_independent_and_threads_do_not_matter(monkeypatch):
-    monkeypatch.setattr(tiles, "TILE_SIDE", 24)
+    monkeypatch.setattr(assembly, "TILE_SIDE", 24)
+    monkeypatch.setattr(assembly, "GRAPHIC_TILE", (24, 24))
     image = smooth_image(50, 70)
     data = bbans.compress(image, model=MODEL, threads=1)
     assert bbans.compress(image, model=MODEL, threads=3) == data
@@ -83,9 +85,10 @@ def test_the_encoder_is_deterministic_and_pillow_and_grey_are_taken():
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros((4, 4), np.uint16)]
+    "bad",
+    [np.zeros((4, 4), np.float32), np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4, 1), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4)],
 )
-def test_arrays_that_are_no_8_bit_image_are_refused(bad):
+def test_arrays_that_are_no_image_are_refused(bad):
     with pytest.raises(InputError):
         bbans.compress(bad, model=MODEL)
 
@@ -95,7 +98,11 @@ def small_file():
 
 
 def test_small_file_uses_the_model():
-    assert files.read(small_file()).tiles[0].codec == files.BITS_BACK
+    assert codecs_of(small_file()) == [files.BITS_BACK]
+
+
+def codecs_of(data):
+    return [part.codec for tile in files.read(data).tiles for part in tile.parts]
 
 
 def test_every_flipped_byte_is_noticed():
@@ -135,7 +142,8 @@ def test_a_damaged_payload_with_a_right_payload_checksum_is_noticed():
     for position in range(0, len(tile.payload), 11):
         payload = bytearray(tile.payload)
         payload[position] ^= 0x10
-        forged = files.write(replace(content, tiles=(replace(tile, payload=bytes(payload)),)))
+        (part,) = tile.parts
+        forged = files.write(replace(content, tiles=(replace(tile, parts=(replace(part, payload=bytes(payload)),)),)))
         with pytest.raises(FormatError):
             bbans.decompress(forged, model=MODEL)
 
@@ -143,23 +151,23 @@ def test_a_damaged_payload_with_a_right_payload_checksum_is_noticed():
 def test_a_wrong_backend_result_is_repaired_by_the_oracle(monkeypatch):
     """A tile whose first decoding fails its checksum is decoded again in float64 before damage is reported."""
     data, image = small_file(), smooth_image(20, 20)
-    real, calls = tiles._decode, []
+    real, calls = tile_decoding._decode, []
 
-    def faulty(record, shape, channels, net):
-        calls.append(net)
+    def faulty(*arguments):
+        calls.append(arguments)
         if len(calls) == 1:
             raise ChecksumError("as if a convolution had rounded")
-        return real(record, shape, channels, net)
+        return real(*arguments)
 
-    monkeypatch.setattr(tiles, "_decode", faulty)
+    monkeypatch.setattr(tile_decoding, "_decode", faulty)
     assert np.array_equal(bbans.decompress(data, model=MODEL), image) and len(calls) == 2
 
 
 def test_verification_catches_a_wrong_encoder(monkeypatch):
     real = tiles.encode_tile
 
-    def wrong(pixels, net):
-        return real(pixels ^ 1, net)
+    def wrong(pixels, pixel_format, net):
+        return real(pixels ^ 1, pixel_format, net)
 
     monkeypatch.setattr(tiles, "encode_tile", wrong)
     with pytest.raises(VerificationError):
@@ -229,7 +237,18 @@ def test_open_gives_a_pillow_image(tmp_path):
 
 
 def test_public_names():
-    assert sorted(bbans.__all__) == ["CompressResult", "__version__", "compress", "decompress", "info", "load_model", "open"]
+    assert sorted(bbans.__all__) == [
+        "CompressResult",
+        "__version__",
+        "compress",
+        "decompress",
+        "decompress_image",
+        "info",
+        "load_model",
+        "open",
+        "salvage",
+        "verify",
+    ]
     assert all(getattr(bbans, name) is not None for name in bbans.__all__)
     with pytest.raises(AttributeError):
         bbans.absent  # noqa: B018

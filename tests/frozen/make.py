@@ -18,15 +18,26 @@ ROOT = HERE.parent.parent
 
 
 def pictures() -> dict[str, images.Image]:
-    """A photograph with metadata, a grey one of odd size, one for the fixed predictor, and noise, which is stored."""
+    """Photographs with metadata, grey, of 16 bits, with alpha, for the fixed predictor; a drawing, a palette, a plain area, noise."""
     with Image.open(ROOT / "samples" / "tea-gardens.png") as opened:
         photo = np.asarray(opened.convert("RGB"))
     note = images.PngChunk("tEXt", b"Comment\0golden")
+    fade = (np.add.outer(np.arange(100), np.arange(101)) % 256).astype(np.uint8)
+    green = photo[210:340, 110:260, 1].astype(np.uint16)
+    deep = (green[1:, 1:] + green[:-1, 1:]) * 61 + (green[1:, :-1] + green[:-1, :-1]) * 53 + 300
+    drawing = np.zeros((150, 200, 3), np.uint8)
+    drawing[20:90, 30:160] = (250, 130, 20)
+    drawing[50:140:3, 90:180] = (0, 90, 200)
     noise = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return {
         "photo": images.from_array(photo[200:360, 100:324], (note,)),
         "grey": images.from_array(np.ascontiguousarray(photo[301:400, 50:181, 1])),
         "fixed": images.from_array(photo[40:137, 260:419]),
+        "deep": images.from_array(deep),
+        "alpha": images.from_array(np.dstack([photo[60:160, 30:131], fade])),
+        "drawing": images.from_array(drawing),
+        "palette": images.make_image(drawing[:, :, 0] // 64, (images.PngChunk("PLTE", bytes(range(12))),), 2, True),
+        "plain": images.from_array(np.full((30, 50, 4), 7, np.uint16)),
         "stored": images.from_array(noise),
     }
 
