@@ -36,6 +36,7 @@ def pictures() -> dict[str, images.Image]:
         "deep": images.from_array(deep),
         "alpha": images.from_array(np.dstack([photo[60:160, 30:131], fade])),
         "drawing": images.from_array(drawing),
+        "deep-drawing": images.from_array(drawing.astype(np.uint16) * 257),
         "palette": images.make_image(drawing[:, :, 0] // 64, (images.PngChunk("PLTE", bytes(range(12))),), 2, True),
         "plain": images.from_array(np.full((30, 50, 4), 7, np.uint16)),
         "stored": images.from_array(noise),
