@@ -1,0 +1,302 @@
+"""A second reader of the container, written from docs/format.md alone: nothing of `bbans` is imported here.
+
+It reads and checks everything of a file except what tiles of codecs 1, 2 and 4 hold. Where it and `bbans` disagree, the document is
+unclear, or one of the two is wrong.
+"""
+
+import lzma
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+MAGIC = bytes.fromhex("bb 41 4e 53 0d 0a 1a 0a")
+# number: (channels, bits, palette)
+FORMATS = {
+    **{0: (1, 8, False), 1: (3, 8, False), 2: (2, 8, False), 3: (4, 8, False)},
+    **{4: (1, 16, False), 5: (3, 16, False), 6: (2, 16, False), 7: (4, 16, False)},
+    **{8: (1, 1, False), 9: (1, 2, False), 10: (1, 4, False)},
+    **{11: (1, 1, True), 12: (1, 2, True), 13: (1, 4, True), 14: (1, 8, True)},
+}
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA = range(6)
+U32 = 2**32 - 1
+
+
+class Refused(Exception):
+    """What a decoder must refuse."""
+
+
+class Bytes:
+    """Bytes read in order."""
+
+    def __init__(self, data, at=0, end=None):
+        self.data, self.at, self.end = data, at, len(data) if end is None else end
+
+    def bytes(self, n):
+        if n > self.end - self.at:
+            raise Refused(f"ends {n - (self.end - self.at)} bytes early")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def u8(self):
+        return self.bytes(1)[0]
+
+    def u32(self):
+        return int.from_bytes(self.bytes(4), "little")
+
+    def varint(self, low, high):
+        value, shift = 0, 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+            if shift > 70:
+                raise Refused("an endless integer")
+        if byte == 0 and shift > 7:
+            raise Refused("not the shortest form")
+        if not low <= value <= high:
+            raise Refused(f"{value} is not in {low} to {high}")
+        return value
+
+    def crc(self, start):
+        found = zlib.crc32(self.data[start : self.at])
+        if self.u32() != found:
+            raise Refused("checksum")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a tile's entry."""
+
+    codec: int
+    channels: int
+    precision: int | None
+    axis: tuple[int, int, int] | None  # smallest sample, range, curve
+    growth: tuple[tuple[int, int], ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An entry, the place of the tile and its payloads."""
+
+    parts: tuple[Part, ...]
+    payload_crc: int
+    pixel_crc: int
+    x: int
+    y: int
+    width: int
+    height: int
+    payloads: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class File:
+    """A whole file, checked."""
+
+    format: int
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    model_id: bytes | None
+    chunks: tuple[tuple[int, bool, bytes], ...]  # kind, critical, payload
+    tiles: tuple[Tile, ...]
+
+
+def read_metadata(r):
+    """The chunks: kind, critical, payload."""
+    start = r.at
+    compression = r.u8()
+    if compression > 1:
+        raise Refused("compression")
+    size = r.varint(1, 2**26)
+    before = r.at
+    if compression:
+        body = r.bytes(r.varint(0, 2**63))
+        if r.at - before >= size:
+            raise Refused("compressed is not smaller")
+        r.crc(start)
+        stream = zlib.decompressobj()
+        try:
+            body = stream.decompress(body, size + 1)
+        except zlib.error as e:
+            raise Refused("zlib") from e
+        if len(body) != size or not stream.eof or stream.unused_data or stream.unconsumed_tail:
+            raise Refused("zlib stream of another length")
+    else:
+        body = r.bytes(size)
+        r.crc(start)
+    inner, chunks = Bytes(body), []
+    while inner.at < len(body):
+        kind, payload = inner.u8(), inner.bytes(inner.varint(0, 2**63))
+        critical, kind = kind >= 128, kind & 127
+        if kind == 0 or (critical and kind > 6) or len(chunks) == 2**16:
+            raise Refused("chunk")
+        if kind in (5, 6) and not (len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()):
+            raise Refused("PNG chunk without a type")
+        chunks.append((kind, critical, payload))
+    return tuple(chunks)
+
+
+def read_part(r, left, bits):
+    """One part of an entry."""
+    kind = r.u8()
+    codec, channels = kind & 15, (kind >> 4 & 3) + 1
+    if kind > 63 or codec > LZMA or channels > left:
+        raise Refused("kind of a part")
+    predicted = codec in (BITS_BACK, FIXED)
+    if predicted and channels not in (1, 3):
+        raise Refused("predicted channels")
+    if codec == WEBP and bits > 8:
+        raise Refused("WebP of 16 bits")
+    precision = r.u8() if codec == BITS_BACK else None
+    axis = None
+    if predicted and bits != 8:
+        axis = r.varint(0, 65535), r.varint(1, 65535), r.u8()
+        if axis[2] > 1 or axis[0] + axis[1] > 2**bits - 1:
+            raise Refused("axis")
+    growth = tuple((r.varint(0, U32), r.varint(1, 65535)) for _ in range(r.u8())) if predicted else ()
+    return Part(codec, channels, precision, axis, growth, r.varint(0, 2**63 - 1))
+
+
+def row_bytes(width, channels, bits):
+    """Bytes of one row of raw pixels."""
+    return (width * channels * bits + 7) // 8
+
+
+def read_entry(r, format_, place):
+    """One tile's entry, its payloads not yet read."""
+    channels, bits, _ = FORMATS[format_]
+    parts, left = [], channels
+    while left:
+        parts.append(read_part(r, left, bits))
+        left -= parts[-1].channels
+    payload_crc, pixel_crc = r.u32(), r.u32()
+    for part in parts:
+        raw = place[3] * row_bytes(place[2], part.channels, bits)
+        exact = {STORED: raw, CONSTANT: part.channels * (2 if bits == 16 else 1)}
+        if part.size != exact.get(part.codec, part.size):
+            raise Refused("size of a stored or constant part")
+    if len(parts) == 1 and parts[0].codec == STORED and payload_crc != pixel_crc:
+        raise Refused("the checksums of a stored tile differ")
+    return Tile(tuple(parts), payload_crc, pixel_crc, *place, ())
+
+
+def read(data, max_pixels=2**30):
+    """The whole file, or `Refused`."""
+    r = Bytes(data)
+    if r.bytes(8) != MAGIC:
+        raise Refused("magic")
+    if r.u8() != 0:
+        raise Refused("version")
+    flags, format_ = r.u8(), r.u8()
+    if flags > 3 or format_ not in FORMATS:
+        raise Refused("flags or pixel format")
+    width, height = r.varint(1, U32), r.varint(1, U32)
+    tile_width, tile_height = r.varint(1, width), r.varint(1, height)
+    model_id = r.bytes(32) if flags & 2 else None
+    r.crc(0)
+    if model_id == bytes(32) or width * height > max_pixels:
+        raise Refused("model id or number of pixels")
+    chunks = read_metadata(r) if flags & 1 else ()
+    start = r.at
+    size = r.varint(0, 2**63)
+    across, down = -(-width // tile_width), -(-height // tile_height)
+    if size < 10 * across * down or size > len(data):
+        raise Refused("size of the table")
+    entries = Bytes(data, r.at, r.at + size)
+    r.bytes(size)
+    r.crc(start)
+    tiles = []
+    for y in range(0, height, tile_height):
+        for x in range(0, width, tile_width):
+            place = x, y, min(tile_width, width - x), min(tile_height, height - y)
+            tiles.append(read_entry(entries, format_, place))
+    if entries.at != entries.end:
+        raise Refused("bytes after the last entry")
+    if any(part.codec == BITS_BACK for t in tiles for part in t.parts) != (model_id is not None):
+        raise Refused("model id")
+    if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
+        raise Refused("payloads")
+    whole = []
+    for t in tiles:
+        payloads = tuple(r.bytes(part.size) for part in t.parts)
+        if zlib.crc32(b"".join(payloads)) != t.payload_crc:
+            raise Refused("checksum of a payload")
+        whole.append(Tile(t.parts, t.payload_crc, t.pixel_crc, t.x, t.y, t.width, t.height, payloads))
+    return File(format_, width, height, tile_width, tile_height, model_id, chunks, tuple(whole))
+
+
+def unpack(raw, height, width, channels, bits):
+    """Samples `(height, width, channels)` of raw pixels."""
+    if len(raw) != height * row_bytes(width, channels, bits):
+        raise Refused("raw pixels of another size")
+    if bits == 16:
+        return np.frombuffer(raw, "<u2").reshape(height, width, channels).astype(np.int64)
+    rows = np.frombuffer(raw, np.uint8).reshape(height, -1)
+    if bits < 8:
+        shifts = np.arange(8 - bits, -1, -bits)
+        rows = (rows[:, :, None] >> shifts & (2**bits - 1)).reshape(height, -1)[:, : width * channels]
+    return rows.reshape(height, width, channels).astype(np.int64)
+
+
+def pack(samples, bits):
+    """Raw pixels of samples."""
+    if bits >= 8:
+        return samples.astype("<u2" if bits == 16 else np.uint8).tobytes()
+    rows = samples.reshape(len(samples), -1)
+    each = 8 // bits
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % each))).reshape(len(rows), -1, each)
+    return (rows << np.arange(8 - bits, -1, -bits)).sum(-1).astype(np.uint8).tobytes()
+
+
+def decode_part(part, payload, height, width, bits):
+    """Samples `(height, width, channels)` of a stored, constant or LZMA part."""
+    if part.codec == STORED:
+        return unpack(payload, height, width, part.channels, bits)
+    if part.codec == CONSTANT:
+        pixel = np.frombuffer(payload, "<u2" if bits == 16 else np.uint8)
+        if pixel.max() >= 2**bits:
+            raise Refused("constant beyond the samples")
+        return np.broadcast_to(pixel, (height, width, part.channels)).astype(np.int64)
+    if not payload:
+        raise Refused("LZMA without a distance")
+    size = height * row_bytes(width, part.channels, bits)
+    stream = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**24}])
+    try:
+        raw = stream.decompress(payload[1:], size + 1)
+    except lzma.LZMAError as e:
+        raise Refused("LZMA") from e
+    if len(raw) != size or not stream.eof or stream.unused_data:
+        raise Refused("LZMA of another size")
+    if d := payload[0]:
+        columns = np.frombuffer(raw + bytes(-size % d), np.uint8).reshape(-1, d)
+        raw = columns.cumsum(0, dtype=np.uint8).tobytes()[:size]
+    return unpack(raw, height, width, part.channels, bits)
+
+
+def decode_tile(file, tile):
+    """Samples `(height, width, channels)` of one tile; None if a codec of it is not read here."""
+    if any(part.codec in (BITS_BACK, FIXED, WEBP) for part in tile.parts):
+        return None
+    bits = FORMATS[file.format][1]
+    pairs = zip(tile.parts, tile.payloads, strict=True)
+    samples = np.concatenate([decode_part(part, payload, tile.height, tile.width, bits) for part, payload in pairs], -1)
+    if zlib.crc32(pack(samples, bits)) != tile.pixel_crc:
+        raise Refused("checksum of the pixels")
+    return samples
+
+
+def decode(data, max_pixels=2**30):
+    """All samples `(height, width, channels)`; None if a codec of the file is not read here."""
+    file = read(data, max_pixels)
+    found = [(tile, decode_tile(file, tile)) for tile in file.tiles]
+    if any(samples is None for _, samples in found):
+        return None
+    out = np.zeros((file.height, file.width, FORMATS[file.format][0]), np.int64)
+    for tile, samples in found:
+        out[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width] = samples
+    return out
