@@ -172,6 +172,8 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
         _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
     if part.codec in PREDICTIVE and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
+    if part.codec == WEBP and pixel_format.bit_depth > 8:
+        raise FormatError(f"{name}: it holds samples of up to 8 bits, the format has {pixel_format.bit_depth}")
     if (part.axis is not None) != (part.codec in PREDICTIVE and pixel_format.bit_depth != 8):
         raise FormatError(f"{name}: a range of samples belongs to predicted samples of other than 8 bits, and to no others")
     if part.axis is not None:

@@ -34,6 +34,8 @@ def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelForma
     parts = [_decode_part(part, shape, pixel_format, predictors) for part in record.parts]
     samples = np.concatenate([values for values, _ in parts], axis=2)
     pixels = samples[:, :, 0] if samples.shape[2] == 1 else samples
+    if int(pixels.max()) >> pixel_format.bit_depth:
+        raise FormatError(f"samples of {pixel_format.bit_depth} bits were expected, found {pixels.max()}; the file is damaged")
     if pixels_crc(pixels, pixel_format.bit_depth) != record.pixels_crc:
         raise ChecksumError("a tile's pixels fail their checksum: the file is damaged")
     return np.ascontiguousarray(pixels), [account for _, account in parts]

@@ -290,9 +290,36 @@ def decode_tile(file, tile):
     return samples
 
 
+def check_chunks(file):
+    """Refuse texts and chunks of the samples that do not fit."""
+    channels, _, palette = FORMATS[file.format]
+    for kind, _, payload in file.chunks:
+        if kind == 4:
+            try:
+                payload[payload.index(b"\0") :].decode(), payload[: payload.index(b"\0")].decode()
+            except ValueError as e:
+                raise Refused("text") from e
+    png = [(payload[:4], payload[4:], kind) for kind, _, payload in file.chunks if kind in (5, 6)]
+    names = [name for name, _, _ in png]
+    alphas = [(data, kind) for name, data, kind in png if name == b"tRNS"]
+    if len(alphas) > 1 or any(kind == 6 for _, kind in alphas):
+        raise Refused("tRNS")
+    lengths = {1: (2,), 3: (6,)}.get(channels, ())
+    if palette:
+        colours = [(data, kind) for name, data, kind in png if name == b"PLTE"]
+        if len(colours) != 1 or colours[0][1] == 6 or len(colours[0][0]) not in range(3, 769, 3):
+            raise Refused("PLTE")
+        lengths = range(1, len(colours[0][0]) // 3 + 1)
+        if alphas and names.index(b"tRNS") < names.index(b"PLTE"):
+            raise Refused("tRNS before PLTE")
+    if alphas and len(alphas[0][0]) not in lengths:
+        raise Refused("tRNS of another length")
+
+
 def decode(data, max_pixels=2**30):
     """All samples `(height, width, channels)`; None if a codec of the file is not read here."""
     file = read(data, max_pixels)
+    check_chunks(file)
     found = [(tile, decode_tile(file, tile)) for tile in file.tiles]
     if any(samples is None for _, samples in found):
         return None

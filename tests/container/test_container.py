@@ -31,7 +31,8 @@ payloads = st.binary(max_size=40)
 
 @st.composite
 def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int) -> TilePart:
-    codecs = [files.STORED, files.CONSTANT, files.WEBP, files.LZMA, *([files.BITS_BACK, files.FIXED] if channels in (1, 3) else [])]
+    webp = [files.WEBP] if pixel_format.bit_depth <= 8 else []
+    codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *([files.BITS_BACK, files.FIXED] if channels in (1, 3) else [])]
     codec = draw(st.sampled_from(codecs))
     if codec in (files.STORED, files.CONSTANT):
         size = pixel_format.raw_bytes(*shape, channels) if codec == files.STORED else channels * max(1, pixel_format.bit_depth // 8)

@@ -1,0 +1,153 @@
+"""Files as damage, chance and forgers make them; `benchmarks/fuzz.py` uses the same.
+
+`mutated` changes bytes; `forged` changes the values of a container, and `forge` writes them with right checksums and without the
+writer's rules, so that the decoders themselves are reached.
+"""
+
+import random
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
+from bbans.container.integers import u32, varint
+
+MAGIC = bytes.fromhex("bb414e530d0a1a0a")
+NUMBERS = (0, 1, 2, 3, 7, 8, 9, 63, 64, 127, 128, 255, 256, 4095, 65535, 65536, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63)
+
+
+def mutated(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
+    """Flipped bits, changed runs, cuts, insertions, repetitions and splices with another file; one to three of them."""
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        at = rng.randrange(len(data) + 1)
+        to = min(len(data), at + rng.choice((1, 1, 2, 4, 16, 64)))
+        kind = rng.randrange(7)
+        if kind == 0 and at < len(data):
+            data = data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+        elif kind == 1:
+            data = data[:at] + rng.randbytes(to - at) + data[to:]
+        elif kind == 2:
+            data = data[:at]
+        elif kind == 3:
+            data = data[:at] + rng.randbytes(to - at + 1) + data[at:]
+        elif kind == 4:
+            data = data[:at] + data[to:]
+        elif kind == 5:
+            data = data[:to] + data[at:]
+        elif kind == 6:
+            other = rng.choice(others)
+            data = data[:at] + other[rng.randrange(len(other)) :]
+    return data
+
+
+def _bytes(data: bytes, rng: random.Random) -> bytes:
+    kind = rng.randrange(5)
+    if kind == 0 or not data:
+        return rng.randbytes(rng.randrange(40))
+    if kind == 1:
+        return bytes(len(data))
+    return mutated(data, rng, [data])
+
+
+def _number(value: int, rng: random.Random, top: int) -> int:
+    near = max(0, value + rng.choice((-2, -1, 1, 2, 8)))
+    return min(rng.choice((near, near, rng.choice(NUMBERS), rng.randrange(300))), top)
+
+
+def forged_part(part: TilePart, rng: random.Random) -> TilePart:
+    """One field changed."""
+    kind = rng.randrange(9)
+    if kind < 4:
+        return replace(part, payload=_bytes(part.payload, rng))
+    if kind == 4:
+        return replace(part, codec=rng.randrange(7))
+    if kind == 5:
+        return replace(part, channels=rng.randrange(1, 5))
+    if kind == 6:
+        return replace(part, latent_precision=rng.choice((0, 6, 8, 10, _number(part.latent_precision, rng, 255))))
+    if kind == 7:
+        steps = list(part.growth)
+        if steps and rng.random() < 0.5:
+            at = rng.randrange(len(steps))
+            symbols, lanes = steps[at]
+            steps[at] = (_number(symbols, rng, 2**32), lanes) if rng.random() < 0.5 else (symbols, _number(lanes, rng, 2**16))
+        else:
+            steps.insert(rng.randrange(len(steps) + 1), (rng.randrange(500), rng.choice((8, 64, 512, 4096, rng.randrange(70000)))))
+        return replace(part, growth=tuple(steps[:255]))
+    low, span, curve = (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
+    return replace(part, axis=Axis(_number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))))
+
+
+def forged(container: Container, rng: random.Random, sides: int = 300) -> Container:
+    """One or two values of a container changed; sides stay below `sides`, and now and then become huge."""
+    for _ in range(rng.choice((1, 1, 2))):
+        kind = rng.randrange(10)
+        if kind < 6:
+            at = rng.randrange(len(container.tiles))
+            tile = container.tiles[at]
+            if rng.random() < 0.1:
+                tile = replace(tile, pixels_crc=rng.getrandbits(32))
+            else:
+                parts = list(tile.parts)
+                which = rng.randrange(len(parts))
+                parts[which] = forged_part(parts[which], rng)
+                if rng.random() < 0.05:
+                    parts.insert(which, rng.choice(parts))
+                tile = TileRecord(tuple(parts), tile.pixels_crc)
+            container = replace(container, tiles=(*container.tiles[:at], tile, *container.tiles[at + 1 :]))
+        elif kind == 6:
+            name = rng.choice(("width", "height", "tile_width", "tile_height"))
+            top = sides if rng.random() < 0.9 else 2**33
+            container = replace(container, **{name: _number(getattr(container, name), rng, top)})
+        elif kind == 7:
+            container = replace(container, pixel_format=rng.randrange(17))
+        elif kind == 8:
+            container = replace(container, model_id=rng.choice((bytes(32), container.model_id, container.model_id, bytes(range(32)))))
+        else:
+            chunks = list(container.metadata)
+            if chunks and rng.random() < 0.7:
+                at = rng.randrange(len(chunks))
+                chunks[at] = replace(chunks[at], payload=_bytes(chunks[at].payload, rng))
+            else:
+                name = rng.choice((b"PLTE", b"tRNS", b"tEXt", b"", b"iCCP", b"IDAT", b"k\0", b"IEND", b"eXIf"))
+                chunks.insert(0, MetadataChunk(rng.choice((1, 2, 3, 4, 5, 5, 6, 0, 99)), rng.random() < 0.3, name + rng.randbytes(rng.randrange(9))))
+            container = replace(container, metadata=tuple(chunks))
+    return container
+
+
+def _sealed(section: bytes) -> bytes:
+    return section + u32(zlib.crc32(section))
+
+
+def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
+    out = b""
+    for part in tile.parts:
+        out += bytes([part.codec | (part.channels - 1) << 4 | (64 if rng.random() < 0.005 else 0)])
+        if part.codec == 1:
+            out += bytes([part.latent_precision])
+        if part.codec in (1, 2):
+            if deep:
+                axis = part.axis or Axis(0, 255, 0)
+                out += varint(axis.low) + varint(axis.span) + bytes([axis.curve])
+            out += bytes([len(part.growth)]) + b"".join(varint(a) + varint(b) for a, b in part.growth)
+        out += varint(len(part.payload))
+    payload = zlib.crc32(tile.payload)
+    # of one stored part both checksums are the same: a forger makes them so, mostly
+    same = [part.codec for part in tile.parts] == [0] and rng.random() < 0.9
+    return out + u32(payload) + u32(payload if same else tile.pixels_crc)
+
+
+def forge(container: Container, rng: random.Random) -> bytes:
+    """A file with right checksums, whether or not anything else in it is."""
+    c = container
+    flags = bool(c.metadata) + 2 * any(c.model_id)
+    header = MAGIC + bytes([0, flags, c.pixel_format]) + b"".join(map(varint, (c.width, c.height, c.tile_width, c.tile_height)))
+    data = _sealed(header + (c.model_id if any(c.model_id) else b""))
+    if c.metadata:
+        body = b"".join(bytes([k.kind | k.critical << 7]) + varint(len(k.payload)) + k.payload for k in c.metadata)
+        packed = zlib.compress(body)
+        small = len(packed) + 2 < len(body) or rng.random() < 0.02
+        data += _sealed(b"\1" + varint(len(body)) + varint(len(packed)) + packed if small else b"\0" + varint(len(body)) + body)
+    deep = c.pixel_format not in (0, 1, 2, 3, 14)
+    entries = b"".join(_entry(tile, deep, rng) for tile in c.tiles)
+    return data + _sealed(varint(len(entries)) + entries) + b"".join(tile.payload for tile in c.tiles)
