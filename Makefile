@@ -8,6 +8,8 @@ TORCH_INDEX ?=
 INDEX ?=
 PIP_ARGS ?=
 EXTRAS ?= dev
+FUZZ_FILES ?= 1000000
+FUZZ_SEED ?= 0
 PYTEST_ARGS ?=
 # Folder with `kodak` and `validation`, for `make bench`.
 PHOTOS ?= ../shared/data/photos
@@ -17,7 +19,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format coverage bench tables clean
+.PHONY: help venv demo test check format coverage fuzz portability bench tables clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +47,9 @@ check: $(STAMP) ## formatting, lint, types
 format: $(STAMP) ## format the code and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: $(STAMP) ## damaged and forged files until FUZZ_FILES are done (hours); FUZZ_SEED for others
+	$(BIN)/python benchmarks/fuzz.py --files $(FUZZ_FILES) --seed $(FUZZ_SEED)
 
 coverage: $(STAMP) ## run the tests and report which branches they miss
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)

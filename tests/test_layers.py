@@ -28,8 +28,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container"}, {"numpy", "PIL"}),
     "carried": ({"errors", "images", "container"}, set()),
     "assembly": ({"errors", "container", "tiles"}, {"numpy"}),
-    "info": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "api": ({"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "info", "carried"}, {"numpy", "PIL"}),
+    "description": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
+    "api": ({"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "description", "carried"}, {"numpy", "PIL"}),
     "__init__": ({"api"}, set()),
 }
 CLI = ({"api", "errors"}, {"click", "rich"})

@@ -77,6 +77,8 @@ class Cursor:
         if size > self.remaining:
             raise TruncatedError(f"the file ends in its {self.section}: {size} more bytes expected, {self.remaining} found")
         taken = self.data[self.position : self.position + size]
+        if len(taken) != size:
+            raise TruncatedError(f"the file has become shorter while its {self.section} was read")
         self.position += size
         return taken
 

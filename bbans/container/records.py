@@ -39,6 +39,7 @@ MAX_METADATA_BYTES = 2**26  # after decompression
 MAX_METADATA_CHUNKS = 2**16
 MAX_METADATA_KIND = 2**7 - 1
 MAX_GROWTH_STEPS = 255
+MAX_PREDICTED_PIXELS = 2**24  # of a tile: bounds the memory of its decoder
 U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 
 
@@ -172,6 +173,8 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
         _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
     if part.codec in PREDICTIVE and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
+    if part.codec in PREDICTIVE and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
+        raise FormatError(f"{name}: tiles of up to {MAX_PREDICTED_PIXELS} pixels are predicted, found {shape[1]} x {shape[0]}")
     if part.codec == WEBP and pixel_format.bit_depth > 8:
         raise FormatError(f"{name}: it holds samples of up to 8 bits, the format has {pixel_format.bit_depth}")
     if (part.axis is not None) != (part.codec in PREDICTIVE and pixel_format.bit_depth != 8):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from bbans.container.formats import PixelFormat
@@ -44,11 +47,18 @@ def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelForma
 def _decode_part(part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part."""
     if part.codec in (BITS_BACK, FIXED):
-        try:
+        with _named():
             return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth)
-        except UnderflowError as error:
-            raise ChecksumError("a tile's message ends too early: the file is damaged or its model another") from error
     return _decode_plain(part, shape, pixel_format), Account(likelihood=8.0 * len(part.payload))
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """A message that is too short as damage of the file."""
+    try:
+        yield
+    except UnderflowError as error:
+        raise ChecksumError("a tile's message ends too early: the file is damaged or its model another") from error
 
 
 def _decode_plain(part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat) -> Samples:
@@ -66,11 +76,12 @@ def _decode_plain(part: TilePart, shape: tuple[int, int], pixel_format: PixelFor
 def preview_tile(record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, level: int) -> Samples:
     """Every 2^level-th row and column of a tile, from the coarse levels alone where it is predicted. Its checksum cannot be verified."""
     step = 2**level
-    parts = [
-        preview_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, level)
-        if part.codec in (BITS_BACK, FIXED)
-        else _decode_plain(part, shape, pixel_format)[::step, ::step]
-        for part in record.parts
-    ]
+    with _named():
+        parts = [
+            preview_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, level)
+            if part.codec in (BITS_BACK, FIXED)
+            else _decode_plain(part, shape, pixel_format)[::step, ::step]
+            for part in record.parts
+        ]
     samples = np.concatenate(parts, axis=2)
     return np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)

@@ -178,6 +178,8 @@ def read_entry(r, format_, place):
     for part in parts:
         raw = place[3] * row_bytes(place[2], part.channels, bits)
         exact = {STORED: raw, CONSTANT: part.channels * (2 if bits == 16 else 1)}
+        if part.codec in (BITS_BACK, FIXED) and place[2] * place[3] > 2**24:
+            raise Refused("a huge predicted tile")
         if part.size != exact.get(part.codec, part.size):
             raise Refused("size of a stored or constant part")
     if len(parts) == 1 and parts[0].codec == STORED and payload_crc != pixel_crc:

@@ -1,0 +1,96 @@
+"""One fuzzed file at a time through the public functions: what `tests/test_hostile_files.py` and `benchmarks/fuzz.py` have in common."""
+
+import random
+import time
+import warnings
+from functools import cache
+
+import numpy as np
+
+import bbans
+from bbans import assembly, images
+from bbans import container as files
+from bbans.errors import BbansError, FormatError, InputError, ModelNotFoundError
+from tests.mutations import forge, forged, mutated
+from tests.tiny import smooth_image, tiny_model
+
+SECONDS = 2.0
+MAX_PIXELS = 2**11
+OPTIONS = {"model": tiny_model(), "max_pixels": MAX_PIXELS}
+CALLS = {
+    "decompress": lambda data: bbans.decompress(data, threads=1, **OPTIONS),
+    "info": lambda data: bbans.info(data, **OPTIONS),
+    "salvage": lambda data: bbans.salvage(data, threads=1, **OPTIONS),
+    "preview": lambda data: bbans.decompress(data, threads=1, preview=1, **OPTIONS),
+}
+
+
+@cache
+def seeds() -> tuple[bytes, ...]:
+    """Small files of every codec, several formats, one tile and several, with and without metadata."""
+    rng = np.random.default_rng(0)
+    text = (images.PngChunk("tEXt", b"Comment\0" + b"word " * 20),)
+    palette = images.PngChunk("PLTE", bytes(range(12)))
+    photo, grey = smooth_image(24, 29), smooth_image(17, 19, channels=1)
+    drawing = np.kron(rng.integers(0, 4, (4, 5, 3)), np.ones((5, 5, 1))).astype(np.uint8) * 60
+    pictures = [
+        images.from_array(photo, text),
+        images.from_array(grey),
+        images.from_array(grey.astype(np.uint16) * 201 + 7),
+        images.from_array(np.dstack([photo, np.add.outer(np.arange(24), np.arange(29)).astype(np.uint8)])),
+        images.from_array(drawing, text),
+        images.from_array(drawing.astype(np.uint16) * 257),
+        images.make_image(drawing[:, :, 0] // 60, (palette, *text), 2, True),
+        images.make_image(grey >> 7, (), 1),
+        images.from_array(np.full((9, 7, 4), 5, np.uint16)),
+        images.from_array(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)),
+    ]
+    found = [bbans.compress(p, model=model, verify=False) for p in pictures for model in (tiny_model(), "none")]
+    sides, graphic = assembly.TILE_SIDE, assembly.GRAPHIC_TILE
+    assembly.TILE_SIDE, assembly.GRAPHIC_TILE = 16, (16, 16)
+    try:
+        found += [bbans.compress(p, model="none", verify=False) for p in pictures[::2]]
+    finally:
+        assembly.TILE_SIDE, assembly.GRAPHIC_TILE = sides, graphic
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def containers() -> tuple[files.Container, ...]:
+    """The seeds, taken apart."""
+    return tuple(map(files.read, seeds()))
+
+
+def attempt(call: str, data: bytes) -> BbansError | None:
+    """The error that a function ends in; anything that is not allowed is an AssertionError."""
+    start = time.process_time()
+    error: BbansError | None = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            CALLS[call](data)
+    except (FormatError, ModelNotFoundError) as found:
+        error = found
+    except InputError as found:
+        assert call == "preview", data.hex()  # of tiles of odd sides there is none
+        error = found
+    except Exception as found:
+        raise AssertionError(f"{call} ended in {type(found).__name__}: {found}\n{data.hex()}") from found
+    spent = time.process_time() - start
+    assert spent < SECONDS, f"{call} took {spent:.1f} seconds\n{data.hex()}"
+    assert error is None or "\n" not in str(error), repr(str(error))
+    return error
+
+
+def try_mutated(rng: random.Random) -> BbansError | None:
+    """A damaged file through one of the functions: refused, unless what can be salvaged of it was asked for."""
+    data, call = mutated(rng.choice(seeds()), rng, seeds()), rng.choice(tuple(CALLS))
+    error = attempt(call, data)
+    assert error is not None or call == "salvage" or data in seeds(), data.hex()
+    return error
+
+
+def try_forged(rng: random.Random) -> BbansError | None:
+    """A forged file through one of the functions."""
+    data = forge(forged(rng.choice(containers()), rng, sides=50), rng)
+    return attempt(rng.choice(tuple(CALLS)), data)
