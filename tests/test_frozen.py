@@ -64,6 +64,16 @@ for path in sorted(Path(sys.argv[1]).glob("*.bbans")):
 """
 
 
+def numpy_features() -> str:
+    """What numpy finds out about the CPU at run time and can be told to leave alone."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
+
+
+NUMPY_FEATURES = numpy_features()
+
+
 @pytest.mark.parametrize(
     ("backend", "variables"),
     [
@@ -74,6 +84,8 @@ for path in sorted(Path(sys.argv[1]).glob("*.bbans")):
         ("wide", {}),
         ("numpy32", {"OPENBLAS_NUM_THREADS": "2"}),
         ("numpy64", {"OPENBLAS_NUM_THREADS": "1", "BBANS_NUMBA": "0"}),
+        ("torch", {"NPY_DISABLE_CPU_FEATURES": NUMPY_FEATURES, "BBANS_NUMBA": "0"}),
+        ("numpy32", {"NPY_DISABLE_CPU_FEATURES": NUMPY_FEATURES, "OPENBLAS_CORETYPE": "Nehalem"}),
     ],
 )
 def test_golden_files_decode_everywhere(backend, variables):

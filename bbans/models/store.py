@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from bbans.errors import ModelFormatError, ModelNotFoundError
+from bbans.errors import ModelError, ModelFormatError, ModelNotFoundError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models.photo_config import PhotoConfig
@@ -147,12 +147,18 @@ def find_by_name(name: str) -> Model:
 
 
 def find_by_id(id_prefix: bytes) -> Model:
-    """The model that a file names. Raises ModelNotFoundError."""
+    """The model that a file names. Model files that cannot be used are passed over. Raises ModelNotFoundError."""
+    unusable = ""
     for folder in search_path():
         for path in sorted(folder.glob("*.safetensors")):
-            model = load_file(path)
+            try:
+                model = load_file(path)
+            except ModelError as error:
+                unusable = f" ({error})"
+                continue
             if model.id.startswith(id_prefix):
                 return model
     raise ModelNotFoundError(
-        f"the file needs model {id_prefix.hex()}, which is not here; give it with --model or set {SEARCH_PATH_VARIABLE} to its folder"
+        f"the file needs model {id_prefix.hex()}, which is not here{unusable}; "
+        f"give it with --model or set {SEARCH_PATH_VARIABLE} to its folder"
     )
