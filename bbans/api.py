@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from bbans import assembly, images, tiles
 from bbans import container as files
 from bbans.carried import from_chunks, to_chunk
-from bbans.errors import FormatError, InputError, VerificationError
 from bbans.description import FileInfo, describe
+from bbans.errors import FormatError, InputError, VerificationError
 from bbans.models.store import DEFAULT_MODEL, NO_MODEL, Model, find_by_id, find_by_name
 
 if TYPE_CHECKING:
@@ -128,16 +128,12 @@ def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
         return images.to_pillow(decompress_image(data, model=model))
 
 
-def verify(
-    data: files.Buffer, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS
-) -> None:
+def verify(data: files.Buffer, *, model: ModelLike = None, threads: int | None = None, max_pixels: int = files.DEFAULT_MAX_PIXELS) -> None:
     """Decode a file and check everything it can be checked by. Raises FormatError, ModelNotFoundError."""
     decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
 
 
-def info(
-    data: files.Buffer, *, model: ModelLike = None, account: bool = True, max_pixels: int = files.DEFAULT_MAX_PIXELS
-) -> FileInfo:
+def info(data: files.Buffer, *, model: ModelLike = None, account: bool = True, max_pixels: int = files.DEFAULT_MAX_PIXELS) -> FileInfo:
     """What a file holds and, with `account`, where its bits went (the file is decoded for that)."""
     index = files.read_index(data, max_pixels)
     return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account)

@@ -110,7 +110,9 @@ def forged(container: Container, rng: random.Random, sides: int = 300) -> Contai
                 chunks[at] = replace(chunks[at], payload=_bytes(chunks[at].payload, rng))
             else:
                 name = rng.choice((b"PLTE", b"tRNS", b"tEXt", b"", b"iCCP", b"IDAT", b"k\0", b"IEND", b"eXIf"))
-                chunks.insert(0, MetadataChunk(rng.choice((1, 2, 3, 4, 5, 5, 6, 0, 99)), rng.random() < 0.3, name + rng.randbytes(rng.randrange(9))))
+                chunks.insert(
+                    0, MetadataChunk(rng.choice((1, 2, 3, 4, 5, 5, 6, 0, 99)), rng.random() < 0.3, name + rng.randbytes(rng.randrange(9)))
+                )
             container = replace(container, metadata=tuple(chunks))
     return container
 

@@ -59,7 +59,7 @@ if sys.argv[2] == "numpy64":
 if sys.argv[2] == "wide":
     from bbans.exact.torch_ops import TorchOps
     tiles.fastest_ops = lambda device="cpu": TorchOps(wide=True)
-for path in sorted(Path(sys.argv[1]).glob("*.bbans")):
+for path in sorted(Path(sys.argv[1]).glob("*.bbans"), key=lambda path: path.stem):
     print(path.stem, pixel_hash(bbans.decompress(path.read_bytes())))
 """
 

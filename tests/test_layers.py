@@ -29,7 +29,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "carried": ({"errors", "images", "container"}, set()),
     "assembly": ({"errors", "container", "tiles"}, {"numpy"}),
     "description": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "api": ({"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "description", "carried"}, {"numpy", "PIL"}),
+    "api": (
+        {"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "description", "carried"},
+        {"numpy", "PIL"},
+    ),
     "__init__": ({"api"}, set()),
 }
 CLI = ({"api", "errors"}, {"click", "rich"})

@@ -63,7 +63,9 @@ def test_the_right_one_is_found_whatever_model_is_asked_for(kept, monkeypatch):
     assert np.array_equal(restored(), PHOTO)
 
 
-@pytest.mark.parametrize("command", [["decompress"], ["verify"], ["info"], ["decompress", "--keep-going"], ["decompress", "--model", "photo"]])
+@pytest.mark.parametrize(
+    "command", [["decompress"], ["verify"], ["info"], ["decompress", "--keep-going"], ["decompress", "--model", "photo"]]
+)
 def test_otherwise_the_error_says_what_to_do(command, capfd):
     assert main([*command, "old.bbans"]) == 6
     out, err = capfd.readouterr()

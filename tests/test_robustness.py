@@ -133,7 +133,18 @@ def test_odd_inputs_are_refused_on_one_line(here, capfd, kind, command):
     name, *codes = odd_inputs(here)[kind]
     code = codes[command == "decompress"]
     before = sorted(here.iterdir())
-    assert main([command, name, "-o", "out.png" if command == "decompress" else "out.bbans", *(["--model", "none"] if command == "compress" else [])]) == code
+    assert (
+        main(
+            [
+                command,
+                name,
+                "-o",
+                "out.png" if command == "decompress" else "out.bbans",
+                *(["--model", "none"] if command == "compress" else []),
+            ]
+        )
+        == code
+    )
     out, err = capfd.readouterr()
     assert out == "" and len(err.splitlines()) == (code != 0) and "Traceback" not in err
     assert code == 0 or sorted(here.iterdir()) == before
@@ -212,7 +223,9 @@ PART = {
     "codec": str,
 }
 SCHEMA = {
-    **{name: int for name in ("width", "height", "channels", "bit_depth", "version", "tiles", "metadata_chunks", "file_bytes", "raw_bytes")},
+    **{
+        name: int for name in ("width", "height", "channels", "bit_depth", "version", "tiles", "metadata_chunks", "file_bytes", "raw_bytes")
+    },
     "pixel_format": str,
     "model_id": (str, type(None)),
     "model_name": (str, type(None)),

@@ -12,6 +12,7 @@ import pytest
 def environment(repository: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(repository)}
 
+
 CODE = """
 import sys
 sys.modules["torch"] = None
@@ -26,9 +27,7 @@ for name in sys.argv[1:]:
 def test_golden_files_decode_without_torch(repository):
     hashes = json.loads((repository / "tests" / "frozen" / "hashes.json").read_text())
     names = sorted(hashes)
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, *names], cwd=repository, env=environment(repository), capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", CODE, *names], cwd=repository, env=environment(repository), capture_output=True, text=True)
     assert done.stdout.split() == [word for name in names for word in (name, hashes[name]["pixels"])], done.stderr
 
 

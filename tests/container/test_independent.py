@@ -56,9 +56,7 @@ def check_same(data: bytes) -> independent.File:
     assert rectangles == [(t.y, t.x, t.height, t.width) for t in ours.tiles]
     for one, two in zip(theirs.tiles, ours.tiles, strict=True):
         assert one.pixels_crc == two.pixel_crc
-        mine = [
-            (part.codec, part.channels, part.axis, part.growth, payload) for part, payload in zip(two.parts, two.payloads, strict=True)
-        ]
+        mine = [(part.codec, part.channels, part.axis, part.growth, payload) for part, payload in zip(two.parts, two.payloads, strict=True)]
         assert [part_facts(part) for part in one.parts] == mine
         assert [part.latent_precision for part in one.parts] == [part.precision or 0 for part in two.parts]
     return ours
