@@ -53,18 +53,19 @@ def compress(
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
     (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads)
     coded_by_model = any(part.codec == files.BITS_BACK for record in records for part in record.parts)
-    data = files.write(
-        files.Container(
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            pixel_format=pixel_format.code,
-            tile_width=tile_width,
-            tile_height=tile_height,
-            model_id=chosen.id if chosen is not None and coded_by_model else files.NO_MODEL,
-            metadata=tuple(to_chunk(c) for c in picture.metadata),
-            tiles=records,
-        )
+    container = files.Container(
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        pixel_format=pixel_format.code,
+        tile_width=tile_width,
+        tile_height=tile_height,
+        model_id=chosen.id if chosen is not None and coded_by_model else files.NO_MODEL,
+        metadata=tuple(to_chunk(c) for c in picture.metadata),
+        tiles=records,
     )
+    data = files.write(container)
+    if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]):
+        data = min(data, files.write(assembly.stored(container, pixels)), key=len)
     if verify:
         back = decompress_image(data, model=chosen, threads=threads)
         if not _same(back, picture):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,6 +59,14 @@ def encode(
         return tiles.encode_tile(pixels[top : top + height, left : left + width], pixel_format, predictors.net)
 
     return side, tuple(in_order(work, rectangles, threads))
+
+
+def stored(container: files.Container, pixels: Pixels) -> files.Container:
+    """The same image as one stored tile: what a file takes at most."""
+    pixel_format = files.FORMATS[container.pixel_format]
+    raw = files.to_raw(pixels, pixel_format.bit_depth)
+    tile = files.TileRecord((files.TilePart(files.STORED, pixel_format.channels, raw),), zlib.crc32(raw))
+    return replace(container, tile_width=container.width, tile_height=container.height, model_id=files.NO_MODEL, tiles=(tile,))
 
 
 def _mostly_graphic(pixels: Pixels, pixel_format: files.PixelFormat) -> bool:

@@ -19,7 +19,14 @@ from bbans.errors import OutputExistsError
 
 STREAM = "-"
 # Kinds of image file that are written, with their suffixes; the first is the default.
-SUFFIXES = {"png": (".png",), "tiff": (".tiff", ".tif"), "webp": (".webp",), "bmp": (".bmp",), "ppm": (".ppm", ".pgm", ".pnm")}
+SUFFIXES = {
+    "png": (".png",),
+    "tiff": (".tiff", ".tif"),
+    "webp": (".webp",),
+    "bmp": (".bmp",),
+    "ppm": (".ppm", ".pgm", ".pbm", ".pam", ".pnm"),
+    "npy": (".npy",),
+}
 
 
 def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]) -> dict[str, Path | None]:

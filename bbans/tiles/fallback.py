@@ -18,6 +18,7 @@ from PIL import Image, WebPImagePlugin
 from bbans.errors import FormatError
 
 WEBP_SIDE = 2**14 - 1
+WEBP_EFFORTS = ((100, 6), (80, 4))  # quality and method: the higher effort is not always the shorter
 VP8L_SIGNATURE = 0x2F
 DICTIONARY = 2**24  # bytes: bounds the memory of the decoder
 
@@ -29,13 +30,18 @@ def encode_webp(samples: Samples) -> bytes:
     channels = samples.shape[2]
     colour = samples[:, :, :3] if channels >= 3 else np.repeat(samples[:, :, :1], 3, axis=2)
     array = np.concatenate([colour, samples[:, :, -1:]], axis=2) if channels in (2, 4) else colour
-    buffer = BytesIO()
-    Image.fromarray(np.ascontiguousarray(array)).save(buffer, "WEBP", lossless=True, exact=True, quality=100, method=6)
-    data = buffer.getvalue()
+    picture = Image.fromarray(np.ascontiguousarray(array))
+    data = min((_webp(picture, quality, method) for quality, method in WEBP_EFFORTS), key=len)
     if data[12:16] != b"VP8L":
         raise FormatError(f"the WebP library wrote a chunk {data[12:16]!r} where VP8L was expected")
     (size,) = struct.unpack_from("<I", data, 16)
     return data[20 : 20 + size]
+
+
+def _webp(picture: Image.Image, quality: int, method: int) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, "WEBP", lossless=True, exact=True, quality=quality, method=method)
+    return buffer.getvalue()
 
 
 def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Samples:

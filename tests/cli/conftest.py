@@ -43,9 +43,11 @@ class Standin(SimpleNamespace):
         self._write(target, b"bb" + data, options["overwrite"])
         return SimpleNamespace(source_bytes=len(data), file_bytes=len(data) + 2, raw_bytes=2 * len(data))
 
-    def decompress_file(self, source: Path, target: Path, **options: Any) -> None:
+    def decompress_file(self, source: Path, target: Path, **options: Any) -> tuple[SimpleNamespace, ...]:
         self.calls.append(("decompress_file", options))
         self._write(target, self._restore(source.read_bytes()), options["overwrite"])
+        lost = SimpleNamespace(tile=1, region=SimpleNamespace(x=2, y=3, width=4, height=5), reason="a checksum fails")
+        return (lost,) if options["keep_going"] else ()
 
     def verify(self, data: bytes, **options: Any) -> None:
         self.calls.append(("verify", options))
@@ -54,7 +56,9 @@ class Standin(SimpleNamespace):
     def info(self, data: bytes, **options: Any) -> SimpleNamespace:
         self.calls.append(("info", options))
         size = len(self._restore(data))
-        return SimpleNamespace(to_dict=lambda: {"width": size}, lines=lambda: [f"{size} wide", "1 high"])
+        return SimpleNamespace(
+            to_dict=lambda: {"width": size}, lines=lambda each_tile: [f"{size} wide", "1 high", *(["tile 0"] if each_tile else [])]
+        )
 
     def train_model(self, images: Path, output: Path, **options: Any) -> None:
         self.calls.append(("train_model", {"images": images, "output": output, **options}))

@@ -165,6 +165,38 @@ def test_files_without_a_model(here: Path, run: Runner, pixels: np.ndarray) -> N
     assert np.array_equal(read("back.png"), pixels)
 
 
+def test_parts_of_an_image(here: Path, run: Runner, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save("a.png")
+    assert run("compress", "a.png", "--model", "none").code == 0
+    assert run("decompress", "a.bbans", "--region", "3,5,20,10", "-o", "region.png").code == 0
+    assert np.array_equal(read("region.png"), pixels[5:15, 3:23])
+    assert run("decompress", "a.bbans", "--preview", "2", "-o", "small.npy").code == 0
+    assert np.array_equal(np.load("small.npy"), pixels[::4, ::4])
+    for wrong in ("3,5,20", "a,b,c,d", "-1,0,2,2"):
+        assert run("decompress", "a.bbans", "--region", wrong, "-o", "no.png").code == 2
+    for options, code in ((("--region", "0,0,9999,1"), 3), (("--keep-going", "--preview", "1"), 2), (("--max-pixels", "10"), 5)):
+        result = run("decompress", "a.bbans", *options, "-o", "no.png")
+        assert (result.code, Path("no.png").exists()) == (code, False)
+    assert "tile 0: " in run("info", "-v", "a.bbans").out.decode()
+
+
+def test_every_depth_and_alpha(here: Path, run: Runner, pixels: np.ndarray) -> None:
+    np.save("deep.npy", pixels.astype(np.uint16) * 250)
+    Image.fromarray(np.dstack([pixels, pixels[:, :, 0]])).save("alpha.webp", lossless=True, exact=True)
+    Image.fromarray(pixels).quantize(20).save("palette.png", bits=8)
+    Path("bits.pbm").write_bytes(b"P4\n9 2\n\xa5\x80\x5a\x00")
+    names = ["deep.npy", "alpha.webp", "palette.png", "bits.pbm"]
+    assert run("compress", *names, "--model", "none").code == 0
+    for name in names:
+        stem, suffix = name.split(".")
+        assert run("decompress", f"{stem}.bbans", "-o", f"back.{suffix}", "-f").code == 0
+        if suffix in ("npy", "pbm"):
+            assert Path(f"back.{suffix}").read_bytes() == Path(name).read_bytes()
+        else:
+            with Image.open(name) as a, Image.open(f"back.{suffix}") as b:
+                assert a.mode == b.mode and np.array_equal(np.asarray(a), np.asarray(b)) and a.getpalette() == b.getpalette()
+
+
 def test_train_and_use_the_model(here: Path, run: Runner, pixels: np.ndarray) -> None:
     Path("images").mkdir()
     generator = np.random.default_rng(0)

@@ -182,12 +182,27 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
     run("compress", "a.png")
     run("compress", "a.png", "-f", "--model", "m", "--threads", "3", "--no-verify", "--as-pixels", "--strip")
     run("decompress", "a.bbans", "-f", "--model", "m", "--threads", "3")
+    run("decompress", "a.bbans", "-f", "--region", "1,2,3,4", "--preview", "5", "--max-pixels", "6")
     defaults = {"model": None, "threads": None, "verify": True, "overwrite": False, "as_pixels": False, "strip": False}
     given = {"model": "m", "threads": 3, "verify": False, "overwrite": True, "as_pixels": True, "strip": True}
+    whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
+    whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
     assert standin.calls == [
         ("compress_file", defaults),
         ("compress_file", given),
-        ("decompress_file", {"model": "m", "threads": 3, "overwrite": True, "format": "png"}),
+        ("decompress_file", whole | {"model": "m", "threads": 3}),
+        ("decompress_file", whole | {"region": (1, 2, 3, 4), "preview": 5, "max_pixels": 6}),
+    ]
+
+
+def test_missing_tiles_are_named_after_the_rest_is_restored(here: Path, run: Runner, standin: Standin) -> None:
+    put(here, a_png=b"1")
+    run("compress", "a.png")
+    result = run("decompress", "a.bbans", "--keep-going", "-o", "b.png")
+    assert result.code == 5 and Path("b.png").read_bytes() == b"1"
+    assert result.err.splitlines() == [
+        "a.bbans: tile 1, 4 x 5 at 2,3, is missing: a checksum fails",
+        "bbans: a.bbans: 1 damaged tiles are missing; the rest was restored",
     ]
 
 
