@@ -10,6 +10,7 @@ PIP_ARGS ?=
 EXTRAS ?= dev
 FUZZ_FILES ?= 1000000
 FUZZ_SEED ?= 0
+PORTABILITY_ARGS ?=
 PYTEST_ARGS ?=
 # Folder with `kodak` and `validation`, for `make bench`.
 PHOTOS ?= ../shared/data/photos
@@ -22,7 +23,7 @@ STAMP := $(VENV)/.stamp
 .PHONY: help venv demo test check format coverage fuzz portability bench tables clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## make the virtual environment (.venv) with the package in it, editable
 
@@ -50,6 +51,9 @@ format: $(STAMP) ## format the code and mend what lint can mend
 
 fuzz: $(STAMP) ## damaged and forged files until FUZZ_FILES are done (hours); FUZZ_SEED for others
 	$(BIN)/python benchmarks/fuzz.py --files $(FUZZ_FILES) --seed $(FUZZ_SEED)
+
+portability: $(STAMP) ## golden files with other versions of Python and numpy; PORTABILITY_ARGS=--torch for torch too
+	$(BIN)/python benchmarks/portability.py $(PORTABILITY_ARGS)
 
 coverage: $(STAMP) ## run the tests and report which branches they miss
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
