@@ -106,5 +106,11 @@ class UnderflowError(BbansError):
         self.missing_bits = missing_bits
 
 
+class TooFlatError(BbansError):
+    """A tile with so little in it that its message does not fill the lanes that a decoder of bounded time needs."""
+
+    exit_code = 8
+
+
 class IntervalError(BbansError, ValueError):
     """An interval that cannot be coded: a frequency of zero, or an end beyond 2^precision."""

@@ -11,7 +11,7 @@ import pytest
 
 import bbans
 from bbans import container as files
-from bbans.errors import BbansError, FormatError, LimitError, ModelNotFoundError
+from bbans.errors import BbansError, ChecksumError, FormatError, LimitError, ModelNotFoundError
 from bbans.models import store
 from bbans.models.fixed import FixedPredictor
 from bbans.tiles import fallback
@@ -72,7 +72,7 @@ def bombs() -> dict[str, tuple[bytes, int]]:
         "WebP of another size": (single(files.WEBP, vp8l, 3000), 3000),
         "LZMA": (single(files.LZMA, zeros, 4000), 4000),
         "LZMA of more than it says": (single(files.LZMA, zeros, 1000), 1000),
-        "fixed predictor": (single(files.FIXED, bytes(20), 4000), 4000),
+        "fixed predictor": (single(files.FIXED, bytes(20), 4000, growth=((5, 1024),)), 4000),
         "fixed predictor of many lanes": (single(files.FIXED, bytes(80), 4000, growth=((5, 65535),)), 4000),
     }
 
@@ -119,7 +119,17 @@ def test_max_pixels_refuses_before_memory_is_taken():
 
 def test_a_predicted_tile_is_of_limited_size():
     with pytest.raises(FormatError, match="16777216 pixels are predicted"):
-        single(files.FIXED, bytes(20), 5000)
+        single(files.FIXED, bytes(20), 5000, growth=((5, 4096),))
+
+
+def test_a_message_has_lanes_enough_for_its_tile():
+    """Time follows from the size of the file: a lane takes 32 bits of it at least, and 65536 samples at most."""
+    single(files.FIXED, bytes(20), 147)
+    with pytest.raises(FormatError, match="a lane of the message holds up to 65536 samples"):
+        single(files.FIXED, bytes(20), 149)
+    lanes = single(files.FIXED, bytes(4 * 60), 300, growth=((0, 8), (9, 64)))
+    with pytest.raises(ChecksumError, match="ends too early"):
+        bbans.decompress(lanes)
 
 
 def test_what_predicting_takes():

@@ -9,6 +9,7 @@ from bbans.models.photo import PhotoNet
 from bbans.models.photo_config import PhotoConfig
 from bbans.models.photo_export import export
 from bbans.models.store import Model, model_id, to_tensors
+from bbans.tiles import predicted
 
 CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
 
@@ -39,3 +40,8 @@ def smooth_image(h: int, w: int, seed: int = 0, channels: int = 3) -> np.ndarray
     waves = np.stack([60 * np.sin(x / rng.uniform(5, 30) + c) + 50 * np.cos(y / rng.uniform(5, 30)) + 128 for c in range(3)], -1)
     image = (waves + rng.normal(0, 4, (h, w, 1)) + rng.normal(0, 2, (h, w, 3))).clip(0, 255).astype(np.uint8)
     return image if channels == 3 else np.ascontiguousarray(image[..., 0])
+
+
+def to_planes(pixels: np.ndarray) -> np.ndarray:
+    """`(H, W)` or `(H, W, 3)` as the networks take it, `(3, H, W)`."""
+    return predicted.to_planes(pixels.reshape(*pixels.shape[:2], -1), None)

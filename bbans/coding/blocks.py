@@ -32,6 +32,7 @@ from bbans.errors import FormatError
 
 RUNGS = (1, 8, 64, 512, 4096, 32768)
 GROWTH_WORDS = 3.25
+MAX_ROWS = 2**16  # samples a lane in a tile: bounds the time of its decoder, as the container does
 GROWTH_ROWS = 8
 """Growing pays only where at least this many rows of the lanes at hand are still to come."""
 CHECKED_AT_ONCE = 1 << 15
@@ -40,6 +41,11 @@ Locate: TypeAlias = Callable[[NDArray[Any], int, int], tuple[Any, Any, Any]]
 """`locate(cf, first, last) -> (symbols, starts, freqs)` of symbols first..last-1, whose `cf` is uint64 `(last - first,)`."""
 Growth: TypeAlias = tuple[tuple[int, int], ...]
 """`(symbols pushed before growing, lanes from then on)`, in the order of pushing."""
+
+
+def lanes_needed(samples: int) -> int:
+    """The first rung over which a tile's samples take no more than MAX_ROWS rows."""
+    return next(rung for rung in RUNGS if samples // rung <= MAX_ROWS)
 
 
 def push_block(message: Message, starts: Any, freqs: Any, precision: int) -> Message:

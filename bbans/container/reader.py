@@ -23,6 +23,7 @@ from bbans.container.records import (
     MAX_METADATA_CHUNKS,
     MODEL_ID_SIZE,
     NO_MODEL,
+    ONE_TILE,
     PREDICTIVE,
     U16_MAX,
     U32_MAX,
@@ -75,11 +76,15 @@ def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
     if version != VERSION:
         raise VersionError(f"format version {version} is unknown to this release (it reads version {VERSION}): use another bbans")
     flags, pixel_format = cursor.u8(), cursor.u8()
-    width, height, tile_width, tile_height = (cursor.varint(name, U32_MAX) for name in ("width", "height", "tile width", "tile height"))
+    width, height = tile_width, tile_height = cursor.varint("width", U32_MAX), cursor.varint("height", U32_MAX)
+    if not flags & ONE_TILE:
+        tile_width, tile_height = cursor.varint("tile width", U32_MAX), cursor.varint("tile height", U32_MAX)
     model_id = cursor.take(MODEL_ID_SIZE) if flags & HAS_MODEL else NO_MODEL
     _check_crc(cursor, 0)
-    if flags & ~(HAS_METADATA | HAS_MODEL):
+    if flags & ~(HAS_METADATA | HAS_MODEL | ONE_TILE):
         raise VersionError(f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans")
+    if not flags & ONE_TILE and (tile_width, tile_height) == (width, height):
+        raise FormatError("the header gives the size of a tile that is the whole image, which is left out")
     if flags & HAS_MODEL and model_id == NO_MODEL:
         raise FormatError("the header has a model id of zeros, which stands for no model and is left out")
     header = Header(width, height, pixel_format, tile_width, tile_height, model_id, bool(flags & HAS_METADATA))

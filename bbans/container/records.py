@@ -33,12 +33,13 @@ CURVES = (0, 1)  # linear, square root: `distributions.axis`
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
 METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
 
-HAS_METADATA, HAS_MODEL = 1, 2  # flags of the header
+HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
 MAX_METADATA_BYTES = 2**26  # after decompression
 MAX_METADATA_CHUNKS = 2**16
 MAX_METADATA_KIND = 2**7 - 1
 MAX_GROWTH_STEPS = 255
+MAX_ROWS = 2**16  # samples a lane: bounds the time of its decoder
 MAX_PREDICTED_PIXELS = 2**24  # of a tile: bounds the memory of its decoder
 U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 
@@ -173,6 +174,9 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
         _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
     if part.codec in PREDICTIVE and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
+    rows = shape[0] * shape[1] * part.channels // max([lanes for _, lanes in part.growth], default=1)
+    if part.codec in PREDICTIVE and rows > MAX_ROWS:
+        raise FormatError(f"{name}: a lane of the message holds up to {MAX_ROWS} samples, found {rows}")
     if part.codec in PREDICTIVE and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
         raise FormatError(f"{name}: tiles of up to {MAX_PREDICTED_PIXELS} pixels are predicted, found {shape[1]} x {shape[0]}")
     if part.codec == WEBP and pixel_format.bit_depth > 8:

@@ -12,6 +12,7 @@ from bbans.container.records import (
     MAGIC,
     MAX_METADATA_BYTES,
     NO_MODEL,
+    ONE_TILE,
     PREDICTIVE,
     VERSION,
     Container,
@@ -36,8 +37,9 @@ def _with_crc(section: bytes) -> bytes:
 
 def _header_section(header: Header) -> bytes:
     has_model = header.model_id != NO_MODEL
-    flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model
-    geometry = (header.width, header.height, header.tile_width, header.tile_height)
+    one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
+    flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
+    geometry = (header.width, header.height, header.tile_width, header.tile_height)[: 2 if one_tile else 4]
     fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
     return _with_crc(fields + header.model_id * has_model)
 

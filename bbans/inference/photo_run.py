@@ -23,6 +23,7 @@ from bbans.models.photo_exact import ExactPhoto
 from bbans.models.photo_export import export
 from bbans.models.store import serialise
 from bbans.schemes import funded
+from bbans.schemes.levels import analyse
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -94,7 +95,7 @@ def exact_rate(net: ExactPhoto, images: list[Image]) -> float:
         h, w = (min(side, HOLDOUT_SIDE) for side in image.shape[:2])
         top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
         x = image[top : top + h, left : left + w].transpose(2, 0, 1).astype(np.int32)
-        levels, coarsest = funded.analyse(net, x)
+        levels, coarsest = analyse(net, x)
         bits += 32 * len(next(funded.encodings(levels, coarsest, 3, net.config.latents)).words)
         count += x.size
     return bits / count

@@ -112,7 +112,7 @@ def log2_sixteenths(magnitude: Ints) -> Ints:
 
 
 def features(phase: int, known: list[Ints], sums: Ints, carried: Ints) -> Features:
-    """Features of a phase. known, sums as in `schemes.funded.PyramidNet.trunk`; carried: error magnitudes `(h, w)` of what came before."""
+    """Features of a phase. known, sums as in `schemes.levels.PyramidNet.trunk`; carried: error magnitudes `(h, w)` of what came before."""
     (p, q, r, s), outer = neighbours(phase, known)
     ring: Ints = 2 * sums - np.sum(outer, axis=0, dtype=np.int32)
     one, two = np.abs(p - q).sum(0), np.abs(r - s).sum(0)
@@ -154,7 +154,7 @@ def outputs_of(f: Features, constants: Constants) -> Ints:
 
 
 class FixedPredictor:
-    """The fixed predictor as a `schemes.funded.PyramidNet` whose latents are always off."""
+    """The fixed predictor as a `schemes.levels.PyramidNet` whose latents are always off."""
 
     def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
         """No latents."""

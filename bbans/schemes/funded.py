@@ -10,126 +10,27 @@ arXiv:2204.02071). The message ends as it began: empty.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bbans.distributions.latent as latent
 from bbans.coding import lanes
-from bbans.coding.blocks import pop_block, push_block, push_growing
+from bbans.coding.blocks import GROWTH_WORDS, lanes_needed, pop_block, push_block, push_growing
 from bbans.coding.rans import Message, base_message, message_bits
 from bbans.distributions.axis import Axis, regular
-from bbans.errors import FormatError, UnderflowError
+from bbans.errors import FormatError, TooFlatError, UnderflowError
 from bbans.schemes import geometry
 from bbans.schemes.account import Account, Ledger
-from bbans.schemes.pixels import Growth, Intervals, PixelModel, pixel_intervals, pop_pixels
+from bbans.schemes.levels import Level, PyramidNet, open_level
+from bbans.schemes.pixels import Growth, Intervals, pixel_intervals, pop_pixels
 
 LATENT_PRECISIONS = (10, 8, 6, 0)  # tried in this order; 0: latents off
 POSTERIOR_PRECISION = 24
 
 Ints = NDArray[np.int32]
-
-
-class PyramidNet(Protocol):
-    """What the scheme asks of a model; see `models.photo_exact.ExactPhoto`."""
-
-    def latent_shape(self, h: int, w: int) -> tuple[int, int, int]: ...
-    def start(self, h: int, w: int) -> Any: ...
-    def carry_up(self, trunk: Any, h: int, w: int) -> Any: ...
-    def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any: ...
-    def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]: ...
-    def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints: ...
-
-
-@dataclass
-class Level:
-    """One level in progress: phases are filled in decode order, 00 first.
-
-    `values` are the samples, `(3, rows, columns)` each; `known` is what the network sees of them: grey levels, on the whole grid.
-    """
-
-    net: PyramidNet
-    index: int
-    shape: tuple[int, int]
-    carried: Any
-    axis: Axis
-    values: list[Ints]
-    known: list[Ints]
-    sums: list[Ints] = field(default_factory=list)
-    trunks: list[Any] = field(default_factory=list)
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of phase 00."""
-        return self.known[0].shape[1], self.known[0].shape[2]
-
-    def open_phase(self, phase: int) -> None:
-        """Predict a phase and run its trunk."""
-        self.sums.append(geometry.neighbour_sums(phase, self.known))
-        flow = self.trunks[-1] if phase else self.carried
-        self.trunks.append(self.net.trunk(phase, self.known, self.sums[phase], flow, self.index))
-
-    def close_phase(self, phase: int, x: Ints) -> None:
-        """Add the samples of a phase, `(3, rows, columns)`."""
-        self.values.append(x)
-        self.known.append(geometry.complete(self.axis.levels[x], self.grid, self.known[0]))
-
-    def posterior(self) -> tuple[Ints, Ints]:
-        """Mean and sigma index of u, each `(rows * columns, channels)`."""
-        return self.net.posterior(self.trunks[1], [4 * self.known[i + 1] - self.sums[i] for i in range(2)])
-
-    def pixel_model(self, phase: int, u: Ints) -> PixelModel:
-        """Mixture parameters at the positions of a phase; u `(rows * columns, channels)` in 1/128."""
-        shape = geometry.phase_shape(*self.shape, phase)
-        outputs = self.net.outputs(phase, self.trunks[phase], self._map(u))
-        return PixelModel(geometry.positions(outputs, self.grid, shape), geometry.to_positions(self.sums[phase], shape), self.axis)
-
-    def zeros(self) -> Ints:
-        """u = 0."""
-        channels, rows, columns = self.net.latent_shape(*self.grid)
-        return np.zeros((rows * columns, channels), np.int32)
-
-    def _map(self, u: Ints) -> Ints:
-        channels, rows, columns = self.net.latent_shape(*self.grid)
-        return np.asarray(u.reshape(rows, columns, channels).transpose(2, 0, 1))
-
-    def assemble(self) -> Ints:
-        """The samples of the whole level, `(3, h, w)`."""
-        h, w = self.shape
-        x = np.empty((3, h, w), np.int32)
-        x[:, 0::2, 0::2] = self.values[0]
-        for phase, (row, column) in enumerate(geometry.OFFSETS):
-            x[:, row::2, column::2] = self.values[phase + 1]
-        return x
-
-
-def open_level(net: PyramidNet, index: int, shape: tuple[int, int], carried: Any, axis: Axis, x: Ints) -> Level:
-    """A level of which the samples of phase 00 are known, `(3, rows, columns)`."""
-    return Level(net, index, shape, carried, axis, [x], [axis.levels[x]])
-
-
-def analyse(net: PyramidNet, x: Ints, axis: Axis | None = None) -> tuple[list[Level], Ints]:
-    """Trunks of every level, finest first, and the coarsest image.
-
-    x `(3, h, w)`, values of `axis` (default: 8 bits); grey images repeat their channel.
-    """
-    axis = axis or regular()
-    shapes = geometry.level_shapes(*x.shape[1:])
-    images = [x]
-    for _ in shapes[1:]:
-        images.append(images[-1][:, 0::2, 0::2])
-    levels: list[Level] = []
-    carried = net.start(*shapes[-1])
-    for s in reversed(range(len(shapes) - 1)):
-        level = open_level(net, s, shapes[s], carried, axis, images[s + 1])
-        for phase, (row, column) in enumerate(geometry.OFFSETS):
-            level.open_phase(phase)
-            level.close_phase(phase, images[s][:, row::2, column::2])
-        carried = net.carry_up(level.trunks[2], *shapes[s])
-        levels.insert(0, level)
-    return levels, images[-1]
 
 
 @dataclass(frozen=True)
@@ -148,11 +49,15 @@ def bits_of(axis: Axis) -> int:
 
 
 def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, axis: Axis | None = None) -> Encoded:
-    """Code a tile of 1 or 3 channels, analysed on the same axis. Raises UnderflowError when its own pixels cannot pay for the latents."""
+    """Code a tile of 1 or 3 channels, analysed on the same axis.
+
+    Raises UnderflowError when its own pixels cannot pay for the latents, TooFlatError when they cannot fill the lanes it needs.
+    """
     axis = axis or regular()
     message = base_message((1,))
     ledger = Ledger(message_bits(message))
     growth: list[tuple[int, int]] = []
+    wanted = lanes_needed(channels * levels[0].shape[0] * levels[0].shape[1]) if levels else 1
     for level in levels:
         u = mean = level.zeros()
         sigma = mean
@@ -160,6 +65,8 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
         if latent_precision:
             mean, sigma = level.posterior()
         parts = list(enumerate(reversed(_intervals(level, 2, mean, channels))))
+        if level.index == 0:
+            _check_fullness(sum(part.bits for _, part in parts), wanted)
         for i, part in parts:
             if level.index == 0:
                 message, grown = push_growing(message, part.starts, part.freqs, part.precision)
@@ -171,6 +78,8 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
             message, indices, bits = _pop_posterior(message, mean, sigma, latent_precision)
             ledger.add("posterior", -bits, message_bits(message))
             u = latent.value(latent_precision, indices).astype(np.int32)
+        if len(message[0]) < wanted:
+            raise TooFlatError(f"a tile needs {wanted} lanes, and its message filled {len(message[0])}")
         for phase in (1, 0):
             for part in reversed(_intervals(level, phase, u, channels)):
                 message = push_block(message, part.starts, part.freqs, part.precision)
@@ -184,6 +93,12 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
     ledger.add("likelihood", float(bits_of(axis) * raw.size), message_bits(message))
     words = lanes.finish(message)
     return Encoded(words, latent_precision, tuple(growth), ledger.close(32.0 * len(words)))
+
+
+def _check_fullness(bits: float, wanted: int) -> None:
+    """Stop before the slow coding of what cannot fill the lanes."""
+    if wanted > 1 and bits < 32 * GROWTH_WORDS * wanted:
+        raise TooFlatError(f"a tile needs {wanted} lanes, and {bits:.0f} bits do not fill them")
 
 
 def encodings(levels: list[Level], coarsest: Ints, channels: int, latents: bool, axis: Axis | None = None) -> Iterator[Encoded]:

@@ -11,6 +11,7 @@ import numpy as np
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import pixels_crc, to_raw
 from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, STORED, WEBP, TilePart, TileRecord
+from bbans.errors import TooFlatError
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
 from bbans.tiles import fallback
@@ -98,10 +99,13 @@ def _predicted_part(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto
     codec, predictor, latents = (FIXED, FixedPredictor(), False) if net is None else (BITS_BACK, net, net.config.latents)
     axis = axis_of(samples, pixel_format.bit_depth)
     best: TilePart | None = None
-    for coded in code_channels(predictor, samples, axis, latents):
-        part = TilePart(codec, samples.shape[2], coded.words.astype("<u4").tobytes(), coded.latent_precision, coded.growth, axis)
-        best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
-        if not thorough:
-            break
+    try:
+        for coded in code_channels(predictor, samples, axis, latents):
+            part = TilePart(codec, samples.shape[2], coded.words.astype("<u4").tobytes(), coded.latent_precision, coded.growth, axis)
+            best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
+            if not thorough:
+                break
+    except TooFlatError:
+        return _fallback(samples, pixel_format)
     assert best is not None  # without latents there is no underflow
     return best

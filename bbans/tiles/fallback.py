@@ -1,6 +1,7 @@
 """Coders of other libraries for what a photograph's model does not suit: lossless WebP (Pillow) and LZMA (Python's own).
 
-A WebP payload is the `VP8L` chunk alone (RFC 9649), without the RIFF frame; it holds samples of up to 8 bits, whatever they mean.
+A WebP payload is a `VP8L` bitstream (RFC 9649) without the five bytes that follow from the tile's size. It holds samples of up to
+8 bits, whatever they mean.
 An LZMA payload is a byte with the distance of a delta filter (0: none) and a raw LZMA2 stream of the raw pixels.
 """
 
@@ -26,16 +27,22 @@ Samples = NDArray[np.uint8]
 
 
 def encode_webp(samples: Samples) -> bytes:
-    """`(h, w, channels)` with 1 to 4 channels and sides up to 16383 as a `VP8L` chunk."""
+    """`(h, w, channels)` with 1 to 4 channels and sides up to 16383 as what follows the header in a `VP8L` chunk."""
     channels = samples.shape[2]
     colour = samples[:, :, :3] if channels >= 3 else np.repeat(samples[:, :, :1], 3, axis=2)
     array = np.concatenate([colour, samples[:, :, -1:]], axis=2) if channels in (2, 4) else colour
     picture = Image.fromarray(np.ascontiguousarray(array))
     data = min((_webp(picture, quality, method) for quality, method in WEBP_EFFORTS), key=len)
-    if data[12:16] != b"VP8L":
-        raise FormatError(f"the WebP library wrote a chunk {data[12:16]!r} where VP8L was expected")
     (size,) = struct.unpack_from("<I", data, 16)
-    return data[20 : 20 + size]
+    if data[12:16] != b"VP8L" or data[20:23] != _vp8l_header(samples.shape[:2], channels)[:3]:
+        raise FormatError(f"the WebP library wrote a chunk {data[12:16]!r} where a VP8L chunk of this size was expected")
+    return data[25 : 20 + size]
+
+
+def _vp8l_header(shape: tuple[int, ...], channels: int) -> bytes:
+    """What every VP8L bitstream of this size begins with: signature, sides less one, whether there is alpha, version 0."""
+    height, width = shape[:2]
+    return struct.pack("<BI", VP8L_SIGNATURE, (width - 1) | (height - 1) << 14 | (channels in (2, 4)) << 28)
 
 
 def _webp(picture: Image.Image, quality: int, method: int) -> bytes:
@@ -45,14 +52,11 @@ def _webp(picture: Image.Image, quality: int, method: int) -> bytes:
 
 
 def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Samples:
-    """Inverse of `encode_webp`, `(h, w, channels)`. Raises FormatError on damage or another size."""
-    if len(payload) < 5 or payload[0] != VP8L_SIGNATURE:
-        raise FormatError("a WebP tile does not begin as lossless WebP does; the file is damaged")
-    (fields,) = struct.unpack_from("<I", payload, 1)
-    found = ((fields >> 14 & 0x3FFF) + 1, (fields & 0x3FFF) + 1)
-    if found != shape:
-        raise FormatError(f"a WebP tile has {found[1]} x {found[0]} pixels, {shape[1]} x {shape[0]} were expected; the file is damaged")
-    chunk = b"VP8L" + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
+    """Inverse of `encode_webp`, `(h, w, channels)`. Raises FormatError on damage."""
+    if max(shape) > WEBP_SIDE:
+        raise FormatError(f"a WebP tile has sides of up to {WEBP_SIDE} pixels, found {shape[1]} x {shape[0]}; the file is damaged")
+    stream = _vp8l_header(shape, channels) + payload
+    chunk = b"VP8L" + struct.pack("<I", len(stream)) + stream + b"\0" * (len(stream) % 2)
     try:
         source = WebPImagePlugin.WebPImageFile(BytesIO(b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk))
         if source.size != shape[::-1]:

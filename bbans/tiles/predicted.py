@@ -14,6 +14,7 @@ from bbans.errors import FormatError
 from bbans.models.fixed import FixedPredictor
 from bbans.schemes import funded
 from bbans.schemes.account import Account
+from bbans.schemes.levels import PyramidNet, analyse
 
 SAMPLE_SIDE = 256  # of the crop on which curves are compared
 
@@ -53,36 +54,36 @@ def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
 
 def _fixed_bits(samples: Samples, axis: Axis) -> float:
     chosen = layout(axis)
-    levels, coarsest = funded.analyse(FixedPredictor(), to_planes(samples, axis), chosen)
+    levels, coarsest = analyse(FixedPredictor(), to_planes(samples, axis), chosen)
     return funded.ideal_bits(levels, coarsest, samples.shape[2], 0, axis=chosen)
 
 
-def code_channels(predictor: funded.PyramidNet, samples: Samples, axis: Axis | None, latents: bool) -> Iterator[funded.Encoded]:
+def code_channels(predictor: PyramidNet, samples: Samples, axis: Axis | None, latents: bool) -> Iterator[funded.Encoded]:
     """Codings of samples `(h, w, 1 or 3)`, finest latents first."""
     chosen = layout(axis)
-    levels, coarsest = funded.analyse(predictor, to_planes(samples, axis), chosen)
+    levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
     return funded.encodings(levels, coarsest, samples.shape[2], latents, chosen)
 
 
-def decode_channels(predictor: funded.PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int) -> tuple[Samples, Account]:
+def decode_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part, and its account. Raises FormatError or UnderflowError on damage."""
     x, account = _decode(predictor, part, shape, 0)
     return from_planes(x, part.axis, part.channels, bit_depth), account
 
 
-def preview_channels(predictor: funded.PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int) -> Samples:
+def preview_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int) -> Samples:
     """Every 2^level-th row and column of a part's samples."""
     return from_planes(_decode(predictor, part, shape, level)[0], part.axis, part.channels, bit_depth)
 
 
-def ideal_bits(predictor: funded.PyramidNet, samples: Samples, part: TilePart, draws: int) -> float:
+def ideal_bits(predictor: PyramidNet, samples: Samples, part: TilePart, draws: int) -> float:
     """-ELBO of the part's samples `(h, w, channels)` under the exact model, in bits."""
     chosen = layout(part.axis)
-    levels, coarsest = funded.analyse(predictor, to_planes(samples, part.axis), chosen)
+    levels, coarsest = analyse(predictor, to_planes(samples, part.axis), chosen)
     return funded.ideal_bits(levels, coarsest, part.channels, part.latent_precision, draws, axis=chosen)
 
 
-def _decode(predictor: funded.PyramidNet, part: TilePart, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
+def _decode(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
     if len(part.payload) % 4:
         raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
     words = np.frombuffer(part.payload, "<u4").astype(np.uint32)

@@ -14,7 +14,7 @@ from bbans.exact.ops import Ops
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
 from bbans.models.store import Model
-from bbans.schemes import funded
+from bbans.schemes.levels import PyramidNet
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Predictors:
     net: ExactPhoto | None = None
     model: Model | None = None
 
-    def of(self, codec: int) -> funded.PyramidNet:
+    def of(self, codec: int) -> PyramidNet:
         """The predictor of a codec. Raises FormatError when a model is needed and none is there."""
         if codec == FIXED:
             return FixedPredictor()

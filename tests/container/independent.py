@@ -180,6 +180,9 @@ def read_entry(r, format_, place):
         exact = {STORED: raw, CONSTANT: part.channels * (2 if bits == 16 else 1)}
         if part.codec in (BITS_BACK, FIXED) and place[2] * place[3] > 2**24:
             raise Refused("a huge predicted tile")
+        lanes = max([lanes for _, lanes in part.growth], default=1)
+        if part.codec in (BITS_BACK, FIXED) and place[2] * place[3] * part.channels // lanes > 2**16:
+            raise Refused("too few lanes")
         if part.size != exact.get(part.codec, part.size):
             raise Refused("size of a stored or constant part")
     if len(parts) == 1 and parts[0].codec == STORED and payload_crc != pixel_crc:
@@ -195,10 +198,14 @@ def read(data, max_pixels=2**30):
     if r.u8() != 0:
         raise Refused("version")
     flags, format_ = r.u8(), r.u8()
-    if flags > 3 or format_ not in FORMATS:
+    if flags > 7 or format_ not in FORMATS:
         raise Refused("flags or pixel format")
     width, height = r.varint(1, U32), r.varint(1, U32)
-    tile_width, tile_height = r.varint(1, width), r.varint(1, height)
+    tile_width, tile_height = width, height
+    if not flags & 4:
+        tile_width, tile_height = r.varint(1, width), r.varint(1, height)
+        if (tile_width, tile_height) == (width, height):
+            raise Refused("the size of the only tile")
     model_id = r.bytes(32) if flags & 2 else None
     r.crc(0)
     if model_id == bytes(32) or width * height > max_pixels:

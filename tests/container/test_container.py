@@ -108,8 +108,8 @@ def test_noise_is_named(noise: bytes, with_magic: bool) -> None:
 
 def test_golden_bytes() -> None:
     golden = """
-        bb 41 4e 53 0d 0a 1a 0a 00 02 01 ac 02 c8 01 ac 02 c8 01
-        01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20 ba 7a fe 7b
+        bb 41 4e 53 0d 0a 1a 0a 00 06 01 ac 02 c8 01
+        01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20 63 07 cd 62
         14 21 0e 02 e8 07 40 f0 a2 04 80 04 09 d5 78 72 bb 78 56 34 12 0e 21 05 1b 62 69 74 73 2d 62 61 63 6b
     """
     assert files.write(ONE_TILE) == bytes.fromhex(golden)

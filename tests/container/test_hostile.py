@@ -21,8 +21,9 @@ def sealed(*sections: bytes) -> bytes:
     return b"".join(section + u32(zlib.crc32(section)) for section in sections)
 
 
-def header(flags: int = 0, pixel_format: int = 0, sizes: bytes = b"\1\1\1\1", model: bytes = b"") -> bytes:
-    return files.MAGIC + bytes([files.VERSION, flags, pixel_format]) + sizes + model
+def header(flags: int = 0, pixel_format: int = 0, sizes: bytes = b"", model: bytes = b"") -> bytes:
+    """One tile of one pixel, or four sizes as they are given."""
+    return files.MAGIC + bytes([files.VERSION, flags | 4 * (not sizes), pixel_format]) + (sizes or b"\1\1") + model
 
 
 PIXEL = u32(zlib.crc32(b"x"))
@@ -47,7 +48,8 @@ def packed(size: int, stream: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (sealed(header(flags=4), TABLE) + b"x", VersionError, "flags 0x04"),
+        (sealed(header(flags=8), TABLE) + b"x", VersionError, "flags 0x0c"),
+        (sealed(header(sizes=b"\1\1\1\1"), TABLE) + b"x", FormatError, "which is left out"),
         (sealed(header(pixel_format=15), TABLE) + b"x", VersionError, "pixel format 15"),
         (sealed(header(sizes=b"\x81\0\1\1\1"), TABLE) + b"x", FormatError, "shortest form"),
         (sealed(header(sizes=b"\x81\x80\x80\x80\x80\0\1\1\1"), TABLE) + b"x", FormatError, "too many bytes"),
@@ -108,12 +110,12 @@ def test_the_forger_can_make_a_good_file() -> None:
 HUGE = varint(2**32 - 1)
 BOMB = zlib.compress(bytes(2**27), 9)
 BOMBS = {
-    "huge image": sealed(header(sizes=HUGE * 4), TABLE) + b"x",
+    "huge image": sealed(header(flags=4, sizes=HUGE * 2), TABLE) + b"x",
     "huge image of tiny tiles": sealed(header(sizes=HUGE * 2 + b"\1\1"), TABLE) + b"x",
     "too many tiles for the file": sealed(header(sizes=varint(2**15) * 2 + b"\1\1"), TABLE) + b"x",
     "huge payload": sealed(header(flags=2, model=MODEL), table(b"\1\0\0" + varint(2**63 - 1) + PIXEL * 2)) + b"x",
-    "huge stored image": sealed(header(sizes=varint(2**15) * 4), table(b"\0" + varint(2**30) + PIXEL * 2)) + b"x",
-    "huge flat image": sealed(header(sizes=varint(2**16) * 4), table(b"\3\1" + PIXEL * 2)) + b"x",
+    "huge stored image": sealed(header(flags=4, sizes=varint(2**15) * 2), table(b"\0" + varint(2**30) + PIXEL * 2)) + b"x",
+    "huge flat image": sealed(header(flags=4, sizes=varint(2**16) * 2), table(b"\3\1" + PIXEL * 2)) + b"x",
     "huge table": sealed(header(), varint(2**63 - 1)) + b"x",
     "long metadata": sealed(header(flags=1), b"\0" + varint(2**26) + b"\1\0", TABLE) + b"x",
     "metadata that decompresses to more than it says": sealed(header(flags=1), packed(200_000, BOMB), TABLE) + b"x",

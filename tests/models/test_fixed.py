@@ -16,6 +16,7 @@ from bbans.distributions.tables import SCALES
 from bbans.errors import FormatError
 from bbans.models.fixed import MIXTURES, PHASES, FixedPredictor, features, neighbours, outputs_of, shifted
 from bbans.schemes import funded, geometry
+from bbans.schemes.levels import analyse
 from tests.tiny import smooth_image
 
 
@@ -102,7 +103,7 @@ def test_a_photograph_costs_less_than_png_makes_of_it(repository):
 
 
 def test_damage_is_named():
-    content = files.read(bbans.compress(smooth_image(40, 40), model="none"))
+    content = files.read(bbans.compress(smooth_image(140, 150), model="none"))
     (tile,) = content.tiles
     (part,) = tile.parts
     assert part.codec == files.FIXED
@@ -116,7 +117,7 @@ def test_damage_is_named():
 def test_it_is_the_scheme_of_the_networks():
     x = smooth_image(37, 51, 5).transpose(2, 0, 1).astype(np.int32)
     net = FixedPredictor()
-    levels, coarsest = funded.analyse(net, x)
+    levels, coarsest = analyse(net, x)
     coded = funded.encode(levels, coarsest, 3, 0)
     back, account = funded.decode(net, coded.words, (37, 51), 3, 0, coded.growth)
     assert np.array_equal(back, x) and account.prior == account.posterior == account.initial == 0

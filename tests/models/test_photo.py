@@ -14,6 +14,7 @@ from bbans.exact.torch_ops import TorchOps
 from bbans.models import photo, store
 from bbans.models.photo_exact import ExactPhoto, check_layers
 from bbans.schemes import funded
+from bbans.schemes.levels import analyse
 from tests.tiny import CONFIG, smooth_image, tiny_model, tiny_net
 
 
@@ -26,7 +27,7 @@ def test_backends_and_carriers_compute_the_same_integers(shape):
     model = tiny_model()
     results = []
     for ops in (TorchOps(), TorchOps(wide=True), NumpyOps(np.float32), NumpyOps(np.float64)):
-        levels, _ = funded.analyse(model.network(ops), planes(*shape))
+        levels, _ = analyse(model.network(ops), planes(*shape))
         found = []
         for level in levels:
             mean, sigma = level.posterior()
@@ -41,7 +42,7 @@ def test_exact_rate_is_the_trained_rate():
     """Code length of the integers against the float network's at the same latents (their means): within 0.3 %."""
     net, x = tiny_net(), planes(64, 64)
     batch = torch.from_numpy(x)[None].float()
-    levels, _ = funded.analyse(tiny_model().network(NumpyOps()), x)
+    levels, _ = analyse(tiny_model().network(NumpyOps()), x)
     exact = float_bits = 0.0
     with torch.no_grad():
         # the float pass with u replaced by its mean everywhere
@@ -158,7 +159,7 @@ def test_every_accumulator_is_checked_with_its_true_inputs():
     assert 0 < check_layers(model.config, model.layers) <= 1
     net = ExactPhoto(model.config, model.layers, NumpyOps())
     x = np.random.default_rng(0).integers(0, 256, (3, 40, 40)).astype(np.int32)
-    levels, _ = funded.analyse(net, x)
+    levels, _ = analyse(net, x)
     for level in levels:
         assert all(t.min() >= 0 and t.max() <= 1023 for t in level.trunks)
         mean, sigma = level.posterior()

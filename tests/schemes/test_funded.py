@@ -5,17 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbans.errors import FormatError, UnderflowError
+from bbans.coding import blocks
+from bbans.container import records
+from bbans.errors import FormatError, TooFlatError, UnderflowError
 from bbans.exact.numpy_ops import NumpyOps
+from bbans.models.fixed import FixedPredictor
 from bbans.schemes import funded
-from bbans.tiles import to_planes
-from tests.tiny import smooth_image, tiny_model
+from bbans.schemes.levels import analyse
+from tests.tiny import smooth_image, tiny_model, to_planes
 
 NET = tiny_model().network(NumpyOps(np.float32))
 
 
 def encode_at_best(pixels):
-    levels, coarsest = funded.analyse(NET, to_planes(pixels))
+    levels, coarsest = analyse(NET, to_planes(pixels))
     channels = 1 if pixels.ndim == 2 else 3
     for precision in funded.LATENT_PRECISIONS:
         try:
@@ -74,7 +77,7 @@ def test_net_rate_is_the_elbo():
 
 def test_a_flat_image_degrades_without_failing():
     pixels = np.full((32, 32, 3), 77, np.uint8)
-    levels, coarsest = funded.analyse(NET, to_planes(pixels))
+    levels, coarsest = analyse(NET, to_planes(pixels))
     coded = funded.encode(levels, coarsest, 3, 0)
     x, account = funded.decode(NET, coded.words, (32, 32), 3, 0, coded.growth)
     assert (x == 77).all() and account.prior == account.posterior == 0
@@ -97,3 +100,13 @@ def test_damaged_words_never_pass_silently():
 def test_unknown_latent_precision_is_refused():
     with pytest.raises(FormatError, match="latent precision 9"):
         funded.decode(NET, np.array([0, 2**31], np.uint32), (1, 1), 3, 9, ())
+
+
+def test_what_cannot_fill_its_lanes_is_refused():
+    """65536 samples a lane and no more, so that no file takes longer to decode than its size allows; and the container agrees."""
+    x = np.zeros((3, 256, 256), np.int32)
+    levels, coarsest = analyse(FixedPredictor(), x)
+    with pytest.raises(TooFlatError):
+        funded.encode(levels, coarsest, 3, 0)
+    assert funded.encode(levels, coarsest, 1, 0).growth == ()
+    assert (records.MAX_ROWS, [blocks.lanes_needed(n) for n in (1, 2**16, 2**17, 2**20, 3 * 2**20)]) == (blocks.MAX_ROWS, [1, 1, 8, 64, 64])
