@@ -121,9 +121,18 @@ def decompress(
         from bbans import api
 
         with as_files(source, targets[source]) as (read, write):
-            options = {"overwrite": force, "format": kinds[source], "max_pixels": max_pixels}
-            part = {"region": region, "preview": preview, "keep_going": keep_going}
-            damaged = api.decompress_file(read, write, model=model, threads=threads, **options, **part)
+            damaged = api.decompress_file(
+                read,
+                write,
+                model=model,
+                overwrite=force,
+                threads=threads,
+                format=kinds[source],
+                max_pixels=max_pixels,
+                region=region,
+                preview=preview,
+                keep_going=keep_going,
+            )
         for damage in damaged:
             r = damage.region
             say(f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at {r.x},{r.y}, is missing: {damage.reason}")

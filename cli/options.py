@@ -26,7 +26,7 @@ max_pixels_option = click.option(
 )
 
 
-class RegionType(click.ParamType):
+class RegionType(click.ParamType):  # type: ignore[type-arg]
     """Four integers X,Y,W,H: a rectangle's top left corner and size."""
 
     name = "X,Y,W,H"

@@ -25,7 +25,8 @@ def test_photographs_come_back_at_the_committed_rate(repository, shared, name):
         data = bbans.compress(pixels, verify=False)
         assert np.array_equal(bbans.decompress(data), pixels)
         (tile,) = files.read(data).tiles
-        assert tile.codec == files.BITS_BACK and tile.latent_precision == 10
+        drawn = name == "validation" and tile.parts[0].codec == files.WEBP  # CID22 has illustrations too
+        assert drawn or [(part.codec, part.latent_precision) for part in tile.parts] == [(files.BITS_BACK, 10)]
         sizes.append(len(data))
     rate = 8 * sum(sizes) / sum(p.size for p in pictures)
     assert rate <= committed["bbans"][name]["bpsp"] * 1.001
