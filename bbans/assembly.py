@@ -18,8 +18,9 @@ from bbans import tiles
 from bbans.errors import FormatError, InputError
 
 TILE_SIDE = 1024
+LARGE_PIXELS, LARGE_TILE_SIDE = 2**24, 512  # larger images have smaller tiles, which take a quarter of the memory
 GRAPHIC_TILE = (2048, 4096)  # rows, columns: fallback coders find repetitions over a whole tile
-PREVIEW_LEVELS = 10  # tiles start at multiples of 2^10
+PREVIEW_LEVELS = 10  # tiles start at multiples of 2^9 or more; of one tile every level is there
 
 Pixels = NDArray[Any]
 Job = TypeVar("Job")
@@ -50,7 +51,8 @@ def encode(
 ) -> tuple[tuple[int, int], tuple[files.TileRecord, ...]]:
     """Sides `(height, width)` of the tiles of an image, and their records. The bytes do not depend on `threads`."""
     h, w = pixels.shape[:2]
-    rows, columns = GRAPHIC_TILE if _mostly_graphic(pixels, pixel_format) else (TILE_SIDE, TILE_SIDE)
+    natural = TILE_SIDE if h * w <= LARGE_PIXELS else min(TILE_SIDE, LARGE_TILE_SIDE)
+    rows, columns = GRAPHIC_TILE if _mostly_graphic(pixels, pixel_format) else (natural, natural)
     side = min(h, rows), min(w, columns)
     rectangles = files.tile_rectangles(w, h, side[1], side[0])
 

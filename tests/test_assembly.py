@@ -150,6 +150,15 @@ def test_photographs_are_not_taken_for_drawings(repository):
     assert api.tiles.variety(drawing(300, 300)) <= 0.02
 
 
+def test_large_images_have_smaller_tiles(monkeypatch):
+    monkeypatch.setattr(assembly, "LARGE_PIXELS", 300 * 300)
+    monkeypatch.setattr(assembly, "LARGE_TILE_SIDE", 256)
+    for side, tiles in ((300, 1), (301, 4)):
+        image = smooth_image(side, side)
+        data = bbans.compress(image, model="none")
+        assert len(files.read(data).tiles) == tiles and np.array_equal(bbans.decompress(data), image)
+
+
 def test_alpha_is_coded_apart_where_that_is_shorter(repository):
     photo = bbans.images.read_image(repository / "samples" / "tea-gardens.png").pixels[:200, :240]
     mask = np.where(np.hypot(*np.meshgrid(np.arange(240) - 120, np.arange(200) - 100)) < 90, 255, 0).astype(np.uint8)
