@@ -67,7 +67,8 @@ def compress(
     if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]):
         data = min(data, files.write(assembly.stored(container, pixels)), key=len)
     if verify:
-        back = decompress_image(data, model=chosen, threads=threads)
+        index = files.read_index(data)
+        back = _image(assembly.decode(data, index, predictors, threads), index)
         if not _same(back, picture):
             raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
     return data

@@ -101,12 +101,13 @@ def decode(
     wanted = _checked_region(header, region)
     step = _checked_step(header, level, region)
     rectangles = files.tile_rectangles(header.width, header.height, header.tile_width, header.tile_height)
-    numbers = [number for number, rectangle in enumerate(rectangles) if _overlap(rectangle, wanted) is not None]
+    jobs = [(number, part) for number, rectangle in enumerate(rectangles) if (part := _overlap(rectangle, wanted)) is not None]
     dtype = np.uint16 if pixel_format.bit_depth == 16 else np.uint8
     shape = (-(-wanted.height // step), -(-wanted.width // step))
     pixels = np.zeros(shape if pixel_format.channels == 1 else (*shape, pixel_format.channels), dtype)
 
-    def work(number: int) -> Pixels | FormatError:
+    def work(job: tuple[int, Region]) -> Pixels | FormatError:
+        number = job[0]
         rows, columns = rectangles[number][2:]
         try:
             record = files.read_tile(data, index, number)
@@ -118,14 +119,12 @@ def decode(
                 raise
             return error
 
-    for number, result in zip(numbers, in_order(work, numbers, threads), strict=True):
+    for (number, part), result in zip(jobs, in_order(work, jobs, threads), strict=True):
         top, left, rows, columns = rectangles[number]
         if isinstance(result, FormatError):
             assert damaged is not None
             damaged.append(Damage(number, Region(left, top, columns, rows), str(result)))
             continue
-        part = _overlap(rectangles[number], wanted)
-        assert part is not None
         inside = result if level else result[part.y - top : part.y - top + part.height, part.x - left : part.x - left + part.width]
         y, x = (part.y - wanted.y) // step, (part.x - wanted.x) // step
         pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside

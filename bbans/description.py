@@ -168,6 +168,8 @@ def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Pr
     for part in record.parts:
         samples = pixels[:, :, first : first + part.channels]
         first += part.channels
-        predicted = part.codec in (files.BITS_BACK, files.FIXED)
-        total += tiles.ideal_bits(predictors.of(part.codec), samples, part, IDEAL_DRAWS) if predicted else 8.0 * len(part.payload)
+        if part.codec in files.PREDICTIVE:
+            total += tiles.ideal_bits(predictors.of(part.codec), samples, part.axis, part.latent_precision, IDEAL_DRAWS)
+        else:
+            total += 8.0 * len(part.payload)
     return total

@@ -88,19 +88,27 @@ def shifted(x: Ints, rows: int, columns: int) -> Ints:
     return moved
 
 
-def neighbours(phase: int, known: list[Ints]) -> tuple[list[Ints], list[Ints]]:
-    """The four nearest known pixels, opposite ones together, and the next eight."""
+def nearest(phase: int, known: list[Ints]) -> list[Ints]:
+    """The four nearest known pixels, opposite ones together."""
     a = known[0]
     if phase == 0:
-        inner = [a, shifted(a, 1, 1), shifted(a, 0, 1), shifted(a, 1, 0)]
+        return [a, shifted(a, 1, 1), shifted(a, 0, 1), shifted(a, 1, 0)]
+    d = known[1]
+    if phase == 1:
+        return [a, shifted(a, 0, 1), d, shifted(d, -1, 0)]
+    return [shifted(d, 0, -1), d, a, shifted(a, 1, 0)]
+
+
+def neighbours(phase: int, known: list[Ints]) -> tuple[list[Ints], list[Ints]]:
+    """`nearest`, and the next eight."""
+    inner, a = nearest(phase, known), known[0]
+    if phase == 0:
         outer = [(-1, 0), (-1, 1), (0, -1), (0, 2), (1, -1), (1, 2), (2, 0), (2, 1)]
         return inner, [shifted(a, *at) for at in outer]
     d = known[1]
     if phase == 1:
-        inner = [a, shifted(a, 0, 1), d, shifted(d, -1, 0)]
         outer_a, outer_d = [(-1, 0), (-1, 1), (1, 0), (1, 1)], [(0, -1), (0, 1), (-1, -1), (-1, 1)]
     else:
-        inner = [shifted(d, 0, -1), d, a, shifted(a, 1, 0)]
         outer_a, outer_d = [(0, -1), (1, -1), (0, 1), (1, 1)], [(-1, 0), (1, 0), (-1, -1), (1, -1)]
     return inner, [shifted(a, *at) for at in outer_a] + [shifted(d, *at) for at in outer_d]
 
@@ -132,7 +140,7 @@ def features(phase: int, known: list[Ints], sums: Ints, carried: Ints) -> Featur
 
 
 def _sums(phase: int, known: list[Ints]) -> Ints:
-    inner, _ = neighbours(phase, known)
+    inner = nearest(phase, known)
     return np.asarray(np.sum(inner, axis=0, dtype=np.int32))
 
 

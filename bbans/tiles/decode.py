@@ -9,7 +9,7 @@ import numpy as np
 
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import from_raw, pixels_crc
-from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, WEBP, TilePart, TileRecord
+from bbans.container.records import BITS_BACK, CONSTANT, LZMA, PREDICTIVE, WEBP, TilePart, TileRecord
 from bbans.errors import ChecksumError, FormatError, UnderflowError
 from bbans.schemes.account import Account
 from bbans.tiles import fallback
@@ -46,7 +46,7 @@ def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelForma
 
 def _decode_part(part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part."""
-    if part.codec in (BITS_BACK, FIXED):
+    if part.codec in PREDICTIVE:
         with _named():
             return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth)
     return _decode_plain(part, shape, pixel_format), Account(likelihood=8.0 * len(part.payload))
@@ -79,7 +79,7 @@ def preview_tile(record: TileRecord, shape: tuple[int, int], pixel_format: Pixel
     with _named():
         parts = [
             preview_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, level)
-            if part.codec in (BITS_BACK, FIXED)
+            if part.codec in PREDICTIVE
             else _decode_plain(part, shape, pixel_format)[::step, ::step]
             for part in record.parts
         ]

@@ -6,11 +6,13 @@ shorter; which of them are tried follows from the samples (`variety`).
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
 from bbans.container.formats import PixelFormat
-from bbans.container.geometry import pixels_crc, to_raw
-from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, STORED, WEBP, TilePart, TileRecord
+from bbans.container.geometry import to_raw
+from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, PREDICTIVE, STORED, WEBP, TilePart, TileRecord
 from bbans.errors import TooFlatError
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
@@ -42,7 +44,8 @@ def variety(pixels: Samples) -> float:
 
 def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | None) -> TileRecord:
     """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can."""
-    crc = pixels_crc(pixels, pixel_format.bit_depth)
+    raw = to_raw(pixels, pixel_format.bit_depth)
+    crc = zlib.crc32(raw)
     samples = pixels.reshape(*pixels.shape[:2], -1)
     if (samples == samples[0, 0]).all():
         return TileRecord((_constant(samples, pixel_format),), crc)
@@ -54,7 +57,7 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | No
     if not pixel_format.palette and (small or colours > FLAT):
         candidates.append(_predicted(samples, pixel_format, net, thorough=small))
     best = min(candidates, key=_cost)
-    stored = TilePart(STORED, samples.shape[2], to_raw(pixels, pixel_format.bit_depth))
+    stored = TilePart(STORED, samples.shape[2], raw)
     return TileRecord(best if _cost(best) < _cost((stored,)) else (stored,), crc)
 
 
@@ -87,7 +90,7 @@ def _predicted(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | No
     if channels in (2, 4):
         alpha = samples[:, :, -1:]
         choices = [_predicted_part(alpha, pixel_format, None, thorough=False)]
-        if choices[0].codec != CONSTANT:
+        if choices[0].codec in PREDICTIVE:
             choices.append(_fallback(alpha, pixel_format))
         parts.append(min(choices, key=lambda part: _cost((part,))))
     return tuple(parts)

@@ -49,13 +49,7 @@ def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
     h, w = samples.shape[:2]
     top, left = max(0, h - SAMPLE_SIDE) // 2, max(0, w - SAMPLE_SIDE) // 2
     middle = samples[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]
-    return min((Axis(low, high - low, curve) for curve in axes.CURVES), key=lambda axis: _fixed_bits(middle, axis))
-
-
-def _fixed_bits(samples: Samples, axis: Axis) -> float:
-    chosen = layout(axis)
-    levels, coarsest = analyse(FixedPredictor(), to_planes(samples, axis), chosen)
-    return funded.ideal_bits(levels, coarsest, samples.shape[2], 0, axis=chosen)
+    return min((Axis(low, high - low, curve) for curve in axes.CURVES), key=lambda axis: ideal_bits(FixedPredictor(), middle, axis, 0, 1))
 
 
 def code_channels(predictor: PyramidNet, samples: Samples, axis: Axis | None, latents: bool) -> Iterator[funded.Encoded]:
@@ -76,11 +70,11 @@ def preview_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, in
     return from_planes(_decode(predictor, part, shape, level)[0], part.axis, part.channels, bit_depth)
 
 
-def ideal_bits(predictor: PyramidNet, samples: Samples, part: TilePart, draws: int) -> float:
-    """-ELBO of the part's samples `(h, w, channels)` under the exact model, in bits."""
-    chosen = layout(part.axis)
-    levels, coarsest = analyse(predictor, to_planes(samples, part.axis), chosen)
-    return funded.ideal_bits(levels, coarsest, part.channels, part.latent_precision, draws, axis=chosen)
+def ideal_bits(predictor: PyramidNet, samples: Samples, axis: Axis | None, latent_precision: int, draws: int) -> float:
+    """-ELBO of samples `(h, w, 1 or 3)` under the exact model, in bits; `draws` of the latents are averaged."""
+    chosen = layout(axis)
+    levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
+    return funded.ideal_bits(levels, coarsest, samples.shape[2], latent_precision, draws, axis=chosen)
 
 
 def _decode(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
