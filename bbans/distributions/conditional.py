@@ -1,0 +1,66 @@
+"""A conditional distribution as schemes and models hand it on: push, pop and code lengths of integer arrays `(items, dims)`.
+
+A model turns what is known into a `Conditional`; a scheme pushes and pops with it and never looks inside. `factorised` makes
+one from the interval functions of independent symbols, `point` the one that is certain and so costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.coding.blocks import Locate, pop_block, push_block
+from bbans.coding.rans import Message
+
+Ints: TypeAlias = NDArray[np.int64]
+Interval: TypeAlias = Callable[[Ints], tuple[Any, Any]]
+"""`interval(x) -> (starts, freqs)`, all `(n,)`: the distribution's n symbols in order."""
+
+
+class Conditional(NamedTuple):
+    """`push(message, x) -> (message,)`, `pop(message) -> (message, x)`, `bits(x) -> (items,)` float64; x int64 `(items, dims)`.
+
+    `bits` are those of the rounded frequencies that the coder uses. The first two make a `coding.codec.Codec`.
+    """
+
+    push: Callable[[Message, Ints], tuple[Message]]
+    pop: Callable[[Message], tuple[Message, Ints]]
+    bits: Callable[[Ints], NDArray[np.float64]]
+
+
+def factorised(interval: Interval, symbol: Locate, shape: tuple[int, int], precision: int) -> Conditional:
+    """Independent symbols item by item: `interval(x)`, `symbol(cf, first, last) -> (x, starts, freqs)`, flat, out of 2^precision."""
+    items, dims = shape
+
+    def push(message: Message, x: Ints) -> tuple[Message]:
+        starts, freqs = interval(_flat(x, shape))
+        return (push_block(message, starts, freqs, precision),)
+
+    def pop(message: Message) -> tuple[Message, Ints]:
+        message, x = pop_block(message, items * dims, precision, symbol)
+        return message, x.reshape(shape)
+
+    def bits(x: Ints) -> NDArray[np.float64]:
+        _, freqs = interval(_flat(x, shape))
+        found: NDArray[np.float64] = precision * dims - np.log2(np.asarray(freqs, np.float64)).reshape(shape).sum(1)
+        return found
+
+    return Conditional(push, pop, bits)
+
+
+def point(x: Ints) -> Conditional:
+    """Certainty: no bits to push, none to get back."""
+
+    def pop(message: Message) -> tuple[Message, Ints]:
+        return message, x
+
+    return Conditional(lambda message, _: (message,), pop, lambda _: np.zeros(len(x)))
+
+
+def _flat(x: Ints, shape: tuple[int, int]) -> Ints:
+    if x.shape != shape:
+        raise ValueError(f"expected {shape} symbols; found {x.shape}")
+    return np.ascontiguousarray(x, np.int64).reshape(-1)
