@@ -27,3 +27,6 @@ class Chain(Protocol):
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z_layer | z_(layer - 1) = below), layer 1 to L."""
+
+    def idle(self, items: int) -> Ints:
+        """A fixed z_1 for the first items of a message, which holds nothing yet that a pop from q could take."""
