@@ -20,7 +20,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format coverage fuzz portability bench tables clean
+.PHONY: help venv demo test slow check format coverage fuzz portability bench tables clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ demo: $(STAMP) ## compress and restore a sample photograph, next to PNG, WebP an
 
 test: $(STAMP) ## run the tests; PYTEST_ARGS='-k rans' for some of them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+slow: $(STAMP) ## the tests that are cut short in `test`: a hundred kills, 100000 damaged and forged files
+	BBANS_KILLS=100 $(BIN)/python -m pytest tests/test_robustness.py -k killed
+	$(BIN)/python benchmarks/fuzz.py --files 100000 --seed 1
 
 check: $(STAMP) ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -162,14 +162,15 @@ def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--no-account", is_flag=True, help="Read the header only: no model is needed, and it takes no time.")
+@max_pixels_option
 @verbose_option
-def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool, verbose: bool) -> int:
+def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool, max_pixels: int, verbose: bool) -> int:
     """Show what is in compressed files and what each part costs in bits."""
 
     def work(source: str) -> None:
         from bbans import api
 
-        found = api.info(read_bytes(source), model=model, account=not no_account)
+        found = api.info(read_bytes(source), model=model, account=not no_account, max_pixels=max_pixels)
         if as_json:
             click.echo(json.dumps({"file": source, **found.to_dict()}))
         else:
@@ -182,14 +183,15 @@ def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: b
 @files_argument
 @model_option
 @threads_option
+@max_pixels_option
 @quiet_option
-def verify(files: tuple[str, ...], model: str | None, threads: int | None, quiet: bool) -> int:
+def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool) -> int:
     """Decode compressed files without writing anything, and check every checksum."""
 
     def work(source: str) -> None:
         from bbans import api
 
-        api.verify(read_bytes(source), model=model, threads=threads)
+        api.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
         if not quiet:
             click.echo(f"{click.format_filename(source)}: ok")
 

@@ -63,6 +63,15 @@ def containers() -> tuple[files.Container, ...]:
 
 def attempt(call: str, data: bytes) -> BbansError | None:
     """The error that a function ends in; anything that is not allowed is an AssertionError."""
+    error, spent = _timed(call, data)
+    if spent >= SECONDS:  # a file that is slow is slow again; what is done once in a process, or beside other work, is not
+        error, spent = _timed(call, data)
+    assert spent < SECONDS, f"{call} took {spent:.1f} seconds\n{data.hex()}"
+    assert error is None or "\n" not in str(error), repr(str(error))
+    return error
+
+
+def _timed(call: str, data: bytes) -> tuple[BbansError | None, float]:
     start = time.process_time()
     error: BbansError | None = None
     try:
@@ -76,10 +85,7 @@ def attempt(call: str, data: bytes) -> BbansError | None:
         error = found
     except Exception as found:
         raise AssertionError(f"{call} ended in {type(found).__name__}: {found}\n{data.hex()}") from found
-    spent = time.process_time() - start
-    assert spent < SECONDS, f"{call} took {spent:.1f} seconds\n{data.hex()}"
-    assert error is None or "\n" not in str(error), repr(str(error))
-    return error
+    return error, time.process_time() - start
 
 
 def try_mutated(rng: random.Random) -> BbansError | None:

@@ -145,7 +145,7 @@ def forge(container: Container, rng: random.Random) -> bytes:
     flags = bool(c.metadata) + 2 * any(c.model_id)
     one_tile = (c.tile_width, c.tile_height) == (c.width, c.height)
     sides = (c.width, c.height, c.tile_width, c.tile_height)[: 2 if one_tile else 4]
-    header = MAGIC + bytes([0, flags | 4 * one_tile, c.pixel_format]) + b"".join(map(varint, sides))
+    header = MAGIC + bytes([1, flags | 4 * one_tile, c.pixel_format]) + b"".join(map(varint, sides))
     data = _sealed(header + (c.model_id if any(c.model_id) else b""))
     if c.metadata:
         body = b"".join(bytes([k.kind | k.critical << 7]) + varint(len(k.payload)) + k.payload for k in c.metadata)

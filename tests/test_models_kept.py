@@ -59,12 +59,12 @@ def test_found_by_its_file(kept):
 def test_the_right_one_is_found_whatever_model_is_asked_for(kept, monkeypatch):
     """An option that names another model than the file is no reason to decode with the wrong one."""
     monkeypatch.setenv("BBANS_MODEL_PATH", str(kept.parent))
-    assert main(["decompress", "old.bbans", "--model", "photo"]) == 0
+    assert main(["decompress", "old.bbans", "--model", "photo-1"]) == 0
     assert np.array_equal(restored(), PHOTO)
 
 
 @pytest.mark.parametrize(
-    "command", [["decompress"], ["verify"], ["info"], ["decompress", "--keep-going"], ["decompress", "--model", "photo"]]
+    "command", [["decompress"], ["verify"], ["info"], ["decompress", "--keep-going"], ["decompress", "--model", "photo-1"]]
 )
 def test_otherwise_the_error_says_what_to_do(command, capfd):
     assert main([*command, "old.bbans"]) == 6

@@ -21,7 +21,7 @@ from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and resource limits of POSIX")
-KILLS = 20
+KILLS = int(os.environ.get("BBANS_KILLS", "20"))
 PHOTO = smooth_image(90, 100)
 BBANS = (sys.executable, "-m", "bbans_cli")
 

@@ -73,6 +73,8 @@ def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
     _check_magic(data)
     cursor = Cursor(data, "header", len(MAGIC))
     version = cursor.u8()
+    if version == 0:
+        raise VersionError("format version 0 was a draft and is not read any more: decode the file with the bbans that wrote it")
     if version != VERSION:
         raise VersionError(f"format version {version} is unknown to this release (it reads version {VERSION}): use another bbans")
     flags, pixel_format = cursor.u8(), cursor.u8()

@@ -14,7 +14,7 @@ from bbans.container.geometry import tile_count, tile_rectangles
 from bbans.errors import FormatError, VersionError
 
 MAGIC = b"\xbbANS\r\n\x1a\n"
-VERSION = 0
+VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 

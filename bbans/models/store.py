@@ -25,10 +25,10 @@ from bbans.exact.ops import Ops
 from bbans.models.photo_config import PhotoConfig
 from bbans.models.photo_exact import ExactPhoto, check_layers
 
-ARITHMETIC = "bbans-exact-0"  # changes whenever the meaning of any integer in a model does
+ARITHMETIC = "bbans-exact-1"  # changes whenever the meaning of any integer in a model does
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
-DEFAULT_MODEL = "photo"
+DEFAULT_MODEL = "photo-1"
 NO_MODEL = "none"  # asks for the fixed predictor
 MAX_FILE_BYTES = 2**30
 

@@ -177,6 +177,9 @@ def test_parts_of_an_image(here: Path, run: Runner, pixels: np.ndarray) -> None:
     for options, code in ((("--region", "0,0,9999,1"), 3), (("--keep-going", "--preview", "1"), 2), (("--max-pixels", "10"), 5)):
         result = run("decompress", "a.bbans", *options, "-o", "no.png")
         assert (result.code, Path("no.png").exists()) == (code, False)
+    for command in ("info", "verify"):
+        assert run(command, "--max-pixels", "10", "a.bbans").code == 5
+        assert run(command, "--max-pixels", str(pixels.size // 3), "a.bbans").code == 0
     assert "tile 0: " in run("info", "-v", "a.bbans").out.decode()
 
 

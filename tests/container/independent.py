@@ -195,7 +195,7 @@ def read(data, max_pixels=2**30):
     r = Bytes(data)
     if r.bytes(8) != MAGIC:
         raise Refused("magic")
-    if r.u8() != 0:
+    if r.u8() != 1:
         raise Refused("version")
     flags, format_ = r.u8(), r.u8()
     if flags > 7 or format_ not in FORMATS:

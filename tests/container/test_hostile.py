@@ -91,6 +91,7 @@ def packed(size: int, stream: bytes) -> bytes:
         (sealed(header(), TABLE).replace(b"\r\n", b"\n"), NotBbansError, "text mode"),
         (b";" + sealed(header(), TABLE)[1:], NotBbansError, "top bits"),
         (files.MAGIC + b"\7" + bytes(60), VersionError, "version 7"),
+        (files.MAGIC + b"\0" + bytes(60), VersionError, "version 0 was a draft"),
     ],
 )
 def test_forged_files_are_refused_by_name(data: bytes, error: type[FormatError], words: str) -> None:
