@@ -16,12 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bbans.models import store
-from tests.fuzzing import CALLS, attempt, seeds, try_forged, try_mutated
 
-
-def fuzz(files: int, seed: int) -> None:
+def fuzz(files: int, seed: int, models: Path) -> None:
     """Half damaged, half forged; file n depends on the seed and n alone, so that a run can be taken up again."""
+    from bbans.models import store
+    from tests.fuzzing import try_forged, try_mutated
+
+    store.SHIPPED = models  # none: a file that names another model is refused at once
     counts: collections.Counter[str] = collections.Counter()
     start = time.monotonic()
     for n in range(files):
@@ -37,17 +38,26 @@ def fuzz(files: int, seed: int) -> None:
             print(f"{n + 1} files in {time.monotonic() - start:.0f} s: {found}", flush=True)
 
 
-def guided() -> None:
-    """Bytes guided by coverage, for ever."""
+def guided(runs: int, models: Path) -> None:
+    """Bytes guided by coverage of the package, from the seeds on."""
     import atheris  # type: ignore[import-not-found]
 
-    atheris.instrument_all()
+    with atheris.instrument_imports(include=["bbans"]):
+        from bbans.models import store
+        from tests.fuzzing import CALLS, attempt, seeds
+    store.SHIPPED = models  # none: a file that names another model is refused at once
     calls = tuple(CALLS)
-    atheris.Setup(sys.argv[:1], lambda data: attempt(calls[len(data) % len(calls)], data))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as corpus:
         for n, data in enumerate(seeds()):
-            Path(folder, str(n)).write_bytes(data)
+            Path(corpus, str(n)).write_bytes(data)
+        atheris.Setup(
+            [sys.argv[0], corpus, f"-runs={runs}", "-max_len=4096"], lambda data: void(attempt(calls[len(data) % len(calls)], data))
+        )
         atheris.Fuzz()
+
+
+def void(_: object) -> None:
+    """What atheris wants of a function that it calls."""
 
 
 def main() -> None:
@@ -58,11 +68,10 @@ def main() -> None:
     parser.add_argument("--atheris", action="store_true", help="guided by coverage; needs the package atheris")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as empty:
-        store.SHIPPED = Path(empty)  # a file that names another model is refused at once
         if options.atheris:
-            guided()
+            guided(options.files, Path(empty))
         else:
-            fuzz(options.files, options.seed)
+            fuzz(options.files, options.seed, Path(empty))
 
 
 if __name__ == "__main__":
