@@ -80,11 +80,11 @@ class Head:
         return log_weights(n), locations, Field(n, SCALE_UNIT, 0, SCALE_TOP, SCALE_OFFSET)
 
     def plans(self) -> dict[str, Mlp]:
-        """Networks besides that one: the shared map `values` of a categorical head."""
+        """Networks besides that one: the shared map `shared` of a categorical head."""
         if self.kind != CATEGORICAL or not self.components:
             return {}
         coefficients = Field(self.components, COEFFICIENT_UNIT, -COEFFICIENT_TOP, COEFFICIENT_TOP)
-        return {"values": Mlp((coefficients,), (), (log_weights(self.levels),))}
+        return {"shared": Mlp((coefficients,), (), (log_weights(self.levels),))}
 
 
 def log_weights(count: int) -> Field:
@@ -110,7 +110,7 @@ def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Cond
 
 
 def samples(head: Head, outputs: list[Ints], values: ExactMlp | None = None) -> Conditional:
-    """p(x | .) from the fields' integers; `values` is a categorical head's shared map."""
+    """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return builders.bernoulli(outputs[0])
     if head.kind == BETA_BINOMIAL:

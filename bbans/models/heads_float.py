@@ -16,7 +16,7 @@ LN2 = math.log(2)
 
 
 def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, values: FloatMlp | None = None) -> Tensor:
-    """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `values` is a categorical head's shared map."""
+    """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return bernoulli_bits(outputs[0], x.to(outputs[0].dtype))
     if head.kind == BETA_BINOMIAL:

@@ -56,7 +56,7 @@ class VaeNet(nn.Module):
         if drop is not None:
             divergence = divergence.masked_fill(drop[:, None], 0.0)
         outputs = self.net("likelihood0")(us[0], *side)
-        values = self.net("values") if "values" in self.nets else None
+        values = self.net("shared") if "shared" in self.nets else None
         likelihood = sample_bits(config.head, outputs, x, values).sum(1)
         return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
 

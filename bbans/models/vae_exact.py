@@ -63,7 +63,7 @@ class ExactVae:
         outputs = self._networks[f"likelihood{layer}"](u, *self._labels(layer == 0))
         if layer:
             return heads.gaussian(outputs, self.config.latent_precision)
-        return heads.samples(self.config.head, outputs, self._networks.get("values"))
+        return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
