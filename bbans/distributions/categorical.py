@@ -45,7 +45,8 @@ def from_weights(given: Ints) -> Ints:
     # a sum that wrapped round would have passed through a weight or partial sum out of range
     if n and (given.max() > MAX_MASS or mass.min() < 0 or mass[:, -1].min() < 1 or mass.max() > MAX_MASS):
         raise ValueError(f"the weights of a row sum to 1..{MAX_MASS}; found {mass[:, -1].min()} to {mass[:, -1].max()}")
-    return mass * ((1 << PRECISION) - k) // mass[:, -1:] + np.arange(k + 1)
+    found: Ints = mass * ((1 << PRECISION) - k) // mass[:, -1:] + np.arange(k + 1)
+    return found
 
 
 def interval(logits: Ints, x: Ints) -> tuple[Ints, Ints]:
