@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bbans.models.families import float_network
-from bbans.models.terms import Terms, Trainable
+from bbans.models.terms import Terms, Trainable, Training
 from bbans.models.vae_config import VaeConfig
 
 COSINE, LINEAR = "cosine", "linear"
@@ -56,6 +56,7 @@ class ChainRecipe:
     beta: float = 1.0
     free_bits: float = 0.0  # a latent's mean KL below this is not trained on, bits
     latent_dropout: float = 0.0  # items with idle latents, so that the first of a message cost less
+    training: Training = field(default_factory=Training)
     validate_every: int = 500
     patience: int = 0  # validations without a better rate after which training stops; 0: never
 
@@ -85,8 +86,7 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
     for first in range(0, len(data.x), batch):
         x, labels = tensors(data, slice(first, first + batch))
         terms = net.terms(x, labels, torch.Generator().manual_seed(seed * 1_000_003 + first))
-        prior, divergence = terms.prior.sum(), terms.divergence.sum()
-        totals += [float(prior), float(terms.likelihood.sum()), float(prior - divergence)]
+        totals += [float(part.sum()) for part in (terms.prior, terms.likelihood, terms.prior - terms.divergence.sum(1))]
         count += x.numel()
         means.append(net.means(x, labels))
     prior, likelihood, posterior = (float(total) / count for total in totals)
@@ -113,8 +113,8 @@ def train(
     A row has step, train_rate, seconds, and of the validation data (where there are any) what `rates` returns.
     """
     torch.manual_seed(recipe.seed)
-    net = float_network(recipe.model)
-    averaged, best = copy.deepcopy(net), copy.deepcopy(net.state_dict())
+    net = float_network(recipe.model, recipe.training)
+    averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     first, history, stale, lowest = 0, list[dict[str, float]](), 0, math.inf
     if checkpoint is not None and checkpoint.exists():
@@ -169,7 +169,7 @@ def _step(net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer,
     terms: Terms = net.terms(x, labels, generator, drop)  # type: ignore[operator]
     warm = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
-    loss(terms, recipe.beta * warm, recipe.free_bits).backward()
+    loss(terms, recipe.beta * warm, recipe.free_bits).backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     if math.isfinite(float(norm)):
         optimiser.step()
@@ -177,8 +177,8 @@ def _step(net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer,
     with torch.no_grad():
         for old, new in zip(averaged.parameters(), net.parameters(), strict=True):
             old.lerp_(new, 1 - keep)
-        for old, new in zip(averaged.buffers(), net.buffers(), strict=True):
-            old.copy_(new)
+        for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
+            kept.copy_(buffer)
     return float((terms.likelihood + terms.divergence.sum(1)).mean().detach()) / x.shape[1]
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, mixture
 from bbans.distributions import bernoulli as bits
+from bbans.distributions import builders, mixture
 from bbans.distributions.axis import Axis, regular, stretched
 from bbans.distributions.beta_binomial import PARAMETERS
 from bbans.distributions.conditional import Conditional
@@ -38,8 +38,9 @@ Ints = NDArray[np.int64]
 class Head:
     """p(x | .) of `dims` samples with `levels` values each.
 
-    `bernoulli` (two levels); `beta_binomial`; `logistic`: a mixture of `components` logistics; `categorical`: a log-weight for every level, or, with
-    `components` > 0, that many coefficients a sample which one linear map shared by all samples turns into log-weights.
+    `bernoulli` (two levels); `beta_binomial`; `logistic`: a mixture of `components` logistics; `categorical`: a log-weight for
+    every level, or, with `components` > 0, that many coefficients a sample which one linear map shared by all samples turns into
+    log-weights.
     """
 
     dims: int
@@ -68,13 +69,13 @@ class Head:
     def fields(self) -> tuple[Field, ...]:
         """What the network of p(x | .) emits."""
         if self.kind == BERNOULLI:
-            return (Field(self.dims, LOGIT_UNIT, -LOGIT_TOP, LOGIT_TOP),)
+            return (logits(self.dims),)
         if self.kind == BETA_BINOMIAL:
             return (Field(self.dims, SHAPE_UNIT, 0, PARAMETERS - 1, SHAPE_OFFSET),) * 2
         if self.kind == CATEGORICAL:
             if not self.components:
                 return (log_weights(self.dims * self.levels),)
-            return (Field(self.dims * self.components, COEFFICIENT_UNIT, -COEFFICIENT_TOP, COEFFICIENT_TOP),)
+            return (embedding_field(self.dims * self.components),)
         n = self.dims * self.components
         locations = Field(n, LOCATION_UNIT, LOCATION_LOW, LOCATION_HIGH)
         return log_weights(n), locations, Field(n, SCALE_UNIT, 0, SCALE_TOP, SCALE_OFFSET)
@@ -83,13 +84,27 @@ class Head:
         """Networks besides that one: the shared map `shared` of a categorical head."""
         if self.kind != CATEGORICAL or not self.components:
             return {}
-        coefficients = Field(self.components, COEFFICIENT_UNIT, -COEFFICIENT_TOP, COEFFICIENT_TOP)
-        return {"shared": Mlp((coefficients,), (), (log_weights(self.levels),))}
+        return {"shared": Mlp((embedding_field(self.components),), (), (log_weights(self.levels),))}
 
 
 def log_weights(count: int) -> Field:
     """Log-weights of a categorical distribution or of a mixture's components."""
     return Field(count, LOG_WEIGHT_UNIT, -LOG_WEIGHT_TOP, LOG_WEIGHT_TOP)
+
+
+def logits(count: int) -> Field:
+    """Log-odds of Bernoulli variables."""
+    return Field(count, LOGIT_UNIT, -LOGIT_TOP, LOGIT_TOP)
+
+
+def bit_field(count: int) -> Field:
+    """Bits as a network reads them: -1 and 1."""
+    return Field(count, 0.5, 0, 1, 1.0)
+
+
+def embedding_field(count: int) -> Field:
+    """Entries of a codebook as networks give and read them."""
+    return Field(count, COEFFICIENT_UNIT, -COEFFICIENT_TOP, COEFFICIENT_TOP)
 
 
 def latent_field(count: int) -> Field:
@@ -109,17 +124,17 @@ def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Cond
     return builders.gaussian(mean, np.full_like(mean, fixed_sigma) if fixed_sigma >= 0 else outputs[1], precision)
 
 
-def samples(head: Head, outputs: list[Ints], values: ExactMlp | None = None) -> Conditional:
+def samples(head: Head, outputs: list[Ints], shared: ExactMlp | None = None) -> Conditional:
     """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return builders.bernoulli(outputs[0])
     if head.kind == BETA_BINOMIAL:
-        return builders.beta_binomial(*outputs, head.levels)
+        return builders.beta_binomial(outputs[0], outputs[1], head.levels)
     shape = (len(outputs[0]), head.dims, -1)
     if head.kind == CATEGORICAL:
-        if values is None:
+        if shared is None:
             return builders.categorical(outputs[0].reshape(shape))
-        return builders.categorical(values(outputs[0].reshape(-1, head.components))[0].reshape(shape))
+        return builders.categorical(shared(outputs[0].reshape(-1, head.components))[0].reshape(shape))
     logits, locations, scales = (o.reshape(shape) for o in outputs)
     raw = exp2_weights()[np.minimum(logits.max(2, keepdims=True) - logits, 255)]
     weights = mixture.normalise(raw.reshape(-1, head.components)).reshape(raw.shape)

@@ -15,7 +15,7 @@ from bbans.models.mlp import FloatMlp
 LN2 = math.log(2)
 
 
-def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, values: FloatMlp | None = None) -> Tensor:
+def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None = None) -> Tensor:
     """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return bernoulli_bits(outputs[0], x.to(outputs[0].dtype))
@@ -23,8 +23,8 @@ def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, values: FloatMlp |
         return _beta_binomial_bits(head.levels - 1, torch.exp2(outputs[0]), torch.exp2(outputs[1]), x.to(outputs[0].dtype))
     if head.kind == CATEGORICAL:
         logits = outputs[0].view(*x.shape, -1)
-        if values is not None:
-            logits = values(logits.flatten(0, 1))[0].view(*x.shape, -1)
+        if shared is not None:
+            logits = shared(logits.flatten(0, 1))[0].view(*x.shape, -1)
         return F.cross_entropy(logits.flatten(0, 1) * LN2, x.flatten(), reduction="none").view(x.shape) / LN2
     return _mixture_bits(head, outputs, x)
 
@@ -32,6 +32,11 @@ def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, values: FloatMlp |
 def bernoulli_bits(logit: Tensor, b: Tensor) -> Tensor:
     """-log2 of a Bernoulli's mass at b, which may lie between 0 and 1 (a cross-entropy); any shape."""
     return F.binary_cross_entropy_with_logits(logit, b, reduction="none") / LN2
+
+
+def bernoulli_entropy(logit: Tensor) -> Tensor:
+    """Entropy of Bernoulli variables in bits, any shape."""
+    return bernoulli_bits(logit, torch.sigmoid(logit))
 
 
 def gaussian_bits(u: Tensor, mean: Tensor, log2_sigma: Tensor) -> Tensor:

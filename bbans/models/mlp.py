@@ -6,6 +6,7 @@ Reals and integers meet in the plan's fields: the network takes and gives reals,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -20,30 +21,38 @@ Floats = NDArray[np.float64]
 
 
 class FloatMlp(nn.Module):
-    """The plan's network on reals: one tensor `(B, count)` for each output field, clipped to the field's range."""
+    """The plan's network on reals. `masks`, one `(O, I)` of zeros and ones a layer, take connections away."""
 
-    def __init__(self, plan: Mlp) -> None:
+    def __init__(self, plan: Mlp, masks: list[Tensor] | None = None) -> None:
         super().__init__()
         self.plan = plan
         widths = plan.widths
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.skips = nn.ModuleList(nn.Linear(widths[0], b, bias=False) for b in widths[2:] if plan.skip)
+        for i, mask in enumerate(masks or []):
+            self.register_buffer(f"mask{i}", mask, persistent=False)
+
+    def weight(self, i: int) -> Tensor:
+        """Layer i's weights `(O, I)` with its mask."""
+        weight, mask = self.layers[i].weight, getattr(self, f"mask{i}", None)
+        assert isinstance(weight, Tensor)
+        return weight if mask is None else weight * mask
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
         """One tensor `(B, count)` for each input field in, one for each output field out."""
         entering = x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
         for i, layer in enumerate(self.layers):
-            y = layer(x)
+            y = F.linear(x, self.weight(i), layer.bias)  # type: ignore[arg-type]
             if i and self.plan.skip:
                 y = y + self.skips[i - 1](entering)
             x = F.hardtanh(y, 0.0, ACT_TOP / ACT_UNIT) if i < len(self.layers) - 1 else y
-        parts = x.split([f.count for f in self.plan.outputs], 1)
+        parts = torch.split(x, [f.count for f in self.plan.outputs], 1)
         return [part.clamp(*real_range(f)) for part, f in zip(parts, self.plan.outputs, strict=True)]
 
     def output_bias(self, index: int) -> Tensor:
         """The last layer's bias of one output field, a view: for initial values."""
         first = sum(f.count for f in self.plan.outputs[:index])
-        bias: Tensor = self.layers[-1].bias.detach()  # type: ignore[union-attr, operator]
+        bias: Tensor = self.layers[-1].bias.detach()  # type: ignore[operator]
         return bias[first : first + self.plan.outputs[index].count]
 
 
@@ -75,7 +84,7 @@ def _scaled(net: FloatMlp, i: int) -> tuple[list[Floats], Floats]:
     if i == len(net.layers) - 1:
         unit_out = _columns(plan.outputs, "unit")
         bias = bias + _columns(plan.outputs, "offset")
-    reading = [(_numpy(layer.weight), i == 0)]
+    reading = [(_numpy(net.weight(i)), i == 0)]
     if i and plan.skip:
         reading.append((_numpy(net.skips[i - 1].weight), True))
     weights = []

@@ -23,6 +23,18 @@ class Terms:
     surrogate: Tensor
 
 
+STRAIGHT_THROUGH, SCORE = "straight-through", "score"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What some families train by, and no model file holds."""
+
+    estimator: str = STRAIGHT_THROUGH  # of gradients through Bernoulli latents, or `score`
+    commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
+    codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
+
+
 class Trainable(Protocol):
     """What a trainer needs of a family's network, besides being a torch module."""
 

@@ -15,14 +15,14 @@ from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
 from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence
 from bbans.models.mlp import FloatMlp
-from bbans.models.terms import Terms
+from bbans.models.terms import Terms, Training
 from bbans.models.vae_config import VaeConfig, plans
 
 
 class VaeNet(nn.Module):
     """Every network of the chain."""
 
-    def __init__(self, config: VaeConfig) -> None:
+    def __init__(self, config: VaeConfig, training: Training | None = None) -> None:
         super().__init__()
         self.config = config
         self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in plans(config).items()})
@@ -56,8 +56,8 @@ class VaeNet(nn.Module):
         if drop is not None:
             divergence = divergence.masked_fill(drop[:, None], 0.0)
         outputs = self.net("likelihood0")(us[0], *side)
-        values = self.net("shared") if "shared" in self.nets else None
-        likelihood = sample_bits(config.head, outputs, x, values).sum(1)
+        shared = self.net("shared") if "shared" in self.nets else None
+        likelihood = sample_bits(config.head, outputs, x, shared).sum(1)
         return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
 
     def _latent_bits(self, us: list[Tensor], gaussians: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

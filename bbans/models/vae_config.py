@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import ModelFormatError
 from bbans.models.heads import LOGISTIC, Head, gaussian_fields, latent_field
+from bbans.models.latent_config import check_common
 from bbans.models.mlp_exact import Field, Mlp
 
-MAX_DIMS, MAX_WIDTH, MAX_DEPTH, MAX_CLASSES = 2**16, 2**13, 16, 2**10
+MAX_CLASSES = 2**10
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,6 @@ def plans(config: VaeConfig) -> dict[str, Mlp]:
 
 def check(config: VaeConfig) -> None:
     """Bound every field before anything is built from it. Raises ModelFormatError."""
-    whole = {"height": MAX_DIMS, "width": MAX_DIMS, "channels": 4, "hidden": MAX_WIDTH}
-    valid = all(type(getattr(config, name)) is int and 1 <= getattr(config, name) <= top for name, top in whole.items())
-    valid = valid and all(type(getattr(config, name)) is int for name in ("levels", "components"))
-    valid = valid and config.height * config.width * config.channels <= MAX_DIMS
-    valid = valid and type(config.latents) is tuple and 1 <= len(config.latents) <= MAX_DEPTH
-    valid = valid and all(type(d) is int and 1 <= d <= MAX_WIDTH for d in config.latents)
-    ranges = {"hidden_layers": (0, 8), "latent_precision": (4, 12), "fixed_sigma": (-1, SIGMAS - 1), "classes": (0, MAX_CLASSES)}
-    valid = valid and all(type(getattr(config, n)) is int and low <= getattr(config, n) <= top for n, (low, top) in ranges.items())
-    if not (valid and type(config.skip) is bool and type(config.likelihood) is str):
-        raise ModelFormatError(f"the model's config {config} is out of range; the model file is malformed")
-    config.head.check()
+    if type(config.skip) is not bool:
+        raise ModelFormatError(f"the model's `skip` is true or false; found {config.skip!r}; the model file is malformed")
+    check_common(config, {"latent_precision": (4, 12), "fixed_sigma": (-1, SIGMAS - 1), "classes": (0, MAX_CLASSES)}, config.latents)

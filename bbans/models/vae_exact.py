@@ -39,7 +39,10 @@ class ExactVae:
         self._side: tuple[Ints, ...] = ()
 
     def given(self, labels: NDArray[np.integer]) -> ExactVae:
-        """The chain of items with these labels, int `(items,)`, which the decoder must know too."""
+        """The chain of items with these labels, int `(items,)`, which the decoder must know too.
+
+        A whole number of copies of the items may be coded at once, one copy after the other.
+        """
         labels = np.asarray(labels, np.int64)
         if labels.ndim != 1 or not self.config.classes or (labels.size and not 0 <= labels.min() <= labels.max() < self.config.classes):
             raise InputError(f"this model takes one label of 0..{self.config.classes - 1} an item; give others or none")
@@ -60,7 +63,7 @@ class ExactVae:
     def likelihood(self, layer: int, above: Ints) -> Conditional:
         """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
         u = latent.value(self.config.latent_precision, above)
-        outputs = self._networks[f"likelihood{layer}"](u, *self._labels(layer == 0))
+        outputs = self._networks[f"likelihood{layer}"](u, *self._labels(len(above), layer == 0))
         if layer:
             return heads.gaussian(outputs, self.config.latent_precision)
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
@@ -68,7 +71,7 @@ class ExactVae:
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
         seen = below if layer == 1 else latent.value(self.config.latent_precision, below)
-        outputs = self._networks[f"posterior{layer}"](seen, *self._labels(layer == 1))
+        outputs = self._networks[f"posterior{layer}"](seen, *self._labels(len(below), layer == 1))
         return heads.gaussian(outputs, self.config.latent_precision, self.config.fixed_sigma)
 
     def idle(self, items: int) -> Ints:
@@ -80,10 +83,12 @@ class ExactVae:
         found: list[Ints] = []
         for layer in range(1, self.depth + 1):
             seen = found[-1] if found else x
-            found.append(self._networks[f"posterior{layer}"](seen, *self._labels(layer == 1))[0])
+            found.append(self._networks[f"posterior{layer}"](seen, *self._labels(len(x), layer == 1))[0])
         return found
 
-    def _labels(self, wanted: bool) -> tuple[Ints, ...]:
-        if wanted and self.config.classes and not self._side:
-            raise InputError("this model was trained with labels; give the items' labels before coding")
-        return self._side if wanted else ()
+    def _labels(self, items: int, wanted: bool) -> tuple[Ints, ...]:
+        if not (wanted and self.config.classes):
+            return ()
+        if not self._side or not len(self._side[0]) or items % len(self._side[0]):
+            raise InputError(f"this model codes {items} items given their labels; give one label an item before coding")
+        return (np.tile(self._side[0], (items // len(self._side[0]), 1)),)
