@@ -3,10 +3,12 @@
 `quantise` picks per output channel the finest power of two whose worst-case sum
 sum |W_oi| max|a_i| + |b_o| + 2^shift_o max|residual| stays within 2^24, so every exported layer is exact in float32.
 Power-of-two rescaling is exact in binary floating point, hence it is folded into the weights (`carrier_weight`).
+Wide models do the same within 2^53 on the float64 carrier: 16-bit weights and activations, so that nothing need be retrained.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +17,10 @@ from numpy.typing import NDArray
 from bbans.errors import AccumulatorBoundError, ModelFormatError
 
 FLOAT32_BOUND = 2**24
+FLOAT64_BOUND = 2**53
 MAX_SHIFT = 24
 MAX_WEIGHT = 2**15 - 1
+MAX_BIAS = 2**31 - 1
 
 Ints = NDArray[np.int64]
 
@@ -37,8 +41,17 @@ class IntConv:
         return np.ldexp(self.weight.astype(dtype), -self.shift.astype(np.int32)[:, None, None, None]).astype(dtype)
 
     def carrier_bias(self, dtype: type[np.floating]) -> NDArray[np.floating]:
-        """Biases times 2^-shift, exact for |b| < 2^24."""
+        """Biases times 2^-shift, exact for |b| < 2^24 (in float64 always)."""
         return np.ldexp(self.bias.astype(dtype), -self.shift.astype(np.int32)).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """Layers summed into one accumulator, what feeds them and what is added at output scale."""
+
+    layers: tuple[str, ...]
+    maxima: tuple[NDArray[np.int64], ...]
+    residual: int = 0
 
 
 def worst_case(layers: list[IntConv], maxima: list[Ints], residual: int) -> Ints:
@@ -75,6 +88,16 @@ def check_bound(name: str, layers: list[IntConv], maxima: list[Ints], residual: 
     return largest / bound
 
 
+def check_accumulators(wanted: Mapping[str, Accumulator], layers: Mapping[str, IntConv], bound: int = FLOAT32_BOUND) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
+    names = {name for a in wanted.values() for name in a.layers}
+    if names != set(layers):
+        raise ModelFormatError(
+            f"the model's layers differ from its config's: {sorted(names ^ set(layers))[:4]}; the model file is malformed"
+        )
+    return max(check_bound(key, [layers[n] for n in a.layers], list(a.maxima), a.residual, bound) for key, a in wanted.items())
+
+
 def quantise(
     weights: list[NDArray[np.float64]], bias: NDArray[np.float64], maxima: list[Ints], residual: int = 0, bound: int = FLOAT32_BOUND
 ) -> list[IntConv]:
@@ -100,7 +123,10 @@ def quantise(
 
 
 def _fits(weights: list[NDArray[np.float64]], bias: NDArray[np.float64], maxima: list[Ints], residual: int, shift: int, bound: int) -> bool:
-    total = np.abs(np.rint(np.ldexp(bias, shift))).max() + residual * 2.0**shift
+    largest_bias = np.abs(np.rint(np.ldexp(bias, shift))).max()
+    if largest_bias > MAX_BIAS:
+        return False
+    total = largest_bias + residual * 2.0**shift
     for w, maximum in zip(weights, maxima, strict=True):
         integer = np.abs(np.rint(np.ldexp(w, shift)))
         if integer.max() > MAX_WEIGHT:

@@ -18,6 +18,10 @@ class NumpyOps:
 
     dtype: type[np.floating] = np.float64
 
+    def widened(self) -> NumpyOps:
+        """See `ops.Ops`."""
+        return NumpyOps(np.float64)
+
     def load(self, array: NDArray[np.integer]) -> Array:
         """See `ops.Ops`."""
         return array[None].astype(self.dtype)

@@ -18,6 +18,9 @@ Array = Any  # the backend's own array type
 class Ops(Protocol):
     """A backend."""
 
+    def widened(self) -> Ops:
+        """The same backend with the float64 carrier, for layers within 2^53."""
+
     def load(self, array: NDArray[np.integer]) -> Array:
         """Integers `(C, h, w)` with |value| < 2^24 into the backend."""
 

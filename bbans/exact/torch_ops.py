@@ -39,6 +39,10 @@ class TorchOps:
         """The carrier."""
         return torch.float64 if self.wide else torch.float32
 
+    def widened(self) -> TorchOps:
+        """See `ops.Ops`."""
+        return TorchOps(self.device, wide=True)
+
     def load(self, array: NDArray[np.integer]) -> torch.Tensor:
         """See `ops.Ops`."""
         x = torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device, self.dtype)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from PIL import Image as PillowImage
 from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
 from bbans.images import atomic_write, load_folder, split_holdout
+from bbans.inference.recipes import checked, read_record, read_toml
 from bbans.inference.train import Image, Recipe, train
 from bbans.models import float_weights as stored_weights
 from bbans.models.photo_config import PhotoConfig
@@ -24,11 +24,6 @@ from bbans.models.photo_export import export
 from bbans.models.store import serialise
 from bbans.schemes import funded
 from bbans.schemes.levels import analyse
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 MEGAPIXEL = 1_000_000
 HOLDOUT_ONE_IN = 10
@@ -40,39 +35,13 @@ def read_recipe(path: Path | None) -> Recipe:
     """A recipe from TOML; `[model]` holds PhotoConfig's fields. Raises InputError on unknown or ill-typed keys."""
     if path is None:
         return Recipe()
-    raw = _read_toml(path)
+    raw = read_toml(path)
     raw.pop("record", None)
-    model = PhotoConfig(**_checked(path, PhotoConfig(), raw.pop("model", {})))
-    recipe = Recipe(model=model, **_checked(path, Recipe(), raw))
+    model = PhotoConfig(**checked(path, PhotoConfig(), raw.pop("model", {})))
+    recipe = Recipe(model=model, **checked(path, Recipe(), raw))
     if recipe.crop % 2**recipe.levels or recipe.crop > HOLDOUT_SIDE or min(recipe.steps, recipe.batch, recipe.levels) < 1:
         raise InputError(f"recipe {path}: crop must be a multiple of 2^levels up to {HOLDOUT_SIDE}, and steps, batch, levels at least 1")
     return recipe
-
-
-def read_record(path: Path | None) -> dict[str, str]:
-    """The recipe's `[record]` table (licence, attribution, notes: text only), which goes into the model file as it stands."""
-    record = {} if path is None else _read_toml(path).get("record", {})
-    if not isinstance(record, dict) or not all(isinstance(value, str) for value in record.values()):
-        raise InputError(f"recipe {path}: [record] holds text only, such as licence = 'CC0'; put its values in quotes")
-    return record
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text())
-        return content
-    except (OSError, ValueError) as error:
-        raise InputError(f"recipe {path} cannot be read: {error}") from error
-
-
-def _checked(path: Path, defaults: Any, raw: dict[str, Any]) -> dict[str, Any]:
-    known = {f.name: type(getattr(defaults, f.name)) for f in fields(defaults)}
-    for key, value in raw.items():
-        if key not in known or not isinstance(value, (int, float) if known[key] is float else known[key]):
-            raise InputError(
-                f"recipe {path}: {key} = {value!r} is not a known setting of the right type; known are {', '.join(sorted(known))}"
-            )
-    return raw
 
 
 def downscaled(images: list[Image], recipe: Recipe) -> list[Image]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from bbans.errors import ModelFormatError
 
 # Order in which the three unknown phases of a level are decoded: (row offset, column offset).
 PHASES = ((1, 1), (0, 1), (1, 0))
@@ -24,3 +26,13 @@ class PhotoConfig:
     def outputs(self) -> int:
         """Outputs per position: K logits, then 3K locations, 3K log-scales and 3K channel couplings."""
         return 10 * self.mixtures
+
+
+def check(config: PhotoConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    limits = {"channels": 1024, "mixtures": 64, "latent_channels": 256, "hidden": 1024, "level_biases": 32}
+    values = asdict(config)
+    if any(type(values[name]) is not int or not 1 <= values[name] <= top for name, top in limits.items()):
+        raise ModelFormatError(f"the model's config {values} is out of range; the model file is malformed")
+    if config.latent_block not in (1, 2, 4, 8, 16) or not isinstance(config.latents, bool):
+        raise ModelFormatError(f"the model's latent block {config.latent_block} is no power of two up to 16; the model file is malformed")

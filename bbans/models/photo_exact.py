@@ -15,15 +15,13 @@ Mirrors `photo.PhotoNet` operation by operation. Units of the integers:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions.tables import log_magnitude
-from bbans.errors import ModelFormatError
-from bbans.exact.layers import IntConv, check_bound
+from bbans.exact.layers import Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.models.photo_config import PHASES, PhotoConfig
 
@@ -37,15 +35,6 @@ LOG_TOP = 1280
 OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
 
 Ints = NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Accumulator:
-    """Layers summed into one accumulator, what feeds them and what is added at output scale."""
-
-    layers: tuple[str, ...]
-    maxima: tuple[NDArray[np.int64], ...]
-    residual: int = 0
 
 
 def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
@@ -74,13 +63,7 @@ def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
 
 def check_layers(config: PhotoConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse a model whose layers are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
-    wanted = accumulators(config)
-    names = {name for a in wanted.values() for name in a.layers}
-    if names != set(layers):
-        raise ModelFormatError(
-            f"the model's layers differ from its config's: {sorted(names ^ set(layers))[:4]}; the model file is malformed"
-        )
-    return max(check_bound(key, [layers[n] for n in a.layers], list(a.maxima), a.residual) for key, a in wanted.items())
+    return check_accumulators(accumulators(config), layers)
 
 
 class ExactPhoto:

@@ -22,8 +22,7 @@ from safetensors.numpy import save
 from bbans.errors import ModelError, ModelFormatError, ModelNotFoundError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
-from bbans.models.photo_config import PhotoConfig
-from bbans.models.photo_exact import ExactPhoto, check_layers
+from bbans.models.families import FAMILIES, family_name
 
 ARITHMETIC = "bbans-exact-1"  # changes whenever the meaning of any integer in a model does
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
@@ -38,22 +37,27 @@ class Model:
     """A loaded, checked model. `record` says how it was made and under which licence."""
 
     name: str
-    config: PhotoConfig
+    config: Any
     layers: Mapping[str, IntConv]
     record: Mapping[str, Any]
     id: bytes
 
-    def network(self, ops: Ops) -> ExactPhoto:
-        """The model on a backend."""
-        return ExactPhoto(self.config, self.layers, ops)
+    @property
+    def family(self) -> str:
+        """Its name in `families.FAMILIES`."""
+        return family_name(self.config)
+
+    def network(self, ops: Ops) -> Any:
+        """The model on a backend: an `ExactPhoto`, or a latent chain."""
+        return FAMILIES[self.family].network(self.config, self.layers, ops)
 
 
-def canonical_config(config: PhotoConfig) -> str:
+def canonical_config(config: Any) -> str:
     """Canonical JSON of the inference config."""
-    return json.dumps({"family": "photo", **asdict(config)}, sort_keys=True, separators=(",", ":"))
+    return json.dumps({"family": family_name(config), **asdict(config)}, sort_keys=True, separators=(",", ":"))
 
 
-def model_id(config: PhotoConfig, tensors: Mapping[str, NDArray[Any]]) -> bytes:
+def model_id(config: Any, tensors: Mapping[str, NDArray[Any]]) -> bytes:
     """The 32 bytes that name a model in every file made with it."""
     digest = hashlib.sha256()
     for part in (ARITHMETIC, canonical_config(config)):
@@ -86,9 +90,9 @@ def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
     return layers
 
 
-def serialise(config: PhotoConfig, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
+def serialise(config: Any, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
     """A model file."""
-    check_layers(config, layers)
+    FAMILIES[family_name(config)].check_layers(config, layers)
     return save(
         to_tensors(layers), {"config": canonical_config(config), "arithmetic": ARITHMETIC, "record": json.dumps(record, sort_keys=True)}
     )
@@ -109,26 +113,18 @@ def load_file(path: Path) -> Model:
                 f"{path} uses arithmetic {metadata.get('arithmetic')!r}, this release {ARITHMETIC!r}; install the release that made it"
             )
         raw = json.loads(metadata["config"])
-        if raw.pop("family") != "photo":
-            raise ModelFormatError(f"{path} holds another model family than 'photo'; install a release that knows it")
-        config = PhotoConfig(**raw)
+        name = raw.pop("family")
+        if name not in FAMILIES:
+            raise ModelFormatError(f"{path} holds a model of the family {str(name)[:40]!r}; install a release that knows it")
+        family = FAMILIES[name]
+        config = family.config(**{key: tuple(value) if type(value) is list else value for key, value in raw.items()})
         record = json.loads(metadata.get("record", "{}"))
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ModelFormatError(f"{path} is no model file ({type(error).__name__}); give one that `bbans train` made") from error
     layers = to_layers(tensors)
-    check_config(config)
-    check_layers(config, layers)
+    family.check(config)
+    family.check_layers(config, layers)
     return Model(path.stem, config, layers, record, model_id(config, tensors))
-
-
-def check_config(config: PhotoConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
-    limits = {"channels": 1024, "mixtures": 64, "latent_channels": 256, "hidden": 1024, "level_biases": 32}
-    values = asdict(config)
-    if any(type(values[name]) is not int or not 1 <= values[name] <= top for name, top in limits.items()):
-        raise ModelFormatError(f"the model's config {values} is out of range; the model file is malformed")
-    if config.latent_block not in (1, 2, 4, 8, 16) or not isinstance(config.latents, bool):
-        raise ModelFormatError(f"the model's latent block {config.latent_block} is no power of two up to 16; the model file is malformed")
 
 
 def search_path() -> list[Path]:

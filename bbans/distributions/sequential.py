@@ -1,0 +1,40 @@
+"""p(k) = p(k_0) p(k_1 | k_0) p(k_2 | k_0, k_1) ...: categorical symbols of an item one after the other, many items at once.
+
+Pushing and measuring take one look at all symbols, popping one a symbol: what the function is told of symbols still to come is zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.coding.rans import Message
+from bbans.distributions.builders import categorical
+from bbans.distributions.conditional import Conditional, Ints
+
+
+def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Conditional:
+    """p(k_0) p(k_1 | k_0) ...: `log_weights(k) -> (items, codes, K)`, in 1/16 of a factor two, row i a function of k_0 to k_(i-1)."""
+    codes = shape[1]
+
+    def parts(k: Ints) -> list[Conditional]:
+        found = log_weights(k)
+        return [categorical(found[:, i : i + 1]) for i in range(codes)]
+
+    def push(message: Message, k: Ints) -> tuple[Message]:
+        for i, part in reversed(list(enumerate(parts(k)))):
+            (message,) = part.push(message, k[:, i : i + 1])
+        return (message,)
+
+    def pop(message: Message) -> tuple[Message, Ints]:
+        k = np.zeros(shape, np.int64)
+        for i in range(codes):
+            message, k[:, i : i + 1] = categorical(log_weights(k)[:, i : i + 1]).pop(message)
+        return message, k
+
+    def bits(k: Ints) -> NDArray[np.float64]:
+        return np.asarray(np.sum([part.bits(k[:, i : i + 1]) for i, part in enumerate(parts(k))], 0))
+
+    return Conditional(push, pop, bits)

@@ -1,0 +1,103 @@
+"""From samples to a model file with a latent chain: recipes and which one suits an image, training, export, the exact rate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bbans.errors import InputError
+from bbans.exact.torch_ops import torch_ops
+from bbans.inference.chains import COSINE, LINEAR, ChainRecipe, Samples, train
+from bbans.inference.recipes import checked, read_toml
+from bbans.inference.train import Recipe
+from bbans.models.families import FAMILIES, export, family_name
+from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
+from bbans.models.store import serialise
+from bbans.models.terms import SCORE, STRAIGHT_THROUGH, Training
+from bbans.models.vae_config import VaeConfig
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.chain import Chain
+
+PHOTO_SIDE = 128  # images from this size on are coded as photographs, tile by tile
+FEW_LEVELS = 32  # up to here every level has a log-weight of its own
+BLOCK = 256
+
+
+def default_recipe(height: int, width: int, channels: int, levels: int, items: int = 60000) -> ChainRecipe | Recipe:
+    """The family and its sizes for `items` images of one shape; 8-bit photographs of 128 pixels and more get the photo family.
+
+    The latents and the width follow the number of samples in an image, the steps the number of images. Early stopping is on.
+    """
+    if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3):
+        return Recipe()
+    dims = height * width * channels
+    likelihood, components = (BERNOULLI, 0) if levels == 2 else (CATEGORICAL, 0) if levels <= FEW_LEVELS else (LOGISTIC, 3)
+    hidden = 128 if dims <= 256 else 400 if dims <= 1024 else 512
+    latents = (min(64, max(8, dims // 16 + 1)),)
+    model = VaeConfig(height, width, channels, levels, likelihood, components, latents, hidden)
+    steps = min(20000, max(3000, 30 * items // 100))
+    return ChainRecipe(model, steps=steps, kl_warmup_steps=steps // 20, weight_decay=0.01, validate_every=max(1, steps // 40), patience=10)
+
+
+def read_recipe(path: Path) -> ChainRecipe:
+    """A recipe from TOML: `family` names the model, `[model]` and `[training]` hold its settings. Raises InputError."""
+    raw = read_toml(path)
+    raw.pop("record", None)
+    name = raw.pop("family", None)
+    if name not in FAMILIES or name == "photo":
+        raise InputError(f"recipe {path}: family = {name!r} is not one of {', '.join(sorted(FAMILIES))[:80]}; name one")
+    default = FAMILIES[name].config()
+    model = replace(default, **checked(path, default, raw.pop("model", {})))
+    training = replace(Training(), **checked(path, Training(), raw.pop("training", {})))
+    recipe = ChainRecipe(model=model, training=training)
+    recipe = replace(recipe, **checked(path, recipe, raw))
+    if min(recipe.steps, recipe.batch, recipe.validate_every) < 1 or recipe.decay not in (COSINE, LINEAR):
+        raise InputError(f"recipe {path}: steps, batch and validate_every are at least 1, decay is {COSINE!r} or {LINEAR!r}")
+    if training.estimator not in (STRAIGHT_THROUGH, SCORE):
+        raise InputError(f"recipe {path}: an estimator is {STRAIGHT_THROUGH!r} or {SCORE!r}; found {training.estimator!r}")
+    FAMILIES[name].check(model)
+    return recipe
+
+
+def run(
+    training: Samples,
+    validation: Samples,
+    recipe: ChainRecipe,
+    checkpoint: Path | None = None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+    record: dict[str, Any] | None = None,
+) -> bytes:
+    """Train and return the model file: integer networks, with the recipe, history and exact validation rate in its record."""
+    net, history = train(training, validation, recipe, checkpoint, report)
+    return model_file(net, recipe, history, validation, record)
+
+
+def model_file(
+    net: nn.Module, recipe: ChainRecipe, history: list[dict[str, float]], validation: Samples, record: dict[str, Any] | None = None
+) -> bytes:
+    """A trained network as a model file. Raises AccumulatorBoundError if a layer cannot be made exact."""
+    layers = export(net)
+    family = FAMILIES[family_name(recipe.model)]
+    described = {**(record or {}), "recipe": asdict(recipe), "history": history, "torch": str(torch.__version__)}
+    if len(validation.x):
+        described["exact_validation"] = exact_rates(family.network(recipe.model, layers, torch_ops()), validation)
+    return serialise(recipe.model, layers, json.loads(json.dumps(described)))
+
+
+def exact_rates(chain: Any, data: Samples, draws: int = 1, seed: int = 0) -> dict[str, float]:
+    """The ELBO's three terms and their sum of the integer model in bits per dimension, z drawn as the coder draws it."""
+    totals = np.zeros(3)
+    for first in range(0, len(data.x), BLOCK):
+        x = data.x[first : first + BLOCK].astype(np.int64)
+        given: Chain = chain if data.labels is None else chain.given(data.labels[first : first + BLOCK])
+        terms = ideal_bits(given, x, draws, seed + first, BLOCK)
+        totals += [float(part.sum()) for part in (terms.prior, terms.likelihood, -terms.posterior)]
+    prior, likelihood, posterior = (float(total) / data.x.size for total in totals)
+    return {"prior": prior, "likelihood": likelihood, "posterior": posterior, "rate": prior + likelihood - posterior}

@@ -1,0 +1,197 @@
+"""Maximise the ELBO of a latent chain: likelihood + beta KL of one sample of z an item, in bits per dimension.
+
+Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `models.terms`. What keeps latents in use: KL warm-up
+(Bowman et al. 2016, arXiv:1511.06349), beta (Higgins et al. 2017), free bits (Kingma et al. 2016, arXiv:1606.04934). They act on
+the loss only; every rate reported is the ELBO at beta 1. Everything random comes from the recipe's seed and the step number, so a
+resumed run repeats what an unbroken one does.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bbans.models.families import float_network
+from bbans.models.terms import Terms, Trainable, Training
+from bbans.models.vae_config import VaeConfig
+
+COSINE, LINEAR = "cosine", "linear"
+ACTIVE = 0.01  # a unit is active when Var_x E_q[z | x] passes this (Burda et al. 2016, arXiv:1509.00519)
+
+
+class Samples(NamedTuple):
+    """x integers `(N, dims)`, labels int `(N,)` or None."""
+
+    x: NDArray[np.integer]
+    labels: NDArray[np.integer] | None = None
+
+
+@dataclass(frozen=True)
+class ChainRecipe:
+    """A training run. Same recipe, data and torch version: same weights up to float rounding."""
+
+    model: Any = field(default_factory=VaeConfig)
+    seed: int = 0
+    steps: int = 20000
+    batch: int = 100
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    decay: str = COSINE  # of the learning rate to zero: cosine, or linear over the last decay_fraction
+    decay_fraction: float = 0.4
+    clip_norm: float = 200.0  # of the gradient of bits an item
+    weight_decay: float = 0.0
+    average: float = 0.999  # share of the old weights that the averaged ones keep at each step; 0: none are averaged
+    kl_warmup_steps: int = 0
+    beta: float = 1.0
+    free_bits: float = 0.0  # a latent's mean KL below this is not trained on, bits
+    latent_dropout: float = 0.0  # items with idle latents, so that the first of a message cost less
+    training: Training = field(default_factory=Training)
+    validate_every: int = 500
+    patience: int = 0  # validations without a better rate after which training stops; 0: never
+
+
+def learning_rate(recipe: ChainRecipe, step: int) -> float:
+    """Warm-up, then cosine or a plateau with linear decay, to zero at `recipe.steps`."""
+    warm = (step + 1) / max(1, recipe.warmup_steps)
+    if recipe.decay == COSINE:
+        return recipe.learning_rate * min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+    decay = max(1, round(recipe.steps * recipe.decay_fraction))
+    return recipe.learning_rate * min(1.0, warm, (recipe.steps - step) / decay)
+
+
+def loss(terms: Terms, beta: float, free_bits: float = 0.0) -> Tensor:
+    """likelihood + beta sum_j max(free_bits, KL_j) + surrogate, a mean over items, in bits; KL_j is latent j's mean."""
+    divergence = terms.divergence.mean(0)
+    if free_bits > 0:
+        divergence = divergence.clamp(min=free_bits)
+    return terms.likelihood.mean() + beta * divergence.sum() + terms.surrogate
+
+
+@torch.no_grad()
+def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dict[str, float]:
+    """The ELBO's three terms and their sum in bits per dimension, one sample an item, and the number of active latents."""
+    totals, count = np.zeros(3), 0
+    means = []
+    for first in range(0, len(data.x), batch):
+        x, labels = tensors(data, slice(first, first + batch))
+        terms = net.terms(x, labels, torch.Generator().manual_seed(seed * 1_000_003 + first))
+        totals += [float(part.sum()) for part in (terms.prior, terms.likelihood, terms.prior - terms.divergence.sum(1))]
+        count += x.numel()
+        means.append(net.means(x, labels))
+    prior, likelihood, posterior = (float(total) / count for total in totals)
+    active = int((torch.cat(means).var(0, unbiased=False) > ACTIVE).sum())
+    return {"prior": prior, "likelihood": likelihood, "posterior": posterior, "rate": prior + likelihood - posterior, "active": active}
+
+
+def tensors(data: Samples, rows: Any) -> tuple[Tensor, Tensor | None]:
+    """Rows of the data as int64 tensors."""
+    x = torch.from_numpy(data.x[rows].astype(np.int64))
+    return x, None if data.labels is None else torch.from_numpy(data.labels[rows].astype(np.int64))
+
+
+def train(
+    training: Samples,
+    validation: Samples,
+    recipe: ChainRecipe,
+    checkpoint: Path | None = None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+    checkpoint_seconds: float = 120.0,
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """Train, resuming from `checkpoint` when it exists. Returns the network with the best validation rate, and all reports.
+
+    A row has step, train_rate, seconds, and of the validation data (where there are any) what `rates` returns.
+    """
+    torch.manual_seed(recipe.seed)
+    net = float_network(recipe.model, recipe.training)
+    averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
+    optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    first, history, stale, lowest = 0, list[dict[str, float]](), 0, math.inf
+    if checkpoint is not None and checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        for part, name in ((net, "net"), (averaged, "averaged"), (optimiser, "optimiser")):
+            part.load_state_dict(state[name])
+        best, first, history, stale, lowest = (state[name] for name in ("best", "step", "history", "stale", "lowest"))
+    saved = started = time.monotonic()
+    running: list[float] = []
+    for step in range(first, recipe.steps):
+        if recipe.patience and stale >= recipe.patience:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        running.append(_step(net, averaged, optimiser, training, recipe, step))
+        done = step + 1
+        if done % recipe.validate_every == 0 or done == recipe.steps:
+            row = {"step": done, "train_rate": float(np.mean(running)), "seconds": time.monotonic() - started}
+            running.clear()
+            row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
+            stale += 1
+            if (judged := row.get("rate", -done)) < lowest:
+                lowest, stale, best = judged, 0, copy.deepcopy(averaged.state_dict())
+            history.append(row)
+            report(row)
+        if checkpoint is not None and (time.monotonic() - saved > checkpoint_seconds or done == recipe.steps):
+            save_checkpoint(
+                checkpoint,
+                {
+                    "net": net.state_dict(),
+                    "averaged": averaged.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "best": best,
+                    "step": done,
+                    "history": history,
+                    "stale": stale,
+                    "lowest": lowest,
+                    "recipe": asdict(recipe),
+                },
+            )
+            saved = time.monotonic()
+    averaged.load_state_dict(best)
+    return averaged, history
+
+
+def _step(net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, data: Samples, recipe: ChainRecipe, step: int) -> float:
+    """One step; the batch's rate in bits per dimension at beta 1."""
+    rows = _rows(len(data.x), recipe, step)
+    x, labels = tensors(data, rows)
+    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+    drop = torch.rand(len(x), generator=generator) < recipe.latent_dropout if recipe.latent_dropout else None
+    terms: Terms = net.terms(x, labels, generator, drop)  # type: ignore[operator]
+    warm = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
+    optimiser.zero_grad()
+    loss(terms, recipe.beta * warm, recipe.free_bits).backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+    if math.isfinite(float(norm)):
+        optimiser.step()
+    keep = min(recipe.average, (step + 1) / (step + 10))
+    with torch.no_grad():
+        for old, new in zip(averaged.parameters(), net.parameters(), strict=True):
+            old.lerp_(new, 1 - keep)
+        for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
+            kept.copy_(buffer)
+    return float((terms.likelihood + terms.divergence.sum(1)).mean().detach()) / x.shape[1]
+
+
+def _rows(n: int, recipe: ChainRecipe, step: int) -> NDArray[np.int64]:
+    """The batch's items: a permutation for every pass over the data, cut into batches."""
+    batch = min(recipe.batch, n)
+    a_pass = n // batch
+    order = np.random.default_rng((recipe.seed, step // a_pass)).permutation(n)
+    return order[step % a_pass * batch :][:batch]
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write under a temporary name and rename, so that a killed run leaves the last whole checkpoint."""
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    os.replace(temporary, path)

@@ -1,0 +1,47 @@
+"""Hyper-parameters of the VAE with Bernoulli latents that inference needs; they are part of the model id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bbans.models.heads import BERNOULLI, Head, bit_field, logits
+from bbans.models.latent_config import check_common
+from bbans.models.mlp_exact import Field, Mlp
+
+
+@dataclass(frozen=True)
+class BernoulliVaeConfig:
+    """Shape of the networks. `latents` holds the dimensions of z_1 to z_L; without hidden layers every map is linear."""
+
+    height: int = 28
+    width: int = 28
+    channels: int = 1
+    levels: int = 2
+    likelihood: str = BERNOULLI
+    components: int = 0
+    latents: tuple[int, ...] = (200,)
+    hidden: int = 200
+    hidden_layers: int = 0
+
+    @property
+    def head(self) -> Head:
+        """p(x | z_1)."""
+        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
+
+
+def plans(config: BernoulliVaeConfig) -> dict[str, Mlp]:
+    """Every network by name: `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1); `prior` maps the constant 1 to p(z_L)'s logits."""
+    head, hidden = config.head, (config.hidden,) * config.hidden_layers
+    found = dict(head.plans())
+    for l, dims in enumerate(config.latents, 1):
+        below = head.input_field() if l == 1 else bit_field(config.latents[l - 2])
+        found[f"posterior{l}"] = Mlp((below,), hidden, (logits(dims),))
+        to = head.fields() if l == 1 else (logits(config.latents[l - 2]),)
+        found[f"likelihood{l - 1}"] = Mlp((bit_field(dims),), hidden, to)
+    found["prior"] = Mlp((Field(1, 1, 1, 1),), (), (logits(config.latents[-1]),))
+    return found
+
+
+def check(config: BernoulliVaeConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    check_common(config, {}, config.latents)

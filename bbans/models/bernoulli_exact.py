@@ -1,0 +1,58 @@
+"""The VAE with Bernoulli latents in integers: a latent chain whose every z_l is a vector of bits, coded without discretisation.
+
+Mirrors `bernoulli_vae`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.distributions import builders
+from bbans.distributions.conditional import Conditional
+from bbans.exact.layers import IntConv
+from bbans.exact.ops import Ops
+from bbans.models import heads
+from bbans.models.bernoulli_config import BernoulliVaeConfig, plans
+from bbans.models.mlp_exact import ExactMlp, check_networks
+
+Ints = NDArray[np.int64]
+
+
+def check_layers(config: BernoulliVaeConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
+    return check_networks(plans(config), layers)
+
+
+class ExactBernoulliVae:
+    """The model on a backend. Immutable once made."""
+
+    def __init__(self, config: BernoulliVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        check_layers(config, layers)
+        self.config = config
+        self._networks = {name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()}
+        self._prior = self._networks["prior"](np.ones((1, 1), np.int64))[0]
+
+    @property
+    def depth(self) -> int:
+        """Latent layers L."""
+        return len(self.config.latents)
+
+    def prior(self, items: int) -> Conditional:
+        """p(z_L)."""
+        return builders.bernoulli(np.repeat(self._prior, items, 0))
+
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
+        outputs = self._networks[f"likelihood{layer}"](above)
+        return builders.bernoulli(outputs[0]) if layer else heads.samples(self.config.head, outputs, self._networks.get("shared"))
+
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
+        return builders.bernoulli(self._networks[f"posterior{layer}"](below)[0])
+
+    def idle(self, items: int) -> Ints:
+        """Zeros."""
+        return np.zeros((items, self.config.latents[0]), np.int64)

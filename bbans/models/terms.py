@@ -1,0 +1,45 @@
+"""-log2 p(x | z) - log2 p(z) + log2 q(z | x): the three terms of the ELBO as a trainer sees them, for every family with a latent chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One sample of z an item, all in bits.
+
+    likelihood `(B,)`: -log2 p(x | z_1). divergence `(B, latents)`: each latent's -log2 p(z) + log2 q(z), or its KL divergence where
+    that is known. prior `(B,)`: what the coder pushes for the latents, so that posterior = prior - divergence is what it pops.
+    surrogate `()`: what the loss has besides: no rate (a score function's, a codebook's).
+    """
+
+    likelihood: Tensor
+    divergence: Tensor
+    prior: Tensor
+    surrogate: Tensor
+
+
+STRAIGHT_THROUGH, SCORE = "straight-through", "score"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What some families train by, and no model file holds."""
+
+    estimator: str = STRAIGHT_THROUGH  # of gradients through Bernoulli latents, or `score`
+    commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
+    codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
+
+
+class Trainable(Protocol):
+    """What a trainer needs of a family's network, besides being a torch module."""
+
+    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator, drop: Tensor | None = None) -> Terms:
+        """x int64 `(B, dims)`; labels int64 `(B,)`; drop bool `(B,)`: items whose z_1 is idle and costs nothing."""
+
+    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """E_q[z | x], `(B, latents)`: what activity is measured on."""

@@ -1,0 +1,110 @@
+"""-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))]: the Gaussian VAE as a trainable network.
+
+One layer: Kingma and Welling 2014 (arXiv:1312.6114), Rezende et al. 2014 (arXiv:1401.4082). More are the Markov hierarchy of
+Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845). Densities of latents are taken relative to N(0, 1), on whose bins the coder
+works, so a sample of the bound here and the coder's account agree term by term. The integer twin is `vae_exact`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from bbans.exact.layers import IntConv
+from bbans.models import heads, mlp
+from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence
+from bbans.models.mlp import FloatMlp
+from bbans.models.terms import Terms, Training
+from bbans.models.vae_config import VaeConfig, plans
+
+
+class VaeNet(nn.Module):
+    """Every network of the chain."""
+
+    def __init__(self, config: VaeConfig, training: Training | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in plans(config).items()})
+        for layer in range(1, len(config.latents) + 1):
+            if config.fixed_sigma < 0:
+                self.net(f"posterior{layer}").output_bias(1).fill_(-1.0)
+        start(config.head, self.net("likelihood0"))
+
+    def net(self, name: str) -> FloatMlp:
+        """A network by name."""
+        found = self.nets[name]
+        assert isinstance(found, FloatMlp)
+        return found
+
+    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator, drop: Tensor | None = None) -> Terms:
+        """See `terms.Trainable`; KL divergences of the top layer are exact, those below estimated with one sample."""
+        config = self.config
+        side = self._side(labels)
+        seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
+        us: list[Tensor] = []
+        gaussians: list[tuple[Tensor, Tensor]] = []
+        for layer in range(1, len(config.latents) + 1):
+            mean, log2_sigma = self.posterior(layer, seen, side)
+            u = mean + torch.exp2(log2_sigma) * torch.randn(mean.shape, generator=generator, device=mean.device)
+            if drop is not None:
+                u = u.masked_fill(drop[:, None], 0.0)
+            us.append(u)
+            gaussians.append((mean, log2_sigma))
+            seen = u
+        divergence, prior = self._latent_bits(us, gaussians)
+        if drop is not None:
+            divergence = divergence.masked_fill(drop[:, None], 0.0)
+        outputs = self.net("likelihood0")(us[0], *side)
+        shared = self.net("shared") if "shared" in self.nets else None
+        likelihood = sample_bits(config.head, outputs, x, shared).sum(1)
+        return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
+
+    def _latent_bits(self, us: list[Tensor], gaussians: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """`Terms.divergence` and `Terms.prior` of sampled latents and the posteriors' means and log2 sigmas."""
+        precision, latents = self.config.latent_precision, self.config.latents
+        prior = us[0].new_full((len(us[0]),), float(precision * sum(latents)))
+        divergences = []
+        for layer, (u, q) in enumerate(zip(us, gaussians, strict=True), 1):
+            if layer == len(us):
+                divergences.append(standard_divergence(*q))
+            else:
+                bits = gaussian_bits(u, *self.net(f"likelihood{layer}")(us[layer]))
+                divergences.append(bits - gaussian_bits(u, *q))
+                prior = prior + bits.detach().sum(1)
+        return torch.cat(divergences, 1), prior
+
+    def posterior(self, layer: int, seen: Tensor, side: tuple[Tensor, ...] = ()) -> tuple[Tensor, Tensor]:
+        """Mean and log2 sigma of q(z_layer | z_(layer - 1)), each `(B, dims)`; layer 1 sees samples scaled to 0..1."""
+        outputs = self.net(f"posterior{layer}")(seen, *(side if layer == 1 else ()))
+        if self.config.fixed_sigma >= 0:
+            outputs.append(torch.full_like(outputs[0], self.config.fixed_sigma / heads.SIGMA_UNIT - heads.SIGMA_OFFSET))
+        mean, log2_sigma = outputs
+        return mean, log2_sigma
+
+    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """See `terms.Trainable`; a layer's means given the means below."""
+        side = self._side(labels)
+        found = [x.to(torch.get_default_dtype()) / (self.config.levels - 1)]
+        for layer in range(1, len(self.config.latents) + 1):
+            found.append(self.posterior(layer, found[-1], side)[0])
+        return torch.cat(found[1:], 1)
+
+    def _side(self, labels: Tensor | None) -> tuple[Tensor, ...]:
+        if not self.config.classes:
+            return ()
+        assert labels is not None, "a conditional model trains on labels"
+        return (F.one_hot(labels, self.config.classes).to(torch.get_default_dtype()),)
+
+
+def start(head: heads.Head, net: FloatMlp) -> None:
+    """Begin with a sensible p(x | .): components of a mixture spread over the grey levels, one of them below black."""
+    if head.kind == heads.LOGISTIC:
+        K = head.components
+        net.output_bias(1).copy_(torch.linspace(-8.0, 255.0, K).repeat(head.dims) / heads.LOCATION_STEP)
+        net.output_bias(2).copy_(torch.linspace(2.0, 4.0, K).repeat(head.dims))
+
+
+def export(net: VaeNet) -> dict[str, IntConv]:
+    """Every layer of `vae_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
+    return mlp.export({name: net.net(name) for name in net.nets})
