@@ -63,6 +63,27 @@ def exp2_weights() -> Table:
 
 
 @cache
+def exp2_fractions() -> Table:
+    """round(2^22 * 2^(-j / 256)) for j = 0..255; int64 `(256,)`."""
+    return _frozen([_round_root(256 * 22 - j, 8) for j in range(256)])
+
+
+@cache
+def log2_rising_factorials() -> Table:
+    """round(2^20 log2 (a_i)_k), (a)_k = a (a + 1) ... (a + k - 1), a_i = round(2^16 * 2^(i / 16 - 8)) / 2^16; int64 `(321, 256)`."""
+    rows = []
+    for i in range(321):
+        a, total, row = _round_root(16 * 8 + i, 4), 0, []
+        for k in range(256):
+            row.append(_round(total, BITS - 20))
+            total += _log2(a + (k << 16)) - (16 << BITS)
+        rows.append(row)
+    table = np.array(rows, np.int64)
+    table.flags.writeable = False
+    return table
+
+
+@cache
 def log_magnitude() -> Table:
     """round(128 log2(1 + r)) for r = 0..1020; int64 `(1021,)`."""
     # k <= 128 log2(v) + 1/2 exactly when 2^(2 k - 1) <= v^256.
@@ -107,6 +128,34 @@ def _round_root(exponent: int, halvings: int) -> int:
     for _ in range(halvings):
         root = isqrt(root)
     return (root + 1) // 2
+
+
+def _log2(value: int) -> int:
+    """log2(value), 1 <= value < 2^64, with `BITS` fractional bits, to within 2^-70."""
+    exponent = value.bit_length() - 1
+    leading = value << 10 >> exponent  # value = 2^exponent leading / 2^10 (1 + r), 0 <= r < 2^-10
+    r = ((value << BITS + 10) // (leading << exponent)) - ONE
+    log, power = _leading_logs()[leading - (1 << 10)], r
+    for k in range(1, 8):
+        log += power // k if k & 1 else -(power // k)
+        power = power * r >> BITS
+    return (exponent << BITS) + (log << BITS) // _leading_logs()[-1]
+
+
+@cache
+def _leading_logs() -> list[int]:
+    """ln(1 + j / 2^10) for j = 0..2^10, with `BITS` fractional bits."""
+    return [_log_ratio((1 << 10) + j, 1 << 10) for j in range((1 << 10) + 1)]
+
+
+def _log_ratio(a: int, b: int) -> int:
+    """ln(a / b) = 2 artanh((a - b) / (a + b)) for a >= b."""
+    ratio = (a - b << BITS) // (a + b)
+    square, term, total, k = ratio * ratio >> BITS, ratio, 0, 1
+    while term:
+        total += term // k
+        term, k = term * square >> BITS, k + 2
+    return 2 * total
 
 
 def _exp_minus(t: int) -> int:

@@ -16,6 +16,8 @@ SHA256 = {
     "inverse_sigmas": "ab8f235a1faa8e56a8f60ad87e456b8252ac7b2bc0de031ed9875307e03e717e",
     "exp2_weights": "81f609ec8205d8d067955b03399f4d9d5f4cf8ba50975a31f4849796c0105851",
     "log_magnitude": "85a1b8034bba43faaabcca670d06a7be13f2a4af21c16aabdc2a539faf628479",
+    "exp2_fractions": "7f9ed3ffbaf1c75a2cd23873fcd40249a490b830740fdcca3ba9bd8dd17e38b7",
+    "log2_rising_factorials": "5cf7cfa05a33dbde760af300c5838a2c8f6cd150e5444fb57c80f35e5eed1de4",
 }
 BINS_SHA256 = "0ddbe0958a5768748be436b9a5c2d47e3095c279214d5dbfb6fd683f5be6c086"
 
@@ -69,6 +71,23 @@ def test_powers_and_logarithms() -> None:
         assert tables.inverse_sigmas().tolist() == [power(22 - mpmath.mpf(i) / 8) for i in range(57)]
         assert tables.exp2_weights().tolist() == [max(1, power(14 - mpmath.mpf(d) / 16)) for d in range(256)]
         assert tables.log_magnitude().tolist() == [int(mpmath.nint(128 * mpmath.log(1 + r, 2))) for r in range(1021)]
+
+
+def test_exp2_fractions() -> None:
+    with mpmath.workdps(40):
+        assert tables.exp2_fractions().tolist() == [
+            nearest(mpmath.mpf(2) ** (22 - mpmath.mpf(j) / 256)) if j else 2**22 for j in range(256)
+        ]
+
+
+def test_rising_factorials() -> None:
+    table = tables.log2_rising_factorials()
+    assert table.shape == (321, 256) and not table[:, 0].any()
+    with mpmath.workdps(40):
+        for i in (0, 1, 77, 128, 129, 255, 320):
+            a = mpmath.nint(2 ** (16 + mpmath.mpf(i) / 16 - 8)) / 2**16
+            assert table[i, 1::6].tolist() == [int(mpmath.nint(2**20 * mpmath.log(mpmath.rf(a, k), 2))) for k in range(1, 256, 6)]
+    assert table[128, :5].tolist() == [0, 0, 2**20, round(2**20 * np.log2(6)), round(2**20 * np.log2(24))]
 
 
 @pytest.mark.parametrize("precision", [4, 7, 12])

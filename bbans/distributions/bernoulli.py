@@ -1,0 +1,42 @@
+"""P(1) = T(logit) / 2^24: one bit whose log-odds is an integer, by the integer table of the logistic CDF.
+
+The logit is int64 in 1/64 nat, clipped to +-16 nats, where the table still leaves the unlikely bit a frequency of 2. Symbol 0 comes
+first. Precision 24 bits. Arrays are `(N,)`, int64. Raised: ValueError on shapes and on symbols other than 0 and 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.distributions.search import Ints, as_int64
+from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF, STEP, logistic_cdf_table
+
+PRECISION = LOGISTIC_BITS
+UNIT = 6
+"""Fractional bits of a logit."""
+
+
+def interval(logit: Ints, x: Ints) -> tuple[Ints, Ints]:
+    """`(start, freq)` of x in 0..1."""
+    x = as_int64(x)
+    if x.size and (x.min() < 0 or x.max() > 1):
+        raise ValueError(f"a Bernoulli symbol is 0 or 1; found {x.min()} to {x.max()}")
+    zero = _mass_of_zero(logit, x)
+    return np.where(x == 1, zero, 0), np.where(x == 1, (1 << PRECISION) - zero, zero)
+
+
+def symbol(logit: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
+    """`(x, start, freq)` of the interval that holds cf in [0, 2^24)."""
+    cf = as_int64(cf)
+    zero = _mass_of_zero(logit, cf)
+    x = (cf >= zero).astype(np.int64)
+    return x, zero * x, np.where(x == 1, (1 << PRECISION) - zero, zero)
+
+
+def _mass_of_zero(logit: Ints, x: Ints) -> Ints:
+    logit = as_int64(logit)
+    if logit.shape != x.shape:
+        raise ValueError(f"expected arrays of one shape; found {logit.shape} and {x.shape}")
+    limit = LOGISTIC_HALF >> (STEP - UNIT)
+    mass: Ints = logistic_cdf_table()[LOGISTIC_HALF - (np.clip(logit, -limit, limit) << (STEP - UNIT))]
+    return mass

@@ -1,0 +1,118 @@
+"""F(x) = floor(S(x) (2^24 - K) / S(K)) + x, S(x) = sum of the weights below x: any distribution on K <= 2^16 symbols.
+
+Weights are integers, or come from integer logits: w = 2^22 2^(l - max l), l in 1/16 log2, by `tables.exp2_weights` (14 bits of
+it, then a shift, so that weights 22 bits below the largest are 0). The term x leaves every symbol a frequency of 1 or more.
+Everything is int64 and no intermediate exceeds 2^62; the precision is 24 bits, whose floor takes K 2^-24 of the mass.
+
+`interval` and `symbol` compute a row of K weights for each symbol, which is right for logits that a network emits. Where few
+distributions serve many symbols, `from_weights` makes their CDFs once and `table_interval` and `table_symbol` look them up.
+Raised: ValueError on shapes, on symbols out of range and on weights that are negative, all zero or too large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bbans.distributions.search import Ints, as_int64, invert
+from bbans.distributions.tables import exp2_weights
+
+PRECISION = 24
+MAX_SYMBOLS = 2**16
+MAX_MASS = 1 << 38
+"""Bound of a row's sum of weights."""
+WEIGHT_BITS, TABLE_BITS = 22, 14
+CHUNK = 1 << 20  # weights at once: bounds the memory of many symbols
+
+
+def weights(logits: Ints) -> Ints:
+    """round(2^14 2^(-(d mod 16) / 16)) 2^8 / 2^(d // 16), floored, d = max l - l; logits and weights int64 `(N, K)`, |l| < 2^62."""
+    logits = _rows(logits)
+    d = logits.max(1, keepdims=True) - logits
+    found: Ints = (exp2_weights()[d & 15] << (WEIGHT_BITS - TABLE_BITS)) >> np.minimum(d >> 4, 63)
+    return found
+
+
+def from_weights(given: Ints) -> Ints:
+    """F of each row, int64 `(N, K + 1)`, from weights `(N, K)` that sum to 1..2^38 in each row."""
+    given = _rows(given)
+    n, k = given.shape
+    if given.size and given.min() < 0:
+        raise ValueError(f"weights are not negative; found {given.min()}")
+    mass = np.zeros((n, k + 1), np.int64)
+    np.cumsum(given, 1, out=mass[:, 1:])
+    # a sum that wrapped round would have passed through a weight or partial sum out of range
+    if n and (given.max() > MAX_MASS or mass.min() < 0 or mass[:, -1].min() < 1 or mass.max() > MAX_MASS):
+        raise ValueError(f"the weights of a row sum to 1..{MAX_MASS}; found {mass[:, -1].min()} to {mass[:, -1].max()}")
+    found: Ints = mass * ((1 << PRECISION) - k) // mass[:, -1:] + np.arange(k + 1)
+    return found
+
+
+def interval(logits: Ints, x: Ints) -> tuple[Ints, Ints]:
+    """`(start, freq)` of x in 0..K-1, int64 `(N,)`; logits `(N, K)`."""
+    logits, x = _rows(logits), as_int64(x)
+    _check_symbols(x, logits.shape[0], logits.shape[1])
+    start, freq = np.empty_like(x), np.empty_like(x)
+    for part in _chunks(*logits.shape):
+        mass = np.cumsum(weights(logits[part]), 1)
+        start[part] = _cdf(mass, x[part])
+        freq[part] = _cdf(mass, x[part] + 1) - start[part]
+    return start, freq
+
+
+def symbol(logits: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
+    """`(x, start, freq)` of the interval that holds cf in [0, 2^24); logits `(N, K)`."""
+    logits, cf = _rows(logits), as_int64(cf)
+    _check_symbols(cf, logits.shape[0], 1 << PRECISION)
+    x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
+    for part in _chunks(*logits.shape):
+        mass = np.cumsum(weights(logits[part]), 1)
+        x[part], start[part], freq[part] = search(mass, cf[part])
+    return x, start, freq
+
+
+def search(mass: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
+    """`symbol` from partial sums of weights, mass[i, x] = S_i(x + 1), int64 `(N, K)`."""
+    return invert(lambda x: _cdf(mass, x), cf, mass.shape[1], 1 << PRECISION)
+
+
+def table_interval(table: Ints, row: Ints, x: Ints) -> tuple[Ints, Ints]:
+    """`(start, freq)` of x under row `row` of CDFs `(R, K + 1)`; row and x int64 `(N,)`."""
+    row, x = as_int64(row), as_int64(x)
+    _check_symbols(x, len(row), table.shape[1] - 1)
+    start = table[row, x]
+    return start, table[row, x + 1] - start
+
+
+def table_symbol(table: Ints, row: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
+    """`(x, start, freq)` of the interval that holds cf in [0, 2^24) under row `row` of CDFs `(R, K + 1)`."""
+    row, cf = as_int64(row), as_int64(cf)
+    return invert(lambda x: table[row, x], cf, table.shape[1] - 1, 1 << PRECISION)
+
+
+def _cdf(mass: Ints, x: Ints) -> Ints:
+    """F(x) from partial sums mass[i, x] = S_i(x + 1)."""
+    k = mass.shape[1]
+    below = np.where(x > 0, mass[np.arange(len(x)), np.maximum(x - 1, 0)], 0)
+    found: Ints = below * ((1 << PRECISION) - k) // mass[:, -1] + x
+    return found
+
+
+def _rows(values: Ints) -> Ints:
+    values = as_int64(values)
+    if values.ndim != 2 or not 1 <= values.shape[1] <= MAX_SYMBOLS:
+        raise ValueError(f"expected an array (N, K) with 1 <= K <= {MAX_SYMBOLS}; found {values.shape}")
+    return values
+
+
+def _check_symbols(x: Ints, rows: int, n: int) -> None:
+    if x.shape != (rows,):
+        raise ValueError(f"expected {rows} symbols; found an array {x.shape}")
+    if x.size and (x.min() < 0 or x.max() >= n):
+        raise ValueError(f"values lie in 0..{n - 1}; found {x.min()} to {x.max()}")
+
+
+def _chunks(n: int, k: int) -> Iterator[slice]:
+    step = max(1, CHUNK // k)
+    return (slice(first, min(first + step, n)) for first in range(0, n, step))

@@ -1,0 +1,152 @@
+"""-ELBO = E_q[-log2 p(x, z) + log2 q(z | x)] >= E[-log2 1/K sum_k w_k] >= -log2 p(x), w = p(x, z) / q(z | x): what coders should reach.
+
+Everything is evaluated with the rounded frequencies that code, and z is drawn as the coder draws it: by popping from a message,
+here of pseudo-random words, the same on every machine. All in bits.
+
+Sources: Townsend, Bird and Barber 2019 (arXiv:1901.04866); the second bound: Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.coding.rans import Message, message_bits
+from bbans.distributions.conditional import Conditional, Ints
+from bbans.errors import UnderflowError
+from bbans.schemes.account import Account
+from bbans.schemes.chain import Chain
+from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Record, Scheme
+
+Bits = NDArray[np.float64]
+
+BLOCK = 256
+LANES = 1 << 15  # heads at hand for a block's latents: symbols from heads of their own are independent and unbiased
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Bits of each item, float64 `(items,)`; `posterior` is negative."""
+
+    prior: Bits
+    likelihood: Bits
+    posterior: Bits
+
+    @property
+    def total(self) -> Bits:
+        """-ELBO, or -log2 w of one draw."""
+        return self.prior + self.likelihood + self.posterior
+
+
+def ideal_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK) -> Terms:
+    """-ELBO of each item of x int64 `(items, dims)`, in three terms: the mean over seeded draws of z from q.
+
+    `block` items or copies of an item are evaluated at once; it bounds the memory, and other blocks draw other z.
+    """
+    parts = []
+    for first, some in _blocks(x, draws, block):
+        sums = [np.zeros(len(some)) for _ in range(3)]
+        for terms in _draws(chain, some, draws, (seed, first), block):
+            for total, part in zip(sums, (terms.prior, terms.likelihood, terms.posterior), strict=True):
+                total += part.sum(0)
+        parts.append([total / draws for total in sums])
+    prior, likelihood, posterior = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Terms(prior, likelihood, posterior)
+
+
+def importance_weighted_bits(chain: Chain, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK) -> Bits:
+    """-log2 (1 / K) sum of w over K seeded draws, for each item: float64 `(items,)`. Arguments as those of `ideal_bits`."""
+    found = []
+    for first, some in _blocks(x, draws, block):
+        least, total = np.full(len(some), np.inf), np.zeros(len(some))
+        for terms in _draws(chain, some, draws, (seed, first), block):
+            bits = terms.total
+            lower = np.minimum(least, bits.min(0))
+            total = total * np.exp2(lower - least) + np.exp2(lower - bits).sum(0)
+            least = lower
+        found.append(least - np.log2(total / draws))
+    return np.concatenate(found)
+
+
+def sample(chain: Chain, items: int, seed: int = 0) -> Ints:
+    """x ~ p(x), int64 `(items, dims)`: what the decoder makes of pseudo-random words."""
+    z = drawn(chain.prior(items), (seed, chain.depth))
+    for layer in reversed(range(chain.depth)):
+        z = drawn(chain.likelihood(layer, z), (seed, layer))
+    return z
+
+
+def drawn(conditional: Conditional, seed: Sequence[int]) -> Ints:
+    """A draw: the pop from a message of pseudo-random words, as many as it takes."""
+    words = 0
+    while True:
+        try:
+            return conditional.pop(random_message(words, seed))[1]
+        except UnderflowError:
+            words = max(2 * words, LANES)  # the words there were come first again, so that the draw is the same
+
+
+def random_message(words: int, seed: Sequence[int]) -> Message:
+    """A message of `LANES` heads, uniform in [2^62, 2^63), and pseudo-random words; more words do not change the first ones."""
+    raw = np.asarray(np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(LANES + words), np.uint64)
+    return (raw[:LANES] >> np.uint64(1)) | np.uint64(1 << 62), ((raw[LANES:] >> np.uint64(32)).astype(np.uint32), ())
+
+
+def push_measured(scheme: Scheme, chain: Chain, message: Message, x: Ints) -> tuple[Message, Account]:
+    """Push x and measure: `coder` is what the message grew by beyond the information in its terms."""
+    sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
+
+    def record(term: str, bits: float) -> None:
+        sums[term] += bits
+
+    before = message_bits(message)
+    (message,) = scheme(chain, len(x), record).push(message, x)
+    return message, Account(**sums, coder=message_bits(message) - before - sum(sums.values()))
+
+
+def initial_bits(scheme: Scheme, chain: Chain, x: Ints, seed: int = 0) -> float:
+    """Bits that must be on the stack before x, int64 `(items, dims)`, can be coded: the largest deficit on the way, for seeded latents."""
+    words = LANES
+    while True:
+        changes: list[float] = []
+        try:
+            scheme(chain, len(x), _listing(changes)).push(random_message(words, (seed,)), x)
+        except UnderflowError:
+            words *= 2
+        else:
+            return max(0.0, -float(np.cumsum(changes).min()))
+
+
+def _listing(changes: list[float]) -> Record:
+    return lambda _, bits: changes.append(bits)
+
+
+def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:
+    if x.ndim != 2 or not len(x) or draws < 1 or block < 1:
+        raise ValueError(f"expected samples (items, dims) and at least one draw and block; found {x.shape}, {draws}, {block}")
+    return ((first, x[first : first + block]) for first in range(0, len(x), block))
+
+
+def _draws(chain: Chain, x: Ints, draws: int, seed: tuple[int, int], block: int) -> Iterator[Terms]:
+    """Terms `(copies, items)` of as many copies of x as fit a block at a time, `draws` copies in all."""
+    most = max(1, block // len(x))
+    copies, tiled = 0, x
+    for first in range(0, draws, most):
+        if min(most, draws - first) != copies:
+            copies = min(most, draws - first)
+            tiled = np.tile(x, (copies, 1))
+            q_of_x = chain.posterior(1, tiled)
+        z, prior, posterior = tiled, np.zeros(len(tiled)), np.zeros(len(tiled))
+        likelihood = prior
+        for layer in range(1, chain.depth + 1):
+            q = q_of_x if layer == 1 else chain.posterior(layer, z)
+            above = drawn(q, (*seed, first, layer))
+            posterior = posterior - q.bits(above)
+            below = chain.likelihood(layer - 1, above).bits(z)
+            likelihood, prior = (below, prior) if layer == 1 else (likelihood, prior + below)
+            z = above
+        prior = prior + chain.prior(len(tiled)).bits(z)
+        yield Terms(*(part.reshape(copies, len(x)) for part in (prior, likelihood, posterior)))

@@ -1,0 +1,73 @@
+"""Every builder's conditional keeps the laws of a codec, and its bits are what the message grows by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bbans.coding.codec import Codec
+from bbans.coding.rans import pseudo_random_message
+from bbans.distributions import builders, categorical
+from bbans.distributions.conditional import Conditional
+from tests.laws import check_bits, check_bits_back, check_codec
+
+SHAPE = (7, 5)
+RNG = np.random.default_rng(1)
+WEIGHTS = np.array([2**15, 2**14, 2**14])
+
+
+def draws(low: int, high: int, *last: int) -> np.ndarray:
+    return RNG.integers(low, high, (*SHAPE, *last))
+
+
+CASES: dict[str, tuple[Callable[[], Conditional], int, int]] = {
+    "uniform 7": (lambda: builders.uniform(SHAPE, 7), 7, 24),
+    "uniform 512": (lambda: builders.uniform(SHAPE, 512), 512, 9),
+    "uniform 1": (lambda: builders.uniform(SHAPE, 1), 1, 0),
+    "standard normal": (lambda: builders.standard_normal(SHAPE, 10), 1024, 10),
+    "gaussian": (lambda: builders.gaussian(draws(-300, 300), draws(20, 57), 10), 1024, 24),
+    "bernoulli": (lambda: builders.bernoulli(draws(-300, 300)), 2, 24),
+    "categorical": (lambda: builders.categorical(draws(-100, 100, 11)), 11, 24),
+    "lookup": (lambda: builders.lookup(categorical.from_weights(draws(1, 99, 6)[0]), draws(0, 5)), 6, 24),
+    "beta-binomial": (lambda: builders.beta_binomial(draws(80, 250), draws(80, 250)), 256, 24),
+    "mixture": (
+        lambda: builders.logistic_mixture(np.broadcast_to(WEIGHTS, (*SHAPE, 3)), draws(0, 8000, 3), draws(40, 120, 3)),
+        256,
+        22,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("lanes", [1, 8, 64])
+def test_conditionals(name: str, lanes: int) -> None:
+    build, n, precision = CASES[name]
+    conditional = build()
+    x = RNG.integers(0, n, SHAPE)
+    message = pseudo_random_message((lanes,), 64, 5)
+    codec = Codec(conditional.push, conditional.pop)
+    bits = conditional.bits(x)
+    assert bits.shape == SHAPE[:1] and bits.dtype == np.float64
+    check_bits(message, check_codec(codec, message, x), float(bits.sum()), max(precision, 20), x.size)
+    check_bits_back(codec, message)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("uniform 1",)])
+def test_symbols_out_of_range_are_refused(name: str) -> None:
+    build, n, _ = CASES[name]
+    with pytest.raises(ValueError):
+        build().bits(np.full(SHAPE, n))
+    with pytest.raises(ValueError, match="symbols"):
+        build().bits(np.zeros((7, 4), int))
+
+
+def test_powers_of_two_cost_whole_bits() -> None:
+    assert builders.uniform(SHAPE, 512).bits(draws(0, 512)).tolist() == [45.0] * 7
+    assert builders.standard_normal(SHAPE, 12).bits(draws(0, 4096)).tolist() == [60.0] * 7
+
+
+def test_parameters_need_items_and_dims() -> None:
+    with pytest.raises(ValueError, match=r"\(items, dims\)"):
+        builders.bernoulli(np.zeros(3, int))
