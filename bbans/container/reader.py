@@ -61,8 +61,8 @@ def _check_magic(data: Buffer) -> None:
     raise NotBbansError(f"not a bbans file: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}")
 
 
-def _check_crc(cursor: Cursor, start: int) -> None:
-    """Compares the checksum at the cursor with that of the bytes from `start` to it."""
+def check_crc(cursor: Cursor, start: int) -> None:
+    """Compare the checksum at the cursor with that of the bytes from `start` to it."""
     computed = zlib.crc32(cursor.data[start : cursor.position])
     if cursor.u32() != computed:
         raise ChecksumError(f"the {cursor.section} is damaged: its checksum does not match")
@@ -82,7 +82,7 @@ def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
     if not flags & ONE_TILE:
         tile_width, tile_height = cursor.varint("tile width", U32_MAX), cursor.varint("tile height", U32_MAX)
     model_id = cursor.take(MODEL_ID_SIZE) if flags & HAS_MODEL else NO_MODEL
-    _check_crc(cursor, 0)
+    check_crc(cursor, 0)
     if flags & ~(HAS_METADATA | HAS_MODEL | ONE_TILE):
         raise VersionError(f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans")
     if not flags & ONE_TILE and (tile_width, tile_height) == (width, height):
@@ -101,19 +101,20 @@ def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
     return _header(data, max_pixels)[0]
 
 
-def _inflate(packed: bytes, size: int) -> bytes:
+def inflate(packed: bytes, size: int, section: str = "metadata") -> bytes:
     """The `size` bytes of a zlib stream that fills `packed`; never makes more than one byte too many."""
     stream = zlib.decompressobj()
     try:
         body = stream.decompress(packed, size + 1)
     except zlib.error as error:
-        raise FormatError(f"the metadata is damaged: {error}") from None
+        raise FormatError(f"the {section} is damaged: {error}") from None
     if len(body) != size or not stream.eof or stream.unused_data:
-        raise FormatError(f"the metadata is damaged: it does not decompress to {size} bytes")
+        raise FormatError(f"the {section} is damaged: it does not decompress to {size} bytes")
     return body
 
 
-def _chunks(body: bytes) -> tuple[MetadataChunk, ...]:
+def read_chunks(body: bytes) -> tuple[MetadataChunk, ...]:
+    """The chunks that fill a body, checked."""
     cursor = Cursor(body, "metadata")
     chunks: list[MetadataChunk] = []
     while cursor.remaining:
@@ -136,14 +137,14 @@ def _metadata(data: Buffer, start: int) -> tuple[tuple[MetadataChunk, ...], int]
         raise FormatError("the metadata section is empty: it must be left out")
     if not method:
         body = cursor.take(size)
-        _check_crc(cursor, start)
-        return _chunks(body), cursor.position
+        check_crc(cursor, start)
+        return read_chunks(body), cursor.position
     before = cursor.position
     packed = cursor.take(cursor.varint("compressed size", MAX_METADATA_BYTES))
     if cursor.position - before >= size:
         raise FormatError("the metadata is compressed although that does not make it smaller")
-    _check_crc(cursor, start)
-    return _chunks(_inflate(packed, size)), cursor.position
+    check_crc(cursor, start)
+    return read_chunks(inflate(packed, size)), cursor.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _table(data: Buffer, start: int, count: int, pixel_format: PixelFormat) -> t
         raise TruncatedError(f"the file ends in its table of contents: {size} bytes expected, {cursor.remaining} found")
     first = cursor.position
     body = cursor.take(size)
-    _check_crc(cursor, start)
+    check_crc(cursor, start)
     if count * MIN_TILE_ENTRY > size:
         raise FormatError(f"the table of contents has {size} bytes, too few for {count} tiles")
     table = Cursor(body, "table of contents")

@@ -31,7 +31,8 @@ from bbans.container.records import (
 from bbans.errors import FormatError
 
 
-def _with_crc(section: bytes) -> bytes:
+def with_crc(section: bytes) -> bytes:
+    """A section and its checksum."""
     return section + u32(zlib.crc32(section))
 
 
@@ -41,19 +42,25 @@ def _header_section(header: Header) -> bytes:
     flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
     geometry = (header.width, header.height, header.tile_width, header.tile_height)[: 2 if one_tile else 4]
     fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
-    return _with_crc(fields + header.model_id * has_model)
+    return with_crc(fields + header.model_id * has_model)
+
+
+def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
+    """Chunks back to back. Raises FormatError when they are too long."""
+    body = b"".join(bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload for chunk in chunks)
+    if len(body) > MAX_METADATA_BYTES:
+        raise FormatError(f"metadata may have {MAX_METADATA_BYTES} bytes, found {len(body)}: strip it")
+    return body
 
 
 def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
     if not chunks:
         return b""
-    body = b"".join(bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload for chunk in chunks)
-    if len(body) > MAX_METADATA_BYTES:
-        raise FormatError(f"metadata may have {MAX_METADATA_BYTES} bytes, found {len(body)}: strip it")
+    body = chunks_body(chunks)
     packed = zlib.compress(body, 9)
     if len(varint(len(packed))) + len(packed) < len(body):
-        return _with_crc(b"\x01" + varint(len(body)) + varint(len(packed)) + packed)
-    return _with_crc(b"\x00" + varint(len(body)) + body)
+        return with_crc(b"\x01" + varint(len(body)) + varint(len(packed)) + packed)
+    return with_crc(b"\x00" + varint(len(body)) + body)
 
 
 def _part_entry(part: TilePart) -> bytes:
@@ -80,7 +87,7 @@ def _framing(container: Container) -> bytes:
         check_tile_entry(index, header, shape, tile, [len(part.payload) for part in tile.parts], zlib.crc32(tile.payload))
     check_model_use(container.model_id, container.tiles)
     entries = b"".join(map(_tile_entry, container.tiles))
-    return _header_section(header) + _metadata_section(container.metadata) + _with_crc(varint(len(entries)) + entries)
+    return _header_section(header) + _metadata_section(container.metadata) + with_crc(varint(len(entries)) + entries)
 
 
 def framing_bits(container: Container) -> int:

@@ -1,15 +1,17 @@
-"""Reading and writing images: pixels as arrays, metadata as PNG chunks, files written whole or not at all, training folders."""
+"""Reading and writing images: pixels as arrays, metadata as PNG chunks, files written whole or not at all, sets of images."""
 
 from bbans.images.dataset import content_hash, load_folder, split_holdout
 from bbans.images.files import atomic_write
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array, make_image
 from bbans.images.pillow import from_pillow, to_pillow
 from bbans.images.read import read_image
+from bbans.images.sets import ImageSet, open_set
 from bbans.images.write import write_image
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Image",
+    "ImageSet",
     "PngChunk",
     "atomic_write",
     "content_hash",
@@ -17,6 +19,7 @@ __all__ = [
     "from_pillow",
     "load_folder",
     "make_image",
+    "open_set",
     "read_image",
     "split_holdout",
     "to_pillow",

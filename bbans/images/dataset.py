@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import PIL.Image
@@ -25,6 +25,7 @@ from bbans.images.pillow import check_size, check_source, guarded
 from bbans.images.read import file_bytes
 
 Pixels = NDArray[np.uint8]
+Array = TypeVar("Array", bound=NDArray[Any])
 Named = tuple[str, Pixels]
 CONVERTIBLE = ("P", "PA", "LA", "RGBA", "RGBX", "YCbCr")
 
@@ -105,13 +106,13 @@ def content_hash(array: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def split_holdout(images: Sequence[Named], one_in: int = 10) -> tuple[list[Named], list[Named]]:
+def split_holdout(images: Iterable[tuple[str, Array]], one_in: int = 10) -> tuple[list[tuple[str, Array]], list[tuple[str, Array]]]:
     """`(train, holdout)`: an image is held out when its hash's first 32 bits are a multiple of `one_in`.
 
     The choice depends on an image's pixels alone, so copies stay together and new images move no old one.
     """
-    train: list[Named] = []
-    holdout: list[Named] = []
+    train: list[tuple[str, Array]] = []
+    holdout: list[tuple[str, Array]] = []
     for name, array in images:
         (train if int(content_hash(array)[:8], 16) % one_in else holdout).append((name, array))
     return train, holdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from bbans.errors import OutputError, OutputExistsError
@@ -18,10 +19,10 @@ def _exists(path: Path) -> OutputExistsError:
     return OutputExistsError(f"{path}: exists already: ask for overwriting (-f) or choose another name")
 
 
-def _write_temporary(path: Path, data: bytes) -> None:
+def _write_temporary(path: Path, data: bytes | Iterable[bytes]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()
         os.fsync(file.fileno())
 
@@ -53,8 +54,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def atomic_write(path: str | os.PathLike[str], data: bytes, overwrite: bool = False) -> None:
-    """Writes a file under its name only when all of it is on the disk, with the permissions that the umask gives.
+def atomic_write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], overwrite: bool = False) -> None:
+    """Writes a file, given whole or in pieces, under its name only when all of it is on the disk, with the umask's permissions.
 
     Raises `OutputExistsError` if the name is taken and `overwrite` is off, `OutputError` if the file cannot be written or the
     name belongs to something that is no regular file. After an error nothing is left behind, and an old file is as it was.

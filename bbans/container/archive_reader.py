@@ -1,0 +1,208 @@
+"""Bytes to an archive's index, and its payloads one by one. Hostile input is the normal case: lengths are bounded before memory is taken.
+
+Memory beyond the file: the index twice, and the objects of its items, some hundred bytes each.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from itertools import accumulate
+
+from bbans.container.archive_records import (
+    FILES,
+    KIND_NAMES,
+    MAGIC,
+    MAX_BODY,
+    MAX_FILE_BYTES,
+    MAX_GROUP_ITEMS,
+    MAX_ITEMS,
+    MAX_MODEL_BYTES,
+    MAX_MODELS,
+    MAX_NAME,
+    PACKED_INDEX,
+    PLAIN_NAMES,
+    RUNGS,
+    VERSION,
+    Archive,
+    ChainedGroup,
+    FilesGroup,
+    Group,
+    Item,
+    ModelEntry,
+    Stretch,
+    check_archive,
+    has_plain_names,
+    plain_name,
+)
+from bbans.container.integers import Buffer, Cursor
+from bbans.container.reader import check_crc, inflate, read_chunks
+from bbans.container.records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
+from bbans.errors import ChecksumError, FormatError, LimitError, NotBbansError, TrailingDataError, TruncatedError, VersionError
+
+MIN_ITEM = 2  # bytes of an entry: group, length of the metadata
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveIndex:
+    """An archive, and where its payloads begin: of every model, of every group, and of every item (that of its group in a chained one)."""
+
+    archive: Archive
+    models: tuple[int, ...]
+    groups: tuple[int, ...]
+    items: tuple[int, ...]
+    end: int
+
+    def members(self) -> tuple[tuple[int, ...], ...]:
+        """The numbers of each group's items, in the order in which they come in it."""
+        found: list[list[int]] = [[] for _ in self.archive.groups]
+        for number, item in enumerate(self.archive.items):
+            found[item.group].append(number)
+        return tuple(map(tuple, found))
+
+
+def is_archive(start: bytes) -> bool:
+    """Whether a file that starts with these bytes (8 are enough) is an archive."""
+    return start[: len(MAGIC)] == MAGIC
+
+
+def read_archive_index(data: Buffer, max_items: int = MAX_ITEMS, whole: bool = True) -> ArchiveIndex:
+    """Header and index, their checksums verified; payloads are not touched.
+
+    With `whole` a file that ends early or goes on is refused too. Raises a FormatError: NotBbansError, VersionError,
+    TruncatedError, ChecksumError, TrailingDataError, or LimitError for more than `max_items` items.
+    """
+    start = data[: len(MAGIC)]
+    if len(start) < len(MAGIC) and MAGIC.startswith(start):
+        raise TruncatedError(f"the file ends in its magic bytes: {len(MAGIC)} expected, {len(start)} found")
+    if not is_archive(start):
+        raise NotBbansError(f"not a bbans archive: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}")
+    cursor = Cursor(data, "header", len(MAGIC))
+    if (version := cursor.u8()) != VERSION:
+        raise VersionError(f"archive version {version} is unknown to this release (it reads version {VERSION}): use another bbans")
+    flags = cursor.u8()
+    count = cursor.varint("number of items", MAX_ITEMS)
+    size = cursor.varint("size of the index", MAX_BODY)
+    stored = cursor.varint("compressed size of the index", MAX_BODY) if flags & PACKED_INDEX else size
+    check_crc(cursor, 0)
+    if flags & ~(PLAIN_NAMES | PACKED_INDEX):
+        raise VersionError(f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans")
+    if flags & PACKED_INDEX and stored >= size:
+        raise FormatError(f"a compressed index is smaller than the {size} bytes it stands for, found {stored}")
+    if size < MIN_ITEM * count:
+        raise FormatError(f"the index has {size} bytes, too few for {count} items")
+    if count > max_items:
+        raise LimitError(f"the archive has {count} items, more than the limit of {max_items}: raise the limit to read it")
+    cursor.section = "index"
+    first = cursor.position
+    body = cursor.take(stored)
+    check_crc(cursor, first)
+    if flags & PACKED_INDEX:
+        body = inflate(body, size, "index")
+    archive = _archive(body, count, bool(flags & PLAIN_NAMES))
+    index = _placed(archive, cursor.position)
+    if whole and index.end > len(data):
+        raise TruncatedError(f"the file ends in its payloads: {index.end - cursor.position} bytes expected, {cursor.remaining} found")
+    if whole and index.end < len(data):
+        raise TrailingDataError(f"{len(data) - index.end} bytes follow the end of the archive: remove them")
+    return index
+
+
+def read_model_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
+    """The file of an embedded model. Raises TruncatedError or ChecksumError."""
+    model = index.archive.models[number]
+    return _checked(data, index.models[number], model.size, model.crc, f"embedded model {number}")
+
+
+def read_message(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
+    """The message of a chained group. Raises TruncatedError or ChecksumError."""
+    group = index.archive.groups[number]
+    if not isinstance(group, ChainedGroup):
+        raise ValueError(f"group {number} is not chained")
+    return _checked(data, index.groups[number], group.size, group.payload_crc, f"group {number}")
+
+
+def read_item_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
+    """The file of an item in a group of files, which has checksums of its own. Raises TruncatedError."""
+    cursor = Cursor(data, "payloads", min(index.items[number], len(data)))
+    return cursor.take(index.archive.items[number].size)
+
+
+def _checked(data: Buffer, offset: int, size: int, crc: int, what: str) -> bytes:
+    payload = Cursor(data, "payloads", min(offset, len(data))).take(size)
+    if zlib.crc32(payload) != crc:
+        raise ChecksumError(f"{what} is damaged: the checksum of its payload does not match")
+    return payload
+
+
+def _archive(body: bytes, count: int, plain: bool) -> Archive:
+    cursor = Cursor(body, "index")
+    models = tuple(_model(cursor) for _ in range(cursor.varint("number of models", MAX_MODELS)))
+    groups = tuple(_group(cursor) for _ in range(cursor.varint("number of groups", count)))
+    items = tuple(_item(cursor, groups, None if not plain else plain_name(i, count)) for i in range(count))
+    if cursor.remaining:
+        raise FormatError(f"the index has {cursor.remaining} bytes after its last item")
+    if not plain and has_plain_names(items):
+        raise FormatError("the index spells names that are the items' positions, which are left out")
+    archive = Archive(models, groups, items)
+    check_archive(archive)
+    return archive
+
+
+def _model(cursor: Cursor) -> ModelEntry:
+    model_id = cursor.take(MODEL_ID_SIZE)
+    size = cursor.varint("size of a model file", MAX_MODEL_BYTES)
+    return ModelEntry(model_id, size, cursor.u32() if size else 0)
+
+
+def _group(cursor: Cursor) -> Group:
+    kind = cursor.u8()
+    if kind not in KIND_NAMES:
+        raise VersionError(f"a group is of kind {kind}, unknown to this release: use a newer bbans")
+    if kind == FILES:
+        return FilesGroup()
+    model = cursor.varint("model", MAX_MODELS)
+    scheme, flags, pixel_format = cursor.u8(), cursor.u8(), cursor.u8()
+    if flags > 1:
+        raise VersionError(f"flags {flags:#04x} of a group are unknown to this release: use a newer bbans")
+    width, height = cursor.varint("width", U32_MAX), cursor.varint("height", U32_MAX)
+    schedule = tuple(_stretch(cursor) for _ in range(cursor.u8()))
+    size = cursor.varint("payload size", MAX_FILE_BYTES)
+    return ChainedGroup(model, scheme, bool(flags), pixel_format, width, height, schedule, size, cursor.u32(), cursor.u32())
+
+
+def _stretch(cursor: Cursor) -> Stretch:
+    batches, batch = cursor.varint("batches", MAX_GROUP_ITEMS), cursor.varint("items of a batch", MAX_GROUP_ITEMS)
+    return Stretch(batches, batch, cursor.varint("lanes", RUNGS[-1]), cursor.u8())
+
+
+def _item(cursor: Cursor, groups: tuple[Group, ...], name: str | None) -> Item:
+    number = cursor.varint("group", max(0, len(groups) - 1))
+    if number >= len(groups):
+        raise FormatError("the index has items but no groups")
+    group = groups[number]
+    if name is None:
+        try:
+            name = cursor.take(cursor.varint("length of a name", MAX_NAME)).decode("utf-8")
+        except UnicodeDecodeError:
+            raise FormatError("a name in the index is not UTF-8") from None
+    if isinstance(group, ChainedGroup):
+        size = cursor.varint("length of the metadata", MAX_METADATA_BYTES)
+        metadata = read_chunks(cursor.take(size)) if size else ()
+        return Item(name, number, group.pixel_format, group.width, group.height, metadata)
+    pixel_format = cursor.u8()
+    width, height = cursor.varint("width", U32_MAX), cursor.varint("height", U32_MAX)
+    return Item(name, number, pixel_format, width, height, (), cursor.varint("file size", MAX_FILE_BYTES))
+
+
+def _placed(archive: Archive, start: int) -> ArchiveIndex:
+    """Where the payloads begin: models, then groups, the files of a group in the order of its items."""
+    models = list(accumulate((model.size for model in archive.models), initial=start))
+    sizes = [group.size if isinstance(group, ChainedGroup) else 0 for group in archive.groups]
+    within = []
+    for item in archive.items:
+        within.append(sizes[item.group] if isinstance(archive.groups[item.group], FilesGroup) else 0)
+        sizes[item.group] += item.size
+    groups = list(accumulate(sizes, initial=models[-1]))
+    items = tuple(groups[item.group] + offset for item, offset in zip(archive.items, within, strict=True))
+    return ArchiveIndex(archive, tuple(models[:-1]), tuple(groups[:-1]), items, groups[-1])

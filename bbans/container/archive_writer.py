@@ -1,0 +1,60 @@
+"""Header and index of an archive as bytes; payloads follow them, in the order that the index gives. Tables in `docs/archive.md`."""
+
+from __future__ import annotations
+
+import zlib
+
+from bbans.container.archive_records import (
+    CHAINED,
+    FILES,
+    MAGIC,
+    MAX_BODY,
+    PACKED_INDEX,
+    PLAIN_NAMES,
+    VERSION,
+    Archive,
+    ChainedGroup,
+    Group,
+    Item,
+    check_archive,
+    has_plain_names,
+)
+from bbans.container.integers import u32, varint
+from bbans.container.writer import chunks_body, with_crc
+from bbans.errors import FormatError
+
+
+def write_index(archive: Archive) -> bytes:
+    """Everything of the file before its payloads. Raises FormatError if a reader would refuse it."""
+    check_archive(archive)
+    plain = has_plain_names(archive.items)
+    models = b"".join(model.id + varint(model.size) + (u32(model.crc) if model.size else b"") for model in archive.models)
+    groups = b"".join(map(_group, archive.groups))
+    items = b"".join(_item(item, archive.groups[item.group], plain) for item in archive.items)
+    body = varint(len(archive.models)) + models + varint(len(archive.groups)) + groups + items
+    if len(body) > MAX_BODY:
+        raise FormatError(f"an index may have {MAX_BODY} bytes, found {len(body)}: make several archives")
+    packed = zlib.compress(body, 9)
+    smaller = len(packed) < len(body)
+    flags = PLAIN_NAMES * plain + PACKED_INDEX * smaller
+    sizes = varint(len(body)) + (varint(len(packed)) if smaller else b"")
+    header = MAGIC + bytes([VERSION, flags]) + varint(len(archive.items)) + sizes
+    return with_crc(header) + with_crc(packed if smaller else body)
+
+
+def _group(group: Group) -> bytes:
+    if not isinstance(group, ChainedGroup):
+        return bytes([FILES])
+    fields = bytes([CHAINED]) + varint(group.model) + bytes([group.scheme, int(group.unordered), group.pixel_format])
+    stretches = b"".join(varint(s.batches) + varint(s.batch) + varint(s.lanes) + bytes([s.kind]) for s in group.schedule)
+    sizes = varint(group.width) + varint(group.height) + bytes([len(group.schedule)]) + stretches + varint(group.size)
+    return fields + sizes + u32(group.payload_crc) + u32(group.pixels_crc)
+
+
+def _item(item: Item, group: Group, plain: bool) -> bytes:
+    name = item.name.encode("utf-8")
+    named = varint(item.group) + (b"" if plain else varint(len(name)) + name)
+    if isinstance(group, ChainedGroup):
+        body = chunks_body(item.metadata)
+        return named + varint(len(body)) + body
+    return named + bytes([item.pixel_format]) + varint(item.width) + varint(item.height) + varint(item.size)
