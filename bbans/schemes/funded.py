@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import bbans.distributions.latent as latent
 from bbans.coding import lanes
 from bbans.coding.blocks import GROWTH_WORDS, lanes_needed, pop_block, push_block, push_growing
-from bbans.coding.rans import Message, base_message, message_bits
+from bbans.coding.rans import HEAD_MIN, Message, base_message, message_bits, pseudo_random_message
 from bbans.distributions.axis import Axis, regular
 from bbans.errors import FormatError, TooFlatError, UnderflowError
 from bbans.schemes import geometry
@@ -27,6 +27,7 @@ from bbans.schemes.account import Account, Ledger
 from bbans.schemes.levels import Level, PyramidNet, open_level
 from bbans.schemes.pixels import Growth, Intervals, pixel_intervals, pop_pixels
 
+SAMPLING_LANES = 512
 LATENT_PRECISIONS = (10, 8, 6, 0)  # tried in this order; 0: latents off
 POSTERIOR_PRECISION = 24
 
@@ -131,6 +132,59 @@ def decode(
     if growth:
         message = lanes.grow(message, growth[-1][1])
     ledger = Ledger(message_bits(message), backwards=True)
+    x, message = _popped(net, message, ledger, shape, channels, latent_precision, growth, axis, stop)
+    if stop:
+        beyond = 2 ** max(0, stop - (len(geometry.level_shapes(*shape)) - 1))  # coarser than the coarsest level
+        return x[:, ::beyond, ::beyond], ledger.close(32.0 * len(words))
+    lanes.check_empty(message)
+    return x, ledger.close(32.0 * len(words))
+
+
+def sample(net: PyramidNet, shape: tuple[int, int], seed: int, latent_precision: int = LATENT_PRECISIONS[0]) -> Ints:
+    """A draw from the model: what decoding pseudo-random words gives, `(3, h, w)` of 8-bit values."""
+    words = max(1, 3 * shape[0] * shape[1])  # a value takes less than a word
+    head, tail = pseudo_random_message((SAMPLING_LANES,), words, seed)
+    # heads of 62 random bits, since the first pops of a small one are biased
+    full = (head << np.uint64(31)) | pseudo_random_message((SAMPLING_LANES,), 0, seed + 1)[0] & np.uint64(HEAD_MIN - 1)
+    message: Message = (full, tail)
+    return _popped(net, message, Ledger(0.0, backwards=True), shape, 3, latent_precision, None, regular(), 0)[0]
+
+
+def ideal_bits(
+    levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, draws: int = 16, seed: int = 0, axis: Axis | None = None
+) -> float:
+    """-ELBO of the exact model with its rounded frequencies, in bits: the mean over seeded draws of u from q."""
+    rng = np.random.default_rng(seed)
+    total = float(bits_of(axis or regular()) * channels * coarsest[0].size)
+    for level in levels:
+        mean = sigma = level.zeros()
+        if latent_precision:
+            mean, sigma = level.posterior()
+        total += sum(part.bits for part in _intervals(level, 2, mean, channels))
+        for _ in range(draws if latent_precision else 1):
+            u, cost = mean, 0.0
+            if latent_precision:
+                cf = rng.integers(0, 1 << POSTERIOR_PRECISION, mean.size)
+                indices, starts, freqs = latent.symbol(_flat(mean), _flat(sigma), latent_precision, cf)
+                cost = mean.size * latent_precision - Intervals(starts, freqs, POSTERIOR_PRECISION).bits
+                u = latent.value(latent_precision, indices).astype(np.int32).reshape(mean.shape)
+            cost += sum(part.bits for phase in (0, 1) for part in _intervals(level, phase, u, channels))
+            total += cost / (draws if latent_precision else 1)
+    return total
+
+
+def _popped(
+    net: PyramidNet,
+    message: Message,
+    ledger: Ledger,
+    shape: tuple[int, int],
+    channels: int,
+    latent_precision: int,
+    growth: Growth | None,
+    axis: Axis,
+    stop: int,
+) -> tuple[Ints, Message]:
+    """The image that the message holds down to level `stop`, and what is left of the message."""
     shapes = geometry.level_shapes(*shape)
     n = shapes[-1][0] * shapes[-1][1] * channels
     message, raw = pop_block(message, n, bits_of(axis), _uniform)
@@ -161,34 +215,7 @@ def decode(
         message = _pop_phase(message, level, 2, mean, channels, growth if s == 0 else None, ledger)
         x = level.assemble()
         carried = net.carry_up(level.trunks[2], *shapes[s])
-    if stop:
-        beyond = 2 ** max(0, stop - (len(shapes) - 1))  # coarser than the coarsest level
-        return x[:, ::beyond, ::beyond], ledger.close(32.0 * len(words))
-    lanes.check_empty(message)
-    return x, ledger.close(32.0 * len(words))
-
-
-def ideal_bits(
-    levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, draws: int = 16, seed: int = 0, axis: Axis | None = None
-) -> float:
-    """-ELBO of the exact model with its rounded frequencies, in bits: the mean over seeded draws of u from q."""
-    rng = np.random.default_rng(seed)
-    total = float(bits_of(axis or regular()) * channels * coarsest[0].size)
-    for level in levels:
-        mean = sigma = level.zeros()
-        if latent_precision:
-            mean, sigma = level.posterior()
-        total += sum(part.bits for part in _intervals(level, 2, mean, channels))
-        for _ in range(draws if latent_precision else 1):
-            u, cost = mean, 0.0
-            if latent_precision:
-                cf = rng.integers(0, 1 << POSTERIOR_PRECISION, mean.size)
-                indices, starts, freqs = latent.symbol(_flat(mean), _flat(sigma), latent_precision, cf)
-                cost = mean.size * latent_precision - Intervals(starts, freqs, POSTERIOR_PRECISION).bits
-                u = latent.value(latent_precision, indices).astype(np.int32).reshape(mean.shape)
-            cost += sum(part.bits for phase in (0, 1) for part in _intervals(level, phase, u, channels))
-            total += cost / (draws if latent_precision else 1)
-    return total
+    return x, message
 
 
 def _intervals(level: Level, phase: int, u: Ints, channels: int) -> list[Intervals]:

@@ -1,0 +1,217 @@
+"""Ideal, net and total of a model on images: -ELBO, what the coder's message grew by, bytes on disk, all side by side.
+
+A latent chain codes the images one after the other into one message that holds pseudo-random words to begin with, so that each
+image's net bits are measured by themselves; `total` is then the payload of a real group of these images, which starts from
+nothing. A photograph model codes every image into a file of its own. Rates are in bits per dimension.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans import api, images, tiles
+from bbans.errors import InputError
+from bbans.models.store import Model
+from bbans.schemes import bit_swap, bits_back, bounds, deterministic, stream
+from bbans.schemes.terms import Scheme
+
+SCHEMES: dict[str, Scheme] = {"bits-back": bits_back.codec, "bit-swap": bit_swap.codec, "deterministic": deterministic.codec}
+CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
+START_WORDS = 1 << 14
+
+
+@dataclass(frozen=True)
+class ImageRate:
+    """One image: its dimensions, and bits. `posterior` is negative; `importance_weighted` is -log2 of the mean of K weights, or None.
+
+    `ideal` = `prior` + `likelihood` + `posterior`, the means over the draws. `total` is None where images share a message.
+    """
+
+    name: str
+    dimensions: int
+    ideal: float
+    prior: float
+    likelihood: float
+    posterior: float
+    net: float
+    importance_weighted: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model on a set of images. `total_bits` is what their files or the payload of their group take."""
+
+    model: str
+    model_id: str
+    family: str
+    scheme: str
+    draws: int
+    importance_draws: int
+    images: tuple[ImageRate, ...]
+    total_bits: float
+
+    @property
+    def dimensions(self) -> int:
+        """Subpixels of all images."""
+        return sum(image.dimensions for image in self.images)
+
+    def rates(self) -> dict[str, float]:
+        """Bits per dimension of every term, the relative difference of net and ideal, and its standard error."""
+        n = self.dimensions
+        names = [f.name for f in fields(ImageRate) if f.name not in ("name", "dimensions", "total")]
+        columns = {name: [getattr(image, name) for image in self.images] for name in names}
+        found = {name: sum(column) / n for name, column in columns.items() if None not in column}
+        differences = np.array([image.net - image.ideal for image in self.images])
+        ideal = sum(columns["ideal"])
+        spread = differences.std(ddof=1) * math.sqrt(len(differences)) if len(differences) > 1 else math.nan
+        return {
+            **found,
+            "total": self.total_bits / n,
+            "net_over_ideal": float(differences.sum() / ideal),
+            "net_over_ideal_error": float(spread / ideal),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: rates in bits per dimension, images in bits."""
+        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "images"}
+        return {**head, "bits_per_dimension": self.rates(), "images": [asdict(image) for image in self.images]}
+
+    def to_csv(self) -> str:
+        """A line for each image, in bits."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, [f.name for f in fields(ImageRate)], lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(image) for image in self.images)
+        return text.getvalue()
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        rates = self.rates()
+        said = {
+            "ideal": f"-ELBO of the exact model, {self.draws} draws",
+            "prior": "  latents pushed",
+            "likelihood": "  samples pushed",
+            "posterior": "  bits got back",
+            "importance_weighted": f"-log2 p(x), at most: {self.importance_draws} weighted draws",
+            "net": f"what the coder's message grew by ({self.scheme})",
+            "total": f"{math.ceil(self.total_bits / 8)} bytes",
+        }
+        lines = [f"{len(self.images)} images, {self.dimensions} samples; model {self.model} ({self.model_id[:16]}), family {self.family}"]
+        lines += [
+            f"{name.replace('_', ' '):20} {rates[name]:9.4f} bits per dimension   {words}" for name, words in said.items() if name in rates
+        ]
+        lines.append(f"net over ideal       {rates['net_over_ideal']:+.3%}, standard error {rates['net_over_ideal_error']:.3%}")
+        return lines
+
+
+def evaluate(
+    members: Iterable[tuple[str, NDArray[Any]]],
+    model: api.ModelLike = None,
+    *,
+    draws: int = 16,
+    importance_draws: int = 0,
+    scheme: str | None = None,
+    labels: NDArray[np.integer[Any]] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluate a model on named images, uint8 `(H, W)` or `(H, W, C)`.
+
+    `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only). `scheme` is one of SCHEMES; the
+    default is the model's. Raises InputError on no images, on images that a latent chain has not the shape of, and on a scheme that
+    the model cannot be coded with.
+    """
+    chosen, named = api.load_model(model), list(members)
+    if not named:
+        raise InputError("no image to evaluate was found; name a folder, .npz, .npy or idx file that holds some")
+    if draws < 1 or not 0 <= importance_draws <= 5000:
+        raise InputError(f"a rate takes 1 draw or more, an importance-weighted one up to 5000; found {draws} and {importance_draws}")
+    if chosen.family == "photo":
+        if importance_draws or scheme is not None or labels is not None:
+            raise InputError("importance weights, schemes and labels are for latent chains; leave them out for a photograph model")
+        rates = tuple(_photograph(name, pixels, chosen) for name, pixels in named)
+        return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, sum(r.total or 0.0 for r in rates))
+    return _chain(named, chosen, draws, importance_draws, scheme, labels, seed)
+
+
+def _photograph(name: str, pixels: NDArray[Any], model: Model) -> ImageRate:
+    """The account of the image's file; framing and flush are in its total only."""
+    data = api.compress(pixels, model=model, verify=False)
+    found = api.info(data, model=model)
+    assert found.account is not None and found.ideal_bits is not None and found.net_bits is not None
+    a = found.account
+    ideal, likelihood = found.ideal_bits, found.ideal_bits - a.prior - a.posterior
+    return ImageRate(name, pixels.size, ideal, a.prior, likelihood, a.posterior, found.net_bits, total=8.0 * len(data))
+
+
+def _chain(
+    named: Sequence[tuple[str, NDArray[Any]]],
+    model: Model,
+    draws: int,
+    importance_draws: int,
+    scheme: str | None,
+    labels: NDArray[np.integer[Any]] | None,
+    seed: int,
+) -> Evaluation:
+    name = scheme or ("deterministic" if model.family == CERTAIN else "bits-back")
+    if name not in SCHEMES or (name == "deterministic") != (model.family == CERTAIN):
+        raise InputError(f"a model of the family {model.family} is not coded with {name!r}; schemes are {', '.join(SCHEMES)}")
+    x = samples(named, model)
+    network = model.network(tiles.fastest_ops())
+    chain = network if labels is None else network.given(labels)
+    ideal = bounds.ideal_bits(chain, x, draws, seed)
+    weighted = bounds.importance_weighted_bits(chain, x, importance_draws, seed) if importance_draws else None
+    rates = []
+    message = bounds.random_message(START_WORDS, (seed,))
+    message = (message[0][:1], message[1])
+    for i, (image_name, _) in enumerate(named):
+        one = network if labels is None else network.given(labels[i : i + 1])
+        message, account = bounds.push_measured(SCHEMES[name], one, message, x[i : i + 1])
+        total, prior, likelihood, posterior = (float(part[i]) for part in (ideal.total, ideal.prior, ideal.likelihood, ideal.posterior))
+        weight = None if weighted is None else float(weighted[i])
+        rates.append(ImageRate(image_name, x.shape[1], total, prior, likelihood, posterior, account.net, weight))
+    group_bits = math.nan
+    if labels is None:
+        group_bits = 32.0 * len(stream.encode(chain, lambda c, n: SCHEMES[name](c, n, None), x).words)
+    return Evaluation(model.name, model.id.hex(), model.family, name, draws, importance_draws, tuple(rates), group_bits)
+
+
+def named_images(
+    path: str | os.PathLike[str], shape: tuple[int, int] | None = None, count: int | None = None
+) -> list[tuple[str, NDArray[Any]]]:
+    """The first `count` images, or all, of a folder, an image, an `.npy`, `.npz` or idx file (`images.open_set`). Raises InputError."""
+    return list(images.open_set(path, shape=shape)[:count])
+
+
+def samples(named: Sequence[tuple[str, NDArray[Any]]], model: Model) -> NDArray[np.int64]:
+    """Images as a latent chain's samples, int64 `(items, dims)`. Raises InputError unless shape and values are the model's."""
+    c = model.config
+    shape = (c.height, c.width) if c.channels == 1 else (c.height, c.width, c.channels)
+    for name, pixels in named:
+        if pixels.shape != shape or pixels.max(initial=0) >= c.levels:
+            raise InputError(
+                f"{name}: the model codes images {shape} of values to {c.levels - 1}; found {pixels.shape}, up to {pixels.max(initial=0)}"
+            )
+    return np.stack([pixels.reshape(-1) for _, pixels in named]).astype(np.int64)
+
+
+def chosen(named: Sequence[tuple[str, NDArray[Any]]], positions: Sequence[int]) -> list[NDArray[Any]]:
+    """Images by position. Raises InputError where there are not so many."""
+    if not all(0 <= at < len(named) for at in positions):
+        raise InputError(f"images at {', '.join(map(str, positions))} are wanted, counted from 0; there are {len(named)}")
+    return [named[at][1] for at in positions]
+
+
+def save_table(found: Evaluation, path: Path, *, overwrite: bool = False) -> None:
+    """Write the CSV. Raises OutputExistsError, OutputError."""
+    images.atomic_write(path, found.to_csv().encode(), overwrite=overwrite)

@@ -1,0 +1,123 @@
+"""Commands that look into a model: what it makes of images in bits, and in pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from bbans_cli.options import force_option, model_option
+from bbans_cli.outputs import check_output
+
+set_argument = click.argument("images", type=click.Path(exists=True))
+picture_option = click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The picture to write (PNG).")
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Other random draws. Default: 0.")
+count_option = click.option("-n", "--count", type=click.IntRange(min=1), default=16, metavar="N", help="How many. Default: 16.")
+shape_option = click.option(
+    "--shape", type=(int, int), metavar="H W", help="Height and width of images that an array holds as rows, or as packed bits."
+)
+
+
+@click.command()
+@set_argument
+@model_option
+@shape_option
+@click.option("-n", "--count", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
+@click.option("--draws", type=click.IntRange(min=1), default=16, metavar="N", help="Draws of the latents for the ideal. Default: 16.")
+@click.option(
+    "--importance", type=click.IntRange(0, 5000), default=0, metavar="K", help="Also -log2 p(x) from K weighted draws, up to 5000."
+)
+@click.option("--scheme", type=click.Choice(["bits-back", "bit-swap", "deterministic"]), help="How a latent chain is coded.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
+@click.option("--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image.")
+@seed_option
+@force_option
+def evaluate(
+    images: str,
+    model: str | None,
+    shape: tuple[int, int] | None,
+    count: int | None,
+    draws: int,
+    importance: int,
+    scheme: str | None,
+    as_json: bool,
+    table: str | None,
+    seed: int,
+    force: bool,
+) -> int:
+    """Measure a model on IMAGES: a folder, one image, an .npy, .npz or idx file. Ideal (-ELBO), net and total bits per dimension."""
+    if table is not None:
+        check_output(Path(table), force)
+    from bbans import evaluation
+
+    named = evaluation.named_images(images, shape, count)
+    found = evaluation.evaluate(named, model, draws=draws, importance_draws=importance, scheme=scheme, seed=seed)
+    click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+    if table is not None:
+        evaluation.save_table(found, Path(table), overwrite=force)
+    return 0
+
+
+@click.command()
+@model_option
+@click.option("-n", "--count", type=click.IntRange(min=1), default=16, metavar="N", help="How many. Default: 16.")
+@picture_option
+@seed_option
+@force_option
+def sample(model: str | None, count: int, output: str, seed: int, force: bool) -> int:
+    """Decode random bits: images drawn from a model, in a grid."""
+    check_output(Path(output), force)
+    from bbans import pictures
+
+    pictures.save(pictures.grid(pictures.sample(model, count, seed=seed)), Path(output), overwrite=force)
+    return 0
+
+
+@click.command()
+@set_argument
+@model_option
+@shape_option
+@click.option("-n", "--count", type=click.IntRange(min=1), default=16, metavar="N", help="The first N images. Default: 16.")
+@picture_option
+@seed_option
+@force_option
+def reconstruct(images: str, model: str | None, shape: tuple[int, int] | None, count: int, output: str, seed: int, force: bool) -> int:
+    """Encode IMAGES into a model's latents and decode these: originals above, what came back below."""
+    check_output(Path(output), force)
+    from bbans import evaluation, pictures
+
+    named = evaluation.named_images(images, shape, count)
+    made = pictures.beside(named, pictures.reconstruct(named, model, seed=seed), model)
+    pictures.save(pictures.grid(made, len(named)), Path(output), overwrite=force)
+    return 0
+
+
+@click.command()
+@set_argument
+@model_option
+@shape_option
+@click.option("--between", type=(int, int), default=(0, 1), metavar="I J", help="Positions of the two images. Default: the first two.")
+@click.option("--steps", type=click.IntRange(min=2), default=9, metavar="N", help="Pictures on the way. Default: 9.")
+@picture_option
+@seed_option
+@force_option
+def interpolate(
+    images: str,
+    model: str | None,
+    shape: tuple[int, int] | None,
+    between: tuple[int, int],
+    steps: int,
+    output: str,
+    seed: int,
+    force: bool,
+) -> int:
+    """Go from one of IMAGES to another through a model's latents."""
+    check_output(Path(output), force)
+    from bbans import evaluation, pictures
+
+    named = evaluation.named_images(images, shape, max(between) + 1)
+    first, last = evaluation.chosen(named, between)
+    made = pictures.interpolate(first, last, model, steps=steps, seed=seed)
+    pictures.save(pictures.grid(made, steps), Path(output), overwrite=force)
+    return 0
