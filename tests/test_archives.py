@@ -162,7 +162,7 @@ def test_an_archive_that_carries_its_model(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="embedded model 0"):
         list(bbans.read_archive(tmp_path / "damaged"))
     with pytest.raises(InputError, match="without its file"):
-        bbans.create_archive(tmp_path / "c", thumbnails(3), model=CHAIN, embed_model=True)
+        bbans.create_archive(tmp_path / "c", thumbnails(12), model=CHAIN, embed_model=True)
 
 
 def test_the_wrong_embedded_model_is_refused(tmp_path: Path) -> None:
@@ -206,19 +206,19 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"precious")
     with pytest.raises(OutputExistsError):
-        bbans.create_archive(path, thumbnails(3), model=CHAIN)
+        bbans.create_archive(path, thumbnails(12), model=CHAIN)
     assert path.read_bytes() == b"precious"
-    bbans.create_archive(path, thumbnails(3), model=CHAIN, overwrite=True)
+    bbans.create_archive(path, thumbnails(12), model=CHAIN, overwrite=True)
     (tmp_path / "out" / "thumbs").mkdir(parents=True)
     (tmp_path / "out" / "thumbs" / "2.png").write_bytes(b"precious")
     with pytest.raises(OutputExistsError):
         bbans.extract_archive(path, output=tmp_path / "out", model=CHAIN)
     assert [file.name for file in (tmp_path / "out").rglob("*") if file.is_file()] == ["2.png"]
-    assert len(bbans.extract_archive(path, output=tmp_path / "out", model=CHAIN, overwrite=True).written) == 3
+    assert len(bbans.extract_archive(path, output=tmp_path / "out", model=CHAIN, overwrite=True).written) == 12
 
 
 def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
-    bbans.create_archive(tmp_path / "a", thumbnails(3), model=CHAIN)
+    bbans.create_archive(tmp_path / "a", thumbnails(12), model=CHAIN)
     (tmp_path / "out").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out" / "thumbs").symlink_to(tmp_path / "elsewhere")
@@ -273,7 +273,7 @@ def test_inputs_that_are_refused(tmp_path: Path) -> None:
 def test_a_group_that_does_not_verify_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bbans.archive.writing.decode_group", lambda model, group, payload, items: [PIXEL] * items)
     with pytest.raises(VerificationError):
-        bbans.create_archive(tmp_path / "a", thumbnails(3), model=CHAIN)
+        bbans.create_archive(tmp_path / "a", thumbnails(12), model=CHAIN)
     assert not list(tmp_path.iterdir())
 
 
