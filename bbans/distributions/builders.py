@@ -33,8 +33,8 @@ def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Conditional:
     shape = _shape(mean)
     m, s = _flat(mean), _flat(sigma)
     return factorised(
-        lambda i: latent.interval(m, s, latent_precision, _below(i, 1 << latent_precision)),
-        lambda cf, first, last: latent.symbol(m[first:last], s[first:last], latent_precision, as_int64(cf)),
+        lambda i: latent.interval(m, s, latent_precision, _below(i, 1 << latent_precision), interpolated=True),
+        lambda cf, first, last: latent.symbol(m[first:last], s[first:last], latent_precision, as_int64(cf), interpolated=True),
         shape,
         latent.PRECISION,
     )
