@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbans.coding.rans import message_bits, pseudo_random_message
+from bbans.container import archive_records
 from bbans.distributions.conditional import Conditional, Ints, factorised, point
 from bbans.errors import BbansError, FormatError, TooFlatError, TrailingDataError
+from bbans.models.analytic import DiscreteChain, discrete_chain
 from bbans.schemes import bit_swap, bits_back, deterministic, multiset, stream
 from bbans.schemes.stream import CHAINED, DRAWN, STARTERS, Stretch
 from tests.chains import Linear, draws, linear
@@ -213,15 +215,30 @@ def test_an_item_needs_only_those_before_it() -> None:
     assert len(first) < 60 and np.array_equal(first, x[: len(first)])
 
 
+def deep() -> DiscreteChain:
+    """Three layers, x of 4 symbols of 4 values, the exact posterior."""
+    rng = np.random.default_rng(3)
+    layers = [rng.integers(1, 100, (3, 6)), rng.integers(1, 100, (2, 3))]
+    return discrete_chain(rng.integers(1, 100, (6, 4, 4)) ** 2, layers, rng.integers(1, 100, 2))
+
+
 @pytest.mark.parametrize("scheme", [bits_back.codec, bit_swap.codec])
-def test_deeper_chains(scheme: stream.Scheme) -> None:
-    """Three layers: Bit-Swap starts no later than BB-ANS, which has to pop every layer before it pushes."""
-    chain = discrete_chain(*DEEP)
-    x = np.random.default_rng(0).integers(0, chain.values, (200, chain.dims))
+def test_with_the_exact_posterior_chained_items_cost_the_evidence(scheme: stream.Scheme) -> None:
+    """Three layers: chained bits = sum of -log2 p(x), whatever z is drawn; unordered, log2 n! - sum of log2 m_k! bits less."""
+    chain, n = deep(), 500
+    x = np.random.default_rng(0).integers(0, 4, (n, 4))
+    evidence = chain.evidence[x @ [64, 16, 4, 1]]
     for unordered in (False, True):
         encoded = stream.encode(chain, scheme, x, unordered=unordered)
-        found = np.concatenate(list(stream.decode(chain, scheme, encoded.words, encoded.schedule, 200, chain.dims, unordered=unordered)))
+        found = np.concatenate(list(stream.decode(chain, scheme, encoded.words, encoded.schedule, n, 4, unordered=unordered)))
         assert np.array_equal(found, x[list(encoded.order)])
+        kinds = Counter({kind: sum(s.items for s in encoded.schedule if s.kind == kind) for kind in (STARTERS, CHAINED, DRAWN)})
+        expected = float(evidence[list(encoded.order[: n - kinds[STARTERS]])].sum())
+        if unordered:
+            drawn = Counter(map(tuple, x[list(encoded.order[: kinds[DRAWN]])].tolist()))
+            expected -= (math.lgamma(kinds[DRAWN] + 1) - sum(math.lgamma(m + 1) for m in drawn.values())) / math.log(2)
+        assert kinds[DRAWN if unordered else CHAINED] > n - 20
+        assert encoded.spent.chained == pytest.approx(expected, abs=0.5)
 
 
 def test_the_deterministic_scheme() -> None:
@@ -229,3 +246,10 @@ def test_the_deterministic_scheme() -> None:
     encoded = stream.encode(Certain(7), deterministic.codec, x, unordered=True)
     found = np.concatenate(list(stream.decode(Certain(7), deterministic.codec, encoded.words, encoded.schedule, 50, 7, unordered=True)))
     assert np.array_equal(found, x[list(encoded.order)])
+
+
+def test_the_archive_format_has_the_same_limits() -> None:
+    for name in ("MAX_STRETCHES", "MAX_BATCH", "MAX_BATCH_SAMPLES", "MAX_ROWS", "RUNGS"):
+        assert getattr(archive_records, name) == getattr(stream, name)
+    assert (archive_records.MAX_GROUP_ITEMS, archive_records.MAX_GROUP_SAMPLES) == (stream.MAX_ITEMS, stream.MAX_SAMPLES)
+    assert archive_records.STRETCH_KINDS == DRAWN + 1
