@@ -46,7 +46,7 @@ def compress(
     depend on it. The model "none" stands for the fixed predictor, whose files need no model.
     Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
-    picture = _to_image(image)
+    picture = to_image(image)
     chosen = None if model == NO_MODEL else load_model(model)
     predictors = tiles.Predictors(None if chosen is None else chosen.network(tiles.fastest_ops()), chosen)
     pixels = picture.pixels
@@ -126,7 +126,7 @@ def salvage(
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """A file as a Pillow image."""
-    with _opened(path) as data:
+    with opened(path) as data:
         return images.to_pillow(decompress_image(data, model=model))
 
 
@@ -192,7 +192,7 @@ def decompress_file(
     With `keep_going` a damaged file is restored as far as it can be; the tiles that are missing are returned.
     """
     damaged: tuple[assembly.Damage, ...] = ()
-    with _opened(source) as data:
+    with opened(source) as data:
         if keep_going:
             picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
         else:
@@ -233,7 +233,7 @@ def train_model(
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[files.FileBuffer]:
+def opened(path: str | Path) -> Iterator[files.FileBuffer]:
     """A regular file, of which only what is asked for is read."""
     try:
         if not Path(path).is_file():
@@ -247,7 +247,8 @@ def _opened(path: str | Path) -> Iterator[files.FileBuffer]:
         buffer.close()
 
 
-def _to_image(image: Any) -> images.Image:
+def to_image(image: Any) -> images.Image:
+    """An array or a Pillow image as `compress` takes it. Raises InputError."""
     if isinstance(image, images.Image):
         return image
     return images.from_array(image) if isinstance(image, np.ndarray) else images.from_pillow(image)

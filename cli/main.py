@@ -13,6 +13,7 @@ import click
 
 from bbans.errors import BbansError, DamagedTilesError
 
+from .archive import archive
 from .options import (
     RegionType,
     files_argument,
@@ -233,6 +234,9 @@ def train(
         overwrite=force,
     )
     return 0
+
+
+commands.add_command(archive)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from bbans_cli.options import force_option, model_option
-from bbans_cli.outputs import check_output
+from .options import force_option, model_option
+from .outputs import check_output
 
 set_argument = click.argument("images", type=click.Path(exists=True))
 picture_option = click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The picture to write (PNG).")

@@ -10,11 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from bbans.coding.codec import Codec
-from bbans.coding.rans import Message
 from bbans.distributions import latent, logistic
 from bbans.distributions.conditional import Conditional, Ints, factorised
-from bbans.schemes.chain import Chain
 
 LATENT_PRECISION = 8
 SIGNAL = 24  # grey levels that the latents move a sample by
@@ -82,30 +79,3 @@ def draws(chain: Linear, items: int, seed: int = 0) -> np.ndarray:
     dims, latents = chain.weights.shape
     mean = 128 + rng.normal(size=(items, latents)) @ chain.weights.T / 32
     return np.rint(mean + rng.logistic(scale=2, size=(items, dims))).clip(0, 255).astype(np.uint8)
-
-
-def bits_back(chain: Chain, items: int) -> Codec:
-    """BB-ANS of a chain of depth 1: pop z by q, push x, push z."""
-
-    def push(message: Message, x: Ints) -> tuple[Message]:
-        message, z = chain.posterior(1, x).pop(message)
-        (message,) = chain.likelihood(0, z).push(message, x)
-        return chain.prior(items).push(message, z)
-
-    def pop(message: Message) -> tuple[Message, Ints]:
-        message, z = chain.prior(items).pop(message)
-        message, x = chain.likelihood(0, z).pop(message)
-        (message,) = chain.posterior(1, x).push(message, z)
-        return message, x
-
-    return Codec(push, pop)
-
-
-def net_bits(chain: Linear, x: np.ndarray, seed: int = 0) -> float:
-    """A draw of the net rate, bits of all items: -log2 p(x, z) + log2 q(z | x) at z from q, of the rounded frequencies."""
-    from bbans.coding.rans import pseudo_random_message
-
-    x = x.astype(np.int64)
-    q = chain.posterior(1, x)
-    _, z = q.pop(pseudo_random_message((1,), 2 * len(x) * chain.weights.shape[1], seed))
-    return float((chain.likelihood(0, z).bits(x) + chain.prior(len(x)).bits(z) - q.bits(z)).sum())

@@ -29,13 +29,16 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "carried": ({"errors", "images", "container"}, set()),
     "assembly": ({"errors", "container", "tiles"}, {"numpy"}),
     "description": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
+    "archive": ({"errors", "images", "carried", "container", "schemes", "exact", "models"}, {"numpy"}),
     "api": (
         {"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "description", "carried"},
         {"numpy", "PIL"},
     ),
-    "__init__": ({"api"}, set()),
+    "archives_info": ({"container"}, set()),
+    "archives": ({"errors", "images", "container", "models", "tiles", "archive", "archives_info", "api"}, set()),
+    "__init__": ({"api", "archives"}, set()),
 }
-CLI = ({"api", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 

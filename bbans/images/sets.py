@@ -68,8 +68,8 @@ def open_set(
 
     Arrays are uint8, uint16 or bool `(N, H, W)` or `(N, H, W, C)`, C from 1 to 4; bool makes images of 1 bit. With `shape`
     (H, W) they are `(N, H W)`, or `(N, ceil(H W / 8))` of uint8 that hold 8 pixels of 1 bit a byte as `numpy.packbits` writes
-    them. An `.npy` array `(H, W, 2 to 4)` is one image. Images of one array are named by their position, those of several
-    by the array's name and their position.
+    them. An `.npy` array `(H, W, 2 to 4)` is one image. Images of one array are named by their position, those of several by
+    the array's name and their position.
     Raises InputError here on files that are no set, and on access on an image that cannot be read.
     """
     source = Path(path)

@@ -1,0 +1,136 @@
+"""A chained group between images and bytes, and the models that archives are made with and carry."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans import container as files
+from bbans import images
+from bbans.container import archive_reader as reader
+from bbans.container import archive_records as records
+from bbans.errors import ChecksumError, FormatError, ModelFormatError, UnderflowError
+from bbans.exact.ops import Ops
+from bbans.models import store
+from bbans.schemes import bit_swap, bits_back, deterministic, stream
+from bbans.schemes.chain import Chain
+
+Pixels = NDArray[Any]
+
+
+def scheme_of(code: int) -> stream.Scheme:
+    """The scheme of a group's record."""
+    return {records.BITS_BACK: bits_back.codec, records.BIT_SWAP: bit_swap.codec, records.DETERMINISTIC: deterministic.codec}[code]
+
+
+@dataclass(frozen=True)
+class ChainModel:
+    """A chain, the images that it codes, and how. `file` makes the model file that can be embedded, None where there is none.
+
+    shape: `(H, W)` or `(H, W, C)` of the images, whose samples in C order are an item of the chain; `bit_depth` of the samples.
+    """
+
+    id: bytes
+    chain: Chain
+    shape: tuple[int, ...]
+    bit_depth: int
+    scheme: int = records.BITS_BACK
+    file: Callable[[], bytes] | None = None
+
+    def fits(self, image: images.Image) -> bool:
+        """Whether it codes an image."""
+        return image.pixels.shape == self.shape and image.bit_depth == self.bit_depth and not image.palette
+
+    @property
+    def dims(self) -> int:
+        """Samples of an image."""
+        return int(np.prod(self.shape))
+
+    @property
+    def pixel_format(self) -> files.PixelFormat:
+        """The pixel format of its images."""
+        return files.format_of(self.shape[2] if len(self.shape) == 3 else 1, self.bit_depth, False)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the raw pixels of an image."""
+        return self.pixel_format.raw_bytes(*self.shape[:2])
+
+
+def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
+    """A loaded model as archives use it; None if it is no chain over whole images, or needs to be told more than the image."""
+    config: Any = model.config
+    sides = ("height", "width", "channels", "levels")
+    if not all(hasattr(config, name) for name in sides) or (hasattr(config, "classes") and config.classes):
+        return None
+    depth = {2**bits: bits for bits in (1, 2, 4, 8, 16)}.get(config.levels)
+    if depth is None or config.channels > (1 if depth < 8 else 4):
+        return None
+    chain: Any = model.network(ops)
+    shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]
+    scheme = records.BIT_SWAP if chain.depth > 1 else records.BITS_BACK
+    return ChainModel(model.id, chain, shape, depth, scheme, lambda: model_file(model))
+
+
+def model_file(model: store.Model) -> bytes:
+    """The file of a loaded model."""
+    return store.serialise(model.config, model.layers, model.record)
+
+
+def load_embedded(data: files.Buffer, index: reader.ArchiveIndex, number: int) -> store.Model:
+    """A model that an archive carries. Raises FormatError on damage, ModelError on a file that is no model, or another one."""
+    raw = reader.read_model_file(data, index, number)
+    with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
+        path = Path(folder, "embedded.safetensors")
+        path.write_bytes(raw)
+        model = store.load_file(path)
+    if model.id != index.archive.models[number].id:
+        raise ModelFormatError("the archive carries another model than it says; it is malformed")
+    return model
+
+
+def encode_group(model: ChainModel, pixels: Sequence[Pixels], unordered: bool) -> tuple[records.ChainedGroup, bytes, stream.Encoded]:
+    """Images as one message: the group's record (its model is number 0), its payload, and its order and cost. Raises TooFlatError."""
+    x = np.stack(pixels).reshape(len(pixels), -1)
+    encoded = stream.encode(model.chain, scheme_of(model.scheme), x, unordered=unordered)
+    payload = encoded.words.astype("<u4").tobytes()
+    schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
+    crc = _pixels_crc((pixels[i] for i in encoded.order), model.bit_depth)
+    height, width = model.shape[:2]
+    sizes = len(payload), zlib.crc32(payload), crc
+    group = records.ChainedGroup(0, model.scheme, unordered, model.pixel_format.code, width, height, schedule, *sizes)
+    return group, payload, encoded
+
+
+def decode_group(model: ChainModel, group: records.ChainedGroup, payload: bytes, items: int) -> list[Pixels]:
+    """Inverse of `encode_group`, in the order of the group. Raises FormatError."""
+    if (model.pixel_format.code, *model.shape[:2]) != (group.pixel_format, group.height, group.width):
+        raise FormatError(f"the model codes images of shape {model.shape} and {model.bit_depth} bits; its group holds others")
+    schedule = tuple(stream.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in group.schedule)
+    words = np.frombuffer(payload, "<u4").astype(np.uint32)
+    dtype = np.uint16 if model.bit_depth == 16 else np.uint8
+    pixels: list[Pixels] = []
+    try:
+        for x in stream.decode(model.chain, scheme_of(group.scheme), words, schedule, items, model.dims, unordered=group.unordered):
+            if x.min() < 0 or int(x.max()) >> model.bit_depth:
+                raise FormatError(f"samples of {model.bit_depth} bits were expected, found {x.min()} to {x.max()}")
+            pixels += list(x.astype(dtype).reshape(len(x), *model.shape))
+    except UnderflowError as error:
+        raise FormatError(f"the message ends too early: {error}") from error
+    if _pixels_crc(pixels, model.bit_depth) != group.pixels_crc:
+        raise ChecksumError("the checksum of the group's pixels does not match; the archive or the model is damaged")
+    return pixels
+
+
+def _pixels_crc(pixels: Iterable[Pixels], bit_depth: int) -> int:
+    crc = 0
+    for image in pixels:
+        crc = zlib.crc32(files.to_raw(image, bit_depth), crc)
+    return crc

@@ -1,0 +1,292 @@
+"""The public functions for archives: many images in one file, of which a chain model's share a message so that only the first pays.
+
+Images that the model was not made for (other sizes, photographs) become complete single files inside the same archive.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from bbans import api, archive, images, tiles
+from bbans import container as files
+from bbans.archive import ChainModel, Lost
+from bbans.archives_info import ArchiveInfo, describe_archive
+from bbans.container import archive_reader as reader
+from bbans.container.archive_writer import write_index
+from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
+from bbans.models import store
+
+ArchiveModel: TypeAlias = str | Path | store.Model | ChainModel | None
+Source: TypeAlias = "str | os.PathLike[str]"
+Named: TypeAlias = Iterator[tuple[str, images.Image]]
+Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
+COPIED_AT_ONCE = 2**20
+NOT_IN_WINDOWS_NAMES = ':*?"<>|'
+
+
+@dataclass(frozen=True)
+class CreateResult:
+    """Counts and sizes in bytes. `restart_bytes` is what the groups' first images and ends cost: it grows as groups get smaller."""
+
+    items: int
+    chained: int
+    groups: int
+    skipped: tuple[str, ...]
+    raw_bytes: int
+    file_bytes: int
+    index_bytes: int
+    model_bytes: int
+    restart_bytes: float
+
+
+@dataclass(frozen=True)
+class ExtractResult:
+    """The files written, and the images of a damaged archive that are missing."""
+
+    written: tuple[Path, ...]
+    lost: tuple[Lost, ...]
+
+
+def create_archive(
+    output: Source,
+    members: Members,
+    *,
+    model: ArchiveModel = None,
+    file_model: api.ModelLike = None,
+    group: int = 1000,
+    unordered: bool = False,
+    embed_model: bool = False,
+    verify: bool = True,
+    overwrite: bool = False,
+    as_pixels: bool = False,
+    shape: tuple[int, int] | None = None,
+    threads: int | None = None,
+) -> CreateResult:
+    """Write an archive of images and say what it cost.
+
+    members: a folder, image, `.npy`, `.npz` or idx file, or several of them (`images.open_set`; `shape` and `as_pixels` are its),
+    or `(name, image)` pairs, each image what `compress` takes. `model` with a latent chain (a model's name, file or value)
+    chains the images of its shape, `group` to a group: to get at one of them its group is decoded. Other images are coded one by
+    one with `file_model`, or with `model` if that is no chain. `unordered` gives up their
+    order within a group, and what it cost. `embed_model` puts the models into the archive, which then needs nothing else.
+    With `verify` every group is decoded and compared. Raises InputError, OutputError, VerificationError.
+    """
+    if not overwrite and os.path.lexists(output):
+        raise OutputExistsError(f"{os.fspath(output)}: exists already: ask for overwriting (-f) or choose another name")
+    named, skipped = _members(members, shape, as_pixels)
+    chain, single = _models(model, file_model)
+
+    def to_file(image: images.Image) -> bytes:
+        return api.compress(image, model=single(), verify=verify, threads=threads)
+
+    def embedded(model_id: bytes) -> bytes:
+        if chain is not None and chain.id == model_id:
+            if chain.file is None:
+                raise InputError("the model was given without its file, so it cannot be embedded; leave embed_model out")
+            return chain.file()
+        return archive.model_file(api.load_model(single()))
+
+    with tempfile.TemporaryFile() as spool:
+        settings = archive.Settings(to_file, chain, group, unordered, verify)
+        built = archive.build(named, spool, settings, embedded if embed_model else None)
+        index = write_index(built.archive)
+        spool.seek(0)
+        images.atomic_write(output, _pieces((index, *built.models), spool), overwrite)
+    chained = sum(item.size == 0 for item in built.archive.items)
+    return CreateResult(
+        items=len(built.archive.items),
+        chained=chained,
+        groups=len(built.archive.groups),
+        skipped=skipped,
+        raw_bytes=built.raw_bytes,
+        file_bytes=os.path.getsize(output),
+        index_bytes=len(index),
+        model_bytes=sum(map(len, built.models)),
+        restart_bytes=built.restart_bits / 8,
+    )
+
+
+def list_archive(path: Source) -> ArchiveInfo:
+    """What an archive holds, from its index alone: no image is decoded and no model needed. Raises FormatError, InputError."""
+    with api.opened(os.fspath(path)) as data:
+        return describe_archive(reader.read_archive_index(data), len(data))
+
+
+def read_archive(
+    path: Source,
+    names: Collection[str] | None = None,
+    *,
+    model: ArchiveModel = None,
+    lost: list[Lost] | None = None,
+    threads: int | None = None,
+    max_pixels: int = files.DEFAULT_MAX_PIXELS,
+) -> Iterator[tuple[str, images.Image]]:
+    """`(name, image)` of all images or of those named, group by group; other groups are not read.
+
+    Raises InputError on names that are not there, FormatError on damage, ModelNotFoundError. With `lost` images of damaged
+    groups are added to it instead, and the others go on.
+    """
+    with api.opened(os.fspath(path)) as data:
+        index = reader.read_archive_index(data, whole=lost is None)
+        wanted = _wanted(index, names)
+        for number, image in archive.restore(data, index, _sources(data, index, model, threads, max_pixels), wanted, lost):
+            yield index.archive.items[number].name, image
+
+
+def extract_archive(
+    path: Source,
+    names: Collection[str] | None = None,
+    *,
+    output: Source = ".",
+    model: ArchiveModel = None,
+    overwrite: bool = False,
+    format: str | None = None,
+    keep_going: bool = False,
+    threads: int | None = None,
+    max_pixels: int = files.DEFAULT_MAX_PIXELS,
+) -> ExtractResult:
+    """Restore all images or those named below the folder `output`, as PNG unless `format` says otherwise.
+
+    A name without the format's suffix gets it appended. With `keep_going` images of damaged groups are left out and returned.
+    Raises OutputExistsError before anything is written, OutputError, and what `read_archive` raises.
+    """
+    kind = format or "PNG"
+    root, lost, written = Path(output), list[Lost](), list[Path]()
+    with api.opened(os.fspath(path)) as data:
+        index = reader.read_archive_index(data, whole=not keep_going)
+        wanted = _wanted(index, names)
+        targets = _targets(index, wanted, root, kind, overwrite)
+        sources = _sources(data, index, model, threads, max_pixels)
+        for number, image in archive.restore(data, index, sources, wanted, lost if keep_going else None):
+            target = targets[number]
+            _make_folder(root, target.parent)
+            buffer = BytesIO()
+            try:
+                images.write_image(image, buffer, format=kind)
+            except InputError as error:
+                raise FormatError(f"{target}: the archive carries metadata that no image may have: {error}") from error
+            images.atomic_write(target, buffer.getvalue(), overwrite)
+            written.append(target)
+    return ExtractResult(tuple(written), tuple(lost))
+
+
+def _pieces(first: Iterable[bytes], spool: BinaryIO) -> Iterator[bytes]:
+    yield from first
+    while piece := spool.read(COPIED_AT_ONCE):
+        yield piece
+
+
+def _members(members: Members, shape: tuple[int, int] | None, as_pixels: bool) -> tuple[Named, tuple[str, ...]]:
+    """Named images, read when they are asked for, and the files that are none."""
+    if isinstance(members, images.ImageSet):
+        return ((name, members.image(i)) for i, name in enumerate(members.names)), members.skipped
+    if isinstance(members, str | os.PathLike):
+        return _members(images.open_set(members, shape=shape, as_pixels=as_pixels), None, False)
+    if isinstance(members, Sequence) and members and all(isinstance(member, str | os.PathLike) for member in members):
+        sets = [(Path(os.fspath(path)), images.open_set(path, shape=shape, as_pixels=as_pixels)) for path in members]  # type: ignore[arg-type]
+        skipped = tuple(f"{path}/{name}" for path, found in sets for name in found.skipped)
+        return (pair for path, found in sets for pair in _prefixed(path, found, len(sets) > 1)), skipped
+    pairs: Iterable[Any] = members
+    return ((name, api.to_image(image)) for name, image in pairs), ()
+
+
+def _prefixed(path: Path, found: images.ImageSet, several: bool) -> Iterator[tuple[str, images.Image]]:
+    """A set's images; one of several sets has its folder's or file's name in front, unless it is one image file."""
+    folder = path.resolve().name if path.is_dir() else path.stem
+    alone = found.names == (path.name,)
+    for i, name in enumerate(found.names):
+        yield f"{folder}/{name}" if several and not alone else name, found.image(i)
+
+
+def _models(model: ArchiveModel, file_model: api.ModelLike) -> tuple[ChainModel | None, Callable[[], api.ModelLike]]:
+    """The chain that a model is, if it is one, and the model for single images, loaded when it is first asked for."""
+    kept: list[api.ModelLike] = [file_model] if file_model == store.NO_MODEL else []
+
+    def single() -> api.ModelLike:
+        if not kept:
+            kept.append(api.load_model(file_model))
+        return kept[0]
+
+    if model is None or isinstance(model, ChainModel):
+        return model, single
+    if model == store.NO_MODEL:
+        return None, lambda: store.NO_MODEL
+    loaded = api.load_model(model)
+    chain = archive.chain_model(loaded, tiles.fastest_ops())
+    return chain, single if chain is not None else lambda: loaded
+
+
+def _sources(data: files.Buffer, index: reader.ArchiveIndex, model: ArchiveModel, threads: int | None, max_pixels: int) -> archive.Sources:
+    """Models by id: the one given, those of the archive, then those of the search path; each is loaded once."""
+    loaded: dict[bytes, store.Model] = {}
+    chains: dict[bytes, ChainModel] = {model.id: model} if isinstance(model, ChainModel) else {}
+    if not isinstance(model, ChainModel) and model not in (None, store.NO_MODEL):
+        given = api.load_model(model)
+        loaded[given.id] = given
+
+    def by_id(model_id: bytes) -> store.Model:
+        if model_id not in loaded:
+            carried = [n for n, entry in enumerate(index.archive.models) if entry.id == model_id and entry.size]
+            loaded[model_id] = archive.load_embedded(data, index, carried[0]) if carried else store.find_by_id(model_id)
+        return loaded[model_id]
+
+    def chain(number: int) -> ChainModel:
+        model_id = index.archive.models[number].id
+        if model_id not in chains:
+            found = archive.chain_model(by_id(model_id), tiles.fastest_ops())
+            if found is None:
+                raise FormatError(f"a group needs model {model_id.hex()}, which is no chain over images; the archive is malformed")
+            chains[model_id] = found
+        return chains[model_id]
+
+    def image(raw: bytes) -> images.Image:
+        needed = files.read_header(raw).model_id
+        return api.decompress_image(raw, model=None if needed == files.NO_MODEL else by_id(needed), threads=threads, max_pixels=max_pixels)
+
+    return archive.Sources(chain, image)
+
+
+def _wanted(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
+    if names is None:
+        return None
+    numbers = {item.name: number for number, item in enumerate(index.archive.items)}
+    if missing := [name for name in names if name not in numbers]:
+        more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise InputError(f"the archive has no {missing[0]!a}{more}; list its names")
+    return frozenset(numbers[name] for name in names)
+
+
+def _targets(index: reader.ArchiveIndex, wanted: Collection[int] | None, root: Path, kind: str, overwrite: bool) -> dict[int, Path]:
+    """Where every image goes, checked before the first is written."""
+    suffix = f".{kind.lower()}"
+    targets: dict[int, Path] = {}
+    taken: set[Path] = set()
+    for number in range(len(index.archive.items)) if wanted is None else sorted(wanted):
+        name = index.archive.items[number].name
+        if os.sep == "\\" and set(name) & set(NOT_IN_WINDOWS_NAMES):
+            raise OutputError(f"{name!a} cannot be a file's name here; read it with read_archive")
+        target = root / (name if name.lower().endswith(suffix) else name + suffix)
+        if target in taken:
+            raise OutputError(f"two images would be written to {target}: extract them by name, one after the other")
+        if not overwrite and os.path.lexists(target):
+            raise OutputExistsError(f"{target}: exists already: ask for overwriting (-f) or choose another folder")
+        taken.add(target)
+        targets[number] = target
+    return targets
+
+
+def _make_folder(root: Path, folder: Path) -> None:
+    """Make a folder below the root. Raises OutputError if a link that is there already leads out of it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = folder.resolve().is_relative_to(root.resolve())
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+    if not inside:
+        raise OutputError(f"{folder} leads out of {root}: remove the link or choose another folder")

@@ -1,0 +1,161 @@
+"""`bbans archive create/list/extract`: many images in one file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from bbans.errors import DamagedTilesError
+
+from .options import force_option, max_pixels_option, model_option, quiet_option, threads_option, verbose_option
+from .outputs import SUFFIXES, check_output
+from .run import say
+
+
+class ShapeType(click.ParamType):  # type: ignore[type-arg]
+    """Two integers HxW: rows and columns."""
+
+    name = "HxW"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Parse; a usage error says what is expected."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split("x")
+        if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
+            self.fail(f"{value!r} is no shape: write HxW in pixels, such as 28x28", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+@click.group()
+def archive() -> None:
+    """Many images in one file: create, list, extract."""
+
+
+@archive.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True), metavar="IMAGES...")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The archive to write (.bbar).")
+@force_option
+@model_option
+@click.option("--file-model", metavar="MODEL", help="The model for images that a chain model does not fit. Default: the photograph model.")
+@click.option(
+    "--group", type=click.IntRange(1, 65536), default=1000, metavar="N", help="Images of a chained group: to get one, its group is decoded."
+)
+@click.option("--unordered", is_flag=True, help="Give up the order of the images for log2 N! bits a group.")
+@click.option("--embed-model", is_flag=True, help="Put the models into the archive, which then needs nothing else.")
+@click.option("--shape", type=ShapeType(), help="Rows and columns of images that arrays hold flat, or as packed bits.")
+@click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
+@click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
+@threads_option
+@quiet_option
+def create(
+    images: tuple[str, ...],
+    output: str,
+    force: bool,
+    model: str | None,
+    file_model: str | None,
+    group: int,
+    unordered: bool,
+    embed_model: bool,
+    shape: tuple[int, int] | None,
+    no_verify: bool,
+    as_pixels: bool,
+    threads: int | None,
+    quiet: bool,
+) -> int:
+    """Write an archive of IMAGES: folders, image files, .npy, .npz or idx files."""
+    check_output(Path(output), force)
+    from bbans import archives
+
+    result = archives.create_archive(
+        output,
+        images,
+        model=model,
+        file_model=file_model,
+        group=group,
+        unordered=unordered,
+        embed_model=embed_model,
+        verify=not no_verify,
+        overwrite=force,
+        as_pixels=as_pixels,
+        shape=shape,
+        threads=threads,
+    )
+    if quiet:
+        return 0
+    if result.skipped:
+        say(f"{len(result.skipped)} files are no images and were skipped, the first: {click.format_filename(result.skipped[0])}")
+    share = result.file_bytes / result.raw_bytes
+    counts = f"{result.items} images, {result.chained} of them chained, in {result.groups} groups"
+    say(f"{counts}: {result.file_bytes:,} bytes, {share:.1%} of raw")
+    if result.chained:
+        part = result.restart_bytes / result.file_bytes
+        say(f"groups of {group} images cost {result.restart_bytes:,.0f} bytes ({part:.2%}) over a single message without a beginning")
+    return 0
+
+
+@archive.command(name="list")
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@verbose_option
+def list_(file: str, as_json: bool, verbose: bool) -> int:
+    """Show the images of an archive: their names, and with -v their sides and groups."""
+    from bbans import archives
+
+    found = archives.list_archive(file)
+    if as_json:
+        click.echo(json.dumps({"file": file, **found.to_dict()}))
+    elif verbose:
+        click.echo("\n".join(found.lines(each_item=True)))
+    else:
+        for item in found.items:
+            click.echo(item.name)
+    return 0
+
+
+@archive.command()
+@click.argument("file", type=click.Path())
+@click.argument("names", nargs=-1, metavar="[NAMES...]")
+@click.option("-o", "--output", type=click.Path(file_okay=False), default=".", help="The folder to write to. Default: this one.")
+@click.option("--format", "kind", type=click.Choice(list(SUFFIXES), case_sensitive=False), help="Kind of image file. Default: png.")
+@force_option
+@model_option
+@click.option("--keep-going", is_flag=True, help="Restore the undamaged groups of a damaged archive.")
+@max_pixels_option
+@threads_option
+@quiet_option
+def extract(
+    file: str,
+    names: tuple[str, ...],
+    output: str,
+    kind: str | None,
+    force: bool,
+    model: str | None,
+    keep_going: bool,
+    max_pixels: int,
+    threads: int | None,
+    quiet: bool,
+) -> int:
+    """Restore the images of an archive, or those of these NAMES."""
+    from bbans import archives
+
+    done = archives.extract_archive(
+        file,
+        names or None,
+        output=output,
+        model=model,
+        overwrite=force,
+        format=kind,
+        keep_going=keep_going,
+        threads=threads,
+        max_pixels=max_pixels,
+    )
+    for image in done.lost:
+        say(f"{image.name} is missing: {image.reason}")
+    if done.lost:
+        raise DamagedTilesError(f"{len(done.lost)} images of damaged groups are missing; {len(done.written)} were restored")
+    if not quiet:
+        say(f"{len(done.written)} images restored to {click.format_filename(output)}")
+    return 0

@@ -1,0 +1,177 @@
+"""A second reader of archives, written from docs/archive.md alone: nothing of `bbans` is imported here."""
+
+import itertools
+import zlib
+from dataclasses import dataclass
+
+from tests.container.independent import FORMATS, U32, Bytes, Refused
+
+MAGIC = bytes.fromhex("bb 41 52 1a 0d 0a 1a 0a")
+LANES = (1, 8, 64, 512, 4096, 32768)
+
+
+@dataclass(frozen=True)
+class Group:
+    """None where a group of files has nothing. `stretches`: batches, batch, lanes, kind."""
+
+    model: int | None
+    scheme: int | None = None
+    unordered: int | None = None
+    format: int | None = None
+    width: int | None = None
+    height: int | None = None
+    stretches: tuple = ()
+    size: int = 0
+    payload_crc: int = 0
+    pixel_crc: int = 0
+
+
+@dataclass(frozen=True)
+class Item:
+    """`chunks` of a chained item; `size` of a file."""
+
+    name: str
+    group: int
+    format: int
+    width: int
+    height: int
+    chunks: tuple = ()
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class File:
+    """An archive, checked. `payloads`: model files, then messages of chained groups and files of the others, in order."""
+
+    models: tuple
+    groups: tuple
+    items: tuple
+    payloads: tuple
+
+
+def read_model(r):
+    id_, size = r.bytes(32), r.varint(0, 2**30)
+    if id_ == bytes(32):
+        raise Refused("model id")
+    return id_, size, r.u32() if size else 0
+
+
+def read_group(r, models):
+    kind = r.u8()
+    if kind == 0:
+        return Group(None)
+    if kind != 1:
+        raise Refused("kind of a group")
+    model, scheme, unordered, format_ = r.varint(0, models - 1), r.u8(), r.u8(), r.u8()
+    if scheme > 2 or unordered > 1 or format_ not in FORMATS or FORMATS[format_][2]:
+        raise Refused("a group's scheme, order or pixel format")
+    width, height = r.varint(1, U32), r.varint(1, U32)
+    samples = width * height * FORMATS[format_][0]
+    top = max(1, min(256, 2**20 // samples))
+    stretches = tuple((r.varint(1, 2**16), r.varint(1, top), r.varint(1, LANES[-1]), r.u8()) for _ in range(r.u8()))
+    size = r.varint(8, 2**63 - 1)
+    if not stretches or size % 4 or any(s[2] not in LANES or s[3] > 1 + unordered for s in stretches):
+        raise Refused("stretches or size of a message")
+    for a, b in itertools.pairwise(stretches):
+        if b[2] < a[2] or a[1:] == b[1:]:
+            raise Refused("stretches that follow each other")
+    if sum(n * -(-batch * samples // lanes) for n, batch, lanes, _ in stretches) > 2**18:
+        raise Refused("rows")
+    if samples * sum(n * batch for n, batch, _, _ in stretches) > 2**26 or sum(n * b for n, b, _, _ in stretches) > 2**16:
+        raise Refused("size of a group")
+    return Group(model, scheme, unordered, format_, width, height, stretches, size, r.u32(), r.u32())
+
+
+def read_chunks(body):
+    r, chunks = Bytes(body), []
+    while r.at < len(body):
+        kind, payload = r.u8(), r.bytes(r.varint(0, 2**63))
+        critical, kind = kind >= 128, kind & 127
+        if kind == 0 or (critical and kind > 6) or len(chunks) == 2**16:
+            raise Refused("chunk")
+        if kind in (5, 6) and not (len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()):
+            raise Refused("PNG chunk")
+        chunks.append((kind, critical, payload))
+    return tuple(chunks)
+
+
+def read_item(r, groups, name):
+    number = r.varint(0, len(groups) - 1)
+    group = groups[number]
+    if name is None:
+        try:
+            name = r.bytes(r.varint(1, 4096)).decode("utf-8")
+        except UnicodeDecodeError as e:
+            raise Refused("name") from e
+    if group.model is not None:
+        chunks = read_chunks(r.bytes(r.varint(0, 2**26)))
+        return Item(name, number, group.format, group.width, group.height, chunks)
+    format_, width, height, size = r.u8(), r.varint(1, U32), r.varint(1, U32), r.varint(1, 2**63 - 1)
+    if format_ not in FORMATS:
+        raise Refused("pixel format")
+    return Item(name, number, format_, width, height, (), size)
+
+
+def check_names(names):
+    folders = set()
+    for name in names:
+        parts = name.split("/")
+        if any(p in ("", ".", "..") or len(p.encode()) > 255 for p in parts) or any(ord(c) < 32 or c in "\x7f\\" for c in name):
+            raise Refused("name")
+        folders.update("/".join(parts[:i]) for i in range(1, len(parts)))
+    if len(set(names)) != len(names) or folders & set(names):
+        raise Refused("names")
+
+
+def read(data):
+    """The whole archive, or `Refused`."""
+    r = Bytes(data)
+    if r.bytes(8) != MAGIC or r.u8() != 1:
+        raise Refused("magic or version")
+    flags = r.u8()
+    if flags > 3:
+        raise Refused("flags")
+    count, size = r.varint(1, 2**20), r.varint(0, 2**26)
+    stored = r.varint(0, size - 1) if flags & 2 else size
+    r.crc(0)
+    if size < 2 * count:
+        raise Refused("size of the index")
+    start, body = r.at, r.bytes(stored)
+    r.crc(start)
+    if flags & 2:
+        stream = zlib.decompressobj()
+        try:
+            body = stream.decompress(body, size + 1)
+        except zlib.error as e:
+            raise Refused("zlib") from e
+        if len(body) != size or not stream.eof or stream.unused_data or stream.unconsumed_tail:
+            raise Refused("zlib stream of another length")
+    inner = Bytes(body)
+    models = tuple(read_model(inner) for _ in range(inner.varint(0, 16)))
+    groups = tuple(read_group(inner, len(models)) for _ in range(inner.varint(1, count)))
+    plain = [str(i).zfill(len(str(count - 1))) for i in range(count)]
+    items = tuple(read_item(inner, groups, plain[i] if flags & 1 else None) for i in range(count))
+    names = [item.name for item in items]
+    if inner.at != size or (names == plain and not flags & 1):
+        raise Refused("end of the index, or names that are left out")
+    check_names(names)
+    if len({m[0] for m in models}) != len(models) or {n for n, m in enumerate(models) if not m[1]} - {g.model for g in groups}:
+        raise Refused("models")
+    payloads = []
+    for _, length, crc in models:
+        payloads += [r.bytes(length)] if length else []
+        if length and zlib.crc32(payloads[-1]) != crc:
+            raise Refused("model file")
+    for number, group in enumerate(groups):
+        inside = [item for item in items if item.group == number]
+        if not inside:
+            raise Refused("group without items")
+        if group.model is None:
+            payloads += [r.bytes(item.size) for item in inside]
+            continue
+        payloads.append(r.bytes(group.size))
+        if len(inside) != sum(n * batch for n, batch, _, _ in group.stretches) or zlib.crc32(payloads[-1]) != group.payload_crc:
+            raise Refused("items or checksum of a group")
+    if r.at != len(data):
+        raise Refused("bytes after the end")
+    return File(models, groups, items, tuple(payloads))
