@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[Any]
 SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
+PHOTO = "photo"  # the family that codes single images
 ModelLike = str | Path | Model | None
 
 
@@ -48,6 +49,8 @@ def compress(
     """
     picture = to_image(image)
     chosen = None if model == NO_MODEL else load_model(model)
+    if chosen is not None and chosen.family != PHOTO:
+        raise InputError(f"model {chosen.name} codes sets of small images together: use `bbans archive create`, or another model")
     predictors = tiles.Predictors(None if chosen is None else chosen.network(tiles.fastest_ops()), chosen)
     pixels = picture.pixels
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
@@ -276,4 +279,6 @@ def _predictors(index: files.Index, model: ModelLike) -> tiles.Predictors:
     chosen = None if model in (None, NO_MODEL) else load_model(model)
     if chosen is None or chosen.id != wanted:
         chosen = find_by_id(wanted)
+    if chosen.family != PHOTO:
+        raise FormatError(f"the file names model {chosen.name}, which codes no single images: the file is forged or damaged")
     return tiles.Predictors(chosen.network(tiles.fastest_ops()), chosen)

@@ -14,6 +14,7 @@ import click
 from bbans.errors import BbansError, DamagedTilesError
 
 from .archive import archive
+from .models import models
 from .options import (
     RegionType,
     files_argument,
@@ -26,6 +27,7 @@ from .options import (
     verbose_option,
 )
 from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
+from .research import evaluate, interpolate, reconstruct, sample
 from .run import process, report, say
 
 INTERRUPTED = 130
@@ -236,7 +238,8 @@ def train(
     return 0
 
 
-commands.add_command(archive)
+for command in (archive, evaluate, sample, reconstruct, interpolate, models):
+    commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,9 +36,12 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "archives_info": ({"container"}, set()),
     "archives": ({"errors", "images", "container", "models", "tiles", "archive", "archives_info", "api"}, set()),
-    "__init__": ({"api", "archives"}, set()),
+    "evaluation": ({"errors", "images", "models", "tiles", "schemes", "api"}, {"numpy"}),
+    "pictures": ({"errors", "images", "distributions", "models", "tiles", "schemes", "api", "evaluation"}, {"numpy"}),
+    "library": ({"errors", "images", "models", "api"}, set()),
+    "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
-CLI = ({"api", "archives", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "evaluation", "library", "pictures", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 

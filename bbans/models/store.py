@@ -127,9 +127,18 @@ def load_file(path: Path) -> Model:
     return Model(path.stem, config, layers, record, model_id(config, tensors))
 
 
+def user_folder() -> Path:
+    """Where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on Windows, else in XDG_DATA_HOME or ~/.local/share."""
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "bbans" / "models"
+
+
 def search_path() -> list[Path]:
-    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, then the shipped one."""
-    return [Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p] + [SHIPPED]
+    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, the user's, then the shipped one."""
+    return [*(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p), user_folder(), SHIPPED]
 
 
 def find_by_name(name: str) -> Model:
@@ -156,5 +165,5 @@ def find_by_id(id_prefix: bytes) -> Model:
                 return model
     raise ModelNotFoundError(
         f"the file needs model {id_prefix.hex()}, which is not here{unusable}; "
-        f"give it with --model or set {SEARCH_PATH_VARIABLE} to its folder"
+        f"give it with --model, add it with `bbans models add`, or set {SEARCH_PATH_VARIABLE} to its folder"
     )
