@@ -3,9 +3,9 @@
 In prior-standardised units the prior costs exactly P bits a dimension and its intervals are those of a uniform distribution,
 `[i, i + 1)` out of 2^P. Mean int64 in 1/128 (|mean| <= 512), sigma index 0..56 of `tables.inverse_sigmas`, boundaries b_i in
 2^-16, all arrays of one shape; n = 2^P; F(0) = 0 and F(n) = 2^24 are forced. Raised: ValueError on shapes and ranges.
-With `interpolated` the table of Phi is read between its entries, which lie 2^-10 sigma apart: needed where bins are about as
-narrow as that (a wide sigma on 10 bits or more), or their masses come out ragged and q loses up to 0.3 bits a dimension. Files of
-photographs use coarse bins without it.
+With `interpolated`, Phi is linear between the entries of its table, which are 1/1024 sigma apart, instead of constant. Without it a
+bin spans few steps where q is wide and bins are fine: q = prior then costs 0.013 bit a dimension
+at P = 10 and 0.33 at P = 12, with it 5 10^-5 at most.
 Source of equal-mass bins: Townsend, Bird and Barber 2019 (arXiv:1901.04866).
 """
 
@@ -52,11 +52,12 @@ def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
 def _cdf(mean: Ints, inverse: Ints, latent_precision: int, i: Ints, interpolated: bool) -> Ints:
     n = 1 << latent_precision
     # (b 2^-16 - m 2^-7) / sigma in steps of 2^-10, with 1 / sigma = inverse 2^-16: shift by 16 + 16 - 10.
-    scaled = (standard_normal_bins(latent_precision)[0][i] - (mean << 9)) * inverse
-    index = GAUSSIAN_HALF + (scaled >> 22)
-    mass = gaussian_cdf_table()[np.clip(index, 0, 2 * GAUSSIAN_HALF)]
+    distance = (standard_normal_bins(latent_precision)[0][i] - (mean << 9)) * inverse
+    index = GAUSSIAN_HALF + (distance >> 22)
+    table = gaussian_cdf_table()
+    mass = table[np.clip(index, 0, 2 * GAUSSIAN_HALF)]
     if interpolated:
-        step = gaussian_cdf_table()[np.clip(index + 1, 0, 2 * GAUSSIAN_HALF)] - mass
-        mass += (step * ((scaled & (1 << 22) - 1) >> 2)) >> 20
+        above = table[np.clip(index + 1, 0, 2 * GAUSSIAN_HALF)]
+        mass = mass + ((above - mass) * ((distance >> 12) & 1023) >> 10)
     mass = np.where(i <= 0, 0, np.where(i >= n, 1 << GAUSSIAN_BITS, mass))
     return ((mass * ((1 << PRECISION) - n)) >> GAUSSIAN_BITS) + i

@@ -50,11 +50,28 @@ def test_gaussian_masses() -> None:
     assert (start[1:] == (start + freq)[:-1]).all()
 
 
-@pytest.mark.parametrize("P", [4, 8, 12])
-def test_latent_laws(P: int) -> None:
+@pytest.mark.parametrize(("P", "interpolated"), [(4, False), (8, False), (12, False), (4, True), (8, True), (10, True)])
+def test_latent_laws(P: int, interpolated: bool) -> None:
     pairs = itertools.product((-512, -448, -3, 0, 257, 512), (0, 1, 28, 48, 56)) if P < 12 else [(-512, 0), (0, 48), (3, 20), (512, 56)]
     m, s = np.array(list(pairs), np.int64).T
-    check_distribution(lambda i: latent.interval(m, s, P, i), lambda cf: latent.symbol(m, s, P, cf), 1 << P, 24, len(m))
+    check_distribution(
+        lambda i: latent.interval(m, s, P, i, interpolated), lambda cf: latent.symbol(m, s, P, cf, interpolated), 1 << P, 24, len(m)
+    )
+
+
+@pytest.mark.parametrize(("mean", "sigma", "P"), [(0, 48, 12), (37, 40, 12), (-300, 24, 12), (37, 0, 10), (256, 56, 8)])
+def test_interpolated_masses(mean: int, sigma: int, P: int) -> None:
+    """In units of 2^-24: 6.4 for the 10 bits between two entries, 0.5 for the chord, 2 for roundings; 1 / sigma is exact here."""
+    n = 1 << P
+    i = np.arange(n)
+    start, _ = latent.interval(np.full(n, mean), np.full(n, sigma), P, i, True)
+    b = tables.standard_normal_bins(P)[0]
+    step = max(1, n // 200)
+    with mpmath.workdps(30):
+        scale = mpmath.mpf(2) ** (6 - mpmath.mpf(sigma) / 8)
+        for k in range(1, n, step):
+            expected = mpmath.ncdf((mpmath.mpf(int(b[k])) / 2**16 - mpmath.mpf(mean) / 128) * scale) * (2**24 - n) + k
+            assert abs(int(start[k]) - expected) < 9
 
 
 @pytest.mark.parametrize("P", [4, 8, 12])
@@ -67,6 +84,14 @@ def test_posterior_equal_to_the_prior_costs_the_same(P: int) -> None:
     density = np.exp(-(b**2) / 2) / np.sqrt(2 * np.pi)
     bound = 2.0**24 * np.maximum(density[:-1], density[1:]).clip(0.4 * 2.0**-P) / 1024 * 1.1 + 2
     assert (np.abs(freq - 2.0 ** (24 - P)) <= bound).all()
+
+
+def test_interpolation_codes_the_prior_at_its_cost() -> None:
+    """KL(q = N(0, 1) || prior): a bin of 2^-12 spans less than two entries of the table."""
+    i = np.arange(4096)
+    for interpolated, low, high in ((True, 0, 5e-5), (False, 0.3, 0.4)):
+        q = latent.interval(np.zeros(4096, int), np.full(4096, 48), 12, i, interpolated)[1] / 2**24
+        assert low < (q * (12 + np.log2(q))).sum() < high
 
 
 def test_latent_values() -> None:
