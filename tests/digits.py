@@ -17,14 +17,16 @@ SHAPES = (
 SIDE = 8
 
 
-def digits(count: int, seed: int = 0, levels: int = 17) -> tuple[np.ndarray, np.ndarray]:
-    """Samples uint8 `(count, 64)` in 0..levels - 1 and labels int64 `(count,)`."""
+def digits(count: int, seed: int = 0, levels: int = 17, moved: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Samples uint8 `(count, 64)` in 0..levels - 1 and labels int64 `(count,)`; in the middle unless `moved`."""
     rng = np.random.default_rng(seed)
     masks = np.array([[[int(c) for c in row] for row in shape.split()] for shape in SHAPES])
     labels = rng.integers(0, 10, count)
     images = np.zeros((count, SIDE, SIDE))
     for image, label in zip(images, labels, strict=True):
         top, left = rng.integers(0, 4), rng.integers(0, 5)
+        if not moved:
+            top, left = 1, 2
         image[top : top + 5, left : left + 4] = masks[label] * rng.uniform(0.5, 1.0)
     images += rng.normal(0, 0.03, images.shape) * (images > 0)
     return np.rint(images.clip(0, 1) * (levels - 1)).astype(np.uint8).reshape(count, -1), labels

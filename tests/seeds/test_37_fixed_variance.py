@@ -12,7 +12,7 @@ from tests.chains import CONFIGS, exact, fresh, samples
 
 @pytest.mark.parametrize("index", [24, 36, 44])
 def test_the_divergence_never_falls_below_the_floor(index):
-    """The float one exactly; the integer one by summing over all bins, to 2^-24 of mass a bin (0.001 bit)."""
+    """The float one exactly; the integer one by summing over all bins, whose widths hide up to 0.004 bit."""
     config = replace(CONFIGS["fixed sigma"], fixed_sigma=index)
     s = 2.0 ** (index / 8 - 6)
     floor = (s**2 - 1 - np.log(s**2)) / 2 / np.log(2)
@@ -22,7 +22,7 @@ def test_the_divergence_never_falls_below_the_floor(index):
     assert (terms.divergence >= floor - 1e-5).all()
     i = np.arange(4096)
     means = exact(config, layers).means(x)[0].ravel()[:12]
-    for mean in (*means, 0):
+    for mean in (*means.clip(-128, 128), 0):
         q = latent.interval(np.full(4096, mean), np.full(4096, index), 12, i, True)[1] / 2**24
         divergence = (q * (12 + np.log2(q))).sum()
-        assert floor - 2e-3 < divergence and (mean or divergence < floor + 2e-3)
+        assert floor - 4e-3 < divergence and (mean or divergence < floor + 1e-3)

@@ -21,7 +21,7 @@ VAE = VaeConfig(**SHAPE, latents=(8,), hidden=64, hidden_layers=1)
 RECIPES = {
     "vae": ChainRecipe(VAE),
     "autoencoder": ChainRecipe(VAE, beta=0.0),
-    "labelled": ChainRecipe(replace(VAE, classes=10)),
+    "labelled": ChainRecipe(replace(VAE, classes=10, latents=(2,))),
     "binary": ChainRecipe(VaeConfig(**BINARY, latents=(8,), hidden=64, hidden_layers=1)),
     "bits": ChainRecipe(BernoulliVaeConfig(**BINARY, latents=(24,))),
     "codes": ChainRecipe(VqVaeConfig(**SHAPE, codes=4, codebook=16, dims=4, hidden=64, hidden_layers=1)),
@@ -34,7 +34,7 @@ TEST_ITEMS = 100
 
 def data(levels: int, labelled: bool = False) -> tuple[Samples, Samples]:
     """1500 training items and 100 others."""
-    x, labels = digits(1500 + TEST_ITEMS, levels=levels)
+    x, labels = digits(1500 + TEST_ITEMS, levels=levels, moved=not labelled)
     given = labels if labelled else None
     return tuple(Samples(x[part], None if given is None else given[part]) for part in (slice(TEST_ITEMS, None), slice(TEST_ITEMS)))
 
