@@ -23,7 +23,7 @@ MAX_SYMBOLS = 2**16
 MAX_MASS = 1 << 38
 """Bound of a row's sum of weights."""
 WEIGHT_BITS, TABLE_BITS = 22, 14
-CHUNK = 1 << 20  # weights at once: bounds the memory of many symbols
+CHUNK = 1 << 15  # weights at once: they stay in the second-level cache, and memory is bounded
 
 
 def weights(logits: Ints) -> Ints:
@@ -55,9 +55,7 @@ def interval(logits: Ints, x: Ints) -> tuple[Ints, Ints]:
     _check_symbols(x, logits.shape[0], logits.shape[1])
     start, freq = np.empty_like(x), np.empty_like(x)
     for part in _chunks(*logits.shape):
-        mass = np.cumsum(weights(logits[part]), 1)
-        start[part] = _cdf(mass, x[part])
-        freq[part] = _cdf(mass, x[part] + 1) - start[part]
+        start[part], freq[part] = of_mass(np.cumsum(weights(logits[part]), 1), x[part])
     return start, freq
 
 
@@ -70,6 +68,12 @@ def symbol(logits: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
         mass = np.cumsum(weights(logits[part]), 1)
         x[part], start[part], freq[part] = search(mass, cf[part])
     return x, start, freq
+
+
+def of_mass(mass: Ints, x: Ints) -> tuple[Ints, Ints]:
+    """`interval` from partial sums of weights, mass[i, x] = S_i(x + 1), int64 `(N, K)`."""
+    start = _cdf(mass, x)
+    return start, _cdf(mass, x + 1) - start
 
 
 def search(mass: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:

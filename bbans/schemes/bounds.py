@@ -24,7 +24,7 @@ from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Record, Scheme
 Bits = NDArray[np.float64]
 
 BLOCK = 256
-LANES = 1 << 15  # heads at hand for a block's latents: symbols from heads of their own are independent and unbiased
+LANES, LANES_PER_ITEM = 1 << 15, 128  # heads at hand for a block's latents: symbols from heads of their own are independent and unbiased
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,20 @@ def sample(chain: Chain, items: int, seed: int = 0) -> Ints:
     return z
 
 
-def drawn(conditional: Conditional, seed: Sequence[int]) -> Ints:
-    """A draw: the pop from a message of pseudo-random words, as many as it takes."""
+def drawn(conditional: Conditional, seed: Sequence[int], lanes: int = LANES) -> Ints:
+    """A draw: the pop from a message of pseudo-random words, as many as it takes; other lanes, other draws."""
     words = 0
     while True:
         try:
-            return conditional.pop(random_message(words, seed))[1]
+            return conditional.pop(random_message(words, seed, lanes))[1]
         except UnderflowError:
-            words = max(2 * words, LANES)  # the words there were come first again, so that the draw is the same
+            words = max(2 * words, lanes)  # the words there were come first again, so that the draw is the same
 
 
-def random_message(words: int, seed: Sequence[int]) -> Message:
-    """A message of `LANES` heads, uniform in [2^62, 2^63), and pseudo-random words; more words do not change the first ones."""
-    raw = np.asarray(np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(LANES + words), np.uint64)
-    return (raw[:LANES] >> np.uint64(1)) | np.uint64(1 << 62), ((raw[LANES:] >> np.uint64(32)).astype(np.uint32), ())
+def random_message(words: int, seed: Sequence[int], lanes: int = LANES) -> Message:
+    """A message of heads, uniform in [2^62, 2^63), and pseudo-random words; more words do not change the first ones."""
+    raw = np.asarray(np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(lanes + words), np.uint64)
+    return (raw[:lanes] >> np.uint64(1)) | np.uint64(1 << 62), ((raw[lanes:] >> np.uint64(32)).astype(np.uint32), ())
 
 
 def push_measured(scheme: Scheme, chain: Chain, message: Message, x: Ints) -> tuple[Message, Account]:
@@ -139,11 +139,12 @@ def _draws(chain: Chain, x: Ints, draws: int, seed: tuple[int, int], block: int)
             copies = min(most, draws - first)
             tiled = np.tile(x, (copies, 1))
             q_of_x = chain.posterior(1, tiled)
+            lanes = min(LANES, LANES_PER_ITEM * len(tiled))
         z, prior, posterior = tiled, np.zeros(len(tiled)), np.zeros(len(tiled))
         likelihood = prior
         for layer in range(1, chain.depth + 1):
             q = q_of_x if layer == 1 else chain.posterior(layer, z)
-            above = drawn(q, (*seed, first, layer))
+            above = drawn(q, (*seed, first, layer), lanes)
             posterior = posterior - q.bits(above)
             below = chain.likelihood(layer - 1, above).bits(z)
             likelihood, prior = (below, prior) if layer == 1 else (likelihood, prior + below)
