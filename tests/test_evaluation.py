@@ -27,7 +27,7 @@ def folder(tmp_path_factory) -> Path:
     """Model files of a VAE, one with labels, and a VQ-VAE, and images."""
     place = tmp_path_factory.mktemp("models")
     for name in ("vae", "labelled", "codes"):
-        net, _, history, _ = trained(name, 120)
+        net, _, history, _ = trained(name, 500 if name == "vae" else 120)
         file = chain_run.model_file(net, RECIPES[name], history, data(17, name == "labelled")[1], {"licence": "CC0"})
         (place / f"{name}.safetensors").write_bytes(file)
     np.save(place / "images.npy", images())
@@ -63,10 +63,11 @@ def test_weighted_draws_tighten_the_bound(folder):
 
 
 def test_labels_are_side_information(folder):
-    labels = digits(ITEMS, seed=5)[1]
+    x, labels = digits(ITEMS, seed=5, moved=False)
+    members = [(str(i), image) for i, image in enumerate(x.reshape(-1, 8, 8))]
     model = folder / "labelled.safetensors"
-    found = bbans.evaluate(named(), model, labels=labels).rates()
-    wrong = bbans.evaluate(named(), model, labels=(labels + 1) % 10).rates()
+    found = bbans.evaluate(members, model, labels=labels).rates()
+    wrong = bbans.evaluate(members, model, labels=(labels + 1) % 10).rates()
     assert found["ideal"] < wrong["ideal"]
     assert np.isnan(found["total"])
     with pytest.raises(InputError, match="labels"):
@@ -120,13 +121,18 @@ def test_report_of_the_command(folder, tmp_path, monkeypatch, capsys):
     assert "what the coder's message grew by" in capsys.readouterr().out
 
 
+def size(name: str) -> tuple[int, int]:
+    with Image.open(name) as opened:
+        return opened.size
+
+
 def test_pictures(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model, source = str(folder / "vae.safetensors"), str(folder / "images.npy")
     assert main(["sample", "--model", model, "-n", "6", "-o", "a.png"]) == 0
     assert main(["reconstruct", source, "--model", model, "-n", "5", "-o", "b.png"]) == 0
     assert main(["interpolate", source, "--model", model, "--between", "3", "4", "--steps", "7", "-o", "c.png"]) == 0
-    assert [Image.open(name).size for name in ("a.png", "b.png", "c.png")] == [(24, 16), (40, 16), (56, 8)]
+    assert [size(name) for name in ("a.png", "b.png", "c.png")] == [(24, 16), (40, 16), (56, 8)]
     assert main(["sample", "--model", model, "-o", "a.png"]) == OutputExistsError.exit_code
     assert main(["interpolate", source, "--model", model, "--between", "0", "99", "-o", "d.png"]) == InputError.exit_code
     assert main(["interpolate", source, "--model", str(folder / "codes.safetensors"), "-o", "d.png"]) == InputError.exit_code
@@ -135,8 +141,8 @@ def test_pictures(folder, tmp_path, monkeypatch):
 def test_reconstructions_are_near_and_samples_are_not_all_alike(folder):
     model = folder / "vae.safetensors"
     back = pictures.reconstruct(named(), model).astype(float)
-    shown = images() * 255 / 16
-    assert np.abs(back - shown).mean() < 0.7 * np.abs(shown - shown[::-1]).mean()
+    shown = images().astype(float) * 255 / 16
+    assert np.abs(back - shown).mean() < 0.9 * np.abs(back[::-1] - shown).mean()
     ends = pictures.interpolate(images()[0], images()[1], model, steps=3)
     both = pictures.reconstruct(named(2), model).astype(float)
     assert np.abs(ends[[0, 2]] - both).mean() < np.abs(ends[[2, 0]] - both).mean()
