@@ -1,4 +1,4 @@
-"""Write the README's tables from the benchmarks' JSON, so that no figure is typed.
+"""Write the tables of the README and of the documents from the benchmarks' JSON, so that no figure is typed.
 
 python benchmarks/tables.py
 """
@@ -29,6 +29,23 @@ def photos(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def mnist(rows: dict[str, Any]) -> str:
+    """Rates of the trained families on MNIST's test sets."""
+    lines = [
+        "| data | model | published | target | ideal | net | net over ideal | archive | archive bytes |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows.values(), key=lambda row: (row["data"], -row["measured"]["ideal"])):
+        m = row["measured"]
+        published = ", ".join(f"{name} {rate}" for name, rate in row["published"].items())
+        error = f"{m['net_over_ideal']:+.2%} ± {m['net_over_ideal_error']:.2%}"
+        lines.append(
+            f"| {row['data']} | {row['model']} | {published} | {row['target']} | {m['ideal']:.4f} | {m['net']:.4f} | {error} "
+            f"| {m['archive']:.4f} | {m['archive_bytes']} |"
+        )
+    return "\n".join(lines)
+
+
 def put_into(readme: Path, name: str, text: str) -> None:
     """Replace what stands between a table's markers."""
     before, rest = readme.read_text().split(f"<!-- table:{name} -->", 1)
@@ -38,8 +55,9 @@ def put_into(readme: Path, name: str, text: str) -> None:
 
 def main() -> None:
     """See the module's docstring."""
-    results = json.loads((ROOT / "benchmarks" / "results" / "photos.json").read_text())
-    put_into(ROOT / "README.md", "photos", photos(results))
+    results = ROOT / "benchmarks" / "results"
+    put_into(ROOT / "README.md", "photos", photos(json.loads((results / "photos.json").read_text())))
+    put_into(ROOT / "docs" / "models.md", "mnist", mnist(json.loads((results / "mnist.json").read_text())))
 
 
 if __name__ == "__main__":
