@@ -43,10 +43,12 @@ class ChainModel:
     bit_depth: int
     scheme: int = records.BITS_BACK
     file: Callable[[], bytes] | None = None
+    levels: int = 2**16  # values of a sample that the chain codes, from 0
 
     def fits(self, image: images.Image) -> bool:
         """Whether it codes an image."""
-        return image.pixels.shape == self.shape and image.bit_depth == self.bit_depth and not image.palette
+        alike = image.pixels.shape == self.shape and image.bit_depth == self.bit_depth and not image.palette
+        return alike and int(image.pixels.max(initial=0)) < self.levels
 
     @property
     def dims(self) -> int:
@@ -70,13 +72,13 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
     sides = ("height", "width", "channels", "levels")
     if not all(hasattr(config, name) for name in sides) or (hasattr(config, "classes") and config.classes):
         return None
-    depth = {2**bits: bits for bits in (1, 2, 4, 8, 16)}.get(config.levels)
+    depth = next((bits for bits in (1, 2, 4, 8, 16) if config.levels <= 2**bits), None)
     if depth is None or config.channels > (1 if depth < 8 else 4):
         return None
     chain: Any = model.network(ops)
     shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]
     scheme = records.BIT_SWAP if chain.depth > 1 else records.BITS_BACK
-    return ChainModel(model.id, chain, shape, depth, scheme, lambda: model_file(model))
+    return ChainModel(model.id, chain, shape, depth, scheme, lambda: model_file(model), config.levels)
 
 
 def model_file(model: store.Model) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,18 @@ def default_recipe(height: int, width: int, channels: int, levels: int, items: i
     return ChainRecipe(model, steps=steps, kl_warmup_steps=steps // 20, weight_decay=0.01, validate_every=max(1, steps // 40), patience=10)
 
 
-def read_recipe(path: Path) -> ChainRecipe:
-    """A recipe from TOML: `family` names the model, `[model]` and `[training]` hold its settings. Raises InputError."""
+def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainRecipe:
+    """A recipe from TOML: `family` names the model, `[model]` and `[training]` hold its settings. Raises InputError.
+
+    `sizes` are fields of the model that hold where the recipe does not say them: those of the images to train on.
+    """
     raw = read_toml(path)
     raw.pop("record", None)
     name = raw.pop("family", None)
     if name not in FAMILIES or name == "photo":
         raise InputError(f"recipe {path}: family = {name!r} is not one of {', '.join(sorted(FAMILIES))[:80]}; name one")
     default = FAMILIES[name].config()
+    default = replace(default, **{field: size for field, size in (sizes or {}).items() if hasattr(default, field)})
     model = replace(default, **checked(path, default, raw.pop("model", {})))
     training = replace(Training(), **checked(path, Training(), raw.pop("training", {})))
     recipe = ChainRecipe(model=model, training=training)
