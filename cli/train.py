@@ -12,7 +12,7 @@ from .outputs import check_output
 from .research import shape_option
 from .run import say
 
-TERMS = ("likelihood", "prior", "posterior")
+SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "active", "seconds")
 
 
 @click.command()
@@ -79,7 +79,7 @@ def _path(name: str | None) -> Path | None:
 
 def progress_line(row: Mapping[str, float]) -> str:
     """A report as a line: bits per dimension and their three terms, where it has them."""
-    if not all(name in row for name in (*TERMS, "rate")):
+    if not all(name in row for name in SHOWN):
         return "  ".join(f"{name} {value:g}" for name, value in row.items())
     terms = f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior {row['posterior']:.4f}"
     rest = f"training {row['train_rate']:.4f}, {row['active']:g} active latents, {row['seconds']:.0f} s"

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,10 @@ def choose_device(name: str | None) -> torch.device:
 
 @contextmanager
 def processes(device: str | None = None) -> Iterator[Processes]:
-    """The process group of the environment, left at the end; one process where `WORLD_SIZE` is missing or 1. Raises InputError."""
+    """The process group of the environment, left at the end unless there was one; one process where `WORLD_SIZE` is missing or 1.
+
+    Raises InputError.
+    """
     chosen = choose_device(device)
     if wanted() < 2:
         yield Processes(device=chosen)
@@ -65,6 +67,9 @@ def processes(device: str | None = None) -> Iterator[Processes]:
     if chosen.type == "cuda":
         chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
         torch.cuda.set_device(chosen)
+    if dist.is_initialized():
+        yield Processes(dist.get_rank(), dist.get_world_size(), chosen)
+        return
     try:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     except (ValueError, RuntimeError) as error:
@@ -124,6 +129,6 @@ def load(group: Processes, path: Path | None) -> dict[str, Any] | None:
         data = message.cpu().numpy().tobytes()
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, UnpicklingError) as error:
+    except Exception as error:  # on damaged files the unpickler fails in many ways
         raise InputError(f"checkpoint {path}: no state of a training run can be read from it; delete it or name another") from error
     return state
