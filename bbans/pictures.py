@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from bbans import api, images, tiles
 from bbans.distributions import latent
-from bbans.distributions.tables import standard_normal_bins
 from bbans.errors import InputError
 from bbans.evaluation import samples
+from bbans.inference.latent_space import nearest_bins
 from bbans.models.store import Model
 from bbans.schemes import bounds, funded
 
@@ -56,8 +56,7 @@ def interpolate(first: Pixels, last: Pixels, model: api.ModelLike, *, steps: int
     u = latent.value(precision, bounds.drawn(chain.posterior(1, x), (seed, 0)))
     t = np.linspace(0.0, 1.0, steps)[:, None]
     line = np.rint((1 - t) * u[0] + t * u[1]).astype(np.int64)
-    edges = standard_normal_bins(precision)[0][1:-1]  # in 2^-16, u in 2^-7
-    return _means(chain, np.searchsorted(edges, line << 9, side="right"), chosen, seed)
+    return _means(chain, nearest_bins(chain, line), chosen, seed)
 
 
 def grid(pictures: Pixels, columns: int | None = None) -> Pixels:

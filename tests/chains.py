@@ -1,81 +1,72 @@
-"""A linear latent chain in integers, with as good a posterior as a linear one can be: what archives are tested with.
-
-x = 128 + A u + logistic noise, u ~ N(0, 1) in bins of equal mass; q(u | x) is the posterior of the model with Gaussian noise.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from functools import partial
+"""Small untrained chains of every family, and the laws that any latent chain must keep."""
 
 import numpy as np
+import torch
 
-from bbans.distributions import latent, logistic
-from bbans.distributions.conditional import Conditional, Ints, factorised
+from bbans.coding.rans import message_equal, pseudo_random_message
+from bbans.exact.numpy_ops import NumpyOps
+from bbans.exact.torch_ops import TorchOps
+from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.families import FAMILIES, export, family_name, float_network
+from bbans.models.vae_config import VaeConfig
+from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
 
-LATENT_PRECISION = 8
-SIGNAL = 24  # grey levels that the latents move a sample by
-SCALE = 16 * 5  # index of a noise scale of 2 grey levels
-NOISE = 2 * np.pi / np.sqrt(3)  # its standard deviation
-
-
-@dataclass(frozen=True)
-class Linear:
-    """`weights` int64 `(dims, latents)` in 1/32 grey level a unit of u; `inverse` the posterior's, in 2^-20 u a 1/32 grey level."""
-
-    weights: Ints
-    inverse: Ints
-    sigma: int
-
-    @property
-    def depth(self) -> int:
-        return 1
-
-    def prior(self, items: int) -> Conditional:
-        shape = items, self.weights.shape[1]
-
-        def symbol(cf: Ints, first: int, last: int):
-            return cf.astype(np.int64), cf, np.ones(last - first, np.int64)
-
-        return factorised(lambda z: (z, np.ones_like(z)), symbol, shape, LATENT_PRECISION)
-
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
-        u = latent.value(LATENT_PRECISION, above)
-        location = (128 * 32 + (u @ self.weights.T >> 7)).clip(0, 255 * 32).reshape(-1)
-        scale = np.full_like(location, SCALE)
-
-        def symbol(cf: Ints, first: int, last: int):
-            return logistic.symbol(location[first:last], scale[first:last], cf.astype(np.int64))
-
-        return factorised(partial(logistic.interval, location, scale), symbol, (len(above), len(self.weights)), logistic.PRECISION)
-
-    def posterior(self, layer: int, below: Ints) -> Conditional:
-        mean = ((below - 128) * 32 @ self.inverse.T >> 13).clip(-512, 512).reshape(-1)
-        sigma = np.full_like(mean, self.sigma)
-
-        def symbol(cf: Ints, first: int, last: int):
-            return latent.symbol(mean[first:last], sigma[first:last], LATENT_PRECISION, cf.astype(np.int64))
-
-        shape = len(below), self.weights.shape[1]
-        return factorised(partial(latent.interval, mean, sigma, LATENT_PRECISION), symbol, shape, latent.PRECISION)
-
-    def idle(self, items: int) -> Ints:
-        return np.full((items, self.weights.shape[1]), 1 << LATENT_PRECISION - 1, np.int64)
+SHAPE = {"height": 4, "width": 5, "hidden": 24}
+CONFIGS = {
+    "binary": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,)),
+    "beta-binomial": VaeConfig(**SHAPE, likelihood="beta_binomial", components=0, latents=(6,)),
+    "logistic": VaeConfig(**SHAPE, likelihood="logistic", components=3, latents=(6,)),
+    "categorical": VaeConfig(**SHAPE, levels=17, likelihood="categorical", components=0, latents=(6,)),
+    "low rank": VaeConfig(**SHAPE, likelihood="categorical", components=3, latents=(6,)),
+    "three layers": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(8, 6, 4), skip=True),
+    "fixed sigma": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), fixed_sigma=36),
+    "colour": VaeConfig(**SHAPE, channels=3, likelihood="logistic", components=3, latents=(6,), hidden_layers=1),
+    "bits": BernoulliVaeConfig(4, 5, latents=(12,)),
+    "two layers of bits": BernoulliVaeConfig(4, 5, latents=(12, 8), hidden=16, hidden_layers=1),
+    "codes": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24),
+    "codes with a prior": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24, prior=AUTOREGRESSIVE, prior_hidden=16),
+}
 
 
-def linear(dims: int, latents: int, seed: int = 0) -> Linear:
-    """A chain with orthogonal weights."""
-    rng = np.random.default_rng(seed)
-    a = np.linalg.qr(rng.normal(size=(dims, latents)))[0] * SIGNAL * np.sqrt(dims / latents)
-    variance = NOISE**2 / ((a**2).sum(0)[0] + NOISE**2)
-    inverse = a.T * variance / NOISE**2
-    index = round((np.log2(np.sqrt(variance)) + 6) * 8)
-    return Linear(np.rint(32 * a).astype(np.int64), np.rint(2**20 / 32 * inverse).astype(np.int64), max(0, index))
+def fresh(config, seed=0, gain=1.0):
+    """An untrained network and its integer layers; `gain` makes its weights larger."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = float_network(config).eval()
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.mul_(gain)
+    return net, export(net)
 
 
-def draws(chain: Linear, items: int, seed: int = 0) -> np.ndarray:
-    """Images of the model, uint8 `(items, dims)`."""
-    rng = np.random.default_rng(seed)
-    dims, latents = chain.weights.shape
-    mean = 128 + rng.normal(size=(items, latents)) @ chain.weights.T / 32
-    return np.rint(mean + rng.logistic(scale=2, size=(items, dims))).clip(0, 255).astype(np.uint8)
+def exact(config, layers, ops=None):
+    return FAMILIES[family_name(config)].network(config, layers, ops or NumpyOps())
+
+
+def samples(config, items, seed=0):
+    return np.random.default_rng(seed).integers(0, config.levels, (items, config.head.dims))
+
+
+def check_chain(chain, x, *schemes):
+    """Each scheme returns the samples and leaves the message as it was."""
+    for scheme in schemes:
+        codec = scheme.codec(chain, len(x))
+        start = pseudo_random_message((16,), 4000, 3)
+        (message,) = codec.push(start, x)
+        back, found = codec.pop(message)
+        assert np.array_equal(found, x) and message_equal(back, start), scheme.__name__
+
+
+def all_integers(chain, x):
+    """What every network of a chain emits, for latents drawn by the chain itself."""
+    from bbans.schemes.bounds import drawn
+
+    found, below = [], x
+    for layer in range(1, chain.depth + 1):
+        above = drawn(chain.posterior(layer, below), (layer,))
+        found += [above, chain.posterior(layer, below).bits(above), chain.likelihood(layer - 1, above).bits(below)]
+        below = above
+    return [*found, chain.prior(len(x)).bits(below)]
+
+
+BACKENDS = (NumpyOps(), NumpyOps(np.float32), TorchOps(), TorchOps(wide=True))

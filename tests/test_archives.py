@@ -29,12 +29,12 @@ from bbans.errors import (
     VerificationError,
 )
 from bbans.models import store
-from tests.chains import draws, linear
 from tests.images.makers import samples
+from tests.linear_chain import draws, linear
 from tests.tiny import smooth_image, tiny_model
 
 SHAPE = (6, 8)
-CHAIN = ChainModel(bytes(range(7, 39)), linear(48, 6), SHAPE, 8)
+CHAIN = ChainModel(bytes(range(7, 39)), linear(48, 6), SHAPE, 256)
 TINY = tiny_model()
 
 
@@ -309,16 +309,32 @@ def test_every_mixture_comes_back(tmp_path_factory: pytest.TempPathFactory, kind
 
 def test_a_group_of_another_model_is_refused(tmp_path: Path) -> None:
     bbans.create_archive(tmp_path / "a", thumbnails(8), model=CHAIN)
-    other = ChainModel(CHAIN.id, linear(48, 6, seed=1), SHAPE, 8)
+    other = ChainModel(CHAIN.id, linear(48, 6, seed=1), SHAPE, 256)
     with pytest.raises(FormatError):
         list(bbans.read_archive(tmp_path / "a", model=other))
-    tall = ChainModel(CHAIN.id, CHAIN.chain, (8, 6), 8)
+    tall = ChainModel(CHAIN.id, CHAIN.chain, (8, 6), 256)
     with pytest.raises(FormatError, match="its group holds others"):
         list(bbans.read_archive(tmp_path / "a", model=tall))
 
 
 def test_the_record_of_a_group_is_valid() -> None:
-    group, payload, encoded = encode_group(CHAIN, [x for _, x in thumbnails(50)], True)
+    group, payload, encoded = encode_group(CHAIN, [x for _, x in thumbnails(50)], 8, True)
     records.check_group("group", group, 1)
     records.check_schedule("group", group, 50)
     assert len(payload) == group.size == 4 * len(encoded.words)
+
+
+def test_samples_of_other_depths(tmp_path: Path) -> None:
+    """A model of few levels codes what holds no others, at the depth that it came with; what does not fit is a file."""
+    few = ChainModel(CHAIN.id, CHAIN.chain, SHAPE, 200)
+    given_images = [(name, x.clip(0, 199)) for name, x in thumbnails(20)]
+    given_images += [("white", np.full(SHAPE, 255, np.uint8)), ("bits", images.make_image(samples(1, 1, *SHAPE), (), 1))]
+    given_images += [(f"deep/{name}", x.clip(0, 199).astype(np.uint16)) for name, x in thumbnails(20, 1)]
+    result = bbans.create_archive(tmp_path / "a", given_images, model=few, file_model="none")
+    assert result.chained == 40
+    back = dict(bbans.read_archive(tmp_path / "a", model=few))
+    for name, image in given_images:
+        expected = image if isinstance(image, images.Image) else images.from_array(image)
+        assert back[name].bit_depth == expected.bit_depth and np.array_equal(back[name].pixels, expected.pixels)
+    kinds = [(group.kind, group.items) for group in bbans.list_archive(tmp_path / "a").groups]
+    assert kinds == [("files", 2), ("chained", 20), ("chained", 20)]

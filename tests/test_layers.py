@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "archives_info": ({"container"}, set()),
     "archives": ({"errors", "images", "container", "models", "tiles", "archive", "archives_info", "api"}, set()),
     "evaluation": ({"errors", "images", "models", "tiles", "schemes", "api"}, {"numpy"}),
-    "pictures": ({"errors", "images", "distributions", "models", "tiles", "schemes", "api", "evaluation"}, {"numpy"}),
+    "pictures": ({"errors", "images", "distributions", "inference", "models", "tiles", "schemes", "api", "evaluation"}, {"numpy"}),
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }

@@ -34,36 +34,29 @@ def scheme_of(code: int) -> stream.Scheme:
 class ChainModel:
     """A chain, the images that it codes, and how. `file` makes the model file that can be embedded, None where there is none.
 
-    shape: `(H, W)` or `(H, W, C)` of the images, whose samples in C order are an item of the chain; `bit_depth` of the samples.
+    shape: `(H, W)` or `(H, W, C)` of the images, whose samples in C order are an item of the chain; `levels`: they are 0 to levels - 1.
     """
 
     id: bytes
     chain: Chain
     shape: tuple[int, ...]
-    bit_depth: int
+    levels: int
     scheme: int = records.BITS_BACK
     file: Callable[[], bytes] | None = None
-    levels: int = 2**16  # values of a sample that the chain codes, from 0
 
     def fits(self, image: images.Image) -> bool:
-        """Whether it codes an image."""
-        alike = image.pixels.shape == self.shape and image.bit_depth == self.bit_depth and not image.palette
-        return alike and int(image.pixels.max(initial=0)) < self.levels
+        """Whether it codes an image: one of at least as many bits as its levels need, none of which is beyond them."""
+        alike = image.pixels.shape == self.shape and not image.palette and 2**image.bit_depth >= self.levels
+        return alike and int(image.pixels.max()) < self.levels
 
     @property
     def dims(self) -> int:
         """Samples of an image."""
         return int(np.prod(self.shape))
 
-    @property
-    def pixel_format(self) -> files.PixelFormat:
-        """The pixel format of its images."""
-        return files.format_of(self.shape[2] if len(self.shape) == 3 else 1, self.bit_depth, False)
-
-    @property
-    def raw_bytes(self) -> int:
-        """Bytes of the raw pixels of an image."""
-        return self.pixel_format.raw_bytes(*self.shape[:2])
+    def pixel_format(self, bit_depth: int) -> files.PixelFormat:
+        """The pixel format of its images of so many bits."""
+        return files.format_of(self.shape[2] if len(self.shape) == 3 else 1, bit_depth, False)
 
 
 def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
@@ -72,13 +65,12 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
     sides = ("height", "width", "channels", "levels")
     if not all(hasattr(config, name) for name in sides) or (hasattr(config, "classes") and config.classes):
         return None
-    depth = next((bits for bits in (1, 2, 4, 8, 16) if config.levels <= 2**bits), None)
-    if depth is None or config.channels > (1 if depth < 8 else 4):
-        return None
     chain: Any = model.network(ops)
     shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]
     scheme = records.BIT_SWAP if chain.depth > 1 else records.BITS_BACK
-    return ChainModel(model.id, chain, shape, depth, scheme, lambda: model_file(model), config.levels)
+    if hasattr(config, "codebook"):  # q is certain, and the decoder need not run it
+        scheme = records.DETERMINISTIC
+    return ChainModel(model.id, chain, shape, config.levels, scheme, lambda: model_file(model))
 
 
 def model_file(model: store.Model) -> bytes:
@@ -98,35 +90,40 @@ def load_embedded(data: files.Buffer, index: reader.ArchiveIndex, number: int) -
     return model
 
 
-def encode_group(model: ChainModel, pixels: Sequence[Pixels], unordered: bool) -> tuple[records.ChainedGroup, bytes, stream.Encoded]:
+def encode_group(
+    model: ChainModel, pixels: Sequence[Pixels], bit_depth: int, unordered: bool
+) -> tuple[records.ChainedGroup, bytes, stream.Encoded]:
     """Images as one message: the group's record (its model is number 0), its payload, and its order and cost. Raises TooFlatError."""
     x = np.stack(pixels).reshape(len(pixels), -1)
     encoded = stream.encode(model.chain, scheme_of(model.scheme), x, unordered=unordered)
     payload = encoded.words.astype("<u4").tobytes()
     schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
-    crc = _pixels_crc((pixels[i] for i in encoded.order), model.bit_depth)
+    crc = _pixels_crc((pixels[i] for i in encoded.order), bit_depth)
     height, width = model.shape[:2]
     sizes = len(payload), zlib.crc32(payload), crc
-    group = records.ChainedGroup(0, model.scheme, unordered, model.pixel_format.code, width, height, schedule, *sizes)
+    group = records.ChainedGroup(0, model.scheme, unordered, model.pixel_format(bit_depth).code, width, height, schedule, *sizes)
     return group, payload, encoded
 
 
 def decode_group(model: ChainModel, group: records.ChainedGroup, payload: bytes, items: int) -> list[Pixels]:
     """Inverse of `encode_group`, in the order of the group. Raises FormatError."""
-    if (model.pixel_format.code, *model.shape[:2]) != (group.pixel_format, group.height, group.width):
-        raise FormatError(f"the model codes images of shape {model.shape} and {model.bit_depth} bits; its group holds others")
+    pixel_format = files.FORMATS[group.pixel_format]
+    shape = (group.height, group.width, pixel_format.channels)[: 3 if pixel_format.channels > 1 else 2]
+    if shape != model.shape:
+        raise FormatError(f"the model codes images of shape {model.shape}; its group holds others, of {shape}")
+    depth = pixel_format.bit_depth
     schedule = tuple(stream.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in group.schedule)
     words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    dtype = np.uint16 if model.bit_depth == 16 else np.uint8
+    dtype = np.uint16 if depth == 16 else np.uint8
     pixels: list[Pixels] = []
     try:
         for x in stream.decode(model.chain, scheme_of(group.scheme), words, schedule, items, model.dims, unordered=group.unordered):
-            if x.min() < 0 or int(x.max()) >> model.bit_depth:
-                raise FormatError(f"samples of {model.bit_depth} bits were expected, found {x.min()} to {x.max()}")
+            if x.min() < 0 or int(x.max()) >> depth:
+                raise FormatError(f"samples of {depth} bits were expected, found {x.min()} to {x.max()}")
             pixels += list(x.astype(dtype).reshape(len(x), *model.shape))
     except UnderflowError as error:
         raise FormatError(f"the message ends too early: {error}") from error
-    if _pixels_crc(pixels, model.bit_depth) != group.pixels_crc:
+    if _pixels_crc(pixels, depth) != group.pixels_crc:
         raise ChecksumError("the checksum of the group's pixels does not match; the archive or the model is damaged")
     return pixels
 

@@ -92,6 +92,8 @@ class _State:
             self.add_file(len(self.items) - 1, image)
             return
         metadata = tuple(to_chunk(chunk) for chunk in image.metadata)
+        if self.waiting and self.waiting[0][1].bit_depth != image.bit_depth:
+            self.close_chained(chain)
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
         self.waiting.append((len(self.items) - 1, image))
         if len(self.waiting) == min(self.settings.group, max(1, records.MAX_GROUP_SAMPLES // chain.dims)):
@@ -111,13 +113,14 @@ class _State:
     def close_chained(self, chain: ChainModel) -> None:
         """Write the images that wait as a chained group, or as files where a chain does not suit them."""
         waiting, self.waiting = self.waiting, []
-        pixels = [image.pixels for _, image in waiting]
+        pixels, depth = [image.pixels for _, image in waiting], waiting[0][1].bit_depth
+        raw = len(pixels) * chain.pixel_format(depth).raw_bytes(*chain.shape[:2])
         try:
-            group, payload, encoded = encode_group(chain, pixels, self.settings.unordered)
+            group, payload, encoded = encode_group(chain, pixels, depth, self.settings.unordered)
         except TooFlatError:
-            payload = bytes(len(pixels) * chain.raw_bytes)
+            payload = bytes(raw)
         self.files_group = OPEN  # payloads come in the order of their groups and items
-        if len(payload) >= len(pixels) * chain.raw_bytes:
+        if len(payload) >= raw:
             for number, image in waiting:
                 self.add_file(number, image)
             return

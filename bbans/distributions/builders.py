@@ -5,6 +5,10 @@ What a model's networks emit goes in, what a scheme pushes and pops with comes o
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
+
 from bbans.distributions import bernoulli as bits
 from bbans.distributions import beta_binomial as beta
 from bbans.distributions import categorical as classes
@@ -24,8 +28,30 @@ def uniform(shape: tuple[int, int], n: int) -> Conditional:
 
 
 def standard_normal(shape: tuple[int, int], latent_precision: int) -> Conditional:
-    """p(u) = N(0, 1) over its 2^latent_precision bins of equal mass: latent_precision bits a dimension, exactly."""
-    return uniform(shape, 1 << latent_precision)
+    """p(u) = N(0, 1) over its 2^latent_precision bins of equal mass: latent_precision bits a dimension, exactly.
+
+    An index goes onto the message with its bits reversed. In a chain of items the next pop from q takes the bits that this
+    prior pushed last. They are not uniform, since the u of a data set follow the mean of their posteriors, which is not the
+    prior, and an index's top bits least so. Reversed, q's quantile is chosen by an index's lowest bits, which lie far inside a
+    posterior's width; plain, measured net rates were up to 1 % over the ideal (`docs/decisions/0013-clean-bits.md`).
+    """
+    n = 1 << latent_precision
+    turned = reversed_bits(latent_precision)
+
+    def symbol(cf: Ints, first: int, last: int) -> tuple[Ints, Ints, Ints]:
+        x, starts, freqs = even.symbol(as_int64(cf), n, latent_precision)
+        return turned[x], starts, freqs
+
+    return factorised(lambda x: even.interval(turned[_below(x, n)], n, latent_precision), symbol, shape, latent_precision)
+
+
+@lru_cache(maxsize=8)
+def reversed_bits(bits: int) -> Ints:
+    """The numbers 0..2^bits - 1 with their bits in reverse order, int64; its own inverse."""
+    x = np.arange(1 << bits, dtype=np.int64)
+    turned: Ints = sum(((x >> i) & 1) << (bits - 1 - i) for i in range(bits))  # type: ignore[assignment]
+    turned.setflags(write=False)
+    return turned
 
 
 def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Conditional:

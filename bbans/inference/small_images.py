@@ -41,13 +41,11 @@ class SmallImages:
 def levels(largest: int, bit_depth: int) -> int:
     """The values that a model of such samples codes: those seen, where they are few, or all of their depth.
 
-    Never so few that the samples would fit a smaller depth, so that archives take the images as they are. Of 16-bit samples, which often
-    come from sensors of fewer bits, the smallest power of two that has those seen.
+    Of 16-bit samples, which often come from sensors of fewer bits, the smallest power of two that has those seen, 256 or more.
     """
-    needed = max(largest + 1, 2 ** (bit_depth // 2) + 1) if bit_depth > 1 else 2
-    if needed <= FEW_LEVELS:
-        return needed
-    return 2**bit_depth if bit_depth <= 8 else int(2 ** np.ceil(np.log2(needed)))
+    if largest < FEW_LEVELS:
+        return max(2, largest + 1)
+    return 1 << (bit_depth if bit_depth <= 8 else max(8, largest.bit_length()))
 
 
 def gather(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bbans.coding.codec import Codec
-from bbans.coding.rans import pseudo_random_message
+from bbans.coding.rans import base_message, pseudo_random_message
 from bbans.distributions import builders, categorical
 from bbans.distributions.conditional import Conditional
 from tests.laws import check_bits, check_bits_back, check_codec
@@ -71,3 +71,21 @@ def test_powers_of_two_cost_whole_bits() -> None:
 def test_parameters_need_items_and_dims() -> None:
     with pytest.raises(ValueError, match=r"\(items, dims\)"):
         builders.bernoulli(np.zeros(3, int))
+
+
+@pytest.mark.parametrize("bits", [1, 4, 12])
+def test_reversed_bits_are_their_own_inverse(bits):
+    turned = builders.reversed_bits(bits)
+    assert np.array_equal(turned[turned], np.arange(1 << bits))
+    assert turned[1] == 1 << (bits - 1)
+
+
+def test_a_narrow_posterior_leaves_clean_bits():
+    """What the prior pushes last decides the next pop's quantile: uniform to 3 % although the latents fill a quarter of the prior."""
+    shape, p = (1, 5000), 12
+    q = builders.gaussian(np.full(shape, 20), np.full(shape, 16), p)  # sigma 2^-4
+    _, z = q.pop(pseudo_random_message((64,), 20_000, 1))
+    assert np.ptp(z) < (1 << p) // 4
+    (message,) = builders.standard_normal(shape, p).push(base_message((1,)), z)
+    _, cf = builders.uniform(shape, 1 << p).pop(message)
+    assert np.abs(np.bincount(cf.reshape(-1) >> (p - 2)) / z.size - 0.25).max() < 0.03

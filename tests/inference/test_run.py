@@ -90,8 +90,10 @@ def test_few_values_get_a_weight_each(here: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_bits_get_bernoulli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "bits.npy", digits(50, levels=2)[0].reshape(-1, 8, 8).astype(bool))
+    np.save(tmp_path / "bytes.npy", digits(50, levels=2)[0].reshape(-1, 8, 8))
     np.save(tmp_path / "packed.npy", np.packbits(digits(50, levels=2)[0], axis=1))
-    for recipe in (decision(monkeypatch, tmp_path / "bits.npy"), decision(monkeypatch, tmp_path / "packed.npy", shape=(8, 8))):
+    for name, shape in (("bits.npy", None), ("bytes.npy", None), ("packed.npy", (8, 8))):
+        recipe = decision(monkeypatch, tmp_path / name, shape=shape)
         assert (recipe.model.height, recipe.model.width, recipe.model.levels, recipe.model.likelihood) == (8, 8, 2, BERNOULLI)
 
 
@@ -130,11 +132,22 @@ def test_a_recipe_says_the_family_and_the_images_the_sizes(here: Path, monkeypat
 
 @pytest.mark.parametrize(
     ("largest", "depth", "expected"),
-    [(1, 1, 2), (2, 2, 3), (1, 4, 5), (16, 8, 17), (1, 8, 17), (31, 8, 32), (32, 8, 256), (255, 8, 256), (4095, 16, 4096), (9, 16, 512)],
+    [
+        (0, 8, 2),
+        (1, 1, 2),
+        (2, 2, 3),
+        (16, 8, 17),
+        (31, 8, 32),
+        (32, 8, 256),
+        (255, 8, 256),
+        (99, 16, 256),
+        (4095, 16, 4096),
+        (4096, 16, 8192),
+    ],
 )
-def test_levels_keep_to_the_depth_of_the_images(largest: int, depth: int, expected: int) -> None:
+def test_levels_are_those_seen_where_they_are_few(largest: int, depth: int, expected: int) -> None:
     assert levels(largest, depth) == expected
-    assert largest < expected and (depth == 1 or 2 ** (depth // 2) < expected <= 2**depth)
+    assert largest < expected <= 2**depth
 
 
 def test_a_tenth_is_for_validation_by_content(here: Path) -> None:

@@ -18,7 +18,7 @@ from bbans.errors import BbansError, FormatError, TooFlatError, TrailingDataErro
 from bbans.models.analytic import DiscreteChain, discrete_chain
 from bbans.schemes import bit_swap, bits_back, deterministic, multiset, stream
 from bbans.schemes.stream import CHAINED, DRAWN, STARTERS, Stretch
-from tests.chains import Linear, draws, linear
+from tests.linear_chain import Linear, draws, linear
 
 LINEAR = linear(48, 6)
 

@@ -1,0 +1,160 @@
+"""Training of latent chains: resumes where it stopped, stops when it should, averages weights, and ends with a file that codes."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bbans.errors import InputError, ModelFormatError
+from bbans.exact.torch_ops import TorchOps
+from bbans.inference.chain_run import default_recipe, read_recipe, run
+from bbans.inference.chains import LINEAR, ChainRecipe, Samples, learning_rate, train
+from bbans.inference.chains import rates as rate_of
+from bbans.inference.train import Recipe
+from bbans.models import store
+from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.terms import SCORE, Training
+from bbans.models.vae_config import VaeConfig
+from bbans.schemes import bits_back
+from tests.chains import check_chain
+from tests.digits import digits
+
+MODEL = VaeConfig(8, 8, levels=2, likelihood="bernoulli", components=0, latents=(4,), hidden=16, hidden_layers=1)
+RECIPE = ChainRecipe(MODEL, steps=40, batch=50, warmup_steps=5, kl_warmup_steps=10, learning_rate=5e-3, average=0.9, validate_every=10)
+X, _ = digits(300, levels=2)
+DATA = Samples(X[:200]), Samples(X[200:])
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
+    whole, history = train(*DATA, RECIPE, tmp_path / "whole")
+
+    class Stop(Exception):
+        pass
+
+    def stop(row):
+        if row["step"] == 30:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(*DATA, RECIPE, tmp_path / "broken", stop, checkpoint_seconds=0.0)
+    resumed, again = train(*DATA, RECIPE, tmp_path / "broken")
+    assert [row["step"] for row in again] == [10, 20, 30, 40]
+    assert [row["rate"] for row in again] == pytest.approx([row["rate"] for row in history], rel=1e-5)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_the_best_weights_are_kept_and_training_stops():
+    """Steps that are far too large: the network of the best validation comes back, three validations after it."""
+    recipe = replace(
+        RECIPE, learning_rate=3.0, warmup_steps=1, average=0.0, clip_norm=1e9, decay=LINEAR, steps=400, patience=3, validate_every=5
+    )
+    net, history = train(*DATA, recipe)
+    rates = [row["rate"] for row in history]
+    best = int(np.argmin(rates))
+    assert len(history) == best + 4 < 80
+    assert rate_of(net, DATA[1])["rate"] == rates[best]
+
+
+def test_learning_rates():
+    cosine = replace(RECIPE, steps=100, warmup_steps=10, learning_rate=1.0)
+    rates = [learning_rate(cosine, step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[50] == pytest.approx(0.5) and rates[100] == pytest.approx(0)
+    linear = [learning_rate(replace(cosine, decay=LINEAR, decay_fraction=0.25), step) for step in range(100)]
+    assert linear[10:75] == [1.0] * 65 and linear[99] == pytest.approx(1 / 25)
+
+
+@pytest.mark.parametrize("estimator", ["straight-through", SCORE])
+def test_bernoulli_latents_learn_by_either_estimator(estimator):
+    model = BernoulliVaeConfig(8, 8, latents=(12,))
+    recipe = replace(RECIPE, model=model, steps=200, learning_rate=1e-2, validate_every=50, training=Training(estimator))
+    _, history = train(*DATA, recipe)
+    assert history[-1]["rate"] < 0.94 * history[0]["rate"] and history[-1]["active"] > 0
+
+
+def test_the_score_estimator_is_unbiased():
+    """The gradient of one logit by enumerating its bit, against 4000 draws of the estimator: five standard errors (p < 10^-6)."""
+    from bbans.models.bernoulli_vae import BernoulliVaeNet
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = BernoulliVaeNet(BernoulliVaeConfig(1, 2, latents=(1,)), Training(SCORE))
+    x = torch.tensor([[0, 1]])
+    bias = net.net("posterior1").output_bias(0)
+    layer = net.net("posterior1").layers[-1].bias
+    repeated = x.repeat(2, 1)  # the baseline needs another item
+    draws = []
+    for seed in range(4000):
+        terms = net.terms(repeated, None, torch.Generator().manual_seed(seed))
+        loss = terms.likelihood.mean() + terms.divergence.sum(1).mean() + terms.surrogate
+        draws.append(float(torch.autograd.grad(loss, layer)[0]))
+
+    def exact(shift):
+        with torch.no_grad():
+            logit = net.net("posterior1")(x.float())[0] + shift
+            q = torch.sigmoid(logit)
+            prior = torch.sigmoid(net.net("prior")(torch.ones(1, 1))[0])
+            likelihoods = [
+                torch.nn.functional.binary_cross_entropy_with_logits(
+                    net.net("likelihood0")(torch.tensor([[2.0 * b - 1]]))[0], x.float(), reduction="sum"
+                )
+                for b in (0, 1)
+            ]
+            kl = q * torch.log(q / prior) + (1 - q) * torch.log((1 - q) / (1 - prior))
+            return float((1 - q) * likelihoods[0] + q * likelihoods[1] + kl) / np.log(2)
+
+    expected = (exact(1e-2) - exact(-1e-2)) / 2e-2
+    assert bias.numel() == 1
+    assert abs(np.mean(draws) - expected) < 5 * np.std(draws) / len(draws) ** 0.5 + 1e-4
+
+
+def test_run_makes_a_model_that_codes(tmp_path):
+    x, labels = digits(300, levels=2)
+    recipe = replace(RECIPE, model=replace(MODEL, classes=10))
+    training, validation = (Samples(x[part], labels[part]) for part in (slice(200), slice(200, None)))
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(run(training, validation, recipe, record={"licence": "CC0"}))
+    model = store.load_file(path)
+    assert model.record["licence"] == "CC0" and model.record["recipe"]["model"]["classes"] == 10
+    assert model.record["exact_validation"]["rate"] == pytest.approx(model.record["history"][-1]["rate"], rel=0.02)
+    chain = model.network(TorchOps()).given(labels[:20])
+    check_chain(chain, x[:20].astype(np.int64), bits_back)
+
+
+def test_the_default_recipe_follows_the_images():
+    assert isinstance(default_recipe(512, 768, 3, 256), Recipe)
+    likelihoods = [default_recipe(28, 28, 1, levels).model.likelihood for levels in (2, 17, 256)]
+    assert likelihoods == ["bernoulli", "categorical", "logistic"]
+    for shape in ((8, 8, 1, 17), (28, 28, 1, 2), (28, 28, 1, 256), (32, 32, 3, 256), (200, 40, 1, 16)):
+        recipe = default_recipe(*shape, items=1000)
+        store.FAMILIES["vae"].check(recipe.model)
+        assert recipe.model.head.dims == np.prod(shape[:3]) and recipe.patience and recipe.steps == 3000
+    assert default_recipe(28, 28, 1, 256).steps > 3000
+
+
+def test_recipes_in_files(tmp_path, repository):
+    for name, levels in (("mnist-binary", 2), ("mnist-binary-2", 2), ("mnist", 256)):
+        recipe = read_recipe(repository / "recipes" / f"{name}.toml")
+        assert recipe.model.levels == levels and sum(recipe.model.latents) in (50, 60)
+    path = tmp_path / "r.toml"
+    path.write_text("family = 'bernoulli_vae'\nsteps = 7\n[model]\nlatents = [30, 20]\n[training]\nestimator = 'score'\n")
+    recipe = read_recipe(path)
+    assert (recipe.steps, recipe.model.latents, recipe.training.estimator) == (7, (30, 20), SCORE)
+    assert json.dumps(recipe.model.latents) == "[30, 20]"
+
+
+BAD = ["steps = 3", "family = 'photo'", "family ="]
+BAD_SETTINGS = ["steps = 0", "decay = 'step'", "[model]\nlatents = 3", "[training]\nestimator = 'exact'", "surprise = 1"]
+
+
+@pytest.mark.parametrize("text", [*BAD, *(f"family = 'vae'\n{setting}" for setting in BAD_SETTINGS)])
+def test_bad_recipes_are_refused(tmp_path, text):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"r\.toml"):
+        read_recipe(path)
+    path.write_text("family = 'vae'\n[model]\nlatents = [0]")
+    with pytest.raises(ModelFormatError):
+        read_recipe(path)

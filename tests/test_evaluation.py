@@ -1,0 +1,175 @@
+"""A latent chain through the public functions: measured net = ideal, terms that add up, totals that are real bytes; and its pictures."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bbans
+from bbans import evaluation, library, pictures
+from bbans.errors import InputError, ModelFormatError, OutputExistsError
+from bbans.inference import chain_run
+from bbans.models import store
+from bbans_cli.main import main
+from tests.digits import digits
+from tests.seeds.trained import RECIPES, data, trained
+from tests.tiny import smooth_image, tiny_model
+
+ITEMS = 60
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Model files of a VAE, one with labels, and a VQ-VAE, and images."""
+    place = tmp_path_factory.mktemp("models")
+    for name in ("vae", "labelled", "codes"):
+        net, _, history, _ = trained(name, 500 if name == "vae" else 120)
+        file = chain_run.model_file(net, RECIPES[name], history, data(17, name == "labelled")[1], {"licence": "CC0"})
+        (place / f"{name}.safetensors").write_bytes(file)
+    np.save(place / "images.npy", images())
+    return place
+
+
+def images(count: int = ITEMS) -> np.ndarray:
+    return digits(count, seed=5)[0].reshape(count, 8, 8)
+
+
+def named(count: int = ITEMS) -> list[tuple[str, np.ndarray]]:
+    return [(str(i), image) for i, image in enumerate(images(count))]
+
+
+def test_measured_net_is_the_ideal(folder):
+    """Within 0.5 % and 4 standard errors of the paired difference (false alarm: 6e-5); each image's terms add up."""
+    found = bbans.evaluate(named(1000), folder / "vae.safetensors", draws=16, seed=1)
+    rates = found.rates()
+    assert abs(rates["net_over_ideal"]) < 0.005
+    assert abs(rates["net_over_ideal"]) < 4 * rates["net_over_ideal_error"]
+    for image in found.images:
+        assert image.ideal == pytest.approx(image.prior + image.likelihood + image.posterior, abs=1e-9)
+    assert rates["ideal"] == pytest.approx(sum(image.ideal for image in found.images) / (1000 * 64))
+    # a group costs its first images and its end besides
+    assert rates["net"] < rates["total"] < 1.1 * rates["net"]
+    assert rates["prior"] == pytest.approx(8 * 12 / 64)
+
+
+def test_weighted_draws_tighten_the_bound(folder):
+    one, many = (bbans.evaluate(named(20), folder / "vae.safetensors", draws=64, importance_draws=k).rates() for k in (1, 300))
+    assert many["importance_weighted"] < one["ideal"]
+    assert abs(one["importance_weighted"] - one["ideal"]) < 0.1 * one["ideal"]
+
+
+def test_labels_are_side_information(folder):
+    x, labels = digits(ITEMS, seed=5, moved=False)
+    members = [(str(i), image) for i, image in enumerate(x.reshape(-1, 8, 8))]
+    model = folder / "labelled.safetensors"
+    found = bbans.evaluate(members, model, labels=labels).rates()
+    wrong = bbans.evaluate(members, model, labels=(labels + 1) % 10).rates()
+    assert found["ideal"] < wrong["ideal"]
+    assert np.isnan(found["total"])
+    with pytest.raises(InputError, match="labels"):
+        bbans.evaluate(named(), model)
+
+
+def test_codes_are_certain(folder):
+    rates = bbans.evaluate(named(), folder / "codes.safetensors").rates()
+    assert rates["posterior"] == 0 and rates["prior"] == 4 * 4 / 64
+    assert rates["net"] == pytest.approx(rates["ideal"], rel=1e-4)
+
+
+def test_a_photograph_is_evaluated_in_its_file():
+    photo = smooth_image(60, 70)
+    found = bbans.evaluate([("photo", photo)], tiny_model())
+    data = bbans.compress(photo, model=tiny_model())
+    assert found.total_bits == 8 * len(data) and found.images[0].net == bbans.info(data, model=tiny_model()).net_bits
+
+
+@pytest.mark.parametrize(
+    ("members", "options", "words"),
+    [
+        ([], {}, "no image"),
+        (named(2), {"scheme": "deterministic"}, "not coded with"),
+        ([("a", np.zeros((9, 8), np.uint8))], {}, "a: the model codes images"),
+        ([("a", np.full((8, 8), 17, np.uint8))], {}, "up to 17"),
+        (named(2), {"draws": 0}, "1 draw or more"),
+        (named(2), {"importance_draws": 5001}, "up to 5000"),
+    ],
+)
+def test_what_cannot_be_evaluated(folder, members, options, words):
+    with pytest.raises(InputError, match=words):
+        bbans.evaluate(members, folder / "vae.safetensors", **options)
+
+
+def test_a_chain_codes_no_single_image(folder):
+    with pytest.raises(InputError, match="archive create"):
+        bbans.compress(images()[0], model=folder / "vae.safetensors")
+
+
+def test_report_of_the_command(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["evaluate", str(folder / "images.npy"), "--model", str(folder / "vae.safetensors"), "-n", "20", "--draws", "4"]
+    assert main([*command, "--json", "--csv", "rates.csv"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["family"] == "vae" and set(found["bits_per_dimension"]) >= {"ideal", "net", "total", "prior", "likelihood", "posterior"}
+    rows = list(csv.DictReader(io.StringIO(Path("rates.csv").read_text())))
+    assert [float(row["ideal"]) for row in rows] == [image["ideal"] for image in found["images"]] and len(rows) == 20
+    assert main([*command, "--csv", "rates.csv"]) == OutputExistsError.exit_code
+    assert main(command) == 0
+    assert "what the coder's message grew by" in capsys.readouterr().out
+
+
+def size(name: str) -> tuple[int, int]:
+    with Image.open(name) as opened:
+        return opened.size
+
+
+def test_pictures(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model, source = str(folder / "vae.safetensors"), str(folder / "images.npy")
+    assert main(["sample", "--model", model, "-n", "6", "-o", "a.png"]) == 0
+    assert main(["reconstruct", source, "--model", model, "-n", "5", "-o", "b.png"]) == 0
+    assert main(["interpolate", source, "--model", model, "--between", "3", "4", "--steps", "7", "-o", "c.png"]) == 0
+    assert [size(name) for name in ("a.png", "b.png", "c.png")] == [(24, 16), (40, 16), (56, 8)]
+    assert main(["sample", "--model", model, "-o", "a.png"]) == OutputExistsError.exit_code
+    assert main(["interpolate", source, "--model", model, "--between", "0", "99", "-o", "d.png"]) == InputError.exit_code
+    assert main(["interpolate", source, "--model", str(folder / "codes.safetensors"), "-o", "d.png"]) == InputError.exit_code
+
+
+def test_reconstructions_are_near_and_samples_are_not_all_alike(folder):
+    model = folder / "vae.safetensors"
+    back = pictures.reconstruct(named(), model).astype(float)
+    shown = images().astype(float) * 255 / 16
+    assert np.abs(back - shown).mean() < 0.9 * np.abs(back[::-1] - shown).mean()
+    ends = pictures.interpolate(images()[0], images()[1], model, steps=3)
+    both = pictures.reconstruct(named(2), model).astype(float)
+    assert np.abs(ends[[0, 2]] - both).mean() < np.abs(ends[[2, 0]] - both).mean()
+    drawn = pictures.sample(model, 8)
+    assert len({image.tobytes() for image in drawn}) == 8
+    assert np.array_equal(drawn, pictures.sample(model, 8))
+
+
+def test_random_bits_decode_to_a_picture():
+    drawn = pictures.sample(tiny_model(), 1)
+    assert drawn.shape == (1, 128, 128, 3) and drawn.std() > 1
+
+
+def test_models_at_hand(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert [found.name for found in library.list_models() if found.default] == [store.DEFAULT_MODEL]
+    assert main(["models", "add", str(folder / "vae.safetensors")]) == 0
+    assert main(["models", "add", str(folder / "vae.safetensors")]) == OutputExistsError.exit_code
+    assert "vae" in {found.name for found in library.list_models()}
+    capsys.readouterr()
+    assert main(["models", "show", "vae", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["family"], shown["record"]["licence"]) == ("vae", "CC0")
+    assert main(["models", "show", "vae"]) == main(["models", "list"]) == 0
+    Path(tmp_path, "bad.safetensors").write_bytes(b"junk")
+    assert main(["models", "add", str(tmp_path / "bad.safetensors")]) == ModelFormatError.exit_code
+
+
+def test_choice_of_images():
+    assert evaluation.chosen(named(3), (2,))[0].shape == (8, 8)
