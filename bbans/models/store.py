@@ -27,7 +27,7 @@ from bbans.models.families import FAMILIES, family_name
 ARITHMETIC = "bbans-exact-1"  # changes whenever the meaning of any integer in a model does
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
-DEFAULT_MODEL = "photo-1"
+DEFAULT_MODEL = "photo-2"
 NO_MODEL = "none"  # asks for the fixed predictor
 MAX_FILE_BYTES = 2**30
 
