@@ -213,22 +213,34 @@ def train_model(
     images: Path,
     output: Path,
     *,
-    recipe: Path | None,
-    checkpoint: Path | None,
+    recipe: Path | None = None,
+    shape: tuple[int, int] | None = None,
+    labels: Path | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    checkpoint: Path | None = None,
     float_weights: Path | None = None,
-    threads: int | None,
-    report: Callable[[dict[str, float]], None],
-    overwrite: bool,
+    tensorboard: Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+    overwrite: bool = False,
 ) -> None:
-    """Train a model on a folder of images and write its file. See `inference.photo_run`."""
-    from bbans.inference.photo_run import run
+    """Train a model on a folder of images, an `.npy`, `.npz` or idx file, and write its file. See `inference.run`."""
+    from bbans.inference.run import run
 
     run(
         images,
         output,
         recipe=recipe,
+        shape=shape,
+        labels=labels,
+        seed=seed,
+        steps=steps,
         checkpoint=checkpoint,
         float_weights=float_weights,
+        tensorboard=tensorboard,
+        device=device,
         threads=threads,
         report=report,
         overwrite=overwrite,

@@ -29,6 +29,7 @@ from .options import (
 from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
 from .research import evaluate, interpolate, reconstruct, sample
 from .run import process, report, say
+from .train import train
 
 INTERRUPTED = 130
 
@@ -201,44 +202,7 @@ def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_p
     return process(files, check_input, work, bar=not quiet)
 
 
-@commands.command()
-@click.argument("images", type=click.Path(exists=True))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The model to write (.safetensors).")
-@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="Settings of the model and its training (TOML).")
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
-@click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")
-@force_option
-@threads_option
-@quiet_option
-def train(
-    images: str,
-    output: str,
-    recipe: str | None,
-    checkpoint: str | None,
-    float_weights: str | None,
-    force: bool,
-    threads: int | None,
-    quiet: bool,
-) -> int:
-    """Train a model on the folder IMAGES, for `compress --model`."""
-    for path in filter(None, (output, float_weights)):
-        check_output(Path(path), force)
-    from bbans import api
-
-    api.train_model(
-        Path(images),
-        Path(output),
-        recipe=None if recipe is None else Path(recipe),
-        checkpoint=None if checkpoint is None else Path(checkpoint),
-        float_weights=None if float_weights is None else Path(float_weights),
-        threads=threads,
-        report=(lambda values: None) if quiet else (lambda values: say("  ".join(f"{name} {value:g}" for name, value in values.items()))),
-        overwrite=force,
-    )
-    return 0
-
-
-for command in (archive, evaluate, sample, reconstruct, interpolate, models):
+for command in (archive, train, evaluate, sample, reconstruct, interpolate, models):
     commands.add_command(command)
 
 

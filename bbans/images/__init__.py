@@ -3,6 +3,7 @@
 from bbans.images.dataset import content_hash, load_folder, split_holdout
 from bbans.images.files import atomic_write
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array, make_image
+from bbans.images.labels import read_labels
 from bbans.images.pillow import from_pillow, to_pillow
 from bbans.images.read import read_image
 from bbans.images.sets import ImageSet, open_set
@@ -21,6 +22,7 @@ __all__ = [
     "make_image",
     "open_set",
     "read_image",
+    "read_labels",
     "split_holdout",
     "to_pillow",
     "write_image",

@@ -79,7 +79,7 @@ def open_set(
     if start.startswith(b"PK\x03\x04"):
         return _npz(source, shape)
     if start.startswith(b"\x1f\x8b") or start[:3] == bytes([0, 0, IDX_BYTES]):
-        return _array_set(_read_idx(source, start.startswith(b"\x1f\x8b")), source.name, shape)
+        return _array_set(read_idx(source, start.startswith(b"\x1f\x8b")), source.name, shape)
     if start.startswith(b"\x93NUMPY"):
         array = _map_npy(source)
         if shape is not None or array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
@@ -150,7 +150,7 @@ def _npz(path: Path, shape: tuple[int, int] | None) -> ImageSet:
     return ImageSet(names, lambda i: opened(places[i][0]).image(places[i][1]))
 
 
-def _read_idx(path: Path, packed: bool) -> Array:
+def read_idx(path: Path, packed: bool) -> Array:
     """The array of an idx file of unsigned bytes."""
     try:
         with gzip.open(path) if packed else path.open("rb") as file:

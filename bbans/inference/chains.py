@@ -9,11 +9,13 @@ resumed run repeats what an unbroken one does.
 from __future__ import annotations
 
 import copy
+import json
 import math
 import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +24,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bbans.errors import InputError
+from bbans.images import content_hash
+from bbans.inference import distributed
+from bbans.inference.distributed import ALONE, Processes
 from bbans.models.families import float_network
-from bbans.models.terms import Terms, Trainable, Training
+from bbans.models.terms import Draws, Terms, Trainable, Training
 from bbans.models.vae_config import VaeConfig
 
 COSINE, LINEAR = "cosine", "linear"
@@ -70,11 +76,14 @@ def learning_rate(recipe: ChainRecipe, step: int) -> float:
     return recipe.learning_rate * min(1.0, warm, (recipe.steps - step) / decay)
 
 
-def loss(terms: Terms, beta: float, free_bits: float = 0.0) -> Tensor:
-    """likelihood + beta sum_j max(free_bits, KL_j) + surrogate, a mean over items, in bits; KL_j is latent j's mean."""
+def loss(terms: Terms, beta: float, free_bits: float = 0.0, mean: Tensor | None = None) -> Tensor:
+    """likelihood + beta sum_j max(free_bits, KL_j) + surrogate, a mean over items, in bits; KL_j is latent j's mean.
+
+    `mean` is KL over the whole batch where the items are one process's share of it: it decides which are free.
+    """
     divergence = terms.divergence.mean(0)
     if free_bits > 0:
-        divergence = divergence.clamp(min=free_bits)
+        divergence = torch.where((divergence if mean is None else mean) > free_bits, divergence, free_bits)
     return terms.likelihood.mean() + beta * divergence.sum() + terms.surrogate
 
 
@@ -83,8 +92,9 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
     """The ELBO's three terms and their sum in bits per dimension, one sample an item, and the number of active latents."""
     totals, count = np.zeros(3), 0
     means = []
+    device = next(net.parameters()).device  # type: ignore[attr-defined]
     for first in range(0, len(data.x), batch):
-        x, labels = tensors(data, slice(first, first + batch))
+        x, labels = tensors(data, slice(first, first + batch), device)
         terms = net.terms(x, labels, torch.Generator().manual_seed(seed * 1_000_003 + first))
         totals += [float(part.sum()) for part in (terms.prior, terms.likelihood, terms.prior - terms.divergence.sum(1))]
         count += x.numel()
@@ -94,10 +104,10 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
     return {"prior": prior, "likelihood": likelihood, "posterior": posterior, "rate": prior + likelihood - posterior, "active": active}
 
 
-def tensors(data: Samples, rows: Any) -> tuple[Tensor, Tensor | None]:
+def tensors(data: Samples, rows: Any, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
     """Rows of the data as int64 tensors."""
-    x = torch.from_numpy(data.x[rows].astype(np.int64))
-    return x, None if data.labels is None else torch.from_numpy(data.labels[rows].astype(np.int64))
+    x = torch.from_numpy(data.x[rows].astype(np.int64)).to(device)
+    return x, None if data.labels is None else torch.from_numpy(data.labels[rows].astype(np.int64)).to(device)
 
 
 def train(
@@ -107,40 +117,48 @@ def train(
     checkpoint: Path | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     checkpoint_seconds: float = 120.0,
+    group: Processes = ALONE,
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network with the best validation rate, and all reports.
 
-    A row has step, train_rate, seconds, and of the validation data (where there are any) what `rates` returns.
+    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns. Of a
+    `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of another run.
     """
     torch.manual_seed(recipe.seed)
-    net = float_network(recipe.model, recipe.training)
+    net = float_network(recipe.model, recipe.training).to(group.device)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    first, history, stale, lowest = 0, list[dict[str, float]](), 0, math.inf
-    if checkpoint is not None and checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+    first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float]()
+    identity = _identity(recipe, training)
+    if (state := distributed.load(group, checkpoint)) is not None:
+        if state.get("identity") != identity:
+            raise InputError(f"checkpoint {checkpoint} is of another recipe or other images; delete it or name another")
         for part, name in ((net, "net"), (averaged, "averaged"), (optimiser, "optimiser")):
             part.load_state_dict(state[name])
-        best, first, history, stale, lowest = (state[name] for name in ("best", "step", "history", "stale", "lowest"))
+        best, first, history, stale, lowest, running = (state[n] for n in ("best", "step", "history", "stale", "lowest", "running"))
     saved = started = time.monotonic()
-    running: list[float] = []
     for step in range(first, recipe.steps):
         if recipe.patience and stale >= recipe.patience:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
-        running.append(_step(net, averaged, optimiser, training, recipe, step))
+        rate = learning_rate(recipe, step)
+        for parameters in optimiser.param_groups:
+            parameters["lr"] = rate
+        running.append(_step(net, averaged, optimiser, training, recipe, step, group))
         done = step + 1
         if done % recipe.validate_every == 0 or done == recipe.steps:
-            row = {"step": done, "train_rate": float(np.mean(running)), "seconds": time.monotonic() - started}
+            row = {"step": done, "train_rate": float(np.mean(running)), "learning_rate": rate, "seconds": time.monotonic() - started}
             running.clear()
-            row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
+            if group.first:
+                row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
+            judged = distributed.from_first(group, row.get("rate", -done))
             stale += 1
-            if (judged := row.get("rate", -done)) < lowest:
+            if judged < lowest:
                 lowest, stale, best = judged, 0, copy.deepcopy(averaged.state_dict())
             history.append(row)
-            report(row)
-        if checkpoint is not None and (time.monotonic() - saved > checkpoint_seconds or done == recipe.steps):
+            if group.first:
+                report(row)
+        last = done == recipe.steps or 0 < recipe.patience <= stale
+        if checkpoint is not None and group.first and (time.monotonic() - saved > checkpoint_seconds or last):
             save_checkpoint(
                 checkpoint,
                 {
@@ -152,7 +170,8 @@ def train(
                     "history": history,
                     "stale": stale,
                     "lowest": lowest,
-                    "recipe": asdict(recipe),
+                    "running": running,
+                    "identity": identity,
                 },
             )
             saved = time.monotonic()
@@ -160,16 +179,35 @@ def train(
     return averaged, history
 
 
-def _step(net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, data: Samples, recipe: ChainRecipe, step: int) -> float:
+def _identity(recipe: ChainRecipe, training: Samples) -> str:
+    """What a checkpoint has to share with the run that goes on from it."""
+    labels = "" if training.labels is None else content_hash(training.labels)
+    return json.dumps([asdict(recipe), content_hash(training.x), labels], sort_keys=True)
+
+
+def _step(
+    net: nn.Module,
+    averaged: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    data: Samples,
+    recipe: ChainRecipe,
+    step: int,
+    group: Processes,
+) -> float:
     """One step; the batch's rate in bits per dimension at beta 1."""
     rows = _rows(len(data.x), recipe, step)
-    x, labels = tensors(data, rows)
+    items, ours = len(rows), distributed.share(group, len(rows))
+    x, labels = tensors(data, rows[ours], group.device)
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-    drop = torch.rand(len(x), generator=generator) < recipe.latent_dropout if recipe.latent_dropout else None
-    terms: Terms = net.terms(x, labels, generator, drop)  # type: ignore[operator]
+    dropped = torch.rand(items, generator=generator) < recipe.latent_dropout if recipe.latent_dropout else None
+    draws = Draws(generator, items, ours.start, partial(distributed.total, group))
+    terms: Terms = net.terms(x, labels, draws, None if dropped is None else dropped[ours].to(group.device))  # type: ignore[operator]
     warm = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
+    mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
     optimiser.zero_grad()
-    loss(terms, recipe.beta * warm, recipe.free_bits).backward()  # type: ignore[no-untyped-call]
+    weighted = loss(terms, recipe.beta * warm, recipe.free_bits, mean) * (len(x) / items)
+    weighted.backward()  # type: ignore[no-untyped-call]
+    distributed.sum_gradients(group, net.parameters())
     norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     if math.isfinite(float(norm)):
         optimiser.step()
@@ -179,7 +217,8 @@ def _step(net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer,
             old.lerp_(new, 1 - keep)
         for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
             kept.copy_(buffer)
-    return float((terms.likelihood + terms.divergence.sum(1)).mean().detach()) / x.shape[1]
+    rate = distributed.total(group, (terms.likelihood + terms.divergence.sum(1)).sum())
+    return float(rate) / (items * x.shape[1])
 
 
 def _rows(n: int, recipe: ChainRecipe, step: int) -> NDArray[np.int64]:

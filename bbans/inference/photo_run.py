@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def read_recipe(path: Path | None) -> Recipe:
         return Recipe()
     raw = read_toml(path)
     raw.pop("record", None)
+    raw.pop("family", None)
     model = PhotoConfig(**checked(path, PhotoConfig(), raw.pop("model", {})))
     recipe = Recipe(model=model, **checked(path, Recipe(), raw))
     if recipe.crop % 2**recipe.levels or recipe.crop > HOLDOUT_SIDE or min(recipe.steps, recipe.batch, recipe.levels) < 1:
@@ -77,16 +78,19 @@ def run(
     recipe: Path | None = None,
     checkpoint: Path | None = None,
     float_weights: Path | None = None,
-    threads: int | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    device: torch.device | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     overwrite: bool = False,
 ) -> None:
     """Train on a folder of images and write a model file. Raises InputError, OutputExistsError.
 
     `checkpoint` (default: the output's name with `.checkpoint`) makes the run resumable. `float_weights` is
-    where to write the float weights as well, for a later recipe's `init`.
+    where to write the float weights as well, for a later recipe's `init`. `seed` and `steps` go before the recipe's.
     """
     settings, described = read_recipe(recipe), read_record(recipe)
+    settings = replace(settings, seed=settings.seed if seed is None else seed, steps=settings.steps if steps is None else steps)
     initial = None
     if recipe is not None and settings.init:
         initial = stored_weights.read(recipe.parent / settings.init, settings.model)
@@ -99,7 +103,7 @@ def run(
             f"{folder} has no image of {settings.crop} x {settings.crop} pixels or more to train on; add images or lower `crop`"
         )
     resume = checkpoint or output.with_suffix(".checkpoint")
-    net, history = train(train_images, holdout_images, settings, resume, report, initial=initial)
+    net, history = train(train_images, holdout_images, settings, resume, report, initial=initial, device=device)
     layers = export(net)
     record: dict[str, Any] = {
         **described,

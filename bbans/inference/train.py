@@ -120,12 +120,13 @@ def holdout_rate(net: PhotoNet, images: Sequence[Image], side: int = 256, levels
         return {}
     total = kl = 0.0
     count = 0
-    generator = torch.Generator().manual_seed(0)
-    off = torch.zeros(1, dtype=torch.bool)
+    device = next(net.parameters()).device
+    generator = torch.Generator(device).manual_seed(0)
+    off = torch.zeros(1, dtype=torch.bool, device=device)
     for image in images:
         h, w = image.shape[:2]
         y, x0 = (h - side) // 2, (w - side) // 2
-        x = torch.from_numpy(image[y : y + side, x0 : x0 + side].copy()).permute(2, 0, 1)[None].float()
+        x = torch.from_numpy(image[y : y + side, x0 : x0 + side].copy()).permute(2, 0, 1)[None].float().to(device)
         bits = net(x.contiguous(memory_format=torch.channels_last), levels, off, off, generator)
         total, kl, count = total + float(bits.pixels + bits.kl), kl + float(bits.kl), count + x.numel()
     return {"bpsp": total / count, "kl_bpsp": kl / count}
@@ -151,19 +152,22 @@ def train(
     report: Callable[[dict[str, float]], None],
     checkpoint_seconds: float = 180.0,
     initial: Mapping[str, torch.Tensor] | None = None,
+    device: torch.device | None = None,
 ) -> tuple[PhotoNet, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network and the history of reports (bits per subpixel).
 
-    `initial` is a state of `PhotoNet` to start from instead of random weights; the optimiser starts afresh.
+    `initial` is a state of `PhotoNet` to start from instead of random weights; the optimiser starts afresh. `device`
+    is where the network trains; it comes back on the CPU.
     """
     torch.manual_seed(recipe.seed)
-    net = PhotoNet(recipe.model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = device or torch.device("cpu")
+    net = PhotoNet(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if initial is not None:
         net.load_state_dict(initial)
     optimiser = torch.optim.Adam(net.parameters(), recipe.learning_rate, betas=(0.9, 0.99))
     first, history = 0, []
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         first, history = state["step"], state["history"]
@@ -173,10 +177,10 @@ def train(
     running: list[float] = []
     for step in range(first, recipe.steps):
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, step)
-        x, grey = draw_batch(train_images, weights, recipe, step)
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-        drop = torch.rand(recipe.batch, generator=generator) < recipe.latent_dropout
-        with torch.autocast("cpu", torch.bfloat16):
+        x, grey = (part.to(device) for part in draw_batch(train_images, weights, recipe, step))
+        generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
+        drop = torch.rand(recipe.batch, generator=generator, device=device) < recipe.latent_dropout
+        with torch.autocast(device.type, torch.bfloat16):
             bits = net(x, recipe.levels, grey, drop, generator)
         beta = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
         count = subpixels(x, grey)
@@ -197,4 +201,4 @@ def train(
         if time.monotonic() - saved > checkpoint_seconds or done == recipe.steps:
             save_checkpoint(checkpoint, net, optimiser, done, recipe, history)
             saved = time.monotonic()
-    return net, history
+    return net.to("cpu"), history

@@ -17,7 +17,7 @@ from bbans.models import mlp
 from bbans.models.bernoulli_config import BernoulliVaeConfig, plans
 from bbans.models.heads_float import bernoulli_bits, bernoulli_entropy, sample_bits
 from bbans.models.mlp import FloatMlp
-from bbans.models.terms import SCORE, Terms, Training
+from bbans.models.terms import SCORE, Draws, Terms, Training, draws
 from bbans.models.vae import start
 
 
@@ -37,16 +37,16 @@ class BernoulliVaeNet(nn.Module):
         assert isinstance(found, FloatMlp)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator, drop: Tensor | None = None) -> Terms:
+    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
         """See `terms.Trainable`; idle latents are zeros. E_q of log2 q is exact given the layer below, as is the top layer's KL."""
-        config, score = self.config, self.options.estimator == SCORE
+        config, score, source = self.config, self.options.estimator == SCORE, draws(generator, len(x))
         seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
         bits: list[Tensor] = []
         q_logits: list[Tensor] = []
         for layer in range(1, len(config.latents) + 1):
             logit = self.net(f"posterior{layer}")(seen)[0]
             p = torch.sigmoid(logit)
-            b = torch.bernoulli(p.detach(), generator=generator)
+            b = (source.uniform(p) < p.detach()).to(p.dtype)
             if drop is not None:
                 b = b.masked_fill(drop[:, None], 0.0)
             bits.append(b if score else b + p - p.detach())
@@ -67,7 +67,7 @@ class BernoulliVaeNet(nn.Module):
         surrogate = likelihood.new_zeros(())
         if score:
             f = (likelihood + divergence.sum(1)).detach()
-            baseline = (f.sum() - f) / max(1, len(f) - 1)
+            baseline = (source.total(f.sum()) - f) / max(1, source.items - 1)
             log_q = -math.log(2) * torch.cat([bernoulli_bits(q, b) for q, b in zip(q_logits, bits, strict=True)], 1).sum(1)
             surrogate = ((f - baseline) * log_q).mean()
             surrogate = surrogate - surrogate.detach()

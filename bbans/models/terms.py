@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Generator, Tensor
 
 
@@ -35,10 +37,44 @@ class Training:
     codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
 
 
+def alone(part: Tensor) -> Tensor:
+    """The sum over processes where there is one."""
+    return part
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Randomness for some of a batch's items, the same on every device and however many processes share the batch.
+
+    Numbers are drawn for all `items` on the generator's device, and those of the items from `first` on are kept. `total` sums a tensor
+    over the processes.
+    """
+
+    generator: Generator
+    items: int
+    first: int = 0
+    total: Callable[[Tensor], Tensor] = alone
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal numbers, `(B, d)` like the tensor given, whose rows are the items kept."""
+        drawn = torch.randn((self.items, *like.shape[1:]), generator=self.generator, dtype=like.dtype, device=self.generator.device)
+        return drawn[self.first : self.first + len(like)].to(like.device)
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """Numbers from [0, 1), `(B, d)` like the tensor given."""
+        drawn = torch.rand((self.items, *like.shape[1:]), generator=self.generator, dtype=like.dtype, device=self.generator.device)
+        return drawn[self.first : self.first + len(like)].to(like.device)
+
+
+def draws(source: Generator | Draws, items: int) -> Draws:
+    """A generator as the randomness of a whole batch."""
+    return source if isinstance(source, Draws) else Draws(source, items)
+
+
 class Trainable(Protocol):
     """What a trainer needs of a family's network, besides being a torch module."""
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator, drop: Tensor | None = None) -> Terms:
+    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
         """x int64 `(B, dims)`; labels int64 `(B,)`; drop bool `(B,)`: items whose z_1 is idle and costs nothing."""
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:

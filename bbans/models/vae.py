@@ -15,7 +15,7 @@ from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
 from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence
 from bbans.models.mlp import FloatMlp
-from bbans.models.terms import Terms, Training
+from bbans.models.terms import Draws, Terms, Training, draws
 from bbans.models.vae_config import VaeConfig, plans
 
 
@@ -37,16 +37,16 @@ class VaeNet(nn.Module):
         assert isinstance(found, FloatMlp)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator, drop: Tensor | None = None) -> Terms:
+    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
         """See `terms.Trainable`; KL divergences of the top layer are exact, those below estimated with one sample."""
-        config = self.config
+        config, source = self.config, draws(generator, len(x))
         side = self._side(labels)
         seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
         us: list[Tensor] = []
         gaussians: list[tuple[Tensor, Tensor]] = []
         for layer in range(1, len(config.latents) + 1):
             mean, log2_sigma = self.posterior(layer, seen, side)
-            u = mean + torch.exp2(log2_sigma) * torch.randn(mean.shape, generator=generator, device=mean.device)
+            u = mean + torch.exp2(log2_sigma) * source.normal(mean)
             if drop is not None:
                 u = u.masked_fill(drop[:, None], 0.0)
             us.append(u)

@@ -9,6 +9,7 @@ averages, the encoder is held near by commitment |z_e - sg(e)|^2. Source: van de
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
 from bbans.models.heads_float import LN2, sample_bits
 from bbans.models.mlp import FloatMlp
-from bbans.models.terms import Terms, Training
+from bbans.models.terms import Draws, Terms, Training, alone, draws
 from bbans.models.vae import start
 from bbans.models.vqvae_config import VqVaeConfig, plans, prior_masks
 from bbans.models.vqvae_exact import CODEBOOK
@@ -48,8 +49,11 @@ class VqVaeNet(nn.Module):
         assert isinstance(found, FloatMlp)
         return found
 
-    def quantise(self, z_e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes `(B, codes)`, their vectors straight through z_e `(B, codes, dims)`, and the codebook and commitment losses `()`."""
+    def quantise(self, z_e: Tensor, total: Callable[[Tensor], Tensor] = alone) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes `(B, codes)`, their vectors straight through z_e `(B, codes, dims)`, and the codebook and commitment losses `()`.
+
+        `total` sums over the processes that share the batch, for moving averages.
+        """
         distances = (self.codebook.detach() ** 2).sum(1) - 2 * z_e.detach() @ self.codebook.detach().T
         codes = distances.argmin(-1)
         vectors = self.codebook[codes]
@@ -57,15 +61,15 @@ class VqVaeNet(nn.Module):
         if not self.options.codebook_average:
             loss = loss + ((z_e.detach() - vectors) ** 2).sum((1, 2)).mean()
         elif self.training:
-            self._follow(z_e.detach(), codes)
+            self._follow(z_e.detach(), codes, total)
         return codes, z_e + (vectors - z_e).detach(), loss
 
     @torch.no_grad()
-    def _follow(self, z_e: Tensor, codes: Tensor) -> None:
+    def _follow(self, z_e: Tensor, codes: Tensor, total: Callable[[Tensor], Tensor]) -> None:
         keep = self.options.codebook_average
         chosen = F.one_hot(codes.flatten(), self.config.codebook).to(z_e.dtype)
-        self.counts.lerp_(chosen.sum(0), 1 - keep)
-        self.sums.lerp_(chosen.T @ z_e.flatten(0, 1), 1 - keep)
+        self.counts.lerp_(total(chosen.sum(0)), 1 - keep)
+        self.sums.lerp_(total(chosen.T @ z_e.flatten(0, 1)), 1 - keep)
         self.codebook.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
 
     def encode(self, x: Tensor) -> Tensor:
@@ -77,14 +81,14 @@ class VqVaeNet(nn.Module):
     def prior_bits(self, codes: Tensor) -> Tensor:
         """-log2 p(k_i | k_0 ... k_(i-1)), `(B, codes)`."""
         if "prior" not in self.nets:
-            return torch.full(codes.shape, math.log2(self.config.codebook))
+            return torch.full(codes.shape, math.log2(self.config.codebook), device=codes.device)
         logits = self.net("prior")(self.codebook.detach()[codes].flatten(1))[0].view(-1, self.config.codebook)
         found: Tensor = F.cross_entropy(logits * LN2, codes.flatten(), reduction="none").view(codes.shape) / LN2
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator, drop: Tensor | None = None) -> Terms:
+    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
         """See `terms.Trainable`; nothing is drawn and nothing is popped: the divergence is the prior."""
-        codes, vectors, loss = self.quantise(self.encode(x))
+        codes, vectors, loss = self.quantise(self.encode(x), draws(generator, len(x)).total)
         shared = self.net("shared") if "shared" in self.nets else None
         likelihood = sample_bits(self.config.head, self.net("likelihood0")(vectors.flatten(1)), x, shared).sum(1)
         prior = self.prior_bits(codes)

@@ -1,0 +1,86 @@
+"""`bbans train`: images to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from .options import force_option, quiet_option, threads_option
+from .outputs import check_output
+from .research import shape_option
+from .run import say
+
+SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "active", "seconds")
+
+
+@click.command()
+@click.argument("images", type=click.Path(exists=True))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The model to write (.safetensors).")
+@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="Settings of the model and its training (TOML).")
+@shape_option
+@click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="An integer an image (.npy, idx): a conditional model.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's; its schedule is stretched.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
+@click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")
+@click.option("--tensorboard", type=click.Path(file_okay=False), metavar="DIR", help="Write logs for TensorBoard here.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Where to train. Default: cpu.")
+@force_option
+@threads_option
+@quiet_option
+def train(
+    images: str,
+    output: str,
+    recipe: str | None,
+    shape: tuple[int, int] | None,
+    labels: str | None,
+    seed: int | None,
+    steps: int | None,
+    checkpoint: str | None,
+    float_weights: str | None,
+    tensorboard: str | None,
+    device: str | None,
+    force: bool,
+    threads: int | None,
+    quiet: bool,
+) -> int:
+    """Train a model on IMAGES: a folder, .npy, .npz or idx file.
+
+    Small images of one shape get a latent chain, for `archive create --model`; photographs a model for `compress --model`.
+    """
+    for path in filter(None, (output, float_weights)):
+        check_output(Path(path), force)
+    from bbans import api
+
+    api.train_model(
+        Path(images),
+        Path(output),
+        recipe=_path(recipe),
+        shape=shape,
+        labels=_path(labels),
+        seed=seed,
+        steps=steps,
+        checkpoint=_path(checkpoint),
+        float_weights=_path(float_weights),
+        tensorboard=_path(tensorboard),
+        device=device,
+        threads=threads,
+        report=(lambda row: None) if quiet else (lambda row: say(progress_line(row))),
+        overwrite=force,
+    )
+    return 0
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def progress_line(row: Mapping[str, float]) -> str:
+    """A report as a line: bits per dimension and their three terms, where it has them."""
+    if not all(name in row for name in SHOWN):
+        return "  ".join(f"{name} {value:g}" for name, value in row.items())
+    terms = f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior {row['posterior']:.4f}"
+    rest = f"training {row['train_rate']:.4f}, {row['active']:g} active latents, {row['seconds']:.0f} s"
+    return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}; {rest}"
