@@ -93,9 +93,16 @@ def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
 def serialise(config: Any, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
     """A model file."""
     FAMILIES[family_name(config)].check_layers(config, layers)
-    return save(
-        to_tensors(layers), {"config": canonical_config(config), "arithmetic": ARITHMETIC, "record": json.dumps(record, sort_keys=True)}
-    )
+    metadata = {"config": canonical_config(config), "arithmetic": ARITHMETIC, "record": json.dumps(record, sort_keys=True)}
+    return _sorted_header(save(to_tensors(layers), metadata))
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """A safetensors file with its header's keys in order: the library leaves that of the metadata to chance."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + size :]
 
 
 def load_file(path: Path) -> Model:

@@ -20,6 +20,7 @@ from bbans.models.vae_config import VaeConfig
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits
 from tests.chains import BACKENDS, CONFIGS, all_integers, check_chain, exact, fresh, samples
+from tests.tiny import tiny_model
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -170,3 +171,14 @@ def test_the_id_of_a_latent_chain_is_frozen():
 
 
 FROZEN_ID = "d651058d894db055333735c25611b59ece178a62785a626a434be625df100dff"
+
+
+def test_a_model_file_is_the_same_in_every_process(tmp_path):
+    """safetensors orders metadata by chance; archives that carry a model would differ from run to run."""
+    model = tiny_model()
+    data = store.serialise(model.config, model.layers, {"b": 1, "a": "ä"})
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    assert size % 8 == 0 and list(header) == sorted(header) and list(header["__metadata__"]) == sorted(header["__metadata__"])
+    (tmp_path / "model.safetensors").write_bytes(data)
+    assert store.load_file(tmp_path / "model.safetensors").record == {"b": 1, "a": "ä"}
