@@ -136,10 +136,11 @@ def load_file(path: Path) -> Model:
 
 def user_folder() -> Path:
     """Where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on Windows, else in XDG_DATA_HOME or ~/.local/share."""
+    home = Path(os.path.expanduser("~"))  # unlike Path.home(), no error where there is none
     if os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return base / "bbans" / "models"
 
 
