@@ -46,7 +46,9 @@ def default_recipe(height: int, width: int, channels: int, levels: int, items: i
     steps = min(20000, max(3000, 30 * items // 100))
     rate = SMALL_NETS_RATE if hidden == 128 else 1e-3
     every = max(1, steps // 40)
-    return ChainRecipe(model, 0, steps, 100, rate, kl_warmup_steps=steps // 20, weight_decay=0.01, validate_every=every, patience=10)
+    # grey levels reward collapse early on: with a short warm-up 7 of 50 latents stayed in use on MNIST, with half of the run 17
+    warmup = steps // (2 if likelihood == LOGISTIC else 20)
+    return ChainRecipe(model, 0, steps, 100, rate, kl_warmup_steps=warmup, weight_decay=0.01, validate_every=every, patience=10)
 
 
 def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainRecipe:

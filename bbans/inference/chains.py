@@ -138,7 +138,7 @@ def train(
         best, first, history, stale, lowest, running = (state[n] for n in ("best", "step", "history", "stale", "lowest", "running"))
     saved = started = time.monotonic()
     for step in range(first, recipe.steps):
-        if recipe.patience and stale >= recipe.patience:
+        if recipe.patience and stale >= recipe.patience and step >= recipe.kl_warmup_steps:  # the rate may stand still while beta rises
             break
         rate = learning_rate(recipe, step)
         for parameters in optimiser.param_groups:
