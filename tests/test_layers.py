@@ -71,7 +71,7 @@ def violations(path: Path, layer: str | None, ours: set[str], theirs: set[str]) 
         if top == "bbans":
             allowed = rest.split(".")[0] in ours | {layer}
         else:
-            allowed = top in theirs or top in sys.stdlib_module_names or (layer is None and top == "<relative>")
+            allowed = top in theirs | {"tomllib"} | sys.stdlib_module_names or (layer is None and top == "<relative>")
         if not allowed:
             found.append(f"{path.relative_to(ROOT)} imports {name}")
     return found

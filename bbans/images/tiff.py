@@ -121,12 +121,24 @@ def _upright(pixels: Samples, orientation: int) -> Samples:
     return pixels[::vertical, ::horizontal]
 
 
+def _decode_packed(data: bytes, kind: Kind) -> Samples:
+    """Samples of 1, 2 or 4 bits by Pillow, which scales grey ones to 0 to 255 and turns black to 0: imagecodecs before 2026 has none."""
+    source = TiffImagePlugin.TiffImageFile(BytesIO(data))
+    scale = 1 if source.mode in ("1", "P") else 255 // (2**kind.bits - 1)
+    pixels: Samples = np.asarray(source).astype(np.uint8) // np.uint8(scale)
+    if pixels.shape != (kind.height, kind.width) or int(pixels.max()) >> kind.bits:
+        raise InputError(f"damaged TIFF: {kind.width} x {kind.height} samples of {kind.bits} bits were expected, found {pixels.shape}")
+    return pixels
+
+
 def _decode(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
     import imagecodecs
 
     tile = int(tags.get(TILE_WIDTH, 0)) * int(tags.get(TILE_HEIGHT, 0))
     if tile > max(MAX_TILE, 4 * kind.width * kind.height):
         raise InputError(f"damaged TIFF: its tiles have {tile} pixels, more than the image")
+    if kind.bits < 8:
+        return _decode_packed(data, kind)
     pixels: Samples = np.asarray(imagecodecs.tiff_decode(data))
     if kind.planar:
         pixels = np.moveaxis(pixels, 0, -1)

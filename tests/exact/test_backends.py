@@ -116,7 +116,7 @@ def process_state():
     return (
         torch.get_num_threads(),
         torch.get_default_dtype(),
-        torch.is_autocast_enabled("cpu"),
+        torch.is_autocast_enabled("cpu") if hasattr(torch, "get_autocast_dtype") else torch.is_autocast_cpu_enabled(),
         torch.get_float32_matmul_precision(),
         torch.backends.mkldnn.enabled,
         torch.is_grad_enabled(),

@@ -266,6 +266,8 @@ def test_pillows_limit_is_left_alone_and_silent(monkeypatch: pytest.MonkeyPatch)
         assert read_image(encode(rgb(5, 7), kind, **options)).pixels.shape == (5, 7, 3)
     assert warnings.filters == filters
     assert PIL.Image.MAX_IMAGE_PIXELS == 20
+    if int(PIL.__version__.split(".")[0]) < 13:
+        return  # earlier ones leave WebP alone
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 2)
     with pytest.raises(InputError, match="more pixels"):
         read_image(encode(rgb(5, 7), "WEBP", lossless=True))
