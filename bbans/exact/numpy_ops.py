@@ -24,11 +24,11 @@ class NumpyOps:
 
     def load(self, array: NDArray[np.integer]) -> Array:
         """See `ops.Ops`."""
-        return array[None].astype(self.dtype)
+        return array.reshape(-1, *array.shape[-3:]).astype(self.dtype)
 
     def store(self, array: Array) -> NDArray[np.int32]:
         """See `ops.Ops`."""
-        return np.ascontiguousarray(array[0].reshape(array.shape[1], -1).T).astype(np.int32)
+        return array.transpose(0, 2, 3, 1).reshape(-1, array.shape[1]).astype(np.int32)
 
     def prepare(self, layer: IntConv) -> tuple[Array, Array]:
         """See `ops.Ops`."""
@@ -38,14 +38,15 @@ class NumpyOps:
         """See `ops.Ops`."""
         weight, bias = prepared
         outputs, inputs, k, _ = weight.shape
-        _, _, h, w = x.shape
+        images, _, h, w = x.shape
         if bias_row is not None:
             bias = bias[bias_row]
         weight = weight.reshape(outputs, -1)
-        padded = np.pad(x[0], ((0, 0), (k // 2, k // 2), (k // 2, k // 2)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(1, 2))
-        columns = windows.transpose(0, 3, 4, 1, 2).reshape(inputs * k * k, h * w)
-        return np.asarray((weight @ columns + bias[:, None]).reshape(1, outputs, h, w))
+        padded = np.pad(x, ((0, 0), (0, 0), (k // 2, k // 2), (k // 2, k // 2)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(2, 3))
+        columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(inputs * k * k, images * h * w)
+        sums = (weight @ columns + bias[:, None]).reshape(outputs, images, h, w)
+        return np.ascontiguousarray(sums.swapaxes(0, 1))
 
     def round_clip(self, x: Array, low: int, high: int) -> Array:
         """See `ops.Ops`."""
@@ -57,11 +58,11 @@ class NumpyOps:
 
     def pool(self, x: Array, block: int) -> Array:
         """See `ops.Ops`."""
-        _, channels, h, w = x.shape
-        padded = np.pad(x[0], ((0, 0), (0, -h % block), (0, -w % block)), mode="edge")
-        _, rows, columns = padded.shape
-        sums = padded.reshape(channels, rows // block, block, columns // block, block).sum((2, 4))
-        return np.asarray(np.rint(sums / block**2))[None].astype(self.dtype)
+        images, channels, h, w = x.shape
+        padded = np.pad(x, ((0, 0), (0, 0), (0, -h % block), (0, -w % block)), mode="edge")
+        rows, columns = padded.shape[2:]
+        sums = padded.reshape(images, channels, rows // block, block, columns // block, block).sum((3, 5))
+        return np.asarray(np.rint(sums / block**2)).astype(self.dtype)
 
     def spread(self, x: Array, block: int, h: int, w: int) -> Array:
         """See `ops.Ops`."""
@@ -71,6 +72,6 @@ class NumpyOps:
         """See `ops.Ops`."""
         return np.concatenate(arrays, 1)
 
-    def zeros(self, channels: int, h: int, w: int) -> Array:
+    def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """See `ops.Ops`."""
-        return np.zeros((1, channels, h, w), self.dtype)
+        return np.zeros((images, channels, h, w), self.dtype)

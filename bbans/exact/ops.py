@@ -1,4 +1,4 @@
-"""What a backend must provide. Arrays are `(1, C, h, w)` floats that hold integers; every operation is exact.
+"""What a backend must provide. Arrays are `(B, C, h, w)` floats that hold integers, B images of one size; every operation is exact.
 
 An exact network is written once against this protocol; backends differ in speed, never in a value.
 """
@@ -22,10 +22,10 @@ class Ops(Protocol):
         """The same backend with the float64 carrier, for layers within 2^53."""
 
     def load(self, array: NDArray[np.integer]) -> Array:
-        """Integers `(C, h, w)` with |value| < 2^24 into the backend."""
+        """Integers `(C, h, w)`, an image, or `(B, C, h, w)`, with |value| < 2^24 into the backend."""
 
     def store(self, array: Array) -> NDArray[np.int32]:
-        """Back to integers `(h * w, C)`, position-major."""
+        """Back to integers `(B * h * w, C)`: image by image, position by position."""
 
     def prepare(self, layer: IntConv) -> Any:
         """The layer's weights and biases in the backend, for `conv`."""
@@ -48,5 +48,5 @@ class Ops(Protocol):
     def concat(self, arrays: list[Array]) -> Array:
         """Along the channels."""
 
-    def zeros(self, channels: int, h: int, w: int) -> Array:
-        """`(1, channels, h, w)` zeros."""
+    def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
+        """`(images, channels, h, w)` zeros."""

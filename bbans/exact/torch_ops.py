@@ -45,12 +45,12 @@ class TorchOps:
 
     def load(self, array: NDArray[np.integer]) -> torch.Tensor:
         """See `ops.Ops`."""
-        x = torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device, self.dtype)
+        x = torch.from_numpy(np.ascontiguousarray(array.reshape(-1, *array.shape[-3:]))).to(self.device, self.dtype)
         return x.contiguous(memory_format=torch.channels_last)
 
     def store(self, array: torch.Tensor) -> NDArray[np.int32]:
         """See `ops.Ops`."""
-        return array[0].permute(1, 2, 0).reshape(-1, array.shape[1]).to(torch.int32).cpu().numpy()
+        return array.permute(0, 2, 3, 1).reshape(-1, array.shape[1]).to(torch.int32).cpu().numpy()
 
     def prepare(self, layer: IntConv) -> tuple[torch.Tensor, torch.Tensor]:
         """See `ops.Ops`."""
@@ -80,24 +80,24 @@ class TorchOps:
         # sums of block^2 integers, not means: the order of a mean's division is not fixed
         x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
         rows, columns = x.shape[-2] // block, x.shape[-1] // block
-        sums = x.reshape(1, x.shape[1], rows, block, columns, block).sum((3, 5))
+        sums = x.reshape(len(x), x.shape[1], rows, block, columns, block).sum((3, 5))
         return (sums * (1.0 / block**2)).round_().contiguous(memory_format=torch.channels_last)
 
     def spread(self, x: torch.Tensor, block: int, h: int, w: int) -> torch.Tensor:
         """See `ops.Ops`."""
         # one copy, straight into channels-last
-        _, channels, rows, columns = x.shape
-        y = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(1, rows, block, columns, block, channels)
-        y = y.reshape(1, rows * block, columns * block, channels)[:, :h, :w].contiguous()
+        images, channels, rows, columns = x.shape
+        y = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(images, rows, block, columns, block, channels)
+        y = y.reshape(images, rows * block, columns * block, channels)[:, :h, :w].contiguous()
         return y.permute(0, 3, 1, 2)
 
     def concat(self, arrays: list[torch.Tensor]) -> torch.Tensor:
         """See `ops.Ops`."""
         return torch.cat(arrays, 1)
 
-    def zeros(self, channels: int, h: int, w: int) -> torch.Tensor:
+    def zeros(self, channels: int, h: int, w: int, images: int = 1) -> torch.Tensor:
         """See `ops.Ops`."""
-        x = torch.zeros(1, channels, h, w, dtype=self.dtype, device=self.device)
+        x = torch.zeros(images, channels, h, w, dtype=self.dtype, device=self.device)
         return x.contiguous(memory_format=torch.channels_last)
 
 

@@ -80,6 +80,21 @@ def test_other_operations_agree(shape):
             assert np.array_equal(a, b)
 
 
+def test_a_batch_is_its_images():
+    rng = np.random.default_rng(8)
+    x, layer, table = rng.integers(-1020, 1021, (3, 5, 9, 14)), extreme_layer(rng, 6, 5, 3), rng.integers(0, 1281, 1021)
+    for ops in BACKENDS:
+        prepared = ops.prepare(layer)
+
+        def results(load, ops=ops, prepared=prepared):
+            spread = ops.spread(ops.pool(ops.load(load), 4), 4, 9, 14)
+            joined = ops.concat([ops.load(load), ops.zeros(2, 9, 14, spread.shape[0])])
+            return [ops.store(v) for v in (ops.conv(prepared, ops.load(load)), ops.table(ops.load(load), table), spread, joined)]
+
+        for together, *apart in zip(results(x), *(results(image) for image in x), strict=True):
+            assert np.array_equal(together, np.concatenate(apart)), ops
+
+
 def network_digest():
     """Hash of a stack of extreme layers' outputs; run again in subprocesses under other instruction sets and thread counts."""
     import hashlib
