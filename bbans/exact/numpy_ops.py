@@ -28,7 +28,8 @@ class NumpyOps:
 
     def store(self, array: Array) -> NDArray[np.int32]:
         """See `ops.Ops`."""
-        return array.transpose(0, 2, 3, 1).reshape(-1, array.shape[1]).astype(np.int32)
+        stored: NDArray[np.int32] = array.transpose(0, 2, 3, 1).reshape(-1, array.shape[1]).astype(np.int32)
+        return stored
 
     def prepare(self, layer: IntConv) -> tuple[Array, Array]:
         """See `ops.Ops`."""
