@@ -8,6 +8,7 @@ from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.families import FAMILIES, export, family_name, float_network
+from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.vae_config import VaeConfig
 from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
 
@@ -21,6 +22,9 @@ CONFIGS = {
     "three layers": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(8, 6, 4), skip=True),
     "fixed sigma": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), fixed_sigma=36),
     "colour": VaeConfig(**SHAPE, channels=3, likelihood="logistic", components=3, latents=(6,), hidden_layers=1),
+    "pyramid": PyramidConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), trunk=8, planes=2),
+    "pyramid of colours": PyramidConfig(7, 3, 3, latents=(6,), hidden=24, trunk=6, blocks=2),
+    "low-rank pyramid": PyramidConfig(**SHAPE, levels=17, likelihood="categorical", components=3, latents=(6,), trunk=8, blocks=0),
     "bits": BernoulliVaeConfig(4, 5, latents=(12,)),
     "two layers of bits": BernoulliVaeConfig(4, 5, latents=(12, 8), hidden=16, hidden_layers=1),
     "codes": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24),

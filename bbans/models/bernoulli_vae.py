@@ -15,10 +15,9 @@ from torch import Generator, Tensor, nn
 from bbans.exact.layers import IntConv
 from bbans.models import mlp
 from bbans.models.bernoulli_config import BernoulliVaeConfig, plans
-from bbans.models.heads_float import bernoulli_bits, bernoulli_entropy, sample_bits
+from bbans.models.heads_float import bernoulli_bits, bernoulli_entropy, sample_bits, start
 from bbans.models.mlp import FloatMlp
 from bbans.models.terms import SCORE, Draws, Terms, Training, draws
-from bbans.models.vae import start
 
 
 class BernoulliVaeNet(nn.Module):

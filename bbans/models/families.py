@@ -14,6 +14,8 @@ from bbans.models import (
     bernoulli_exact,
     photo_config,
     photo_exact,
+    pyramid_config,
+    pyramid_exact,
     vae_config,
     vae_exact,
     vqvae_config,
@@ -42,6 +44,7 @@ FAMILIES: Mapping[str, Family] = {
     "bernoulli_vae": Family(
         bernoulli_config.BernoulliVaeConfig, bernoulli_config.check, bernoulli_exact.check_layers, bernoulli_exact.ExactBernoulliVae
     ),
+    "pyramid": Family(pyramid_config.PyramidConfig, pyramid_config.check, pyramid_exact.check_layers, pyramid_exact.ExactPyramid),
     "vqvae": Family(vqvae_config.VqVaeConfig, vqvae_config.check, vqvae_exact.check_layers, vqvae_exact.ExactVqVae),
 }
 
@@ -56,11 +59,12 @@ def family_name(config: Any) -> str:
 
 def float_network(config: Any, training: Training | None = None) -> nn.Module:
     """A fresh trainable network of a latent chain's config, initialised from torch's global generator."""
-    from bbans.models import bernoulli_vae, vae, vqvae
+    from bbans.models import bernoulli_vae, pyramid, vae, vqvae
 
     networks: dict[str, Callable[..., nn.Module]] = {
         "vae": vae.VaeNet,
         "bernoulli_vae": bernoulli_vae.BernoulliVaeNet,
+        "pyramid": pyramid.PyramidNet,
         "vqvae": vqvae.VqVaeNet,
     }
     return networks[family_name(config)](config, training)
@@ -68,8 +72,8 @@ def float_network(config: Any, training: Training | None = None) -> nn.Module:
 
 def export(net: Any) -> dict[str, IntConv]:
     """The layers of a trained network's integer twin. Raises AccumulatorBoundError."""
-    from bbans.models import bernoulli_vae, vae, vqvae
+    from bbans.models import bernoulli_vae, pyramid, vae, vqvae
 
     exports: dict[str, Callable[[Any], dict[str, IntConv]]]
-    exports = {"vae": vae.export, "bernoulli_vae": bernoulli_vae.export, "vqvae": vqvae.export}
+    exports = {"vae": vae.export, "bernoulli_vae": bernoulli_vae.export, "pyramid": pyramid.export, "vqvae": vqvae.export}
     return exports[family_name(net.config)](net)

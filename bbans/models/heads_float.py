@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bbans.distributions.axis import UNIT
-from bbans.models.heads import BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOCATION_STEP, Head
+from bbans.models.heads import BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOCATION_STEP, LOGISTIC, Head
 from bbans.models.mlp import FloatMlp
 
 LN2 = math.log(2)
@@ -47,6 +47,14 @@ def gaussian_bits(u: Tensor, mean: Tensor, log2_sigma: Tensor) -> Tensor:
 def standard_divergence(mean: Tensor, log2_sigma: Tensor) -> Tensor:
     """KL(N(mean, sigma^2) || N(0, 1)) in bits, any shape: (mean^2 + sigma^2 - 1) / (2 ln 2) - log2 sigma."""
     return (mean**2 + torch.exp2(2 * log2_sigma) - 1) / (2 * LN2) - log2_sigma
+
+
+def start(head: Head, net: FloatMlp) -> None:
+    """Begin with a sensible p(x | .): components of a mixture spread over the grey levels, one of them below black."""
+    if head.kind == LOGISTIC:
+        K = head.components
+        net.output_bias(1).copy_(torch.linspace(-8.0, 255.0, K).repeat(head.dims) / LOCATION_STEP)
+        net.output_bias(2).copy_(torch.linspace(2.0, 4.0, K).repeat(head.dims))
 
 
 def _mixture_bits(head: Head, outputs: list[Tensor], x: Tensor) -> Tensor:

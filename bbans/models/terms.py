@@ -34,6 +34,7 @@ class Training:
 
     estimator: str = STRAIGHT_THROUGH  # of gradients through Bernoulli latents, or `score`
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
+    dropout: float = 0.0  # share of a pyramid's inner features that a step leaves out
     codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
-from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence
+from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.models.mlp import FloatMlp
 from bbans.models.terms import Draws, Terms, Training, draws
 from bbans.models.vae_config import VaeConfig, plans
@@ -95,14 +95,6 @@ class VaeNet(nn.Module):
             return ()
         assert labels is not None, "a conditional model trains on labels"
         return (F.one_hot(labels, self.config.classes).to(torch.get_default_dtype()),)
-
-
-def start(head: heads.Head, net: FloatMlp) -> None:
-    """Begin with a sensible p(x | .): components of a mixture spread over the grey levels, one of them below black."""
-    if head.kind == heads.LOGISTIC:
-        K = head.components
-        net.output_bias(1).copy_(torch.linspace(-8.0, 255.0, K).repeat(head.dims) / heads.LOCATION_STEP)
-        net.output_bias(2).copy_(torch.linspace(2.0, 4.0, K).repeat(head.dims))
 
 
 def export(net: VaeNet) -> dict[str, IntConv]:

@@ -18,10 +18,9 @@ from torch.nn import functional as F
 
 from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
-from bbans.models.heads_float import LN2, sample_bits
+from bbans.models.heads_float import LN2, sample_bits, start
 from bbans.models.mlp import FloatMlp
 from bbans.models.terms import Draws, Terms, Training, alone, draws
-from bbans.models.vae import start
 from bbans.models.vqvae_config import VqVaeConfig, plans, prior_masks
 from bbans.models.vqvae_exact import CODEBOOK
 
