@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[Any]
 SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
-PHOTO = "photo"  # the family that codes single images
 ModelLike = str | Path | Model | None
 
 
@@ -44,18 +43,19 @@ def compress(
     """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or an `images.Image` with metadata.
 
     With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once; the bytes do not
-    depend on it. The model "none" stands for the fixed predictor, whose files need no model.
+    depend on it. The model "none" stands for the fixed predictor, whose files need no model. A model of small images (a latent chain)
+    codes one of its shape without getting bits back; many of them are shorter in an archive.
     Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
     picture = to_image(image)
     chosen = None if model == NO_MODEL else load_model(model)
-    if chosen is not None and chosen.family != PHOTO:
-        raise InputError(f"model {chosen.name} codes sets of small images together: use `bbans archive create`, or another model")
-    predictors = tiles.Predictors(None if chosen is None else chosen.network(tiles.fastest_ops()), chosen)
+    predictors = tiles.Predictors() if chosen is None else tiles.predictors_of(chosen, tiles.fastest_ops())
     pixels = picture.pixels
+    if predictors.chain is not None and chosen is not None:
+        tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
     (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads)
-    coded_by_model = any(part.codec == files.BITS_BACK for record in records for part in record.parts)
+    coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)
     container = files.Container(
         width=pixels.shape[1],
         height=pixels.shape[0],
@@ -291,6 +291,7 @@ def _predictors(index: files.Index, model: ModelLike) -> tiles.Predictors:
     chosen = None if model in (None, NO_MODEL) else load_model(model)
     if chosen is None or chosen.id != wanted:
         chosen = find_by_id(wanted)
-    if chosen.family != PHOTO:
-        raise FormatError(f"the file names model {chosen.name}, which codes no single images: the file is forged or damaged")
-    return tiles.Predictors(chosen.network(tiles.fastest_ops()), chosen)
+    try:
+        return tiles.predictors_of(chosen, tiles.fastest_ops())
+    except InputError as error:
+        raise FormatError(f"the file is forged or damaged: {error}") from error

@@ -58,7 +58,7 @@ def encode(
 
     def work(rectangle: tuple[int, int, int, int]) -> files.TileRecord:
         top, left, height, width = rectangle
-        return tiles.encode_tile(pixels[top : top + height, left : left + width], pixel_format, predictors.net)
+        return tiles.encode_tile(pixels[top : top + height, left : left + width], pixel_format, predictors)
 
     return side, tuple(in_order(work, rectangles, threads))
 

@@ -121,7 +121,7 @@ def describe(data: files.Buffer, index: files.Index, predictors: tiles.Predictor
     names = [files.CODEC_NAMES[part.codec] for part in parts]
     modelless = header.model_id == files.NO_MODEL
     account, ideal = None, None
-    if with_account and (modelless or predictors.net is not None):
+    if with_account and (modelless or predictors.model is not None):
         account, ideal = Account(), 0.0
         rectangles = files.tile_rectangles(header.width, header.height, header.tile_width, header.tile_height)
         for number, (_, _, rows, columns) in enumerate(rectangles):
@@ -170,6 +170,8 @@ def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Pr
         first += part.channels
         if part.codec in files.PREDICTIVE:
             total += tiles.ideal_bits(predictors.of(part.codec), samples, part.axis, part.latent_precision, IDEAL_DRAWS)
+        elif part.codec == files.CHAIN:
+            total += tiles.chain_bits(predictors.of_chain(), samples)
         else:
             total += 8.0 * len(part.payload)
     return total

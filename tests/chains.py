@@ -1,16 +1,22 @@
 """Small untrained chains of every family, and the laws that any latent chain must keep."""
 
+import functools
+import zlib
+
 import numpy as np
 import torch
 
+from bbans import container as files
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.families import FAMILIES, export, family_name, float_network
 from bbans.models.pyramid_config import PyramidConfig
+from bbans.models.store import Model, model_id, to_tensors
 from bbans.models.vae_config import VaeConfig
 from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
+from bbans.tiles import chained
 
 SHAPE = {"height": 4, "width": 5, "hidden": 24}
 CONFIGS = {
@@ -49,6 +55,32 @@ def exact(config, layers, ops=None):
 
 def samples(config, items, seed=0):
     return np.random.default_rng(seed).integers(0, config.levels, (items, config.head.dims))
+
+
+@functools.cache
+def chain_model(name):
+    """An untrained model by the name of its config."""
+    config = CONFIGS[name]
+    _, layers = fresh(config)
+    return Model(name, config, layers, {}, model_id(config, to_tensors(layers)))
+
+
+def picture(model, seed=0):
+    """An image of the model's shape, uint8; with 256 levels in the middle of them, where a fresh mixture is."""
+    c = model.config
+    x = samples(c, 1, seed)[0]
+    pixels = (120 + x % 16 if c.levels == 256 else x).astype(np.uint8).reshape(c.height, c.width, c.channels)
+    return pixels if c.channels > 1 else pixels[:, :, 0]
+
+
+def chain_file(model, pixels):
+    """The file of one image whose only tile the model codes, whether or not that is the shortest. Returns its bytes."""
+    predictor = chained.chain_predictor(model, model.network(NumpyOps()))
+    shape = (*pixels.shape, 1)[:3]
+    part = files.TilePart(files.CHAIN, shape[2], chained.encode_chain(predictor, pixels.reshape(shape)))
+    tile = files.TileRecord((part,), zlib.crc32(files.to_raw(pixels, 8)))
+    pixel_format = files.format_of(shape[2], 8, False).code
+    return files.write(files.Container(shape[1], shape[0], pixel_format, shape[1], shape[0], model.id, (), (tile,)))
 
 
 def check_chain(chain, x, *schemes):

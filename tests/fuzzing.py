@@ -11,17 +11,26 @@ import bbans
 from bbans import assembly, images
 from bbans import container as files
 from bbans.errors import BbansError, FormatError, InputError, ModelNotFoundError
+from tests.chains import chain_file, chain_model, picture
 from tests.mutations import forge, forged, mutated
 from tests.tiny import smooth_image, tiny_model
 
 SECONDS = 2.0
 MAX_PIXELS = 2**11
-OPTIONS = {"model": tiny_model(), "max_pixels": MAX_PIXELS}
+CHAINS = ("pyramid of colours", "binary", "codes with a prior")
+
+
+def options(data: bytes) -> dict[str, object]:
+    """The model that the bytes name, where it is one of the seeds', and the limit."""
+    named = [chain_model(name) for name in CHAINS if chain_model(name).id in data]
+    return {"model": [*named, tiny_model()][0], "max_pixels": MAX_PIXELS}
+
+
 CALLS = {
-    "decompress": lambda data: bbans.decompress(data, threads=1, **OPTIONS),
-    "info": lambda data: bbans.info(data, **OPTIONS),
-    "salvage": lambda data: bbans.salvage(data, threads=1, **OPTIONS),
-    "preview": lambda data: bbans.decompress(data, threads=1, preview=1, **OPTIONS),
+    "decompress": lambda data: bbans.decompress(data, threads=1, **options(data)),
+    "info": lambda data: bbans.info(data, **options(data)),
+    "salvage": lambda data: bbans.salvage(data, threads=1, **options(data)),
+    "preview": lambda data: bbans.decompress(data, threads=1, preview=1, **options(data)),
 }
 
 
@@ -52,6 +61,7 @@ def seeds() -> tuple[bytes, ...]:
         found += [bbans.compress(p, model="none", verify=False) for p in pictures[::2]]
     finally:
         assembly.TILE_SIDE, assembly.GRAPHIC_TILE = sides, graphic
+    found += [chain_file(chain_model(name), picture(chain_model(name))) for name in CHAINS]
     return tuple(dict.fromkeys(found))
 
 

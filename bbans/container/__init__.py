@@ -9,6 +9,7 @@ from bbans.container.integers import Buffer, FileBuffer
 from bbans.container.reader import Index, read, read_header, read_index, read_tile
 from bbans.container.records import (
     BITS_BACK,
+    CHAIN,
     CODEC_NAMES,
     CONSTANT,
     DEFAULT_MAX_PIXELS,
@@ -18,6 +19,7 @@ from bbans.container.records import (
     LZMA,
     MAGIC,
     MODEL_ID_SIZE,
+    MODELLED,
     NO_MODEL,
     PNG_CHUNK,
     PNG_CHUNK_AFTER_PIXELS,
@@ -38,6 +40,7 @@ from bbans.container.writer import framing_bits, write
 
 __all__ = [
     "BITS_BACK",
+    "CHAIN",
     "CODEC_NAMES",
     "CONSTANT",
     "DEFAULT_MAX_PIXELS",
@@ -48,6 +51,7 @@ __all__ = [
     "ICC_PROFILE",
     "LZMA",
     "MAGIC",
+    "MODELLED",
     "MODEL_ID_SIZE",
     "NO_MODEL",
     "PNG_CHUNK",

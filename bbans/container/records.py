@@ -18,7 +18,7 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA = range(6)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN = range(7)
 CODEC_NAMES = {
     STORED: "stored",
     BITS_BACK: "bits-back",
@@ -26,8 +26,10 @@ CODEC_NAMES = {
     CONSTANT: "constant",
     WEBP: "WebP lossless",
     LZMA: "LZMA",
+    CHAIN: "latent chain",
 }
 PREDICTIVE = (BITS_BACK, FIXED)
+MODELLED = (BITS_BACK, CHAIN)  # what needs a model
 CURVES = (0, 1)  # linear, square root: `distributions.axis`
 
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
@@ -175,7 +177,9 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
     if part.codec in PREDICTIVE and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
     rows = shape[0] * shape[1] * part.channels // max([lanes for _, lanes in part.growth], default=1)
-    if part.codec in PREDICTIVE and rows > MAX_ROWS:
+    if part.codec == CHAIN and part.channels != pixel_format.channels:
+        raise FormatError(f"{name}: it codes all {pixel_format.channels} channels together, found {part.channels}")
+    if part.codec in (*PREDICTIVE, CHAIN) and rows > MAX_ROWS:
         raise FormatError(f"{name}: a lane of the message holds up to {MAX_ROWS} samples, found {rows}")
     if part.codec in PREDICTIVE and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
         raise FormatError(f"{name}: tiles of up to {MAX_PREDICTED_PIXELS} pixels are predicted, found {shape[1]} x {shape[0]}")
@@ -197,7 +201,7 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
 
 def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
     """Raises `FormatError` unless a model is named exactly when a tile needs one."""
-    needed = any(part.codec == BITS_BACK for tile in tiles for part in tile.parts)
+    needed = any(part.codec in MODELLED for tile in tiles for part in tile.parts)
     if needed and model_id == NO_MODEL:
         raise FormatError("a tile needs a model, but the header names none")
     if not needed and model_id != NO_MODEL:

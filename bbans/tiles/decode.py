@@ -9,12 +9,13 @@ import numpy as np
 
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import from_raw, pixels_crc
-from bbans.container.records import BITS_BACK, CONSTANT, LZMA, PREDICTIVE, WEBP, TilePart, TileRecord
+from bbans.container.records import CHAIN, CONSTANT, LZMA, MODELLED, PREDICTIVE, WEBP, TilePart, TileRecord
 from bbans.errors import ChecksumError, FormatError, UnderflowError
 from bbans.schemes.account import Account
 from bbans.tiles import fallback
+from bbans.tiles.chained import decode_chain
 from bbans.tiles.predicted import Samples, decode_channels, preview_channels
-from bbans.tiles.predictors import Predictors, oracle_ops
+from bbans.tiles.predictors import Predictors, oracle_ops, predictors_of
 
 
 def decode_tile(
@@ -28,9 +29,9 @@ def decode_tile(
     try:
         return _decode(record, shape, pixel_format, predictors)
     except (FormatError, UnderflowError):
-        if predictors.model is None or BITS_BACK not in {part.codec for part in record.parts}:
+        if predictors.model is None or not {part.codec for part in record.parts} & set(MODELLED):
             raise
-        return _decode(record, shape, pixel_format, Predictors(predictors.model.network(oracle_ops())))
+        return _decode(record, shape, pixel_format, predictors_of(predictors.model, oracle_ops()))
 
 
 def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, list[Account]]:
@@ -49,6 +50,9 @@ def _decode_part(part: TilePart, shape: tuple[int, int], pixel_format: PixelForm
     if part.codec in PREDICTIVE:
         with _named():
             return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth)
+    if part.codec == CHAIN:
+        with _named():
+            return decode_chain(predictors.of_chain(), part.payload, (*shape, part.channels), pixel_format.bit_depth)
     return _decode_plain(part, shape, pixel_format), Account(likelihood=8.0 * len(part.payload))
 
 
@@ -80,7 +84,7 @@ def preview_tile(record: TileRecord, shape: tuple[int, int], pixel_format: Pixel
         parts = [
             preview_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, level)
             if part.codec in PREDICTIVE
-            else _decode_plain(part, shape, pixel_format)[::step, ::step]
+            else _decode_part(part, shape, pixel_format, predictors)[0][::step, ::step]
             for part in record.parts
         ]
     samples = np.concatenate(parts, axis=2)

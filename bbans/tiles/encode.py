@@ -12,12 +12,14 @@ import numpy as np
 
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import to_raw
-from bbans.container.records import BITS_BACK, CONSTANT, FIXED, LZMA, PREDICTIVE, STORED, WEBP, TilePart, TileRecord
+from bbans.container.records import BITS_BACK, CHAIN, CONSTANT, FIXED, LZMA, MODEL_ID_SIZE, PREDICTIVE, STORED, WEBP, TilePart, TileRecord
 from bbans.errors import TooFlatError
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
 from bbans.tiles import fallback
+from bbans.tiles.chained import encode_chain
 from bbans.tiles.predicted import Samples, axis_of, code_channels
+from bbans.tiles.predictors import Predictors
 
 TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
 REPEATED, DISTINCT = 0.25, 0.25  # graphics have more repeated pixels and fewer distinct colours among the others
@@ -42,8 +44,8 @@ def variety(pixels: Samples) -> float:
     return share if share <= DISTINCT else np.inf
 
 
-def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | None) -> TileRecord:
-    """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can."""
+def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predictors) -> TileRecord:
+    """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can. A latent chain's has the chain's shape."""
     raw = to_raw(pixels, pixel_format.bit_depth)
     crc = zlib.crc32(raw)
     samples = pixels.reshape(*pixels.shape[:2], -1)
@@ -55,15 +57,18 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, net: ExactPhoto | No
     if small or colours < np.inf:
         candidates.append((_fallback(samples, pixel_format, thorough=small),))
     if not pixel_format.palette and (small or colours > FLAT):
-        candidates.append(_predicted(samples, pixel_format, net, thorough=small))
+        candidates.append(_predicted(samples, pixel_format, predictors.net, thorough=small))
+    if predictors.chain is not None:
+        candidates.append((TilePart(CHAIN, samples.shape[2], encode_chain(predictors.chain, samples)),))
     best = min(candidates, key=_cost)
     stored = TilePart(STORED, samples.shape[2], raw)
     return TileRecord(best if _cost(best) < _cost((stored,)) else (stored,), crc)
 
 
 def _cost(parts: tuple[TilePart, ...]) -> int:
-    """Bytes of the payloads and, roughly, of the table's entries."""
-    return sum(len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts)
+    """Bytes of the payloads and, roughly, of the table's entries. An image of a latent chain is one tile, which pays for the model's id."""
+    chained = MODEL_ID_SIZE if parts[0].codec == CHAIN else 0
+    return chained + sum(len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts)
 
 
 def _constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:

@@ -8,29 +8,49 @@ from dataclasses import dataclass
 import numpy as np
 
 from bbans.container.records import FIXED
-from bbans.errors import FormatError
+from bbans.errors import FormatError, InputError
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.ops import Ops
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
 from bbans.models.store import Model
 from bbans.schemes.levels import PyramidNet
+from bbans.tiles.chained import ChainPredictor, chain_predictor
+
+PHOTO = "photo"  # the family that codes images of any size, tile by tile
 
 
 @dataclass(frozen=True)
 class Predictors:
-    """What predicts samples: the network, if there is one, and what stands in when it fails on this machine."""
+    """What predicts samples: a photograph model's network or a latent chain, if there is one, and the model that it is of."""
 
     net: ExactPhoto | None = None
     model: Model | None = None
+    chain: ChainPredictor | None = None
 
     def of(self, codec: int) -> PyramidNet:
         """The predictor of a codec. Raises FormatError when a model is needed and none is there."""
         if codec == FIXED:
             return FixedPredictor()
         if self.net is None:
-            raise FormatError("a coded tile needs a model")
+            raise FormatError("a coded tile needs a photograph model; the file is damaged or its model another")
         return self.net
+
+    def of_chain(self) -> ChainPredictor:
+        """The latent chain. Raises FormatError where there is none."""
+        if self.chain is None:
+            raise FormatError("a coded tile needs a latent chain; the file is damaged or its model another")
+        return self.chain
+
+
+def predictors_of(model: Model, ops: Ops) -> Predictors:
+    """A model with its network. Raises InputError on one that no single image is coded with."""
+    network = model.network(ops)
+    if model.family == PHOTO:
+        return Predictors(network, model)
+    if not all(hasattr(model.config, name) for name in ("height", "width", "channels", "levels")):
+        raise InputError(f"model {model.name} codes no images")
+    return Predictors(None, model, chain_predictor(model, network))
 
 
 def fastest_ops(device: str = "cpu") -> Ops:

@@ -1,6 +1,6 @@
 """A second reader of the container, written from docs/format.md alone: nothing of `bbans` is imported here.
 
-It reads and checks everything of a file except what tiles of codecs 1, 2 and 4 hold. Where it and `bbans` disagree, the document is
+It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 hold. Where it and `bbans` disagree, the document is
 unclear, or one of the two is wrong.
 """
 
@@ -18,7 +18,7 @@ FORMATS = {
     **{8: (1, 1, False), 9: (1, 2, False), 10: (1, 4, False)},
     **{11: (1, 1, True), 12: (1, 2, True), 13: (1, 4, True), 14: (1, 8, True)},
 }
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA = range(6)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN = range(7)
 U32 = 2**32 - 1
 
 
@@ -145,7 +145,7 @@ def read_part(r, left, bits):
     """One part of an entry."""
     kind = r.u8()
     codec, channels = kind & 15, (kind >> 4 & 3) + 1
-    if kind > 63 or codec > LZMA or channels > left:
+    if kind > 63 or codec > CHAIN or channels > left:
         raise Refused("kind of a part")
     predicted = codec in (BITS_BACK, FIXED)
     if predicted and channels not in (1, 3):
@@ -181,8 +181,10 @@ def read_entry(r, format_, place):
         if part.codec in (BITS_BACK, FIXED) and place[2] * place[3] > 2**24:
             raise Refused("a huge predicted tile")
         lanes = max([lanes for _, lanes in part.growth], default=1)
-        if part.codec in (BITS_BACK, FIXED) and place[2] * place[3] * part.channels // lanes > 2**16:
+        if part.codec in (BITS_BACK, FIXED, CHAIN) and place[2] * place[3] * part.channels // lanes > 2**16:
             raise Refused("too few lanes")
+        if part.codec == CHAIN and part.channels != channels:
+            raise Refused("a latent chain of some channels")
         if part.size != exact.get(part.codec, part.size):
             raise Refused("size of a stored or constant part")
     if len(parts) == 1 and parts[0].codec == STORED and payload_crc != pixel_crc:
@@ -226,7 +228,7 @@ def read(data, max_pixels=2**30):
             tiles.append(read_entry(entries, format_, place))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
-    if any(part.codec == BITS_BACK for t in tiles for part in t.parts) != (model_id is not None):
+    if any(part.codec in (BITS_BACK, CHAIN) for t in tiles for part in t.parts) != (model_id is not None):
         raise Refused("model id")
     if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
         raise Refused("payloads")
@@ -289,7 +291,7 @@ def decode_part(part, payload, height, width, bits):
 
 def decode_tile(file, tile):
     """Samples `(height, width, channels)` of one tile; None if a codec of it is not read here."""
-    if any(part.codec in (BITS_BACK, FIXED, WEBP) for part in tile.parts):
+    if any(part.codec in (BITS_BACK, FIXED, WEBP, CHAIN) for part in tile.parts):
         return None
     bits = FORMATS[file.format][1]
     pairs = zip(tile.parts, tile.payloads, strict=True)

@@ -33,11 +33,12 @@ payloads = st.binary(max_size=40)
 def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int) -> TilePart:
     webp = [files.WEBP] if pixel_format.bit_depth <= 8 else []
     codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *([files.BITS_BACK, files.FIXED] if channels in (1, 3) else [])]
+    codecs += [files.CHAIN] if channels == pixel_format.channels else []
     codec = draw(st.sampled_from(codecs))
     if codec in (files.STORED, files.CONSTANT):
         size = pixel_format.raw_bytes(*shape, channels) if codec == files.STORED else channels * max(1, pixel_format.bit_depth // 8)
         return TilePart(codec, channels, bytes([draw(st.integers(0, 255))]) * size)
-    if codec in (files.WEBP, files.LZMA):
+    if codec in (files.WEBP, files.LZMA, files.CHAIN):
         return TilePart(codec, channels, draw(payloads))
     axis = None
     if pixel_format.bit_depth != 8:
@@ -59,7 +60,7 @@ def containers(draw: st.DrawFn) -> Container:
         found = tuple(draw(parts(pixel_format, (h, w), n)) for n in counts)
         only_stored = [part.codec for part in found] == [files.STORED]
         tiles.append(TileRecord(found, zlib.crc32(found[0].payload) if only_stored else draw(st.integers(0, 2**32 - 1))))
-    uses_model = any(part.codec == files.BITS_BACK for tile in tiles for part in tile.parts)
+    uses_model = any(part.codec in files.MODELLED for tile in tiles for part in tile.parts)
     model = draw(st.binary(min_size=32, max_size=32).filter(any)) if uses_model else files.NO_MODEL
     metadata = tuple(draw(st.lists(chunks, max_size=4)))
     return Container(width, height, pixel_format.code, tile_width, tile_height, model, metadata, tuple(tiles))
@@ -166,7 +167,7 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         *(
             ({"tiles": (one(replace(PART, **change)),)}, error)
             for change, error in [
-                ({"codec": 6}, VersionError),
+                ({"codec": 7}, VersionError),
                 ({"latent_precision": 256}, FormatError),
                 ({"codec": files.FIXED}, FormatError),  # with a latent precision
                 ({"codec": files.WEBP}, FormatError),
