@@ -7,6 +7,7 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name, float_network
 from bbans.models.vae_config import VaeConfig
 from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
@@ -21,6 +22,8 @@ CONFIGS = {
     "three layers": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(8, 6, 4), skip=True),
     "fixed sigma": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), fixed_sigma=36),
     "colour": VaeConfig(**SHAPE, channels=3, likelihood="logistic", components=3, latents=(6,), hidden_layers=1),
+    "convolutional": ConvVaeConfig(7, 5, latents=(6,), maps=8),
+    "convolutional in two layers": ConvVaeConfig(8, 3, 2, 2, "bernoulli", 0, latents=(6, 4), maps=6, halvings=1, blocks=2, hidden=12),
     "bits": BernoulliVaeConfig(4, 5, latents=(12,)),
     "two layers of bits": BernoulliVaeConfig(4, 5, latents=(12, 8), hidden=16, hidden_layers=1),
     "codes": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,12 +11,11 @@ from torch.nn import functional as F
 
 from bbans.distributions.axis import UNIT
 from bbans.models.heads import BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOCATION_STEP, Head
-from bbans.models.mlp import FloatMlp
 
 LN2 = math.log(2)
 
 
-def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None = None) -> Tensor:
+def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, shared: Callable[[Tensor], list[Tensor]] | None = None) -> Tensor:
     """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return bernoulli_bits(outputs[0], x.to(outputs[0].dtype))
