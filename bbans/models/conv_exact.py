@@ -19,7 +19,7 @@ from bbans.exact.ops import Ops
 from bbans.models import mlp_exact
 from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT, OUT_TOP, ExactMlp, Field, Mlp
 
-POSITIONS = 2**16  # of the first map computed at once: bounds the memory of a batch
+POSITIONS = 2**16  # of the largest map computed at once: bounds the memory of a batch
 
 Ints = NDArray[np.int64]
 
@@ -82,6 +82,11 @@ class Conv:
     def layers(self) -> tuple[Layer, ...]:
         """The convolutions, in order."""
         return tuple(step for step in self.steps if isinstance(step, Layer))
+
+    @property
+    def positions(self) -> int:
+        """Of the largest map."""
+        return max([self.height * self.width, *(step.height * step.width for step in self.steps if isinstance(step, ToSpace))])
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ class ExactConv:
 
     def __call__(self, *inputs: Ints) -> list[Ints]:
         """One array `(items, count)` for each input field in, one for each output field out."""
-        at_once = max(1, POSITIONS // (self.plan.height * self.plan.width))
+        at_once = max(1, POSITIONS // self.plan.positions)
         parts = [self._some([x[i : i + at_once] for x in inputs]) for i in range(0, len(inputs[0]), at_once)]
         return [np.concatenate(field) for field in zip(*parts, strict=True)]
 

@@ -147,9 +147,13 @@ def test_a_large_batch_is_computed_in_parts(monkeypatch):
     given = {name: tuple(np.concatenate([part] * 5) for part in parts) for name, parts in inputs(found).items()}
     networks = {name: ExactConv(name, plan, layers, NumpyOps()) for name, plan in found.items()}
     whole = {name: net(*given[name]) for name, net in networks.items()}
+    assert [plan.positions for plan in found.values()] == [35, 35]
     monkeypatch.setattr(conv_exact, "POSITIONS", 4 * 35)
     for name, net in networks.items():
+        sizes = []
+        monkeypatch.setattr(net, "_some", lambda x, real=net._some, sizes=sizes: sizes.append(len(x[0])) or real(x))
         assert all(np.array_equal(a, b) for a, b in zip(whole[name], net(*given[name]), strict=True))
+        assert sizes == [4, 4, 4, 3]
 
 
 def test_threads_make_no_difference():
