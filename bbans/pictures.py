@@ -25,7 +25,7 @@ from bbans.schemes import bounds, funded
 
 Pixels = NDArray[Any]
 MEAN_DRAWS = 16
-GAUSSIAN = "vae"  # the family whose latents lie on a line
+GAUSSIAN = ("vae", "conv_vae")  # the families whose latents lie on a line
 PHOTO_SIDE = 128
 
 
@@ -49,8 +49,10 @@ def reconstruct(
 def interpolate(first: Pixels, last: Pixels, model: api.ModelLike, *, steps: int = 9, seed: int = 0) -> Pixels:
     """Reconstructions from u = (1 - t) u_first + t u_last, `steps` values of t from 0 to 1. Raises InputError without Gaussian latents."""
     chosen = _latent_chain(model)
-    if chosen.family != GAUSSIAN or chosen.config.classes:
-        raise InputError("a path between images needs a VAE with Gaussian latents and without labels; train one of the family 'vae'")
+    if chosen.family not in GAUSSIAN or chosen.config.classes:
+        raise InputError(
+            f"a path between images needs a VAE with Gaussian latents and without labels; train one of the family {' or '.join(GAUSSIAN)}"
+        )
     chain, x = _chain(chosen, None), samples([("the first image", first), ("the last image", last)], chosen)
     precision = chosen.config.latent_precision
     u = latent.value(precision, bounds.drawn(chain.posterior(1, x), (seed, 0)))

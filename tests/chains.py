@@ -11,6 +11,7 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name, float_network
 from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.store import Model, model_id, to_tensors
@@ -28,6 +29,8 @@ CONFIGS = {
     "three layers": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(8, 6, 4), skip=True),
     "fixed sigma": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), fixed_sigma=36),
     "colour": VaeConfig(**SHAPE, channels=3, likelihood="logistic", components=3, latents=(6,), hidden_layers=1),
+    "convolutional": ConvVaeConfig(7, 5, latents=(6,), maps=8),
+    "convolutional in two layers": ConvVaeConfig(8, 3, 2, 2, "bernoulli", 0, latents=(6, 4), maps=6, halvings=1, blocks=2, hidden=12),
     "pyramid": PyramidConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), trunk=8, planes=2),
     "pyramid of colours": PyramidConfig(7, 3, 3, latents=(6,), hidden=24, trunk=6, blocks=2),
     "low-rank pyramid": PyramidConfig(**SHAPE, levels=17, likelihood="categorical", components=3, latents=(6,), trunk=8, blocks=0),

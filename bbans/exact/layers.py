@@ -47,11 +47,16 @@ class IntConv:
 
 @dataclass(frozen=True)
 class Accumulator:
-    """Layers summed into one accumulator, what feeds them and what is added at output scale."""
+    """Layers summed into one accumulator, what feeds them and what is added at output scale.
+
+    `shape`: outputs and kernel side that each of the layers must have, with one row of biases, where that is known; or outputs and the
+    sides one after the other.
+    """
 
     layers: tuple[str, ...]
     maxima: tuple[NDArray[np.int64], ...]
     residual: int = 0
+    shape: tuple[int, ...] | None = None
 
 
 def worst_case(layers: list[IntConv], maxima: list[Ints], residual: int) -> Ints:
@@ -95,7 +100,23 @@ def check_accumulators(wanted: Mapping[str, Accumulator], layers: Mapping[str, I
         raise ModelFormatError(
             f"the model's layers differ from its config's: {sorted(names ^ set(layers))[:4]}; the model file is malformed"
         )
+    for accumulator in wanted.values():
+        _check_shapes(accumulator, layers)
     return max(check_bound(key, [layers[n] for n in a.layers], list(a.maxima), a.residual, bound) for key, a in wanted.items())
+
+
+def _check_shapes(accumulator: Accumulator, layers: Mapping[str, IntConv]) -> None:
+    if accumulator.shape is None:
+        return
+    outputs, *sides = accumulator.shape
+    for name, side in zip(accumulator.layers, sides * (len(accumulator.layers) if len(sides) == 1 else 1), strict=True):
+        layer = layers[name]
+        found = layer.weight.shape[0], *layer.weight.shape[2:], *layer.bias.shape
+        if found != (outputs, side, side, outputs):
+            raise ModelFormatError(
+                f"layer {name}: weight {layer.weight.shape} and bias {layer.bias.shape} are not those of {outputs} outputs and a "
+                f"kernel of {side} x {side}; the model file is malformed"
+            )
 
 
 def quantise(

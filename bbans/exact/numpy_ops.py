@@ -69,6 +69,21 @@ class NumpyOps:
         """See `ops.Ops`."""
         return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]
 
+    def to_depth(self, x: Array, rows: int, columns: int) -> Array:
+        """See `ops.Ops`."""
+        images, channels, h, w = x.shape
+        padded = np.pad(x, ((0, 0), (0, 0), (0, -h % rows), (0, -w % columns)))
+        down, across = padded.shape[2] // rows, padded.shape[3] // columns
+        blocks = padded.reshape(images, channels, down, rows, across, columns).transpose(0, 3, 5, 1, 2, 4)
+        return np.ascontiguousarray(blocks.reshape(images, rows * columns * channels, down, across))
+
+    def to_space(self, x: Array, rows: int, columns: int, h: int, w: int) -> Array:
+        """See `ops.Ops`."""
+        images, depth, down, across = x.shape
+        channels = depth // (rows * columns)
+        blocks = x.reshape(images, rows, columns, channels, down, across).transpose(0, 3, 4, 1, 5, 2)
+        return np.ascontiguousarray(blocks.reshape(images, channels, down * rows, across * columns)[:, :, :h, :w])
+
     def concat(self, arrays: list[Array]) -> Array:
         """See `ops.Ops`."""
         return np.concatenate(arrays, 1)

@@ -45,6 +45,15 @@ class Ops(Protocol):
     def spread(self, x: Array, block: int, h: int, w: int) -> Array:
         """Each value repeated over a block, cropped to (h, w)."""
 
+    def to_depth(self, x: Array, rows: int, columns: int) -> Array:
+        """Blocks of rows x columns positions as channels: channel c at (i, j) of a block becomes (i columns + j) C + c.
+
+        Zeros complete the blocks at the edges.
+        """
+
+    def to_space(self, x: Array, rows: int, columns: int, h: int, w: int) -> Array:
+        """Inverse of `to_depth`, cropped to (h, w)."""
+
     def concat(self, arrays: list[Array]) -> Array:
         """Along the channels."""
 

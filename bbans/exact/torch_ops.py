@@ -91,6 +91,22 @@ class TorchOps:
         y = y.reshape(images, rows * block, columns * block, channels)[:, :h, :w].contiguous()
         return y.permute(0, 3, 1, 2)
 
+    def to_depth(self, x: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        images, channels, h, w = x.shape
+        x = F.pad(x, (0, -w % columns, 0, -h % rows))
+        down, across = x.shape[2] // rows, x.shape[3] // columns
+        blocks = x.reshape(images, channels, down, rows, across, columns).permute(0, 3, 5, 1, 2, 4)
+        return blocks.reshape(images, rows * columns * channels, down, across).contiguous(memory_format=torch.channels_last)
+
+    def to_space(self, x: torch.Tensor, rows: int, columns: int, h: int, w: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        images, depth, down, across = x.shape
+        channels = depth // (rows * columns)
+        blocks = x.reshape(images, rows, columns, channels, down, across).permute(0, 3, 4, 1, 5, 2)
+        blocks = blocks.reshape(images, channels, down * rows, across * columns)[:, :, :h, :w]
+        return blocks.contiguous(memory_format=torch.channels_last)
+
     def concat(self, arrays: list[torch.Tensor]) -> torch.Tensor:
         """See `ops.Ops`."""
         return torch.cat(arrays, 1)

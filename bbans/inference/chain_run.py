@@ -17,6 +17,7 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.inference.chains import COSINE, LINEAR, ChainRecipe, Samples, train
 from bbans.inference.recipes import checked, read_toml
 from bbans.inference.train import Recipe
+from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.store import serialise
@@ -27,6 +28,9 @@ from bbans.schemes.chain import Chain
 
 PHOTO_SIDE = 128  # images from this size on are coded as photographs, tile by tile
 FEW_LEVELS = 32  # up to here every level has a log-weight of its own
+DENSE_DIMS = 1024  # up to here networks are dense; at 127 x 127 x 3 the last dense layer would have over 200 million weights
+SMALLEST_SIDE = 8  # convolutional networks halve larger sides until the map is no larger
+BATCH, SMALLEST_BATCH = 100, 8  # items a step, fewer beyond DENSE_DIMS so that a step has as many samples
 BLOCK = 256
 SMALL_NETS_RATE = 5e-3  # learning rate at a width of 128: on 8 x 8 images 11 % fewer bits after 3000 steps than at 1e-3
 
@@ -34,21 +38,26 @@ SMALL_NETS_RATE = 5e-3  # learning rate at a width of 128: on 8 x 8 images 11 % 
 def default_recipe(height: int, width: int, channels: int, levels: int, items: int = 60000) -> ChainRecipe | Recipe:
     """The family and its sizes for `items` images of one shape; 8-bit photographs of 128 pixels and more get the photo family.
 
-    The latents and the width follow the number of samples in an image, the steps the number of images. Early stopping is on.
+    The latents and the width follow the number of samples in an image, the steps the number of images. Early stopping is on. Beyond 1024
+    samples the networks are convolutional, so that they stay below two million weights, and batches smaller.
     """
     if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3):
         return Recipe()
     dims = height * width * channels
     likelihood, components = (BERNOULLI, 0) if levels == 2 else (CATEGORICAL, 0) if levels <= FEW_LEVELS else (LOGISTIC, 3)
-    hidden = 128 if dims <= 256 else 400 if dims <= 1024 else 512
+    hidden = 128 if dims <= 256 else 400
     latents = (min(64, max(8, dims // 16 + 1)),)
-    model = VaeConfig(height, width, channels, levels, likelihood, components, latents, hidden)
+    model: VaeConfig | ConvVaeConfig = VaeConfig(height, width, channels, levels, likelihood, components, latents, hidden)
+    if dims > DENSE_DIMS:
+        halvings = max(2, (-(-max(height, width) // SMALLEST_SIDE) - 1).bit_length())
+        model = ConvVaeConfig(height, width, channels, levels, likelihood, components, latents, halvings=halvings)
     steps = min(20000, max(3000, 30 * items // 100))
     rate = SMALL_NETS_RATE if hidden == 128 else 1e-3
+    batch = BATCH if dims <= DENSE_DIMS else max(SMALLEST_BATCH, BATCH * DENSE_DIMS // dims)
     every = max(1, steps // 40)
     # grey levels reward collapse early on: with a short warm-up 7 of 50 latents stayed in use on MNIST, with half of the run 17
     warmup = steps // (2 if likelihood == LOGISTIC else 20)
-    return ChainRecipe(model, 0, steps, 100, rate, kl_warmup_steps=warmup, weight_decay=0.01, validate_every=every, patience=10)
+    return ChainRecipe(model, 0, steps, batch, rate, kl_warmup_steps=warmup, weight_decay=0.01, validate_every=every, patience=10)
 
 
 def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainRecipe:

@@ -12,6 +12,7 @@ from bbans.exact.ops import Ops
 from bbans.models import (
     bernoulli_config,
     bernoulli_exact,
+    conv_vae_config,
     photo_config,
     photo_exact,
     pyramid_config,
@@ -41,6 +42,7 @@ class Family:
 FAMILIES: Mapping[str, Family] = {
     "photo": Family(photo_config.PhotoConfig, photo_config.check, photo_exact.check_layers, photo_exact.ExactPhoto),
     "vae": Family(vae_config.VaeConfig, vae_config.check, vae_exact.check_layers, vae_exact.ExactVae),
+    "conv_vae": Family(conv_vae_config.ConvVaeConfig, conv_vae_config.check, vae_exact.check_layers, vae_exact.ExactVae),
     "bernoulli_vae": Family(
         bernoulli_config.BernoulliVaeConfig, bernoulli_config.check, bernoulli_exact.check_layers, bernoulli_exact.ExactBernoulliVae
     ),
@@ -63,6 +65,7 @@ def float_network(config: Any, training: Training | None = None) -> nn.Module:
 
     networks: dict[str, Callable[..., nn.Module]] = {
         "vae": vae.VaeNet,
+        "conv_vae": vae.VaeNet,
         "bernoulli_vae": bernoulli_vae.BernoulliVaeNet,
         "pyramid": pyramid.PyramidNet,
         "vqvae": vqvae.VqVaeNet,
@@ -75,5 +78,11 @@ def export(net: Any) -> dict[str, IntConv]:
     from bbans.models import bernoulli_vae, pyramid, vae, vqvae
 
     exports: dict[str, Callable[[Any], dict[str, IntConv]]]
-    exports = {"vae": vae.export, "bernoulli_vae": bernoulli_vae.export, "pyramid": pyramid.export, "vqvae": vqvae.export}
+    exports = {
+        "vae": vae.export,
+        "conv_vae": vae.export,
+        "bernoulli_vae": bernoulli_vae.export,
+        "pyramid": pyramid.export,
+        "vqvae": vqvae.export,
+    }
     return exports[family_name(net.config)](net)

@@ -6,6 +6,7 @@ A head says which fields a network must have and what they mean; `heads_float` h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from bbans.distributions.beta_binomial import PARAMETERS
 from bbans.distributions.conditional import Conditional
 from bbans.distributions.tables import SIGMAS, exp2_weights
 from bbans.errors import ModelFormatError
-from bbans.models.mlp_exact import ExactMlp, Field, Mlp
+from bbans.models.mlp_exact import Field, Mlp
 
 BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOGISTIC = "bernoulli", "beta_binomial", "categorical", "logistic"
 LATENT_UNIT, LATENT_TOP, MEAN_TOP = 128, 1024, 512
@@ -124,7 +125,7 @@ def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Cond
     return builders.gaussian(mean, np.full_like(mean, fixed_sigma) if fixed_sigma >= 0 else outputs[1], precision)
 
 
-def samples(head: Head, outputs: list[Ints], shared: ExactMlp | None = None) -> Conditional:
+def samples(head: Head, outputs: list[Ints], shared: Callable[[Ints], list[Ints]] | None = None) -> Conditional:
     """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return builders.bernoulli(outputs[0])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,12 +12,11 @@ from torch.nn import functional as F
 
 from bbans.distributions.axis import UNIT
 from bbans.models.heads import BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOCATION_STEP, LOGISTIC, Head
-from bbans.models.mlp import FloatMlp
 
 LN2 = math.log(2)
 
 
-def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None = None) -> Tensor:
+def sample_bits(head: Head, outputs: list[Tensor], x: Tensor, shared: Callable[[Tensor], list[Tensor]] | None = None) -> Tensor:
     """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return bernoulli_bits(outputs[0], x.to(outputs[0].dtype))
@@ -49,12 +50,13 @@ def standard_divergence(mean: Tensor, log2_sigma: Tensor) -> Tensor:
     return (mean**2 + torch.exp2(2 * log2_sigma) - 1) / (2 * LN2) - log2_sigma
 
 
-def start(head: Head, net: FloatMlp) -> None:
+def start(head: Head, net: Any) -> None:
     """Begin with a sensible p(x | .): components of a mixture spread over the grey levels, one of them below black."""
     if head.kind == LOGISTIC:
-        K = head.components
-        net.output_bias(1).copy_(torch.linspace(-8.0, 255.0, K).repeat(head.dims) / LOCATION_STEP)
-        net.output_bias(2).copy_(torch.linspace(2.0, 4.0, K).repeat(head.dims))
+        K, locations = head.components, net.output_bias(1)
+        times = locations.shape[-1] // K
+        locations.copy_(torch.linspace(-8.0, 255.0, K).repeat(times) / LOCATION_STEP)
+        net.output_bias(2).copy_(torch.linspace(2.0, 4.0, K).repeat(times))
 
 
 def _mixture_bits(head: Head, outputs: list[Tensor], x: Tensor) -> Tensor:

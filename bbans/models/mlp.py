@@ -79,27 +79,29 @@ def _scaled(net: FloatMlp, i: int) -> tuple[list[Floats], Floats]:
     """Weights `(O, I)` and bias `(O,)` of accumulator i, in units of integers in and integers out."""
     plan = net.plan
     layer = net.layers[i]
-    bias = _numpy(layer.bias)
+    bias = as_numpy(layer.bias)
     unit_out = np.full(len(bias), float(ACT_UNIT))
     if i == len(net.layers) - 1:
-        unit_out = _columns(plan.outputs, "unit")
-        bias = bias + _columns(plan.outputs, "offset")
-    reading = [(_numpy(net.weight(i)), i == 0)]
+        unit_out = columns(plan.outputs, "unit")
+        bias = bias + columns(plan.outputs, "offset")
+    reading = [(as_numpy(net.weight(i)), i == 0)]
     if i and plan.skip:
-        reading.append((_numpy(net.skips[i - 1].weight), True))
+        reading.append((as_numpy(net.skips[i - 1].weight), True))
     weights = []
     for weight, from_inputs in reading:
-        unit_in, offset_in = _columns(plan.inputs, "unit"), _columns(plan.inputs, "offset")
+        unit_in, offset_in = columns(plan.inputs, "unit"), columns(plan.inputs, "offset")
         if from_inputs:
             bias = bias - weight @ offset_in
         weights.append(weight * unit_out[:, None] / (unit_in if from_inputs else float(ACT_UNIT)))
     return weights, bias * unit_out
 
 
-def _columns(fields: Iterable[Field], part: str) -> Floats:
+def columns(fields: Iterable[Field], part: str) -> Floats:
+    """An attribute of the fields, column by column."""
     return np.concatenate([np.full(f.count, getattr(f, part), np.float64) for f in fields])
 
 
-def _numpy(tensor: object) -> Floats:
+def as_numpy(tensor: object) -> Floats:
+    """A parameter in float64."""
     assert isinstance(tensor, Tensor)
     return tensor.detach().cpu().to(torch.float64).numpy()

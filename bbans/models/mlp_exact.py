@@ -64,7 +64,7 @@ def accumulators(plans: Mapping[str, Mlp]) -> dict[str, Accumulator]:
         entering = np.concatenate([np.full(f.count, max(abs(f.low), abs(f.high)), np.int64) for f in plan.inputs])
         for i, names in enumerate(layer_names(name, plan)):
             main = np.full(plan.hidden[i - 1], ACT_TOP, np.int64) if i else entering
-            found[names[0]] = Accumulator(names, (main, entering)[: len(names)])
+            found[names[0]] = Accumulator(names, (main, entering)[: len(names)], shape=(plan.widths[i + 1], 1))
     return found
 
 

@@ -27,16 +27,19 @@ Ints = NDArray[np.int64]
 def accumulators(config: PyramidConfig) -> dict[str, Accumulator]:
     """Every accumulator of the convolutions with the largest magnitude of each of its inputs."""
     acts = np.full(config.trunk, ACT_TOP, np.int64)
+    outputs = sum(f.count for f in config.head_of(1).fields())
     found = {}
     for i, step in enumerate(steps(config)):
         name = step.name
         known = np.full(step.planes(config.channels), config.levels - 1, np.int64)
         entering = np.concatenate([known, np.full(config.planes, ACT_TOP, np.int64)])
-        found[f"{name}.enter"] = Accumulator((f"{name}.enter", f"{name}.carry")[: 2 if i else 1], (entering, acts)[: 2 if i else 1])
+        read = 2 if i else 1  # the first step has no features to carry on
+        names, maxima, shape = (f"{name}.enter", f"{name}.carry"), (entering, acts), (config.trunk, 3, 1)
+        found[f"{name}.enter"] = Accumulator(names[:read], maxima[:read], shape=shape[: 1 + read])
         for block in range(config.blocks):
-            found[f"{name}.res_a{block}"] = Accumulator((f"{name}.res_a{block}",), (acts,))
-            found[f"{name}.res_b{block}"] = Accumulator((f"{name}.res_b{block}",), (acts,), ACT_TOP)
-        found[f"{name}.out"] = Accumulator((f"{name}.out", f"{name}.direct"), (acts, entering))
+            found[f"{name}.res_a{block}"] = Accumulator((f"{name}.res_a{block}",), (acts,), shape=(config.trunk, 3))
+            found[f"{name}.res_b{block}"] = Accumulator((f"{name}.res_b{block}",), (acts,), ACT_TOP, (config.trunk, 3))
+        found[f"{name}.out"] = Accumulator((f"{name}.out", f"{name}.direct"), (acts, entering), shape=(outputs, 1, 3))
     return found
 
 

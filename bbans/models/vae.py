@@ -2,7 +2,8 @@
 
 One layer: Kingma and Welling 2014 (arXiv:1312.6114), Rezende et al. 2014 (arXiv:1401.4082). More are the Markov hierarchy of
 Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845). Densities of latents are taken relative to N(0, 1), on whose bins the coder
-works, so a sample of the bound here and the coder's account agree term by term. The integer twin is `vae_exact`.
+works, so a sample of the bound here and the coder's account agree term by term. The integer twin is `vae_exact`. The networks are those
+that the config plans, multi-layer perceptrons or convolutional.
 """
 
 from __future__ import annotations
@@ -12,29 +13,31 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from bbans.exact.layers import IntConv
-from bbans.models import heads, mlp
+from bbans.models import conv, heads
+from bbans.models.conv import FloatConv, network
+from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.models.mlp import FloatMlp
 from bbans.models.terms import Draws, Terms, Training, draws
-from bbans.models.vae_config import VaeConfig, plans
+from bbans.models.vae_config import VaeConfig
 
 
 class VaeNet(nn.Module):
     """Every network of the chain."""
 
-    def __init__(self, config: VaeConfig, training: Training | None = None) -> None:
+    def __init__(self, config: VaeConfig | ConvVaeConfig, training: Training | None = None) -> None:
         super().__init__()
         self.config = config
-        self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in plans(config).items()})
+        self.nets = nn.ModuleDict({name: network(plan) for name, plan in config.plans.items()})
         for layer in range(1, len(config.latents) + 1):
             if config.fixed_sigma < 0:
                 self.net(f"posterior{layer}").output_bias(1).fill_(-1.0)
         start(config.head, self.net("likelihood0"))
 
-    def net(self, name: str) -> FloatMlp:
+    def net(self, name: str) -> FloatMlp | FloatConv:
         """A network by name."""
         found = self.nets[name]
-        assert isinstance(found, FloatMlp)
+        assert isinstance(found, FloatMlp | FloatConv)
         return found
 
     def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
@@ -99,4 +102,4 @@ class VaeNet(nn.Module):
 
 def export(net: VaeNet) -> dict[str, IntConv]:
     """Every layer of `vae_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
-    return mlp.export({name: net.net(name) for name in net.nets})
+    return conv.export({name: net.net(name) for name in net.nets})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import ModelFormatError
@@ -11,6 +12,7 @@ from bbans.models.latent_config import check_common
 from bbans.models.mlp_exact import Field, Mlp
 
 MAX_CLASSES = 2**10
+CHAIN_RANGES = {"latent_precision": (4, 12), "fixed_sigma": (-1, SIGMAS - 1), "classes": (0, MAX_CLASSES)}
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,34 @@ class VaeConfig:
         """p(x | z_1)."""
         return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
+    @property
+    def label(self) -> tuple[Field, ...]:
+        """The label beside x and z_1, if any."""
+        return label_field(self.classes, 1)
 
-def plans(config: VaeConfig) -> dict[str, Mlp]:
-    """Every network by name: `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1), and so on up."""
-    head, hidden = config.head, (config.hidden,) * config.hidden_layers
-    label = (Field(config.classes, 1, 0, 1),) if config.classes else ()
-    found = dict(head.plans())
-    for l, dims in enumerate(config.latents, 1):
-        below = head.input_field() if l == 1 else latent_field(config.latents[l - 2])
-        side = label if l == 1 else ()
-        found[f"posterior{l}"] = Mlp((below, *side), hidden, gaussian_fields(dims, config.fixed_sigma))
-        to = head.fields() if l == 1 else gaussian_fields(config.latents[l - 2])
-        found[f"likelihood{l - 1}"] = Mlp((latent_field(dims), *side), hidden, to, config.skip and l == 1)
+    @property
+    def plans(self) -> dict[str, Mlp]:
+        """Every network by name: `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1), and so on up."""
+        head, hidden, dims, side = self.head, (self.hidden,) * self.hidden_layers, self.latents[0], self.label
+        return {
+            **head.plans(),
+            "posterior1": Mlp((head.input_field(), *side), hidden, gaussian_fields(dims, self.fixed_sigma)),
+            "likelihood0": Mlp((latent_field(dims), *side), hidden, head.fields(), self.skip),
+            **between_latents(self.latents, hidden, self.fixed_sigma),
+        }
+
+
+def label_field(classes: int, one: int) -> tuple[Field, ...]:
+    """A label as a network reads it, where there are any: one of `classes` columns is 1, the integer `one`."""
+    return (Field(classes, one, 0, one),) if classes else ()
+
+
+def between_latents(latents: tuple[int, ...], hidden: tuple[int, ...], fixed_sigma: int) -> dict[str, Mlp]:
+    """q(z_l | z_(l-1)) and p(z_(l-1) | z_l) of the layers above the first, by name."""
+    found = {}
+    for l, (below, dims) in enumerate(pairwise(latents), 2):
+        found[f"posterior{l}"] = Mlp((latent_field(below),), hidden, gaussian_fields(dims, fixed_sigma))
+        found[f"likelihood{l - 1}"] = Mlp((latent_field(dims),), hidden, gaussian_fields(below))
     return found
 
 
@@ -55,4 +73,4 @@ def check(config: VaeConfig) -> None:
     """Bound every field before anything is built from it. Raises ModelFormatError."""
     if type(config.skip) is not bool:
         raise ModelFormatError(f"the model's `skip` is true or false; found {config.skip!r}; the model file is malformed")
-    check_common(config, {"latent_precision": (4, 12), "fixed_sigma": (-1, SIGMAS - 1), "classes": (0, MAX_CLASSES)}, config.latents)
+    check_common(config, CHAIN_RANGES, config.latents)

@@ -2,7 +2,7 @@
 
 Latents of every layer are indices of the 2^latent_precision bins of equal mass under N(0, 1); networks read a bin's median, in
 1/128. The top layer's prior costs exactly latent_precision bits a dimension; q and the other layers' priors are Gaussians over
-the same bins. Mirrors `vae`.
+the same bins. The networks are those that the config plans, multi-layer perceptrons or convolutional. Mirrors `vae`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from bbans.errors import InputError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
-from bbans.models.mlp_exact import ExactMlp, check_networks
-from bbans.models.vae_config import VaeConfig, plans
+from bbans.models.conv_exact import check_networks, network
+from bbans.models.conv_vae_config import ConvVaeConfig
+from bbans.models.vae_config import VaeConfig
 
 Ints = NDArray[np.int64]
 
 
-def check_layers(config: VaeConfig, layers: Mapping[str, IntConv]) -> float:
+def check_layers(config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
-    return check_networks(plans(config), layers)
+    return check_networks(config.plans, layers)
 
 
 class ExactVae:
     """The model on a backend. Immutable once made. A conditional model must be given labels before it codes (`given`)."""
 
-    def __init__(self, config: VaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
         self.config = config
-        self._networks = {name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()}
+        self._networks = {name: network(name, plan, layers, ops) for name, plan in config.plans.items()}
         self._side: tuple[Ints, ...] = ()
 
     def given(self, labels: NDArray[np.integer]) -> ExactVae:
@@ -48,7 +49,7 @@ class ExactVae:
             raise InputError(f"this model takes one label of 0..{self.config.classes - 1} an item; give others or none")
         found = object.__new__(ExactVae)
         found.config, found._networks = self.config, self._networks
-        found._side = (np.eye(self.config.classes, dtype=np.int64)[labels],)
+        found._side = (self.config.label[0].high * np.eye(self.config.classes, dtype=np.int64)[labels],)
         return found
 
     @property

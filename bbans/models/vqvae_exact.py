@@ -29,7 +29,7 @@ CODEBOOK = "codebook"
 def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
     wanted = accumulators(plans(config))
-    wanted[CODEBOOK] = Accumulator((CODEBOOK,), (np.full(config.dims, heads.COEFFICIENT_TOP, np.int64),))
+    wanted[CODEBOOK] = Accumulator((CODEBOOK,), (np.full(config.dims, heads.COEFFICIENT_TOP, np.int64),), shape=(config.codebook, 1))
     fraction = check_accumulators(wanted, layers, FLOAT64_BOUND)
     if layers[CODEBOOK].weight.shape != (config.codebook, config.dims, 1, 1):
         raise ModelFormatError(f"expected a codebook of {config.codebook} vectors; the model file is malformed")

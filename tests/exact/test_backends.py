@@ -80,6 +80,23 @@ def test_other_operations_agree(shape):
             assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("block", [(1, 1), (2, 2), (2, 1), (1, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 6), (7, 5)])
+def test_positions_become_channels_and_back(shape, block):
+    """Against slices of the map; blocks at the edges are completed by zeros."""
+    (h, w), (rows, columns) = shape, block
+    x = np.random.default_rng(9).integers(-1020, 1021, (3, 4, h, w))
+    full = np.zeros((3, 4, -(-h // rows) * rows, -(-w // columns) * columns), np.int64)
+    full[:, :, :h, :w] = x
+    slices = np.concatenate([full[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)], 1)
+    for ops in BACKENDS:
+        deep = ops.to_depth(ops.load(x), rows, columns)
+        assert deep.shape == slices.shape and np.array_equal(np.asarray(deep), slices), ops
+        back = ops.to_space(deep, rows, columns, h, w)
+        assert back.shape == x.shape and np.array_equal(np.asarray(back), x), ops
+        assert back.dtype == ops.load(x).dtype
+
+
 def test_a_batch_is_its_images():
     rng = np.random.default_rng(8)
     x, layer, table = rng.integers(-1020, 1021, (3, 5, 9, 14)), extreme_layer(rng, 6, 5, 3), rng.integers(0, 1281, 1021)

@@ -15,6 +15,7 @@ from bbans.inference.chains import rates as rate_of
 from bbans.inference.train import Recipe
 from bbans.models import store
 from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.families import FAMILIES, family_name, float_network
 from bbans.models.terms import SCORE, Training
 from bbans.models.vae_config import VaeConfig
 from bbans.schemes import bits_back
@@ -129,7 +130,7 @@ def test_the_default_recipe_follows_the_images():
     assert likelihoods == ["bernoulli", "categorical", "logistic"]
     for shape in ((8, 8, 1, 17), (28, 28, 1, 2), (28, 28, 1, 256), (32, 32, 3, 256), (200, 40, 1, 16)):
         recipe = default_recipe(*shape, items=1000)
-        store.FAMILIES["vae"].check(recipe.model)
+        FAMILIES[family_name(recipe.model)].check(recipe.model)
         assert recipe.model.head.dims == np.prod(shape[:3]) and recipe.patience and recipe.steps == 3000
     assert default_recipe(28, 28, 1, 256).steps > 3000
 
@@ -143,6 +144,20 @@ def test_recipes_in_files(tmp_path, repository):
     recipe = read_recipe(path)
     assert (recipe.steps, recipe.model.latents, recipe.training.estimator) == (7, (30, 20), SCORE)
     assert json.dumps(recipe.model.latents) == "[30, 20]"
+
+
+@pytest.mark.parametrize("levels", [2, 32, 256, 65536])
+def test_default_models_have_bounded_networks(levels):
+    """Dense networks of 127 x 127 x 3 samples had over 200 million weights; the largest left, 1024 samples of 32 levels, has 14."""
+    shapes = [(28, 28, 1), (32, 32, 1), (32, 32, 3), (33, 31, 1), (64, 65, 4), (127, 127, 3), (127, 129, 4), (16, 4096, 1), (65536, 1, 1)]
+    for shape in shapes:
+        model = default_recipe(*shape, levels).model
+        dense = np.prod(shape) <= 1024
+        assert family_name(model) == ("vae" if dense else "conv_vae")
+        FAMILIES[family_name(model)].check(model)
+        with torch.random.fork_rng():
+            assert sum(parameter.numel() for parameter in float_network(model).parameters()) < (14e6 if dense else 2e6), shape
+            assert float_network(replace(model, classes=10)) is not None
 
 
 BAD = ["steps = 3", "family = 'photo'", "family ="]

@@ -1,8 +1,11 @@
 """The pyramid VAE: its steps visit every sample once, and what z and neighbours say of them shows in the rate."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from bbans.errors import ModelFormatError
 from bbans.inference.chain_run import exact_rates
 from bbans.inference.chains import ChainRecipe, Samples, train
 from bbans.models import pyramid, vae
@@ -72,3 +75,14 @@ def test_neighbours_are_worth_more_than_a_larger_decoder():
         found[name] = rate, sum(p.numel() for p in net.parameters())
     assert found["pyramid"][1] < found["plain"][1]
     assert found["pyramid"][0] < 0.97 * found["plain"][0], found
+
+
+@pytest.mark.parametrize("name", ["step0.0.0.enter", "step0.1.0.carry", "step0.2.0.direct", "step1.0.0.res_b0"])
+def test_layers_of_another_kernel_are_refused(name):
+    """A kernel of 5 x 5 with the right numbers of channels would code, but is another model than the config says."""
+    config = PyramidConfig(6, 6, 1, levels=2, likelihood="bernoulli", components=0, latents=(4,), hidden=16, trunk=8)
+    layers = fresh(config)[1]
+    weight = layers[name].weight
+    wide = dataclasses.replace(layers[name], weight=np.zeros((*weight.shape[:2], 5, 5), np.int16))
+    with pytest.raises(ModelFormatError, match="kernel"):
+        exact(config, {**layers, name: wide})
