@@ -33,6 +33,7 @@ CONFIGS = {
     "convolutional in two layers": ConvVaeConfig(8, 3, 2, 2, "bernoulli", 0, latents=(6, 4), maps=6, halvings=1, blocks=2, hidden=12),
     "pyramid": PyramidConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), trunk=8, planes=2),
     "pyramid of colours": PyramidConfig(7, 3, 3, latents=(6,), hidden=24, trunk=6, blocks=2),
+    "wide pyramid": PyramidConfig(3, 66, 1, 2, "bernoulli", 0, latents=(6,), hidden=16, trunk=6),
     "low-rank pyramid": PyramidConfig(**SHAPE, levels=17, likelihood="categorical", components=3, latents=(6,), trunk=8, blocks=0),
     "bits": BernoulliVaeConfig(4, 5, latents=(12,)),
     "two layers of bits": BernoulliVaeConfig(4, 5, latents=(12, 8), hidden=16, hidden_layers=1),

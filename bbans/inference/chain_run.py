@@ -20,6 +20,7 @@ from bbans.inference.train import Recipe
 from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
+from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.store import serialise
 from bbans.models.terms import SCORE, STRAIGHT_THROUGH, Training
 from bbans.models.vae_config import VaeConfig
@@ -28,6 +29,7 @@ from bbans.schemes.chain import Chain
 
 PHOTO_SIDE = 128  # images from this size on are coded as photographs, tile by tile
 FEW_LEVELS = 32  # up to here every level has a log-weight of its own
+TINY_DIMS = 256  # up to here a VAE trains in seconds, and there is little between neighbours that its z does not hold
 DENSE_DIMS = 1024  # up to here networks are dense; at 127 x 127 x 3 the last dense layer would have over 200 million weights
 SMALLEST_SIDE = 8  # convolutional networks halve larger sides until the map is no larger
 BATCH, SMALLEST_BATCH = 100, 8  # items a step, fewer beyond DENSE_DIMS so that a step has as many samples
@@ -35,25 +37,49 @@ BLOCK = 256
 SMALL_NETS_RATE = 5e-3  # learning rate at a width of 128: on 8 x 8 images 11 % fewer bits after 3000 steps than at 1e-3
 
 
-def default_recipe(height: int, width: int, channels: int, levels: int, items: int = 60000) -> ChainRecipe | Recipe:
-    """The family and its sizes for `items` images of one shape; 8-bit photographs of 128 pixels and more get the photo family.
+def default_recipe(height: int, width: int, channels: int, levels: int, items: int = 60000, classes: int = 0) -> ChainRecipe | Recipe:
+    """The family and its sizes for `items` images of one shape, of `classes` kinds if that is told with each of them (0: it is not).
 
-    The latents and the width follow the number of samples in an image, the steps the number of images. Early stopping is on. Beyond 1024
-    samples the networks are convolutional, so that they stay below two million weights, and batches smaller.
+    8-bit photographs of 128 pixels and more get the photo family, small images the pyramid, tiny and labelled ones a VAE. The latents
+    and the width follow the number of samples in an image, the steps the number of images. Early stopping is on.
     """
-    if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3):
+    if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3) and not classes:
         return Recipe()
     dims = height * width * channels
-    likelihood, components = (BERNOULLI, 0) if levels == 2 else (CATEGORICAL, 0) if levels <= FEW_LEVELS else (LOGISTIC, 3)
-    hidden = 128 if dims <= 256 else 400
+    kind = (BERNOULLI, 0) if levels == 2 else (CATEGORICAL, 0) if levels <= FEW_LEVELS else (LOGISTIC, 3)
+    shape = (height, width, channels, levels, *kind)
+    batch = BATCH if dims <= DENSE_DIMS else max(SMALLEST_BATCH, BATCH * DENSE_DIMS // dims)
+    if dims <= TINY_DIMS or classes:
+        return _plain(shape, batch, items, classes)
+    model = PyramidConfig(*shape, latents=(min(32, dims // 32),), trunk=48 if dims <= DENSE_DIMS else 32)
+    steps = min(10000, max(3000, 30 * items // 100))
+    return ChainRecipe(
+        model,
+        0,
+        steps,
+        batch,
+        2e-3,
+        kl_warmup_steps=steps // 4,
+        weight_decay=0.01,
+        latent_dropout=0.02,  # what single images and the first of a group are coded under
+        training=Training(dropout=0.1),
+        validate_every=max(1, steps // 40),
+        patience=10,
+    )
+
+
+def _plain(shape: tuple[int, int, int, int, str, int], batch: int, items: int, classes: int) -> ChainRecipe:
+    """A VAE whose samples are independent given z, convolutional beyond 1024 samples so that it stays below two million weights."""
+    height, width, channels, _, likelihood, _ = shape
+    dims = height * width * channels
+    hidden = 128 if dims <= TINY_DIMS else 400
     latents = (min(64, max(8, dims // 16 + 1)),)
-    model: VaeConfig | ConvVaeConfig = VaeConfig(height, width, channels, levels, likelihood, components, latents, hidden)
+    model: VaeConfig | ConvVaeConfig = VaeConfig(*shape, latents, hidden, classes=classes)
     if dims > DENSE_DIMS:
         halvings = max(2, (-(-max(height, width) // SMALLEST_SIDE) - 1).bit_length())
-        model = ConvVaeConfig(height, width, channels, levels, likelihood, components, latents, halvings=halvings)
+        model = ConvVaeConfig(*shape, latents, halvings=halvings, classes=classes)
     steps = min(20000, max(3000, 30 * items // 100))
     rate = SMALL_NETS_RATE if hidden == 128 else 1e-3
-    batch = BATCH if dims <= DENSE_DIMS else max(SMALLEST_BATCH, BATCH * DENSE_DIMS // dims)
     every = max(1, steps // 40)
     # grey levels reward collapse early on: with a short warm-up 7 of 50 latents stayed in use on MNIST, with half of the run 17
     warmup = steps // (2 if likelihood == LOGISTIC else 20)

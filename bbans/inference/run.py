@@ -90,9 +90,8 @@ def _settings(images: SmallImages, path: Path | None, seed: int | None, steps: i
     """The recipe for these images. Raises InputError where one was given that they do not fit."""
     sizes = images.sizes
     if path is None:
-        recipe = default_recipe(*images.shape, sizes["levels"], len(images.x))
+        recipe = default_recipe(*images.shape, sizes["levels"], len(images.x), sizes.get("classes", 0))
         assert isinstance(recipe, ChainRecipe)
-        recipe = replace(recipe, model=replace(recipe.model, classes=sizes.get("classes", 0)))
     else:
         recipe = read_recipe(path, sizes)
     _check_fit(images, recipe)

@@ -21,7 +21,7 @@ from bbans.models import heads, mlp
 from bbans.models.heads_float import sample_bits, standard_divergence, start
 from bbans.models.mlp import FloatMlp, real_range
 from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT
-from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, grids, plans, positions, steps
+from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, drawn_grids, plans, positions, seen, steps
 from bbans.models.pyramid_exact import accumulators
 from bbans.models.terms import Draws, Terms, Training, draws
 
@@ -38,7 +38,7 @@ class StepNet(nn.Module):
 
     def __init__(self, config: PyramidConfig, step: Step, first: bool, dropout: float) -> None:
         super().__init__()
-        C, inputs = config.trunk, step.planes(config.channels) + config.planes
+        C, inputs = config.trunk, step.planes(config.channels) + step.drawn(config.planes)
         self.fields = config.head_of(1).fields()
         outputs = sum(f.count for f in self.fields)
         self.enter = nn.Conv2d(inputs, C, 3, padding=1)
@@ -88,6 +88,7 @@ class PyramidNet(nn.Module):
         self.steps = nn.ModuleList(StepNet(config, step, i == 0, dropout) for i, step in enumerate(steps(config)))
         self.net("posterior1").output_bias(1).fill_(-1.0)
         start(config.head_of(len(positions(config, None))), self.net("drawing"))
+        self._seen = torch.from_numpy(seen(config))
         self._positions = [torch.from_numpy(positions(config, step)) for step in (None, *steps(config))]
 
     def net(self, name: str) -> FloatMlp:
@@ -109,7 +110,7 @@ class PyramidNet(nn.Module):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""
-        mean, log2_sigma = self.net("posterior1")(x.to(torch.get_default_dtype()) / (self.config.levels - 1))
+        mean, log2_sigma = self.net("posterior1")(x[:, self._seen.to(x.device)].to(torch.get_default_dtype()) / (self.config.levels - 1))
         return mean, log2_sigma
 
     def sample_bits(self, x: Tensor, u: Tensor) -> Tensor:
@@ -125,17 +126,17 @@ class PyramidNet(nn.Module):
                 level = step.level
                 if carried is not None:
                     carried = carried.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., : step.grid[0], : step.grid[1]]
-            inputs = torch.cat([_known(image, step), drawn[level]], 1)
+            inputs = torch.cat([_known(image, step), *([drawn[step.grid]] if step.grid in drawn else [])], 1)
             carried, outputs = net(inputs.contiguous(memory_format=torch.channels_last), carried)
             cut = [o[..., : step.rows, : step.columns].permute(0, 2, 3, 1).flatten(1) for o in outputs]
             total = total + self._bits(at, cut, x, shared)
         return total
 
     def _drawing(self, u: Tensor) -> tuple[Any, ...]:
-        """Fields of the coarsest image's p, then a list of planes `(B, planes, h, w)`, level by level."""
-        found, sizes = self.net("drawing")(u), grids(self.config)
+        """Fields of the coarsest image's p, then planes `(B, planes, h, w)` by grid."""
+        found, sizes = self.net("drawing")(u), drawn_grids(self.config)
         split = len(found) - len(sizes)
-        return *found[:split], [part.view(len(u), -1, h, w) for part, (h, w) in zip(found[split:], sizes, strict=True)]
+        return *found[:split], {(h, w): part.view(len(u), -1, h, w) for part, (h, w) in zip(found[split:], sizes, strict=True)}
 
     def _bits(self, at: Tensor, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None) -> Tensor:
         return sample_bits(self.config.head_of(len(at)), outputs, x[:, at.to(x.device)], shared).sum(1)
@@ -165,7 +166,7 @@ def export(net: PyramidNet) -> dict[str, IntConv]:
     for step, module in zip(steps(config), net.steps, strict=True):
         assert isinstance(module, StepNet)
         known = np.full(step.planes(config.channels), config.levels - 1.0)
-        entering = np.concatenate([known, np.full(config.planes, float(ACT_UNIT))])
+        entering = np.concatenate([known, np.full(step.drawn(config.planes), float(ACT_UNIT))])
         unit = np.concatenate([np.full(f.count, float(f.unit)) for f in module.fields])
         offset = np.concatenate([np.full(f.count, f.offset) for f in module.fields])
         scaled = {

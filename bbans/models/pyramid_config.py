@@ -17,6 +17,8 @@ from bbans.models.latent_config import check_common
 from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT, Field, Mlp
 
 COARSEST = 2  # no side of the coarsest image is longer
+DRAWN_SIDE = 16  # z draws planes on grids of up to this side; finer levels have what the features carry on
+SEEN_SIDE = 32  # q(z | x) reads the finest image of the pyramid with no longer side
 PHASES = ((1, 1), (0, 1), (1, 0))  # in the order of coding: (row offset, column offset)
 
 
@@ -33,7 +35,7 @@ class PyramidConfig:
     latents: tuple[int, ...] = (16,)
     hidden: int = 256  # width of the dense layers, of q(z | x) and of the planes that z draws
     hidden_layers: int = 2
-    planes: int = 4  # that z draws on the grid of every level
+    planes: int = 4  # that z draws on the grid of every level but the finest of large images
     trunk: int = 32  # channels of the convolutions
     blocks: int = 1  # residual blocks of a step
     latent_precision: int = 12  # bits of a latent under the prior
@@ -68,6 +70,10 @@ class Step:
         """Planes of known samples: every channel of phase 00 and of the phases before, and the channels before of its own."""
         return (self.phase + 1) * channels + self.channel
 
+    def drawn(self, planes: int) -> int:
+        """Planes that z draws on its grid: as many as it draws anywhere, or none."""
+        return planes if max(self.grid) <= DRAWN_SIDE else 0
+
 
 def grids(config: PyramidConfig) -> list[tuple[int, int]]:
     """Sizes of phase 00 of level 0, 1, ...: the last is that of the coarsest image. Empty for an image that is coarse already."""
@@ -77,6 +83,11 @@ def grids(config: PyramidConfig) -> list[tuple[int, int]]:
         h, w = -(-h // 2), -(-w // 2)
         found.append((h, w))
     return found
+
+
+def drawn_grids(config: PyramidConfig) -> list[tuple[int, int]]:
+    """Those of `grids` that z draws planes on."""
+    return [grid for grid in grids(config) if max(grid) <= DRAWN_SIDE]
 
 
 def coarsest(config: PyramidConfig) -> tuple[int, int]:
@@ -109,6 +120,15 @@ def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
     return order[row * spacing :: 2 * spacing, column * spacing :: 2 * spacing, step.channel].reshape(-1)
 
 
+def seen(config: PyramidConfig) -> NDArray[np.int64]:
+    """Where the samples that q(z | x) reads lie among an image's."""
+    order = np.arange(config.height * config.width * config.channels).reshape(config.height, config.width, config.channels)
+    spacing = 1
+    while -(-max(config.height, config.width) // spacing) > SEEN_SIDE:
+        spacing *= 2
+    return order[::spacing, ::spacing].reshape(-1)
+
+
 def plane_field(count: int) -> Field:
     """Planes that z draws, as convolutions read them."""
     return Field(count, ACT_UNIT, -ACT_TOP, ACT_TOP)
@@ -119,9 +139,9 @@ def plans(config: PyramidConfig) -> dict[str, Mlp]:
     hidden = (config.hidden,) * config.hidden_layers
     rows, columns = coarsest(config)
     first = config.head_of(rows * columns * config.channels)
-    drawn = tuple(plane_field(config.planes * h * w) for h, w in grids(config))
+    drawn = tuple(plane_field(config.planes * h * w) for h, w in drawn_grids(config))
     return {
-        "posterior1": Mlp((config.head.input_field(),), hidden, gaussian_fields(config.latents[0])),
+        "posterior1": Mlp((config.head_of(len(seen(config))).input_field(),), hidden, gaussian_fields(config.latents[0])),
         "drawing": Mlp((latent_field(config.latents[0]),), hidden, (*first.fields(), *drawn)),
         **first.plans(),
     }

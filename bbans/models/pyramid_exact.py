@@ -19,7 +19,7 @@ from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumu
 from bbans.exact.ops import Ops
 from bbans.models import heads, mlp_exact
 from bbans.models.mlp_exact import ACT_TOP, OUT_TOP, ExactMlp
-from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, grids, plans, positions, steps
+from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, drawn_grids, plans, positions, seen, steps
 
 Ints = NDArray[np.int64]
 
@@ -32,7 +32,7 @@ def accumulators(config: PyramidConfig) -> dict[str, Accumulator]:
     for i, step in enumerate(steps(config)):
         name = step.name
         known = np.full(step.planes(config.channels), config.levels - 1, np.int64)
-        entering = np.concatenate([known, np.full(config.planes, ACT_TOP, np.int64)])
+        entering = np.concatenate([known, np.full(step.drawn(config.planes), ACT_TOP, np.int64)])
         read = 2 if i else 1  # the first step has no features to carry on
         names, maxima, shape = (f"{name}.enter", f"{name}.carry"), (entering, acts), (config.trunk, 3, 1)
         found[f"{name}.enter"] = Accumulator(names[:read], maxima[:read], shape=shape[: 1 + read])
@@ -61,6 +61,7 @@ class ExactPyramid:
         self._layers = {name: self._ops.prepare(layers[name]) for a in accumulators(config).values() for name in a.layers}
         self._networks = {name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()}
         self._fields = config.head_of(1).fields()
+        self._seen = seen(config)
         self._positions = [positions(config, step) for step in (None, *steps(config))]
 
     def prior(self, items: int) -> Conditional:
@@ -73,7 +74,7 @@ class ExactPyramid:
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z | x = below)."""
-        return heads.gaussian(self._networks["posterior1"](below), self.config.latent_precision)
+        return heads.gaussian(self._networks["posterior1"](below[:, self._seen]), self.config.latent_precision)
 
     def idle(self, items: int) -> Ints:
         """z in the middle of the prior."""
@@ -81,13 +82,13 @@ class ExactPyramid:
 
     def means(self, x: Ints) -> list[Ints]:
         """Means of q in 1/128, `(items, latents)`."""
-        return [self._networks["posterior1"](x)[0]]
+        return [self._networks["posterior1"](x[:, self._seen])[0]]
 
     def _walk(self, z: Ints) -> Walk:
         config, ops, items = self.config, self._ops, len(z)
         drawn = self._networks["drawing"](latent.value(config.latent_precision, z))
-        sizes = grids(config)
-        first, planes = drawn[: len(drawn) - len(sizes)], drawn[len(drawn) - len(sizes) :]
+        sizes = drawn_grids(config)
+        first, planes = drawn[: len(drawn) - len(sizes)], dict(zip(sizes, drawn[len(drawn) - len(sizes) :], strict=True))
         image = np.zeros((items, config.height * config.width * config.channels), np.int64)
         image[:, self._positions[0]] = yield self._positions[0], self._samples(first, len(self._positions[0]))
         carried: Any = None
@@ -96,8 +97,10 @@ class ExactPyramid:
             if step.level != level:
                 level = step.level
                 carried = None if carried is None else ops.spread(carried, 2, *step.grid)
-            known = _known(image.reshape(items, config.height, config.width, config.channels), step)
-            inputs = ops.load(np.concatenate([known, planes[level].reshape(items, -1, *step.grid)], 1))
+            known = [_known(image.reshape(items, config.height, config.width, config.channels), step)]
+            if step.grid in planes:
+                known.append(planes[step.grid].reshape(items, -1, *step.grid))
+            inputs = ops.load(np.concatenate(known, 1))
             carried = self._features(step.name, inputs, carried)
             image[:, at] = yield at, self._samples(self._outputs(step, inputs, carried), len(at))
 
