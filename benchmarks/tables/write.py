@@ -91,23 +91,31 @@ def codes(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def put_into(readme: Path, name: str, text: str) -> None:
-    """Replace what stands between a table's markers."""
-    before, rest = readme.read_text().split(f"<!-- table:{name} -->", 1)
+def tables() -> dict[tuple[Path, str], str]:
+    """The text of every table that there are results for, by the document and the name of its markers."""
+    results, models = ROOT / "benchmarks" / "results", ROOT / "docs" / "models.md"
+    found = {path.stem: json.loads(path.read_text()) for path in sorted((results / "rows").glob("*.json"))}
+    made = {
+        (ROOT / "README.md", "photos"): photos(json.loads((results / "photos.json").read_text())),
+        (models, "rates"): rates([found[name] for name in ROWS if name in found]),
+    }
+    for name, table in (("fashion", catalogue), ("vqvae", codes)):
+        if name in found:
+            made[models, name] = table(found[name])
+    return made
+
+
+def with_table(document: str, name: str, text: str) -> str:
+    """A document with other text between a table's markers."""
+    before, rest = document.split(f"<!-- table:{name} -->", 1)
     _, after = rest.split("<!-- /table -->", 1)
-    readme.write_text(f"{before}<!-- table:{name} -->\n{text}\n<!-- /table -->{after}")
+    return f"{before}<!-- table:{name} -->\n{text}\n<!-- /table -->{after}"
 
 
 def main() -> None:
     """See the module's docstring."""
-    results = ROOT / "benchmarks" / "results"
-    put_into(ROOT / "README.md", "photos", photos(json.loads((results / "photos.json").read_text())))
-    models = ROOT / "docs" / "models.md"
-    found = {path.stem: json.loads(path.read_text()) for path in sorted((results / "rows").glob("*.json"))}
-    put_into(models, "rates", rates([found[name] for name in ROWS if name in found]))
-    for name, table in (("fashion", catalogue), ("vqvae", codes)):
-        if name in found:
-            put_into(models, name, table(found[name]))
+    for (document, name), text in tables().items():
+        document.write_text(with_table(document.read_text(), name, text))
 
 
 if __name__ == "__main__":
