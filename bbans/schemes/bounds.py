@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.coding.blocks import GROWTH_ROWS, RUNGS
+from bbans.coding.blocks import RUNGS
 from bbans.coding.rans import Message, message_bits
 from bbans.distributions.conditional import Conditional, Ints
 from bbans.errors import UnderflowError
@@ -26,6 +26,7 @@ Bits = NDArray[np.float64]
 
 BLOCK = 256
 START_WORDS = 2**14
+CLEAN_ROWS = 64  # of samples, of a batch whose net bits are measured
 LANES, LANES_PER_ITEM = 1 << 15, 128  # heads at hand for a block's latents: symbols from heads of their own are independent and unbiased
 
 
@@ -112,7 +113,9 @@ def push_measured(scheme: Scheme, chain: Chain, message: Message, x: Ints) -> tu
 def net_bits(scheme: Scheme, batches: Iterable[tuple[Chain, Ints]], seed: int = 0) -> tuple[float, ...]:
     """What one message of seeded pseudo-random words grows by, in bits, with each batch: a chain and its x, int64 `(items, dims)`.
 
-    Lanes are as many as the first batch fills some rows of: with a single one, 784 samples took fourteen times as long.
+    Lanes are the most of which the first batch's samples fill 64 rows. With a single one, images of 784 samples took four times as
+    long. Over many lanes a lane gets one latent of a batch at most: what q pops there is then what p(z_l | z_(l+1)) pushed last,
+    whose quantiles are no clean bits (net rates of two layers were 0.4 to 1.4 % over the ideal with 4096 lanes, on MNIST).
     """
     found: list[float] = []
     message: Message | None = None
@@ -124,7 +127,7 @@ def net_bits(scheme: Scheme, batches: Iterable[tuple[Chain, Ints]], seed: int = 
 
 def _push_first(scheme: Scheme, chain: Chain, x: Ints, seed: int) -> tuple[Message, Account]:
     """`push_measured` onto as many words as it takes."""
-    lanes = max(rung for rung in RUNGS if rung == 1 or rung * GROWTH_ROWS <= x.size)
+    lanes = max(rung for rung in RUNGS if rung == 1 or rung * CLEAN_ROWS <= x.size)
     words = START_WORDS
     while True:
         try:
