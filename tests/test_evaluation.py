@@ -55,8 +55,8 @@ def test_measured_net_is_the_ideal(folder, batch, used):
     for image in found.images:
         assert image.ideal == pytest.approx(image.prior + image.likelihood + image.posterior, abs=1e-9)
     assert rates["ideal"] == pytest.approx(sum(image.ideal for image in found.images) / (1000 * 64))
-    # a group costs its first images and its end besides
-    assert rates["net"] < rates["total"] < 1.1 * rates["net"]
+    # a group, whose latents are other draws, costs its first images and its end besides
+    assert rates["ideal"] * (1 - 4 * rates["net_over_ideal_error"]) < rates["total"] < 1.1 * rates["ideal"]
     assert rates["prior"] == pytest.approx(8 * 12 / 64)
 
 
