@@ -14,13 +14,17 @@ PORTABILITY_ARGS ?=
 PYTEST_ARGS ?=
 # Folder with `kodak` and `validation`, for `make bench`.
 PHOTOS ?= ../shared/data/photos
+# Folders with `mnist` and `binarized_mnist`, with the test set of Fashion-MNIST, and with the models, for `make rows`.
+DATA ?= ../shared/data
+FASHION ?= /usr/share/datasets/fashion-mnist
+MODELS ?= .
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow check format coverage fuzz portability bench tables clean
+.PHONY: help venv demo test slow check format coverage fuzz portability bench rows tables clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,8 +69,14 @@ coverage: $(STAMP) ## run the tests and report which branches they miss
 bench: $(STAMP) ## measure sizes and speeds on PHOTOS against other codecs; writes JSON (minutes)
 	$(BIN)/python benchmarks/photos.py $(PHOTOS) --json benchmarks/results/photos.json
 
-tables: $(STAMP) ## write the README's tables from the benchmarks' JSON
-	$(BIN)/python benchmarks/tables.py
+rows: $(STAMP) ## measure the models in MODELS on the test sets in DATA and FASHION; writes JSON (minutes a model)
+	for row in binarised_one_layer binarised_two_layers binarised_best grey_one_layer grey_best; do \
+		$(BIN)/python -m benchmarks.tables.$$row $(DATA) --models $(MODELS) --if-there || exit 1; done
+	$(BIN)/python -m benchmarks.tables.vqvae $(DATA) --models $(MODELS) --if-there
+	$(BIN)/python -m benchmarks.tables.fashion --data $(FASHION) --models $(MODELS)
+
+tables: $(STAMP) ## write the tables of the README and of docs/models.md from the benchmarks' JSON
+	$(BIN)/python -m benchmarks.tables.write
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

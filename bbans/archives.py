@@ -18,6 +18,7 @@ from bbans import container as files
 from bbans.archive import ChainModel, Lost
 from bbans.archives_info import ArchiveInfo, describe_archive
 from bbans.container import archive_reader as reader
+from bbans.container.archive_records import MAX_ITEMS
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
 from bbans.models import store
@@ -112,10 +113,13 @@ def create_archive(
     )
 
 
-def list_archive(path: Source) -> ArchiveInfo:
-    """What an archive holds, from its index alone: no image is decoded and no model needed. Raises FormatError, InputError."""
+def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
+    """What an archive holds, from its index alone: no image is decoded and no model needed.
+
+    Raises FormatError, of which LimitError where it claims more than `max_items` images, and InputError.
+    """
     with api.opened(os.fspath(path)) as data:
-        return describe_archive(reader.read_archive_index(data), len(data))
+        return describe_archive(reader.read_archive_index(data, max_items), len(data))
 
 
 def read_archive(
@@ -126,14 +130,16 @@ def read_archive(
     lost: list[Lost] | None = None,
     threads: int | None = None,
     max_pixels: int = files.DEFAULT_MAX_PIXELS,
+    max_items: int = MAX_ITEMS,
 ) -> Iterator[tuple[str, images.Image]]:
     """`(name, image)` of all images or of those named, group by group; other groups are not read.
 
-    Raises InputError on names that are not there, FormatError on damage, ModelNotFoundError. With `lost` images of damaged
-    groups are added to it instead, and the others go on.
+    Raises InputError on names that are not there, FormatError on damage, LimitError before memory is taken for more than `max_items`
+    images or an image of more than `max_pixels`, ModelNotFoundError. With `lost` images of damaged groups are added to it instead,
+    and the others go on.
     """
     with api.opened(os.fspath(path)) as data:
-        index = reader.read_archive_index(data, whole=lost is None)
+        index = reader.read_archive_index(data, max_items, whole=lost is None)
         wanted = _wanted(index, names)
         for number, image in archive.restore(data, index, _sources(data, index, model, threads, max_pixels), wanted, lost):
             yield index.archive.items[number].name, image
@@ -150,6 +156,7 @@ def extract_archive(
     keep_going: bool = False,
     threads: int | None = None,
     max_pixels: int = files.DEFAULT_MAX_PIXELS,
+    max_items: int = MAX_ITEMS,
 ) -> ExtractResult:
     """Restore all images or those named below the folder `output`, as PNG unless `format` says otherwise.
 
@@ -159,7 +166,7 @@ def extract_archive(
     kind = format or "PNG"
     root, lost, written = Path(output), list[Lost](), list[Path]()
     with api.opened(os.fspath(path)) as data:
-        index = reader.read_archive_index(data, whole=not keep_going)
+        index = reader.read_archive_index(data, max_items, whole=not keep_going)
         wanted = _wanted(index, names)
         targets = _targets(index, wanted, root, kind, overwrite)
         sources = _sources(data, index, model, threads, max_pixels)

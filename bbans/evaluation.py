@@ -1,8 +1,8 @@
 """Ideal, net and total of a model on images: -ELBO, what the coder's message grew by, bytes on disk, all side by side.
 
-A latent chain codes the images one after the other into one message that holds pseudo-random words to begin with, so that each
-image's net bits are measured by themselves; `total` is then the payload of a real group of these images, which starts from
-nothing. A photograph model codes every image into a file of its own. Rates are in bits per dimension.
+A latent chain codes the images batch after batch into one message that holds pseudo-random words to begin with, so that each
+batch's net bits are measured by themselves, and with batches of one each image's; `total` is then the payload of a real group of
+these images, which starts from nothing. A photograph model codes every image into a file of its own. Rates are in bits per dimension.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from bbans.schemes.terms import Scheme
 
 SCHEMES: dict[str, Scheme] = {"bits-back": bits_back.codec, "bit-swap": bit_swap.codec, "deterministic": deterministic.codec}
 CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
-START_WORDS = 1 << 14
+ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
+FEWEST_BATCHES = 200  # of more images: for the standard error of the difference between net and ideal
 
 
 @dataclass(frozen=True)
 class ImageRate:
     """One image: its dimensions, and bits. `posterior` is negative; `importance_weighted` is -log2 of the mean of K weights, or None.
 
-    `ideal` = `prior` + `likelihood` + `posterior`, the means over the draws. `total` is None where images share a message.
+    `ideal` = `prior` + `likelihood` + `posterior`, the means over the draws. `net` is None where images are pushed together, since
+    only their batch is measured, and `total` where they share a message.
     """
 
     name: str
@@ -43,14 +45,17 @@ class ImageRate:
     prior: float
     likelihood: float
     posterior: float
-    net: float
+    net: float | None
     importance_weighted: float | None = None
     total: float | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model on a set of images. `total_bits` is what their files or the payload of their group take."""
+    """A model on a set of images. `total_bits` is what their files or the payload of their group take.
+
+    `net_bits` is what each batch of `batch` images, the last of which may be smaller, made the message grow by, in their order.
+    """
 
     model: str
     model_id: str
@@ -60,6 +65,8 @@ class Evaluation:
     importance_draws: int
     images: tuple[ImageRate, ...]
     total_bits: float
+    batch: int
+    net_bits: tuple[float, ...]
 
     @property
     def dimensions(self) -> int:
@@ -67,20 +74,28 @@ class Evaluation:
         return sum(image.dimensions for image in self.images)
 
     def rates(self) -> dict[str, float]:
-        """Bits per dimension of every term, the relative difference of net and ideal, and its standard error."""
+        """Bits per dimension of every term, the relative difference of net and ideal, and its standard error over batches."""
         n = self.dimensions
-        names = [f.name for f in fields(ImageRate) if f.name not in ("name", "dimensions", "total")]
+        names = [f.name for f in fields(ImageRate) if f.name not in ("name", "dimensions", "net", "total")]
         columns = {name: [getattr(image, name) for image in self.images] for name in names}
         found = {name: sum(column) / n for name, column in columns.items() if None not in column}
-        differences = np.array([image.net - image.ideal for image in self.images])
-        ideal = sum(columns["ideal"])
-        spread = differences.std(ddof=1) * math.sqrt(len(differences)) if len(differences) > 1 else math.nan
+        ideal, net, error = sum(columns["ideal"]), sum(self.net_bits), self._paired_error()
         return {
             **found,
+            "net": net / n,
             "total": self.total_bits / n,
-            "net_over_ideal": float(differences.sum() / ideal),
-            "net_over_ideal_error": float(spread / ideal),
+            "net_over_ideal": net / ideal - 1,
+            "net_over_ideal_error": error / ideal,
         }
+
+    def _paired_error(self) -> float:
+        """Standard error of the sum of net - ideal, in bits: B batches vary about what so many images differ by in the mean."""
+        ideal = np.add.reduceat([image.ideal for image in self.images], range(0, len(self.images), self.batch))
+        sizes = np.minimum(self.batch, len(self.images) - self.batch * np.arange(len(ideal)))
+        differences = np.array(self.net_bits) - ideal
+        residuals = differences - differences.sum() / len(self.images) * sizes
+        B = len(residuals)
+        return math.sqrt(float((residuals**2).sum()) * B / (B - 1)) if B > 1 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: rates in bits per dimension, images in bits."""
@@ -104,7 +119,7 @@ class Evaluation:
             "likelihood": "  samples pushed",
             "posterior": "  bits got back",
             "importance_weighted": f"-log2 p(x), at most: {self.importance_draws} weighted draws",
-            "net": f"what the coder's message grew by ({self.scheme})",
+            "net": f"what the coder's message grew by ({self.scheme}{f', {self.batch} images at once' if self.batch > 1 else ''})",
             "total": f"{math.ceil(self.total_bits / 8)} bytes",
         }
         lines = [f"{len(self.images)} images, {self.dimensions} samples; model {self.model} ({self.model_id[:16]}), family {self.family}"]
@@ -124,12 +139,14 @@ def evaluate(
     scheme: str | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     seed: int = 0,
+    batch: int | None = None,
 ) -> Evaluation:
     """Evaluate a model on named images, uint8 `(H, W)` or `(H, W, C)`.
 
     `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only). `scheme` is one of SCHEMES; the
-    default is the model's. Raises InputError on no images, on images that a latent chain has not the shape of, and on a scheme that
-    the model cannot be coded with.
+    default is the model's. A chain pushes `batch` images at once, up to `stream.max_batch`: by default 1 of up to 500 images, and of
+    more as many as leave 200 batches. Raises InputError on no images, on images that a latent chain has not the shape of, and on a
+    scheme that the model cannot be coded with.
     """
     chosen, named = api.load_model(model), list(members)
     if not named:
@@ -137,11 +154,12 @@ def evaluate(
     if draws < 1 or not 0 <= importance_draws <= 5000:
         raise InputError(f"a rate takes 1 draw or more, an importance-weighted one up to 5000; found {draws} and {importance_draws}")
     if chosen.family == "photo":
-        if importance_draws or scheme is not None or labels is not None:
-            raise InputError("importance weights, schemes and labels are for latent chains; leave them out for a photograph model")
+        if importance_draws or scheme is not None or labels is not None or batch not in (None, 1):
+            raise InputError("importance weights, schemes, labels and batches are for latent chains; leave them out for a photograph model")
         rates = tuple(_photograph(name, pixels, chosen) for name, pixels in named)
-        return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, sum(r.total or 0.0 for r in rates))
-    return _chain(named, chosen, draws, importance_draws, scheme, labels, seed)
+        nets, total = tuple(r.net or 0.0 for r in rates), sum(r.total or 0.0 for r in rates)
+        return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, total, 1, nets)
+    return _chain(named, chosen, draws, importance_draws, scheme, labels, seed, batch)
 
 
 def _photograph(name: str, pixels: NDArray[Any], model: Model) -> ImageRate:
@@ -162,28 +180,34 @@ def _chain(
     scheme: str | None,
     labels: NDArray[np.integer[Any]] | None,
     seed: int,
+    batch: int | None,
 ) -> Evaluation:
     name = scheme or ("deterministic" if model.family == CERTAIN else "bits-back")
     if name not in SCHEMES or (name == "deterministic") != (model.family == CERTAIN):
         raise InputError(f"a model of the family {model.family} is not coded with {name!r}; schemes are {', '.join(SCHEMES)}")
     x = samples(named, model)
+    largest = stream.max_batch(x.shape[1])
+    if batch is None:
+        batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)
+    if not 1 <= batch <= largest:
+        raise InputError(f"1 to {largest} images of {x.shape[1]} samples are pushed at once; found {batch}")
     network = model.network(tiles.fastest_ops())
     chain = network if labels is None else network.given(labels)
     ideal = bounds.ideal_bits(chain, x, draws, seed)
     weighted = bounds.importance_weighted_bits(chain, x, importance_draws, seed) if importance_draws else None
+    batches = [slice(first, first + batch) for first in range(0, len(x), batch)]
+    chains = (network if labels is None else network.given(labels[some]) for some in batches)
+    nets = bounds.net_bits(SCHEMES[name], zip(chains, (x[some] for some in batches), strict=True), seed)
     rates = []
-    message = bounds.random_message(START_WORDS, (seed,))
-    message = (message[0][:1], message[1])
     for i, (image_name, _) in enumerate(named):
-        one = network if labels is None else network.given(labels[i : i + 1])
-        message, account = bounds.push_measured(SCHEMES[name], one, message, x[i : i + 1])
         total, prior, likelihood, posterior = (float(part[i]) for part in (ideal.total, ideal.prior, ideal.likelihood, ideal.posterior))
         weight = None if weighted is None else float(weighted[i])
-        rates.append(ImageRate(image_name, x.shape[1], total, prior, likelihood, posterior, account.net, weight))
+        net = nets[i] if batch == 1 else None
+        rates.append(ImageRate(image_name, x.shape[1], total, prior, likelihood, posterior, net, weight))
     group_bits = math.nan
     if labels is None:
         group_bits = 32.0 * len(stream.encode(chain, lambda c, n: SCHEMES[name](c, n, None), x).words)
-    return Evaluation(model.name, model.id.hex(), model.family, name, draws, importance_draws, tuple(rates), group_bits)
+    return Evaluation(model.name, model.id.hex(), model.family, name, draws, importance_draws, tuple(rates), group_bits, batch, nets)
 
 
 def named_images(

@@ -9,7 +9,7 @@ import click
 
 from bbans.errors import DamagedTilesError
 
-from .options import force_option, max_pixels_option, model_option, quiet_option, threads_option, verbose_option
+from .options import force_option, max_items_option, max_pixels_option, model_option, quiet_option, threads_option, verbose_option
 from .outputs import SUFFIXES, check_output
 from .run import say
 
@@ -100,11 +100,12 @@ def create(
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @verbose_option
-def list_(file: str, as_json: bool, verbose: bool) -> int:
+@max_items_option
+def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
     """Show the images of an archive: their names, and with -v their sides and groups."""
     from bbans import archives
 
-    found = archives.list_archive(file)
+    found = archives.list_archive(file, max_items=max_items)
     if as_json:
         click.echo(json.dumps({"file": file, **found.to_dict()}))
     elif verbose:
@@ -124,6 +125,7 @@ def list_(file: str, as_json: bool, verbose: bool) -> int:
 @model_option
 @click.option("--keep-going", is_flag=True, help="Restore the undamaged groups of a damaged archive.")
 @max_pixels_option
+@max_items_option
 @threads_option
 @quiet_option
 def extract(
@@ -135,6 +137,7 @@ def extract(
     model: str | None,
     keep_going: bool,
     max_pixels: int,
+    max_items: int,
     threads: int | None,
     quiet: bool,
 ) -> int:
@@ -151,6 +154,7 @@ def extract(
         keep_going=keep_going,
         threads=threads,
         max_pixels=max_pixels,
+        max_items=max_items,
     )
     for image in done.lost:
         say(f"{image.name} is missing: {image.reason}")

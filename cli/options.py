@@ -26,6 +26,11 @@ max_pixels_option = click.option(
 )
 
 
+max_items_option = click.option(
+    "--max-items", type=click.IntRange(min=1), default=2**20, metavar="N", help="Refuse archives of more images. Default: 2^20."
+)
+
+
 class RegionType(click.ParamType):  # type: ignore[type-arg]
     """Four integers X,Y,W,H: a rectangle's top left corner and size."""
 

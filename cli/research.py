@@ -29,6 +29,9 @@ shape_option = click.option(
     "--importance", type=click.IntRange(0, 5000), default=0, metavar="K", help="Also -log2 p(x) from K weighted draws, up to 5000."
 )
 @click.option("--scheme", type=click.Choice(["bits-back", "bit-swap", "deterministic"]), help="How a latent chain is coded.")
+@click.option(
+    "--batch", type=click.IntRange(1, 256), metavar="N", help="Images pushed at once. Default: 1, or 1/200 of more than 500 images."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @click.option("--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image.")
 @seed_option
@@ -41,6 +44,7 @@ def evaluate(
     draws: int,
     importance: int,
     scheme: str | None,
+    batch: int | None,
     as_json: bool,
     table: str | None,
     seed: int,
@@ -52,7 +56,7 @@ def evaluate(
     from bbans import evaluation
 
     named = evaluation.named_images(images, shape, count)
-    found = evaluation.evaluate(named, model, draws=draws, importance_draws=importance, scheme=scheme, seed=seed)
+    found = evaluation.evaluate(named, model, draws=draws, importance_draws=importance, scheme=scheme, seed=seed, batch=batch)
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if table is not None:
         evaluation.save_table(found, Path(table), overwrite=force)

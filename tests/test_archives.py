@@ -20,6 +20,7 @@ from bbans.container.integers import FileBuffer
 from bbans.errors import (
     FormatError,
     InputError,
+    LimitError,
     ModelFormatError,
     ModelNotFoundError,
     OutputError,
@@ -338,3 +339,14 @@ def test_samples_of_other_depths(tmp_path: Path) -> None:
         assert back[name].bit_depth == expected.bit_depth and np.array_equal(back[name].pixels, expected.pixels)
     kinds = [(group.kind, group.items) for group in bbans.list_archive(tmp_path / "a").groups]
     assert kinds == [("files", 2), ("chained", 20), ("chained", 20)]
+
+
+def test_the_limit_of_images_in_an_archive(tmp_path: Path) -> None:
+    path, given_images = tmp_path / "a.bbar", thumbnails(5)
+    bbans.create_archive(path, given_images, model=CHAIN)
+    for read in (bbans.list_archive, lambda path, **o: list(bbans.read_archive(path, **o)), bbans.extract_archive):
+        with pytest.raises(LimitError, match="5 items, more than the limit of 4"):
+            read(path, max_items=4)
+    assert len(bbans.list_archive(path, max_items=5).items) == len(restored(path, max_items=5)) == 5
+    done = bbans.extract_archive(path, output=tmp_path / "out", model=CHAIN, max_items=5)
+    assert len(done.written) == 5

@@ -71,3 +71,11 @@ def test_a_damaged_archive(folder: list[np.ndarray], run: Runner) -> None:
     kept = run("archive", "extract", "a.bbar", "-f", "--keep-going", "-o", "out")
     assert kept.code == 5 and "d.png is missing" in kept.err and "2 were restored" in kept.err
     assert sorted(path.name for path in Path("out").rglob("*.png")) == ["a.png", "c.png"]
+
+
+def test_more_images_than_wanted(folder: list[np.ndarray], run: Runner) -> None:
+    assert run("archive", "create", "in", "-o", "a.bbar", "--model", "none", "-q").code == 0
+    for command in ("list", "extract"):
+        refused = run("archive", command, "a.bbar", "--max-items", "2")
+        assert refused.code == 5 and "more than the limit of 2" in refused.err
+    assert run("archive", "list", "a.bbar", "--max-items", "3").code == 0

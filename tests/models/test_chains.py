@@ -8,14 +8,17 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 
+from bbans.distributions import latent
 from bbans.errors import AccumulatorBoundError, InputError, ModelFormatError
 from bbans.exact.torch_ops import TorchOps
 from bbans.inference.chain_run import exact_rates
 from bbans.inference.chains import Samples, rates
 from bbans.models import store
 from bbans.models.families import FAMILIES, family_name
+from bbans.models.heads_float import sample_bits
 from bbans.models.mlp import FloatMlp, export
 from bbans.models.mlp_exact import ACT_TOP, ExactMlp, Field, Mlp, check_networks
+from bbans.models.vae import VaeNet
 from bbans.models.vae_config import VaeConfig
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits
@@ -69,6 +72,21 @@ def test_the_exact_rate_is_the_trained_rate(name):
         expected = np.array([row[key] for row in trained])
         error = np.hypot(values.std(ddof=1) / len(values) ** 0.5, expected.std(ddof=1) / len(expected) ** 0.5)
         assert abs(values.mean() - expected.mean()) <= 0.005 * expected.mean() + 5 * error, (key, values.mean(), expected.mean())
+
+
+def test_latents_beyond_the_last_bin_are_read_as_its_median():
+    """A mean of 4 is the edge of the networks' range, beyond the outermost bin; what decodes reads 3.67 there, and so does training."""
+    net = VaeNet(VaeConfig(8, 8, 1, 2, "bernoulli", 0, (6, 3), 32, 1)).eval()
+    with torch.no_grad():
+        net.net("posterior1").layers[-1].weight.zero_()
+        net.net("posterior1").output_bias(0).fill_(4.0)
+        net.net("posterior1").output_bias(1).fill_(-6.0)
+    x = torch.from_numpy(samples(net.config, 5))
+    found = net.terms(x, None, torch.Generator().manual_seed(0)).likelihood
+    read = torch.full((5, 6), latent.value(12, np.array([4095])).item() / 128)
+    assert 3.6 < float(read[0, 0]) < 3.7
+    expected = sample_bits(net.config.head, net.net("likelihood0")(read), x, None).sum(1)
+    assert torch.equal(found, expected)
 
 
 def test_networks_are_exact_at_the_edge_of_their_range():

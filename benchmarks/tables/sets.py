@@ -1,0 +1,31 @@
+"""Test sets as arrays, from the files they are published in."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the Debian package dataset-fashion-mnist
+
+
+def binarised_mnist(data: Path) -> Pixels:
+    """`(10000, 28, 28)` of 0 and 1: the fixed binarisation of Larochelle and Murray 2011."""
+    with np.load(data / "binarized_mnist" / "binarized_mnist_larochelle.npz") as sets:
+        return np.unpackbits(sets["test"], axis=1)[:, :784].reshape(-1, 28, 28)
+
+
+def mnist(data: Path) -> Pixels:
+    """`(10000, 28, 28)` of 8 bits."""
+    return _idx(data / "mnist")
+
+
+def fashion_mnist(data: Path = FASHION) -> Pixels:
+    """`(10000, 28, 28)` of 8 bits; `data` is the folder of the set itself."""
+    return _idx(data)
+
+
+def _idx(folder: Path) -> Pixels:
+    with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
+        return np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)

@@ -1,0 +1,93 @@
+"""The documents' tables: made from the committed results alone, and the identities that their scripts measure on real archives."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bbans.inference import chain_run
+from benchmarks.tables import fashion, rows, vqvae, write
+from tests.digits import digits
+from tests.seeds.trained import RECIPES, data, trained
+
+IMAGES = digits(60, seed=5)[0].reshape(-1, 8, 8).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Files of VQ-VAEs with a uniform prior and a learned one."""
+    place, found = tmp_path_factory.mktemp("models"), {}
+    for name in ("codes", "codes with a prior"):
+        net, _, history, _ = trained(name, 120)
+        path = place / f"{name}.safetensors"
+        path.write_bytes(chain_run.model_file(net, RECIPES[name], history, data(17)[1]))
+        found[RECIPES[name].model.prior] = path
+    return found
+
+
+def test_documents_hold_the_tables_of_the_results():
+    for (document, name), text in write.tables().items():
+        assert write.with_table(document.read_text(), name, text) == document.read_text(), f"make tables changes {document.name}"
+
+
+def test_a_uniform_prior_costs_log2_k_a_code(models):
+    row = vqvae.measure("uniform", models["uniform"], IMAGES, 1)
+    assert row["bits"]["prior_information"] == 60 * 4 * 4
+    assert row["prior_bits_a_code"] == pytest.approx(4, rel=1e-6)
+    with pytest.raises(SystemExit, match="expected"):
+        vqvae.measure("autoregressive", models["uniform"], IMAGES, 1)
+
+
+def test_a_learned_prior_saves_what_the_files_differ_by(models):
+    row = vqvae.measure("autoregressive", models["autoregressive"], IMAGES, 1)
+    saving = row["saving_a_code"]
+    assert 0.5 < saving["measured"] < 4 and row["cross_entropy_a_code"] + saving["log2_codebook_less_cross_entropy"] == pytest.approx(4)
+    # archives differ by whole words, by the heads of their lanes, and by that prior
+    assert abs(saving["files"] - saving["measured"]) * 240 < 150
+    assert "codes of 16, autoregressive prior" in write.codes({"uniform": row, "autoregressive": row})
+
+
+def test_other_messages_are_found_out(models, monkeypatch):
+    """A message that grows by 0.01 % more than the information pushed is refused."""
+    monkeypatch.setattr(vqvae, "message_bits", lambda message: 1.0001 * rans_bits(message))
+    with pytest.raises(AssertionError):
+        vqvae.measure("uniform", models["uniform"], IMAGES, 1)
+
+
+def rans_bits(message):
+    from bbans.coding.rans import message_bits
+
+    return message_bits(message)
+
+
+def test_a_row_is_measured_on_a_file_that_comes_back(models, tmp_path, monkeypatch):
+    path = models["uniform"]
+    plain, embedded = (rows.archived(path, IMAGES, 60, embed_model=inside) for inside in (False, True))
+    assert embedded - plain == pytest.approx(path.stat().st_size, rel=0.01)
+    file = rows.write_archive(tmp_path, path, IMAGES, 60)
+    with pytest.raises(SystemExit, match="other images"):
+        rows.check_archive(file, path, IMAGES[::-1])
+    measured = rows.measure(path, IMAGES, 60, 1)
+    assert measured["archive"] == 8 * measured["archive_bytes"] / IMAGES.size > measured["net"]
+
+
+def test_a_mosaic_holds_every_image():
+    images = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3)
+    whole = fashion.mosaic(images)
+    assert whole.shape == (6, 6)
+    assert all(np.array_equal(whole[2 * (i // 2) : 2 * (i // 2) + 2, 3 * (i % 2) : 3 * (i % 2) + 3], images[i]) for i in range(6))
+
+
+def test_the_catalogue(tmp_path, monkeypatch, models):
+    monkeypatch.setattr(fashion.sets, "fashion_mnist", lambda _: IMAGES)
+    arguments = ["fashion", "--model", str(models["uniform"]), "--results", str(tmp_path), "--draws", "1"]
+    monkeypatch.setattr("sys.argv", arguments)
+    fashion.main()
+    row = json.loads((tmp_path / "fashion.json").read_text())
+    whole, files = row["others"]["mosaic"], row["others"]["files"]
+    assert files["JPEG XL"] <= min(files["JPEG XL e7"], files["JPEG XL e9"]) and whole["PNG"] < files["PNG"]
+    saved = row["measured"]["archive_savings"]["under_best_mosaic"]
+    assert saved == pytest.approx(1 - row["measured"]["archive_bytes"] / min(whole.values()))
+    assert f"| JPEG XL | – | {files['JPEG XL']:,} |" in write.catalogue(row)
+    monkeypatch.setattr(fashion, "others", lambda _: pytest.fail("measured again"))
+    fashion.main()
