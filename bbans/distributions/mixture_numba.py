@@ -31,7 +31,9 @@ _GIVEN = "Array(int64, 2, 'C', readonly=True)"
 _INPUTS = f"{_GIVEN}, {_GIVEN}, {_GIVEN}, {_TABLE}, {_TABLE}, {_TABLE}, {_TABLE}"
 
 
-def _compiled(signature: str, **options: Any) -> Callable[[F], F]:
+def compiled(signature: str, **options: Any) -> Callable[[F], F]:
+    """Compile now, for these types, without the interpreter's lock."""
+
     def decorate(function: F) -> F:
         try:
             return cast(F, njit(signature, cache=True, nogil=True, **options)(function))
@@ -41,13 +43,14 @@ def _compiled(signature: str, **options: Any) -> Callable[[F], F]:
     return decorate
 
 
-@_compiled(f"int64({_TABLE}, int64, int64)", inline="always")
-def _standard(table: Ints, offset: int, inverse: int) -> int:
+@compiled(f"int64({_TABLE}, int64, int64)", inline="always")
+def standard(table: Ints, offset: int, inverse: int) -> int:
+    """T at an offset from the location, in units of boundaries."""
     index = ((offset * inverse) >> (12 + FINER)) + LOGISTIC_HALF
     return int(table[min(max(index, 0), TOP)])
 
 
-@_compiled(f"void({_INPUTS}, {_ROW}, {_ROW})")
+@compiled(f"void({_INPUTS}, {_ROW}, {_ROW})")
 def interval(w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse: Ints, start: Ints, freq: Ints) -> None:
     """`mixture.interval` into `start` and `freq`."""
     n = at.shape[0] - 1
@@ -58,8 +61,8 @@ def interval(w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse:
         for k in range(w.shape[1]):
             scale = inverse[s[i, k]]
             location = m[i, k] << FINER
-            low += w[i, k] * _standard(table, begin - location, scale)
-            high += w[i, k] * _standard(table, end - location, scale)
+            low += w[i, k] * standard(table, begin - location, scale)
+            high += w[i, k] * standard(table, end - location, scale)
         if x[i] <= 0:
             low = 0
         if x[i] + 1 == n:
@@ -68,49 +71,56 @@ def interval(w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse:
         freq[i] = ((high * span) >> MASS_BITS) + x[i] + 1 - start[i]
 
 
-@_compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_ROW})")
+@njit(inline="always")
+def located(w: Ints, location: Ints, scale: Ints, cf: int, at: Ints, span: int, density: float, table: Ints) -> tuple[int, int, int]:
+    """Value, start and end of the interval that holds cf; locations in units of boundaries, scales inverse ones."""
+    K, n = w.shape[0], at.shape[0] - 1
+    largest = 0
+    for k in range(1, K):
+        if w[k] > w[largest]:
+            largest = k
+    low, high = 0, n
+    first, end = 0, 1 << PRECISION
+    # Steps that double outwards from the largest component's location, then bisection: half the probes of bisection alone.
+    middle = min(max(int((location[largest] - at[0]) * density), 1), max(n - 1, 1))
+    step = max(int((1 << UNIT + 17) // scale[largest] * density), 1)
+    while high - low > 1:
+        mass = 0
+        for k in range(K):
+            mass += w[k] * standard(table, at[middle] - location[k], scale[k])
+        value = ((mass * span) >> MASS_BITS) + middle
+        if value <= cf:
+            low, first = middle, value
+        else:
+            high, end = middle, value
+        if high == n and middle + step < n:
+            middle += step
+            step *= 2
+        elif low == 0 and middle - step > 0:
+            middle -= step
+            step *= 2
+        else:
+            middle = (low + high) >> 1
+    return low, first, end
+
+
+@compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_ROW})")
 def symbol(w: Ints, m: Ints, s: Ints, cf: Ints, at: Ints, table: Ints, inverse: Ints, x: Ints, start: Ints, freq: Ints) -> None:
     """`mixture.symbol` into `x`, `start` and `freq`."""
-    K = w.shape[1]
-    n = at.shape[0] - 1
-    span = (1 << PRECISION) - n
-    scale = np.empty(K, np.int64)
-    density = n / (at[n] - at[0])  # values per unit; a guess, on which no result depends
+    K, n = w.shape[1], at.shape[0] - 1
+    span, density = (1 << PRECISION) - n, n / (at[n] - at[0])  # values per unit; a guess, on which no result depends
+    weight, location, scale = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64)
     for i in range(w.shape[0]):
-        largest = 0
         for k in range(K):
-            scale[k] = inverse[s[i, k]]
-            if w[i, k] > w[i, largest]:
-                largest = k
-        low, high = 0, n
-        first, end = 0, 1 << PRECISION
-        # Steps that double outwards from the largest component's location, then bisection: half the probes of bisection alone.
-        middle = min(max(int(((m[i, largest] << FINER) - at[0]) * density), 1), max(n - 1, 1))
-        step = max(int((1 << UNIT + 17) // scale[largest] * density), 1)
-        while high - low > 1:
-            mass = 0
-            for k in range(K):
-                mass += w[i, k] * _standard(table, at[middle] - (m[i, k] << FINER), scale[k])
-            value = ((mass * span) >> MASS_BITS) + middle
-            if value <= cf[i]:
-                low, first = middle, value
-            else:
-                high, end = middle, value
-            if high == n and middle + step < n:
-                middle += step
-                step *= 2
-            elif low == 0 and middle - step > 0:
-                middle -= step
-                step *= 2
-            else:
-                middle = (low + high) >> 1
-        x[i] = low
+            weight[k], location[k], scale[k] = w[i, k], m[i, k] << FINER, inverse[s[i, k]]
+        x[i], first, end = located(weight, location, scale, cf[i], at, span, density, table)
         start[i] = first
         freq[i] = end - first
 
 
-@_compiled(f"void({_TABLE}, {_ROW})")
-def _normalise_row(raw: Ints, weights: Ints) -> None:
+@compiled(f"void({_TABLE}, {_ROW})")
+def normalise_row(raw: Ints, weights: Ints) -> None:
+    """`mixture.normalise` of a row; `weights` may be `raw`."""
     total = largest = 0
     for k in range(raw.shape[0]):
         total += raw[k]
@@ -123,14 +133,14 @@ def _normalise_row(raw: Ints, weights: Ints) -> None:
     weights[largest] += left
 
 
-@_compiled(f"void({_GIVEN}, {_MATRIX})")
+@compiled(f"void({_GIVEN}, {_MATRIX})")
 def normalise(raw: Ints, weights: Ints) -> None:
     """`mixture.normalise` into `weights`."""
     for i in range(raw.shape[0]):
-        _normalise_row(raw[i], weights[i])
+        normalise_row(raw[i], weights[i])
 
 
-@_compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_MATRIX})")
+@compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_MATRIX})")
 def interval_and_condition(
     w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse: Ints, start: Ints, freq: Ints, after: Ints
 ) -> None:
@@ -145,11 +155,11 @@ def interval_and_condition(
         for k in range(K):
             scale = inverse[s[i, k]]
             location = m[i, k] << FINER
-            lower = _standard(table, begin - location, scale) if x[i] > 0 else 0
-            upper = _standard(table, end - location, scale) if x[i] + 1 != n else ONE
+            lower = standard(table, begin - location, scale) if x[i] > 0 else 0
+            upper = standard(table, end - location, scale) if x[i] + 1 != n else ONE
             low += w[i, k] * lower
             high += w[i, k] * upper
             raw[k] = w[i, k] * max(upper - lower, 1)
         start[i] = ((low * span) >> MASS_BITS) + x[i]
         freq[i] = ((high * span) >> MASS_BITS) + x[i] + 1 - start[i]
-        _normalise_row(raw, after[i])
+        normalise_row(raw, after[i])

@@ -57,6 +57,10 @@ class NumpyOps:
         """See `ops.Ops`."""
         return table[np.abs(x).astype(np.int64)].astype(self.dtype)
 
+    def clamp(self, x: Array, low: Array, high: Array) -> Array:
+        """See `ops.Ops`."""
+        return np.asarray(np.rint(x).clip(low, high))
+
     def pool(self, x: Array, block: int) -> Array:
         """See `ops.Ops`."""
         images, channels, h, w = x.shape
@@ -64,6 +68,11 @@ class NumpyOps:
         rows, columns = padded.shape[2:]
         sums = padded.reshape(images, channels, rows // block, block, columns // block, block).sum((3, 5))
         return np.asarray(np.rint(sums / block**2)).astype(self.dtype)
+
+    def modulate(self, x: Array, scale: Array, shift: Array, block: int) -> Array:
+        """See `ops.Ops`."""
+        h, w = x.shape[-2:]
+        return np.asarray(x * self.spread(scale, block, h, w) + self.spread(shift, block, h, w))
 
     def spread(self, x: Array, block: int, h: int, w: int) -> Array:
         """See `ops.Ops`."""

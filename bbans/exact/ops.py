@@ -36,11 +36,17 @@ class Ops(Protocol):
     def round_clip(self, x: Array, low: int, high: int) -> Array:
         """Round half to even, then clip. May overwrite x."""
 
+    def clamp(self, x: Array, low: Array, high: Array) -> Array:
+        """Round half to even, then clip each channel to a range of its own, `(1, C, 1, 1)` each. May overwrite x."""
+
     def table(self, x: Array, table: NDArray[np.int64]) -> Array:
         """table[|x|]; x within the table."""
 
     def pool(self, x: Array, block: int) -> Array:
         """Block sums over edge-completed blocks, divided by block^2 (a power of two) and rounded half to even."""
+
+    def modulate(self, x: Array, scale: Array, shift: Array, block: int) -> Array:
+        """x scale + shift, of which scale and shift hold a value a block; the result is exact. May overwrite x."""
 
     def spread(self, x: Array, block: int, h: int, w: int) -> Array:
         """Each value repeated over a block, cropped to (h, w)."""

@@ -78,7 +78,8 @@ class ExactPhoto:
         self.ops = ops
         self._layers = {name: ops.prepare(layer) for name, layer in layers.items()}
         K = config.mixtures
-        self._limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), (K, 3 * K, 3 * K, 3 * K), axis=0)
+        limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), (K, 3 * K, 3 * K, 3 * K), axis=0)
+        self._limits = [ops.load(limits[:, i, None, None]) for i in range(2)]
 
     def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
         """Shape `(channels, rows, columns)` of the latent map over an h x w grid of half-resolution positions."""
@@ -110,7 +111,7 @@ class ExactPhoto:
         """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x - sum of phases 11 and 01."""
         ops = self.ops
         magnitudes = ops.table(ops.load(np.concatenate(residuals)), log_magnitude())
-        features = ops.pool(ops.concat([trunk, magnitudes]), self.config.latent_block)
+        features = ops.concat([ops.pool(part, self.config.latent_block) for part in (trunk, magnitudes)])
         hidden = ops.round_clip(ops.conv(self._layers["posterior.first"], features), 0, ACT_TOP)
         out = ops.store(ops.round_clip(ops.conv(self._layers["posterior.last"], hidden), -PRE_TOP, PRE_TOP))
         mean, sigma = np.split(out, 2, axis=1)
@@ -119,16 +120,13 @@ class ExactPhoto:
     def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints:
         """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means (1/128), `(channels, rows, columns)`."""
         ops, C = self.ops, self.config.channels
-        h, w = trunk.shape[-2:]
         pooled = ops.pool(trunk, self.config.latent_block)
         hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([pooled, ops.load(u)]))
         film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
         film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
         g = ops.round_clip(ops.conv(self._layers[f"phase{phase}.modulated"], trunk), -PRE_TOP, PRE_TOP)
-        g *= ops.spread(film[:, :C].clip(0, FILM_TOP) * 2.0**-6, self.config.latent_block, h, w)
-        g += ops.spread(film[:, C:], self.config.latent_block, h, w)
+        g = ops.modulate(g, film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:], self.config.latent_block)
         g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
         g += trunk
         g = ops.round_clip(g, 0, ACT_TOP)
-        out = ops.store(ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), -(2**15), 2**15))
-        return out.clip(self._limits[:, 0], self._limits[:, 1])
+        return ops.store(ops.clamp(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits))

@@ -214,7 +214,8 @@ def _popped(
         level.open_phase(2)
         message = _pop_phase(message, level, 2, mean, channels, growth if s == 0 else None, ledger)
         x = level.assemble()
-        carried = net.carry_up(level.trunks[2], *shapes[s])
+        if s > stop:
+            carried = net.carry_up(level.trunks[2], *shapes[s])
     return x, message
 
 

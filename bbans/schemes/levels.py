@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions.axis import Axis, regular
+from bbans.distributions.colour import PixelModel
 from bbans.schemes import geometry
-from bbans.schemes.pixels import PixelModel
 
 Ints = NDArray[np.int32]
 
@@ -110,6 +110,7 @@ def analyse(net: PyramidNet, x: Ints, axis: Axis | None = None) -> tuple[list[Le
         for phase, (row, column) in enumerate(geometry.OFFSETS):
             level.open_phase(phase)
             level.close_phase(phase, images[s][:, row::2, column::2])
-        carried = net.carry_up(level.trunks[2], *shapes[s])
+        if s:
+            carried = net.carry_up(level.trunks[2], *shapes[s])
         levels.insert(0, level)
     return levels, images[-1]

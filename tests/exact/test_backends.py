@@ -60,21 +60,34 @@ def test_contiguous_and_channels_last_agree():
     assert torch.equal(ops.conv((weight, bias), x), ops.conv((weight.contiguous(), bias), x.contiguous()))
 
 
+def modulated(ops, x, factors, block):
+    """x f + t over blocks, rounded after it."""
+    h, w = x.shape[1:]
+    scale, shift = (ops.load(part[:, : -(-h // block), : -(-w // block)]) for part in factors)
+    return ops.round_clip(ops.modulate(ops.load(x), scale * 2.0**-6, shift, block), -4095, 4095)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (9, 17), (5, 30)])
 def test_other_operations_agree(shape):
     rng = np.random.default_rng(6)
     x = rng.integers(-1020, 1021, (5, *shape))
     table = rng.integers(0, 1281, 1021)
+    factors = rng.integers(0, 256, (2, 5, *shape))
     results = []
     for ops in BACKENDS:
         a = ops.load(x)
         half = ops.round_clip(ops.load(x) * 2.0**-3, -100, 90)  # halves round to even
         parts = [ops.store(v) for v in (half, ops.table(a, table), ops.pool(a, 8), ops.spread(a, 8, 8 * shape[0] - 3, 8 * shape[1] - 5))]
         parts += [ops.store(ops.concat([a, ops.zeros(2, *shape)]))]
+        low, high = (ops.load(np.arange(first, first + 5)[:, None, None]) for first in (-200, 50))
+        parts += [ops.store(ops.clamp(ops.load(x) * 2.0**-3, low, high))]
+        parts += [ops.store(modulated(ops, x, factors, block)) for block in (1, 8)]
         results.append(parts)
     h, w = shape
     expected_half = np.rint(x / 8).clip(-100, 90).transpose(1, 2, 0).reshape(h * w, 5)
     assert np.array_equal(results[0][0], expected_half)
+    expected_affine = np.rint(x * factors[0] / 64 + factors[1]).transpose(1, 2, 0).reshape(h * w, 5)
+    assert np.array_equal(results[0][6], expected_affine)
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             assert np.array_equal(a, b)
