@@ -169,7 +169,9 @@ def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Pr
         samples = pixels[:, :, first : first + part.channels]
         first += part.channels
         if part.codec in files.PREDICTIVE:
-            total += tiles.ideal_bits(predictors.of(part.codec), samples, part.axis, part.latent_precision, IDEAL_DRAWS)
+            total += tiles.ideal_bits(
+                predictors.of(part.codec), tiles.turn(samples, part.orientation), part.axis, part.latent_precision, IDEAL_DRAWS
+            )
         elif part.codec == files.CHAIN:
             total += tiles.chain_bits(predictors.of_chain(), samples)
         else:

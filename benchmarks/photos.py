@@ -95,7 +95,7 @@ def accounts(pictures: list[Any], model: str | None) -> dict[str, Any]:
         for name, bits in content["account_bits"].items():
             sums[name] = sums.get(name, 0.0) + bits
         dimensions += facts.dimensions
-        coded += facts.codecs.get("bits-back", 0) > 0 and bool(facts.latent_precisions)
+        coded += any(name.startswith("bits-back") for name in facts.codecs) and bool(facts.latent_precisions)
     return {
         "largest_excess_over_ideal": max(excess),
         "mean_excess_over_ideal": float(np.mean(excess)),

@@ -13,7 +13,7 @@ from bbans import container as files
 from bbans.errors import BbansError, FormatError, InputError, ModelNotFoundError
 from tests.chains import chain_file, chain_model, picture
 from tests.mutations import forge, forged, mutated
-from tests.tiny import smooth_image, tiny_model
+from tests.tiny import smooth_image, tiny_model, turned_file
 
 SECONDS = 2.0
 MAX_PIXELS = 2**11
@@ -61,6 +61,7 @@ def seeds() -> tuple[bytes, ...]:
         found += [bbans.compress(p, model="none", verify=False) for p in pictures[::2]]
     finally:
         assembly.TILE_SIDE, assembly.GRAPHIC_TILE = sides, graphic
+    found += [turned_file(photo, 3), turned_file(photo.astype(np.uint16) * 257, 6)]
     found += [chain_file(chain_model(name), picture(chain_model(name))) for name in CHAINS]
     return tuple(dict.fromkeys(found))
 

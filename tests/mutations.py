@@ -56,11 +56,11 @@ def _number(value: int, rng: random.Random, top: int) -> int:
 
 def forged_part(part: TilePart, rng: random.Random) -> TilePart:
     """One field changed."""
-    kind = rng.randrange(9)
+    kind = rng.randrange(10)
     if kind < 4:
         return replace(part, payload=_bytes(part.payload, rng))
     if kind == 4:
-        return replace(part, codec=rng.randrange(7))
+        return replace(part, codec=rng.randrange(9))
     if kind == 5:
         return replace(part, channels=rng.randrange(1, 5))
     if kind == 6:
@@ -74,6 +74,8 @@ def forged_part(part: TilePart, rng: random.Random) -> TilePart:
         else:
             steps.insert(rng.randrange(len(steps) + 1), (rng.randrange(500), rng.choice((8, 64, 512, 4096, rng.randrange(70000)))))
         return replace(part, growth=tuple(steps[:255]))
+    if kind == 8:
+        return replace(part, orientation=rng.choice((0, 1, 7, _number(part.orientation, rng, 255))))
     low, span, curve = (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
     return replace(part, axis=Axis(_number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))))
 
@@ -125,9 +127,11 @@ def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
     out = b""
     for part in tile.parts:
         out += bytes([part.codec | (part.channels - 1) << 4 | (64 if rng.random() < 0.005 else 0)])
-        if part.codec == 1:
+        if part.codec in (1, 7):
             out += bytes([part.latent_precision])
-        if part.codec in (1, 2):
+        if part.codec == 7:
+            out += bytes([part.orientation])
+        if part.codec in (1, 2, 7):
             if deep:
                 axis = part.axis or Axis(0, 255, 0)
                 out += varint(axis.low) + varint(axis.span) + bytes([axis.curve])

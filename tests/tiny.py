@@ -1,15 +1,18 @@
 """A small untrained photo model: lossless like any other, and quick."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from bbans import container, tiles
 from bbans.models.photo import PhotoNet
 from bbans.models.photo_config import PhotoConfig
 from bbans.models.photo_export import export
 from bbans.models.store import Model, model_id, to_tensors
 from bbans.tiles import predicted
+from bbans.tiles.encode import _predicted_part as predicted_part
 
 CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
 
@@ -40,6 +43,18 @@ def smooth_image(h: int, w: int, seed: int = 0, channels: int = 3) -> np.ndarray
     waves = np.stack([60 * np.sin(x / rng.uniform(5, 30) + c) + 50 * np.cos(y / rng.uniform(5, 30)) + 128 for c in range(3)], -1)
     image = (waves + rng.normal(0, 4, (h, w, 1)) + rng.normal(0, 2, (h, w, 3))).clip(0, 255).astype(np.uint8)
     return image if channels == 3 else np.ascontiguousarray(image[..., 0])
+
+
+def turned_file(image: np.ndarray, orientation: int) -> bytes:
+    """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this orientation."""
+    pixel_format = container.format_of(3, 8 * image.itemsize, False)
+    predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
+    made = predicted_part(tiles.turn(image, orientation), pixel_format, predictors.net, False)
+    assert made.codec == container.BITS_BACK
+    part = replace(made, codec=container.TURNED, orientation=orientation)
+    record = container.TileRecord((part,), container.pixels_crc(image, pixel_format.bit_depth))
+    h, w = image.shape[:2]
+    return container.write(container.Container(w, h, pixel_format.code, w, h, tiny_model().id, (), (record,)))
 
 
 def to_planes(pixels: np.ndarray) -> np.ndarray:

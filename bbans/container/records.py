@@ -18,7 +18,7 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN = range(7)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, TURNED = range(8)
 CODEC_NAMES = {
     STORED: "stored",
     BITS_BACK: "bits-back",
@@ -27,9 +27,12 @@ CODEC_NAMES = {
     WEBP: "WebP lossless",
     LZMA: "LZMA",
     CHAIN: "latent chain",
+    TURNED: "bits-back, turned",
 }
-PREDICTIVE = (BITS_BACK, FIXED)
-MODELLED = (BITS_BACK, CHAIN)  # what needs a model
+PREDICTIVE = (BITS_BACK, FIXED, TURNED)
+LATENT = (BITS_BACK, TURNED)  # what has a latent precision
+MODELLED = (BITS_BACK, CHAIN, TURNED)  # what needs a model
+ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4  # bits of an orientation, in the order in which an encoder does them
 CURVES = (0, 1)  # linear, square root: `distributions.axis`
 
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
@@ -60,7 +63,7 @@ class TilePart:
     """Some consecutive channels of a tile and their coded bytes.
 
     `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec; `latent_precision` is in bits,
-    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit.
+    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit, `orientation` to turned ones.
     """
 
     codec: int
@@ -69,6 +72,7 @@ class TilePart:
     latent_precision: int = 0
     growth: tuple[tuple[int, int], ...] = ()
     axis: Axis | None = None
+    orientation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,8 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
         raise VersionError(f"{where} has codec {part.codec}, unknown to this release (it knows {known}): use a newer bbans")
     name = f"{where} ({CODEC_NAMES[part.codec]})"
     _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
-    _require_range(f"{name}: latent precision", part.latent_precision, 0, 255 if part.codec == BITS_BACK else 0)
+    _require_range(f"{name}: latent precision", part.latent_precision, 0, 255 if part.codec in LATENT else 0)
+    _require_range(f"{name}: orientation", part.orientation, *((1, 7) if part.codec == TURNED else (0, 0)))
     _require_range(f"{name}: number of growth steps", len(part.growth), 0, MAX_GROWTH_STEPS if part.codec in PREDICTIVE else 0)
     for symbols, lanes in part.growth:
         _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)

@@ -6,14 +6,15 @@ import zlib
 
 from bbans.container.integers import u32, varint
 from bbans.container.records import (
-    BITS_BACK,
     HAS_METADATA,
     HAS_MODEL,
+    LATENT,
     MAGIC,
     MAX_METADATA_BYTES,
     NO_MODEL,
     ONE_TILE,
     PREDICTIVE,
+    TURNED,
     VERSION,
     Container,
     Header,
@@ -65,8 +66,10 @@ def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
 
 def _part_entry(part: TilePart) -> bytes:
     entry = bytes([part.codec | (part.channels - 1) << 4])
-    if part.codec == BITS_BACK:
+    if part.codec in LATENT:
         entry += bytes([part.latent_precision])
+    if part.codec == TURNED:
+        entry += bytes([part.orientation])
     if part.axis is not None:
         entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
     if part.codec in PREDICTIVE:

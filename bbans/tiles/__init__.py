@@ -5,6 +5,7 @@ from bbans.tiles.decode import decode_tile, preview_tile
 from bbans.tiles.encode import encode_tile, variety
 from bbans.tiles.predicted import Samples, ideal_bits
 from bbans.tiles.predictors import Predictors, fastest_ops, oracle_ops, predictors_of
+from bbans.tiles.turned import turn
 
 __all__ = [
     "Predictors",
@@ -18,5 +19,6 @@ __all__ = [
     "oracle_ops",
     "predictors_of",
     "preview_tile",
+    "turn",
     "variety",
 ]

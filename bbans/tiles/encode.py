@@ -12,7 +12,20 @@ import numpy as np
 
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import to_raw
-from bbans.container.records import BITS_BACK, CHAIN, CONSTANT, FIXED, LZMA, MODEL_ID_SIZE, PREDICTIVE, STORED, WEBP, TilePart, TileRecord
+from bbans.container.records import (
+    BITS_BACK,
+    CHAIN,
+    CONSTANT,
+    FIXED,
+    LZMA,
+    MODEL_ID_SIZE,
+    PREDICTIVE,
+    STORED,
+    TURNED,
+    WEBP,
+    TilePart,
+    TileRecord,
+)
 from bbans.errors import TooFlatError
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
@@ -20,6 +33,7 @@ from bbans.tiles import fallback
 from bbans.tiles.chained import encode_chain
 from bbans.tiles.predicted import Samples, axis_of, code_channels
 from bbans.tiles.predictors import Predictors
+from bbans.tiles.turned import suiting, turn
 
 TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
 REPEATED, DISTINCT = 0.25, 0.25  # graphics have more repeated pixels and fewer distinct colours among the others
@@ -106,10 +120,13 @@ def _predicted_part(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto
         return _constant(samples, pixel_format)
     codec, predictor, latents = (FIXED, FixedPredictor(), False) if net is None else (BITS_BACK, net, net.config.latents)
     axis = axis_of(samples, pixel_format.bit_depth)
+    orientation = 0 if net is None else suiting(samples)
+    codec = TURNED if orientation else codec
     best: TilePart | None = None
     try:
-        for coded in code_channels(predictor, samples, axis, latents):
-            part = TilePart(codec, samples.shape[2], coded.words.astype("<u4").tobytes(), coded.latent_precision, coded.growth, axis)
+        for coded in code_channels(predictor, turn(samples, orientation), axis, latents):
+            payload = coded.words.astype("<u4").tobytes()
+            part = TilePart(codec, samples.shape[2], payload, coded.latent_precision, coded.growth, axis, orientation)
             best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
             if not thorough:
                 break

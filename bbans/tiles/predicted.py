@@ -15,6 +15,7 @@ from bbans.models.fixed import FixedPredictor
 from bbans.schemes import funded
 from bbans.schemes.account import Account
 from bbans.schemes.levels import PyramidNet, analyse
+from bbans.tiles.turned import turn_back, turned_shape
 
 SAMPLE_SIDE = 256  # of the crop on which curves are compared
 
@@ -61,12 +62,14 @@ def code_channels(predictor: PyramidNet, samples: Samples, axis: Axis | None, la
 
 def decode_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part, and its account. Raises FormatError or UnderflowError on damage."""
-    x, account = _decode(predictor, part, shape, 0)
-    return from_planes(x, part.axis, part.channels, bit_depth), account
+    x, account = _decode(predictor, part, turned_shape(shape, part.orientation), 0)
+    return turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation), account
 
 
 def preview_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int) -> Samples:
-    """Every 2^level-th row and column of a part's samples."""
+    """Every 2^level-th row and column of a part's samples, which of a turned part are not those of the coarse levels."""
+    if part.orientation:
+        return decode_channels(predictor, part, shape, bit_depth)[0][:: 2**level, :: 2**level]
     return from_planes(_decode(predictor, part, shape, level)[0], part.axis, part.channels, bit_depth)
 
 

@@ -1,6 +1,6 @@
 """A second reader of the container, written from docs/format.md alone: nothing of `bbans` is imported here.
 
-It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 hold. Where it and `bbans` disagree, the document is
+It reads and checks everything of a file except what tiles of codecs 1, 2, 4, 6 and 7 hold. Where it and `bbans` disagree, the document is
 unclear, or one of the two is wrong.
 """
 
@@ -18,7 +18,8 @@ FORMATS = {
     **{8: (1, 1, False), 9: (1, 2, False), 10: (1, 4, False)},
     **{11: (1, 1, True), 12: (1, 2, True), 13: (1, 4, True), 14: (1, 8, True)},
 }
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN = range(7)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, TURNED = range(8)
+PREDICTED = (BITS_BACK, FIXED, TURNED)
 U32 = 2**32 - 1
 
 
@@ -73,6 +74,7 @@ class Part:
     codec: int
     channels: int
     precision: int | None
+    orientation: int | None
     axis: tuple[int, int, int] | None  # smallest sample, range, curve
     growth: tuple[tuple[int, int], ...]
     size: int
@@ -145,21 +147,24 @@ def read_part(r, left, bits):
     """One part of an entry."""
     kind = r.u8()
     codec, channels = kind & 15, (kind >> 4 & 3) + 1
-    if kind > 63 or codec > CHAIN or channels > left:
+    if kind > 63 or codec > TURNED or channels > left:
         raise Refused("kind of a part")
-    predicted = codec in (BITS_BACK, FIXED)
+    predicted = codec in PREDICTED
     if predicted and channels not in (1, 3):
         raise Refused("predicted channels")
     if codec == WEBP and bits > 8:
         raise Refused("WebP of 16 bits")
-    precision = r.u8() if codec == BITS_BACK else None
+    precision = r.u8() if codec in (BITS_BACK, TURNED) else None
+    orientation = r.u8() if codec == TURNED else None
+    if orientation is not None and not 1 <= orientation <= 7:
+        raise Refused("orientation")
     axis = None
     if predicted and bits != 8:
         axis = r.varint(0, 65535), r.varint(1, 65535), r.u8()
         if axis[2] > 1 or axis[0] + axis[1] > 2**bits - 1:
             raise Refused("axis")
     growth = tuple((r.varint(0, U32), r.varint(1, 65535)) for _ in range(r.u8())) if predicted else ()
-    return Part(codec, channels, precision, axis, growth, r.varint(0, 2**63 - 1))
+    return Part(codec, channels, precision, orientation, axis, growth, r.varint(0, 2**63 - 1))
 
 
 def row_bytes(width, channels, bits):
@@ -178,10 +183,10 @@ def read_entry(r, format_, place):
     for part in parts:
         raw = place[3] * row_bytes(place[2], part.channels, bits)
         exact = {STORED: raw, CONSTANT: part.channels * (2 if bits == 16 else 1)}
-        if part.codec in (BITS_BACK, FIXED) and place[2] * place[3] > 2**24:
+        if part.codec in PREDICTED and place[2] * place[3] > 2**24:
             raise Refused("a huge predicted tile")
         lanes = max([lanes for _, lanes in part.growth], default=1)
-        if part.codec in (BITS_BACK, FIXED, CHAIN) and place[2] * place[3] * part.channels // lanes > 2**16:
+        if part.codec in (*PREDICTED, CHAIN) and place[2] * place[3] * part.channels // lanes > 2**16:
             raise Refused("too few lanes")
         if part.codec == CHAIN and part.channels != channels:
             raise Refused("a latent chain of some channels")
@@ -228,7 +233,7 @@ def read(data, max_pixels=2**30):
             tiles.append(read_entry(entries, format_, place))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
-    if any(part.codec in (BITS_BACK, CHAIN) for t in tiles for part in t.parts) != (model_id is not None):
+    if any(part.codec in (BITS_BACK, CHAIN, TURNED) for t in tiles for part in t.parts) != (model_id is not None):
         raise Refused("model id")
     if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
         raise Refused("payloads")
@@ -291,7 +296,7 @@ def decode_part(part, payload, height, width, bits):
 
 def decode_tile(file, tile):
     """Samples `(height, width, channels)` of one tile; None if a codec of it is not read here."""
-    if any(part.codec in (BITS_BACK, FIXED, WEBP, CHAIN) for part in tile.parts):
+    if any(part.codec in (*PREDICTED, WEBP, CHAIN) for part in tile.parts):
         return None
     bits = FORMATS[file.format][1]
     pairs = zip(tile.parts, tile.payloads, strict=True)

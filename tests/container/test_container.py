@@ -32,7 +32,7 @@ payloads = st.binary(max_size=40)
 @st.composite
 def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int) -> TilePart:
     webp = [files.WEBP] if pixel_format.bit_depth <= 8 else []
-    codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *([files.BITS_BACK, files.FIXED] if channels in (1, 3) else [])]
+    codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *(files.PREDICTIVE if channels in (1, 3) else [])]
     codecs += [files.CHAIN] if channels == pixel_format.channels else []
     codec = draw(st.sampled_from(codecs))
     if codec in (files.STORED, files.CONSTANT):
@@ -44,8 +44,9 @@ def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, in
     if pixel_format.bit_depth != 8:
         span = draw(st.integers(1, 2**pixel_format.bit_depth - 1))
         axis = files.Axis(draw(st.integers(0, 2**pixel_format.bit_depth - 1 - span)), span, draw(st.integers(0, 1)))
-    precision = draw(st.integers(0, 255)) if codec == files.BITS_BACK else 0
-    return TilePart(codec, channels, draw(payloads), precision, draw(growths), axis)
+    precision = draw(st.integers(0, 255)) if codec in files.LATENT else 0
+    orientation = draw(st.integers(1, 7)) if codec == files.TURNED else 0
+    return TilePart(codec, channels, draw(payloads), precision, draw(growths), axis, orientation)
 
 
 @st.composite
@@ -167,7 +168,10 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         *(
             ({"tiles": (one(replace(PART, **change)),)}, error)
             for change, error in [
-                ({"codec": 7}, VersionError),
+                ({"codec": 8}, VersionError),
+                ({"codec": files.TURNED}, FormatError),  # with no orientation
+                ({"codec": files.TURNED, "orientation": 8}, FormatError),
+                ({"orientation": 1}, FormatError),
                 ({"latent_precision": 256}, FormatError),
                 ({"codec": files.FIXED}, FormatError),  # with a latent precision
                 ({"codec": files.WEBP}, FormatError),

@@ -28,6 +28,11 @@ def pictures() -> dict[str, images.Image]:
     drawing = np.zeros((150, 200, 3), np.uint8)
     drawing[20:90, 30:160] = (250, 130, 20)
     drawing[50:140:3, 90:180] = (0, 90, 200)
+    crop = photo[240:340, 300:420].astype(np.int32)
+    chroma = crop - crop[:, :, 1:2]  # original in odd rows and even columns, interpolated elsewhere
+    chroma[2::2] = (chroma[1:-1:2] + chroma[3::2]) >> 1
+    chroma[:, 1:-1:2] = (chroma[:, :-2:2] + chroma[:, 2::2]) >> 1
+    halved = np.clip(chroma + crop[:, :, 1:2], 0, 255).astype(np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return {
         "photo": images.from_array(photo[200:360, 100:324], (note,)),
@@ -40,6 +45,7 @@ def pictures() -> dict[str, images.Image]:
         "palette": images.make_image(drawing[:, :, 0] // 64, (images.PngChunk("PLTE", bytes(range(12))),), 2, True),
         "plain": images.from_array(np.full((30, 50, 4), 7, np.uint16)),
         "photo-2": images.from_array(photo[380:500, 400:560]),
+        "turned": images.from_array(halved),
         "stored": images.from_array(noise),
     }
 
