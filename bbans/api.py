@@ -22,7 +22,7 @@ from bbans import container as files
 from bbans.carried import from_chunks, to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
-from bbans.models.store import DEFAULT_MODEL, NO_MODEL, Model, find_by_id, find_by_name
+from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -38,23 +38,31 @@ def load_model(model: ModelLike = None) -> Model:
 
 
 def compress(
-    image: NDArray[Any] | PillowImage.Image | images.Image, *, model: ModelLike = None, verify: bool = True, threads: int | None = None
+    image: NDArray[Any] | PillowImage.Image | images.Image,
+    *,
+    model: ModelLike = None,
+    effort: str = "default",
+    verify: bool = True,
+    threads: int | None = None,
 ) -> bytes:
     """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or an `images.Image` with metadata.
 
     With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once; the bytes do not
-    depend on it. The model "none" stands for the fixed predictor, whose files need no model. A model of small images (a latent chain)
-    codes one of its shape without getting bits back; many of them are shorter in an archive.
+    depend on it. `effort` picks the model where none is named: "fast" a small one, "default" and "max" the default one. With "max" every
+    orientation of a tile is tried, which takes eight times as long. The model "none" stands for the fixed predictor, whose files need no
+    model. A model of small images (a latent chain) codes one of its shape without getting bits back; many are shorter in an archive.
     Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
     picture = to_image(image)
-    chosen = None if model == NO_MODEL else load_model(model)
+    if effort not in EFFORTS:
+        raise InputError(f"effort is {', '.join(EFFORTS)}; found {effort!r}")
+    chosen = None if model == NO_MODEL else load_model(model or EFFORTS[effort])
     predictors = tiles.Predictors() if chosen is None else tiles.predictors_of(chosen, tiles.fastest_ops())
     pixels = picture.pixels
     if predictors.chain is not None and chosen is not None:
         tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
-    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads)
+    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads, thorough=effort == "max")
     coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)
     container = files.Container(
         width=pixels.shape[1],
@@ -158,6 +166,7 @@ def compress_file(
     target: str | Path,
     *,
     model: ModelLike = None,
+    effort: str = "default",
     verify: bool = True,
     overwrite: bool = False,
     as_pixels: bool = False,
@@ -166,13 +175,14 @@ def compress_file(
 ) -> CompressResult:
     """Compress an image file. Raises InputError, OutputError.
 
-    `strip` drops metadata other than a palette or transparent colour; `as_pixels` takes a JPEG's pixels.
+    `model` and `effort` are those of `compress`; `strip` drops metadata other than a palette or transparent colour; `as_pixels` takes a
+    JPEG's pixels.
     """
     picture = images.read_image(Path(source), as_pixels=as_pixels)
     if strip:
         kept = tuple(chunk for chunk in picture.metadata if chunk.kind in SAMPLES_NEED)
         picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
-    data = compress(picture, model=model, verify=verify, threads=threads)
+    data = compress(picture, model=model, effort=effort, verify=verify, threads=threads)
     images.atomic_write(Path(target), data, overwrite=overwrite)
     return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)
 

@@ -47,9 +47,12 @@ class Damage:
 
 
 def encode(
-    pixels: Pixels, pixel_format: files.PixelFormat, predictors: tiles.Predictors, threads: int | None
+    pixels: Pixels, pixel_format: files.PixelFormat, predictors: tiles.Predictors, threads: int | None, thorough: bool = False
 ) -> tuple[tuple[int, int], tuple[files.TileRecord, ...]]:
-    """Sides `(height, width)` of the tiles of an image, and their records. The bytes do not depend on `threads`."""
+    """Sides `(height, width)` of the tiles of an image, and their records. The bytes do not depend on `threads`.
+
+    `thorough` tries whatever may be shorter.
+    """
     h, w = pixels.shape[:2]
     natural = TILE_SIDE if h * w <= LARGE_PIXELS else min(TILE_SIDE, LARGE_TILE_SIDE)
     rows, columns = GRAPHIC_TILE if _mostly_graphic(pixels, pixel_format) else (natural, natural)
@@ -58,7 +61,7 @@ def encode(
 
     def work(rectangle: tuple[int, int, int, int]) -> files.TileRecord:
         top, left, height, width = rectangle
-        return tiles.encode_tile(pixels[top : top + height, left : left + width], pixel_format, predictors)
+        return tiles.encode_tile(pixels[top : top + height, left : left + width], pixel_format, predictors, thorough)
 
     return side, tuple(in_order(work, rectangles, threads))
 

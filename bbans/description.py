@@ -169,9 +169,9 @@ def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Pr
         samples = pixels[:, :, first : first + part.channels]
         first += part.channels
         if part.codec in files.PREDICTIVE:
-            total += tiles.ideal_bits(
-                predictors.of(part.codec), tiles.turn(samples, part.orientation), part.axis, part.latent_precision, IDEAL_DRAWS
-            )
+            coded = tiles.again(samples, part)
+            total += tiles.ideal_bits(predictors.of(part.codec), coded, part.axis, part.latent_precision, IDEAL_DRAWS)
+            total += 8.0 * (len(part.payload) - len(tiles.split(part, samples.shape[:2])[2]))
         elif part.codec == files.CHAIN:
             total += tiles.chain_bits(predictors.of_chain(), samples)
         else:

@@ -48,6 +48,12 @@ def commands() -> None:
 @output_options
 @force_option
 @model_option
+@click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "max"]),
+    default="default",
+    help="A small model, the default one, or that and all orientations: eight times the time.",
+)
 @threads_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
@@ -60,6 +66,7 @@ def compress(
     stdout: bool,
     force: bool,
     model: str | None,
+    effort: str,
     threads: int | None,
     no_verify: bool,
     as_pixels: bool,
@@ -75,7 +82,7 @@ def compress(
 
         options = {"verify": not no_verify, "overwrite": force, "as_pixels": as_pixels, "strip": strip}
         with as_files(source, targets[source]) as (read, write):
-            result = api.compress_file(read, write, model=model, threads=threads, **options)
+            result = api.compress_file(read, write, model=model, effort=effort, threads=threads, **options)
         if verbose and not quiet:
             share = f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, {result.file_bytes / result.raw_bytes:.1%} of raw"
             say(f"{click.format_filename(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})")

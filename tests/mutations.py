@@ -75,7 +75,8 @@ def forged_part(part: TilePart, rng: random.Random) -> TilePart:
             steps.insert(rng.randrange(len(steps) + 1), (rng.randrange(500), rng.choice((8, 64, 512, 4096, rng.randrange(70000)))))
         return replace(part, growth=tuple(steps[:255]))
     if kind == 8:
-        return replace(part, orientation=rng.choice((0, 1, 7, _number(part.orientation, rng, 255))))
+        orientation = rng.choice((0, 1, 7, _number(part.orientation, rng, 255)))
+        return replace(part, orientation=orientation, lattice=rng.choice((part.lattice, 0, 1, 2, 3)))
     low, span, curve = (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
     return replace(part, axis=Axis(_number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))))
 
@@ -130,7 +131,7 @@ def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
         if part.codec in (1, 7):
             out += bytes([part.latent_precision])
         if part.codec == 7:
-            out += bytes([part.orientation])
+            out += bytes([part.orientation, part.lattice])
         if part.codec in (1, 2, 7):
             if deep:
                 axis = part.axis or Axis(0, 255, 0)

@@ -56,7 +56,7 @@ def test_a_turned_file():
     image = np.ascontiguousarray(pictures()["turned"].pixels[:, ::-1])
     data = bbans.compress(image)
     (part,) = container.read(data).tiles[0].parts
-    assert (part.codec, part.orientation) == (container.TURNED, 3)
+    assert (part.codec, part.orientation) == (container.PREPARED, 3)
     assert np.array_equal(bbans.decompress(data), image)
     assert np.array_equal(bbans.decompress(data, region=(11, 22, 33, 44)), image[22:66, 11:44])
     for level in (1, 3):

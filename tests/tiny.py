@@ -1,7 +1,6 @@
 """A small untrained photo model: lossless like any other, and quick."""
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from bbans.models.photo_export import export
 from bbans.models.store import Model, model_id, to_tensors
 from bbans.tiles import predicted
 from bbans.tiles.encode import _predicted_part as predicted_part
+from bbans.tiles.prepared import Prepared
+from bbans.tiles.turned import turn
 
 CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
 
@@ -49,10 +50,9 @@ def turned_file(image: np.ndarray, orientation: int) -> bytes:
     """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this orientation."""
     pixel_format = container.format_of(3, 8 * image.itemsize, False)
     predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
-    made = predicted_part(tiles.turn(image, orientation), pixel_format, predictors.net, False)
-    assert made.codec == container.BITS_BACK
-    part = replace(made, codec=container.TURNED, orientation=orientation)
-    record = container.TileRecord((part,), container.pixels_crc(image, pixel_format.bit_depth))
+    made = predicted_part(image, Prepared(turn(image, orientation), orientation), pixel_format, predictors.net, False)
+    assert made.codec == container.PREPARED
+    record = container.TileRecord((made,), container.pixels_crc(image, pixel_format.bit_depth))
     h, w = image.shape[:2]
     return container.write(container.Container(w, h, pixel_format.code, w, h, tiny_model().id, (), (record,)))
 

@@ -25,7 +25,7 @@ from bbans.container.records import (
     NO_MODEL,
     ONE_TILE,
     PREDICTIVE,
-    TURNED,
+    PREPARED,
     U16_MAX,
     U32_MAX,
     VERSION,
@@ -175,7 +175,7 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
         known = ", ".join(CODEC_NAMES.values())
         raise VersionError(f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use a newer bbans")
     precision = cursor.u8() if codec in LATENT else 0
-    orientation = cursor.u8() if codec == TURNED else 0
+    orientation, lattice = (cursor.u8(), cursor.u8()) if codec == PREPARED else (0, 0)
     axis: Axis | None = None
     growth: tuple[tuple[int, int], ...] = ()
     if codec in PREDICTIVE:
@@ -183,7 +183,7 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
             axis = Axis(cursor.varint("smallest sample", U16_MAX), cursor.varint("range of samples", U16_MAX), cursor.u8())
         steps = cursor.u8()
         growth = tuple((cursor.varint("symbols", U32_MAX), cursor.varint("lanes", U16_MAX)) for _ in range(steps))
-    return TilePart(codec, channels, b"", precision, growth, axis, orientation), cursor.varint("payload size", MAX_PAYLOAD)
+    return TilePart(codec, channels, b"", precision, growth, axis, orientation, lattice), cursor.varint("payload size", MAX_PAYLOAD)
 
 
 def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:

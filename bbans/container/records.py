@@ -18,7 +18,7 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, TURNED = range(8)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED = range(8)
 CODEC_NAMES = {
     STORED: "stored",
     BITS_BACK: "bits-back",
@@ -27,12 +27,13 @@ CODEC_NAMES = {
     WEBP: "WebP lossless",
     LZMA: "LZMA",
     CHAIN: "latent chain",
-    TURNED: "bits-back, turned",
+    PREPARED: "bits-back, prepared",
 }
-PREDICTIVE = (BITS_BACK, FIXED, TURNED)
-LATENT = (BITS_BACK, TURNED)  # what has a latent precision
-MODELLED = (BITS_BACK, CHAIN, TURNED)  # what needs a model
+PREDICTIVE = (BITS_BACK, FIXED, PREPARED)
+LATENT = (BITS_BACK, PREPARED)  # what has a latent precision
+MODELLED = (BITS_BACK, CHAIN, PREPARED)  # what needs a model
 ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4  # bits of an orientation, in the order in which an encoder does them
+LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.lattices`
 CURVES = (0, 1)  # linear, square root: `distributions.axis`
 
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
@@ -63,7 +64,7 @@ class TilePart:
     """Some consecutive channels of a tile and their coded bytes.
 
     `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec; `latent_precision` is in bits,
-    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit, `orientation` to turned ones.
+    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit, `orientation` and `lattice` to prepared ones.
     """
 
     codec: int
@@ -73,6 +74,7 @@ class TilePart:
     growth: tuple[tuple[int, int], ...] = ()
     axis: Axis | None = None
     orientation: int = 0
+    lattice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,13 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
     name = f"{where} ({CODEC_NAMES[part.codec]})"
     _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
     _require_range(f"{name}: latent precision", part.latent_precision, 0, 255 if part.codec in LATENT else 0)
-    _require_range(f"{name}: orientation", part.orientation, *((1, 7) if part.codec == TURNED else (0, 0)))
+    _require_range(f"{name}: orientation", part.orientation, 0, 7 if part.codec == PREPARED else 0)
+    if part.codec == PREPARED and part.lattice not in LATTICES:
+        raise VersionError(f"{name}: lattice {part.lattice} is unknown to this release (it knows 0 to {max(LATTICES)}): use a newer bbans")
+    if part.lattice and (part.codec != PREPARED or part.channels != 3 or pixel_format.bit_depth != 8):
+        raise FormatError(f"{name}: a lattice belongs to three prepared channels of 8 bits")
+    if part.codec == PREPARED and not part.orientation and not part.lattice:
+        raise FormatError(f"{name}: samples as they are need no preparation")
     _require_range(f"{name}: number of growth steps", len(part.growth), 0, MAX_GROWTH_STEPS if part.codec in PREDICTIVE else 0)
     for symbols, lanes in part.growth:
         _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)

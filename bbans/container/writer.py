@@ -14,7 +14,7 @@ from bbans.container.records import (
     NO_MODEL,
     ONE_TILE,
     PREDICTIVE,
-    TURNED,
+    PREPARED,
     VERSION,
     Container,
     Header,
@@ -68,8 +68,8 @@ def _part_entry(part: TilePart) -> bytes:
     entry = bytes([part.codec | (part.channels - 1) << 4])
     if part.codec in LATENT:
         entry += bytes([part.latent_precision])
-    if part.codec == TURNED:
-        entry += bytes([part.orientation])
+    if part.codec == PREPARED:
+        entry += bytes([part.orientation, part.lattice])
     if part.axis is not None:
         entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
     if part.codec in PREDICTIVE:

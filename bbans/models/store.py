@@ -27,7 +27,8 @@ from bbans.models.families import FAMILIES, family_name
 ARITHMETIC = "bbans-exact-1"  # changes whenever the meaning of any integer in a model does
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
-DEFAULT_MODEL = "photo-2"
+EFFORTS = {"fast": "photo-fast-1", "default": "photo-2", "max": "photo-2"}  # the models that photographs are compressed with
+DEFAULT_MODEL = EFFORTS["default"]
 NO_MODEL = "none"  # asks for the fixed predictor
 MAX_FILE_BYTES = 2**30
 

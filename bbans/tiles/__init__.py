@@ -5,11 +5,12 @@ from bbans.tiles.decode import decode_tile, preview_tile
 from bbans.tiles.encode import encode_tile, variety
 from bbans.tiles.predicted import Samples, ideal_bits
 from bbans.tiles.predictors import Predictors, fastest_ops, oracle_ops, predictors_of
-from bbans.tiles.turned import turn
+from bbans.tiles.prepared import again, split
 
 __all__ = [
     "Predictors",
     "Samples",
+    "again",
     "chain_bits",
     "check_fit",
     "decode_tile",
@@ -19,6 +20,6 @@ __all__ = [
     "oracle_ops",
     "predictors_of",
     "preview_tile",
-    "turn",
+    "split",
     "variety",
 ]

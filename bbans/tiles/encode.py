@@ -7,6 +7,7 @@ shorter; which of them are tried follows from the samples (`variety`).
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,8 +21,8 @@ from bbans.container.records import (
     LZMA,
     MODEL_ID_SIZE,
     PREDICTIVE,
+    PREPARED,
     STORED,
-    TURNED,
     WEBP,
     TilePart,
     TileRecord,
@@ -33,7 +34,7 @@ from bbans.tiles import fallback
 from bbans.tiles.chained import encode_chain
 from bbans.tiles.predicted import Samples, axis_of, code_channels
 from bbans.tiles.predictors import Predictors
-from bbans.tiles.turned import suiting, turn
+from bbans.tiles.prepared import Prepared, prepare
 
 TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
 REPEATED, DISTINCT = 0.25, 0.25  # graphics have more repeated pixels and fewer distinct colours among the others
@@ -58,8 +59,11 @@ def variety(pixels: Samples) -> float:
     return share if share <= DISTINCT else np.inf
 
 
-def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predictors) -> TileRecord:
-    """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can. A latent chain's has the chain's shape."""
+def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predictors, thorough: bool = False) -> TileRecord:
+    """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can, or in every orientation too if `thorough`.
+
+    A latent chain's tile has the chain's shape.
+    """
     raw = to_raw(pixels, pixel_format.bit_depth)
     crc = zlib.crc32(raw)
     samples = pixels.reshape(*pixels.shape[:2], -1)
@@ -71,7 +75,7 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predicto
     if small or colours < np.inf:
         candidates.append((_fallback(samples, pixel_format, thorough=small),))
     if not pixel_format.palette and (small or colours > FLAT):
-        candidates.append(_predicted(samples, pixel_format, predictors.net, thorough=small))
+        candidates.append(_predicted(samples, pixel_format, predictors.net, small, range(8) if thorough else None))
     if predictors.chain is not None:
         candidates.append((TilePart(CHAIN, samples.shape[2], encode_chain(predictors.chain, samples)),))
     best = min(candidates, key=_cost)
@@ -101,36 +105,41 @@ def _fallback(samples: Samples, pixel_format: PixelFormat, thorough: bool = True
     return TilePart(codec, channels, payload)
 
 
-def _predicted(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool) -> tuple[TilePart, ...]:
-    """Colour and alpha, each on its own."""
+def _predicted(
+    samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool, turns: Sequence[int] | None
+) -> tuple[TilePart, ...]:
+    """Colour and alpha, each on its own; colour in the shortest of these turns, or in the one that suits it."""
     channels = samples.shape[2]
     colour = samples[:, :, : 1 if channels < 3 else 3]
-    parts = [_predicted_part(colour, pixel_format, net, thorough)]
+    found = [Prepared(colour)] if net is None else [prepare(colour)] if turns is None else [prepare(colour, turn) for turn in turns]
+    parts = [min((_predicted_part(colour, each, pixel_format, net, thorough) for each in found), key=lambda part: _cost((part,)))]
     if channels in (2, 4):
         alpha = samples[:, :, -1:]
-        choices = [_predicted_part(alpha, pixel_format, None, thorough=False)]
+        choices = [_predicted_part(alpha, Prepared(alpha), pixel_format, None, thorough=False)]
         if choices[0].codec in PREDICTIVE:
             choices.append(_fallback(alpha, pixel_format))
         parts.append(min(choices, key=lambda part: _cost((part,))))
     return tuple(parts)
 
 
-def _predicted_part(samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool) -> TilePart:
-    if (samples == samples[0, 0]).all():
-        return _constant(samples, pixel_format)
+def _predicted_part(colour: Samples, prepared: Prepared, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool) -> TilePart:
+    """Samples as they were prepared for the model, or by a fallback coder as they are."""
+    if (colour == colour[0, 0]).all():
+        return _constant(colour, pixel_format)
     codec, predictor, latents = (FIXED, FixedPredictor(), False) if net is None else (BITS_BACK, net, net.config.latents)
+    codec = PREPARED if prepared.orientation or prepared.lattice else codec
+    samples = prepared.samples
     axis = axis_of(samples, pixel_format.bit_depth)
-    orientation = 0 if net is None else suiting(samples)
-    codec = TURNED if orientation else codec
     best: TilePart | None = None
     try:
-        for coded in code_channels(predictor, turn(samples, orientation), axis, latents):
-            payload = coded.words.astype("<u4").tobytes()
-            part = TilePart(codec, samples.shape[2], payload, coded.latent_precision, coded.growth, axis, orientation)
+        for coded in code_channels(predictor, samples, axis, latents):
+            payload = prepared.before + coded.words.astype("<u4").tobytes()
+            fields = coded.latent_precision, coded.growth, axis, prepared.orientation, prepared.lattice
+            part = TilePart(codec, samples.shape[2], payload, *fields)
             best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
             if not thorough:
                 break
     except TooFlatError:
-        return _fallback(samples, pixel_format)
+        return _fallback(colour, pixel_format)
     assert best is not None  # without latents there is no underflow
     return best

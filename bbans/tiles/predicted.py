@@ -15,6 +15,7 @@ from bbans.models.fixed import FixedPredictor
 from bbans.schemes import funded
 from bbans.schemes.account import Account
 from bbans.schemes.levels import PyramidNet, analyse
+from bbans.tiles import prepared
 from bbans.tiles.turned import turn_back, turned_shape
 
 SAMPLE_SIDE = 256  # of the crop on which curves are compared
@@ -62,15 +63,22 @@ def code_channels(predictor: PyramidNet, samples: Samples, axis: Axis | None, la
 
 def decode_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part, and its account. Raises FormatError or UnderflowError on damage."""
-    x, account = _decode(predictor, part, turned_shape(shape, part.orientation), 0)
-    return turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation), account
+    at, colours, words = prepared.split(part, shape)
+    x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0)
+    samples = turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation)
+    if part.lattice:
+        samples = prepared.restored(samples, part.lattice, at, colours)
+        account += Account(likelihood=8.0 * (len(part.payload) - len(words)))
+    return samples, account
 
 
 def preview_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int) -> Samples:
     """Every 2^level-th row and column of a part's samples, which of a turned part are not those of the coarse levels."""
     if part.orientation:
         return decode_channels(predictor, part, shape, bit_depth)[0][:: 2**level, :: 2**level]
-    return from_planes(_decode(predictor, part, shape, level)[0], part.axis, part.channels, bit_depth)
+    at, colours, words = prepared.split(part, shape)
+    samples = from_planes(_decode(predictor, part, words, shape, level)[0], part.axis, part.channels, bit_depth)
+    return prepared.restored(samples, part.lattice, at, colours, shape[1], 2**level) if part.lattice else samples
 
 
 def ideal_bits(predictor: PyramidNet, samples: Samples, axis: Axis | None, latent_precision: int, draws: int) -> float:
@@ -80,8 +88,8 @@ def ideal_bits(predictor: PyramidNet, samples: Samples, axis: Axis | None, laten
     return funded.ideal_bits(levels, coarsest, samples.shape[2], latent_precision, draws, axis=chosen)
 
 
-def _decode(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
-    if len(part.payload) % 4:
-        raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
-    words = np.frombuffer(part.payload, "<u4").astype(np.uint32)
+def _decode(predictor: PyramidNet, part: TilePart, message: bytes, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
+    if len(message) % 4:
+        raise FormatError(f"a tile's message is whole 32-bit words, found {len(message)} bytes; the file is damaged")
+    words = np.frombuffer(message, "<u4").astype(np.uint32)
     return funded.decode(predictor, words, shape, part.channels, part.latent_precision, part.growth, layout(part.axis), level)

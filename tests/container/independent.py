@@ -18,8 +18,8 @@ FORMATS = {
     **{8: (1, 1, False), 9: (1, 2, False), 10: (1, 4, False)},
     **{11: (1, 1, True), 12: (1, 2, True), 13: (1, 4, True), 14: (1, 8, True)},
 }
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, TURNED = range(8)
-PREDICTED = (BITS_BACK, FIXED, TURNED)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED = range(8)
+PREDICTED = (BITS_BACK, FIXED, PREPARED)
 U32 = 2**32 - 1
 
 
@@ -74,7 +74,7 @@ class Part:
     codec: int
     channels: int
     precision: int | None
-    orientation: int | None
+    preparation: tuple[int, int] | None  # orientation, lattice
     axis: tuple[int, int, int] | None  # smallest sample, range, curve
     growth: tuple[tuple[int, int], ...]
     size: int
@@ -147,24 +147,26 @@ def read_part(r, left, bits):
     """One part of an entry."""
     kind = r.u8()
     codec, channels = kind & 15, (kind >> 4 & 3) + 1
-    if kind > 63 or codec > TURNED or channels > left:
+    if kind > 63 or codec > PREPARED or channels > left:
         raise Refused("kind of a part")
     predicted = codec in PREDICTED
     if predicted and channels not in (1, 3):
         raise Refused("predicted channels")
     if codec == WEBP and bits > 8:
         raise Refused("WebP of 16 bits")
-    precision = r.u8() if codec in (BITS_BACK, TURNED) else None
-    orientation = r.u8() if codec == TURNED else None
-    if orientation is not None and not 1 <= orientation <= 7:
-        raise Refused("orientation")
+    precision = r.u8() if codec in (BITS_BACK, PREPARED) else None
+    preparation = (r.u8(), r.u8()) if codec == PREPARED else None
+    if preparation is not None and (preparation == (0, 0) or preparation[0] > 7 or preparation[1] > 2):
+        raise Refused("preparation")
+    if preparation is not None and preparation[1] and (channels, bits) != (3, 8):
+        raise Refused("a lattice of other samples")
     axis = None
     if predicted and bits != 8:
         axis = r.varint(0, 65535), r.varint(1, 65535), r.u8()
         if axis[2] > 1 or axis[0] + axis[1] > 2**bits - 1:
             raise Refused("axis")
     growth = tuple((r.varint(0, U32), r.varint(1, 65535)) for _ in range(r.u8())) if predicted else ()
-    return Part(codec, channels, precision, orientation, axis, growth, r.varint(0, 2**63 - 1))
+    return Part(codec, channels, precision, preparation, axis, growth, r.varint(0, 2**63 - 1))
 
 
 def row_bytes(width, channels, bits):
@@ -233,7 +235,7 @@ def read(data, max_pixels=2**30):
             tiles.append(read_entry(entries, format_, place))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
-    if any(part.codec in (BITS_BACK, CHAIN, TURNED) for t in tiles for part in t.parts) != (model_id is not None):
+    if any(part.codec in (BITS_BACK, CHAIN, PREPARED) for t in tiles for part in t.parts) != (model_id is not None):
         raise Refused("model id")
     if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
         raise Refused("payloads")

@@ -45,8 +45,11 @@ def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, in
         span = draw(st.integers(1, 2**pixel_format.bit_depth - 1))
         axis = files.Axis(draw(st.integers(0, 2**pixel_format.bit_depth - 1 - span)), span, draw(st.integers(0, 1)))
     precision = draw(st.integers(0, 255)) if codec in files.LATENT else 0
-    orientation = draw(st.integers(1, 7)) if codec == files.TURNED else 0
-    return TilePart(codec, channels, draw(payloads), precision, draw(growths), axis, orientation)
+    preparation = (0, 0)
+    if codec == files.PREPARED:
+        lattice = draw(st.integers(0, 2)) if channels == 3 and pixel_format.bit_depth == 8 else 0
+        preparation = draw(st.integers(0 if lattice else 1, 7)), lattice
+    return TilePart(codec, channels, draw(payloads), precision, draw(growths), axis, *preparation)
 
 
 @st.composite
@@ -169,8 +172,10 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
             ({"tiles": (one(replace(PART, **change)),)}, error)
             for change, error in [
                 ({"codec": 8}, VersionError),
-                ({"codec": files.TURNED}, FormatError),  # with no orientation
-                ({"codec": files.TURNED, "orientation": 8}, FormatError),
+                ({"codec": files.PREPARED}, FormatError),  # with no preparation
+                ({"codec": files.PREPARED, "lattice": 3}, VersionError),
+                ({"lattice": 1}, FormatError),
+                ({"codec": files.PREPARED, "orientation": 8}, FormatError),
                 ({"orientation": 1}, FormatError),
                 ({"latent_precision": 256}, FormatError),
                 ({"codec": files.FIXED}, FormatError),  # with a latent precision

@@ -60,7 +60,7 @@ def check_same(data: bytes) -> independent.File:
         mine = [(part.codec, part.channels, part.axis, part.growth, payload) for part, payload in zip(two.parts, two.payloads, strict=True)]
         assert [part_facts(part) for part in one.parts] == mine
         assert [part.latent_precision for part in one.parts] == [part.precision or 0 for part in two.parts]
-        assert [part.orientation for part in one.parts] == [part.orientation or 0 for part in two.parts]
+        assert [(part.orientation, part.lattice) for part in one.parts] == [part.preparation or (0, 0) for part in two.parts]
     return ours
 
 

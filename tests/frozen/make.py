@@ -12,6 +12,7 @@ from PIL import Image
 
 import bbans
 from bbans import images
+from bbans.tiles import lattices
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -46,8 +47,19 @@ def pictures() -> dict[str, images.Image]:
         "plain": images.from_array(np.full((30, 50, 4), 7, np.uint16)),
         "photo-2": images.from_array(photo[380:500, 400:560]),
         "turned": images.from_array(halved),
+        "jpeg": images.from_array(on_lattice(photo[100:230, 330:440], lattices.JPEG)),
+        "photo-ycc": images.from_array(on_lattice(photo[333:420, 222:350], lattices.PHOTO_YCC)),
         "stored": images.from_array(noise),
     }
+
+
+def on_lattice(rgb: np.ndarray, number: int) -> np.ndarray:
+    """A photograph as if it had been stored as 8-bit luma and chroma; three pixels are exceptions."""
+    red, green, blue = (rgb[:, :, i].astype(np.int64) for i in range(3))
+    luma = (19595 * red + 38470 * green + 7471 * blue) >> (17 if number == lattices.PHOTO_YCC else 16)
+    found = lattices.to_rgb(np.stack([luma + (red - green) // 4, luma, luma + (blue - green) // 4], -1) & 255, number)
+    found[[0, 50, 50], [7, 0, 1]] = (1, 2, 3), (250, 3, 4), (77, 78, 99)
+    return found
 
 
 def model_of(name: str) -> str:
