@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import bbans
 from bbans import container
@@ -11,7 +12,7 @@ from bbans_cli.main import compress as command
 from bbans_cli.main import main
 from tests.frozen.make import pictures
 
-MACS = {"photo-fast-1": 8_900, "photo-1": 73_700, "photo-2": 73_700}  # a pixel of a large image, all levels
+MACS = {"photo-fast-1": 9_103, "photo-1": 73_871, "photo-2": 73_871}  # a pixel of a large image, all levels
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -23,17 +24,17 @@ def test_an_effort_is_its_model(effort):
 
 
 def test_max_is_the_smallest_of_all_orientations():
-    image = pictures()["photo-2"].pixels[:64, :80]
+    image = pictures()["photo-2"].pixels  # too large for the coders that are tried on small ones
     turned = [np.ascontiguousarray(x[::rows, ::columns]) for x in (image, image.swapaxes(0, 1)) for rows in (1, -1) for columns in (1, -1)]
     sizes = [len(bbans.compress(x, effort="max")) for x in turned]
-    assert max(sizes) - min(sizes) <= 1  # an orientation takes a byte
-    assert max(sizes) <= min(len(bbans.compress(x)) for x in turned) + 1
+    assert max(sizes) - min(sizes) <= 2  # an orientation takes two bytes
+    assert max(sizes) <= min(len(bbans.compress(x)) for x in turned) + 2
 
 
 def test_the_command_knows_them(tmp_path, capsys):
     (option,) = (o for o in command.params if o.name == "effort")
     assert list(option.type.choices) == list(EFFORTS) and option.default == "default"
-    bbans.images.write_image(pictures()["grey"], tmp_path / "a.png", format="PNG")
+    Image.fromarray(pictures()["grey"].pixels).save(tmp_path / "a.png")
     assert main(["compress", str(tmp_path / "a.png"), "--effort", "fast", "-q"]) == 0
     assert container.read((tmp_path / "a.bbans").read_bytes()).model_id == find_by_name("photo-fast-1").id
 
@@ -55,4 +56,4 @@ def macs(model: Model) -> float:
 
 @pytest.mark.parametrize("name", MACS)
 def test_multiplications_a_pixel(name):
-    assert macs(find_by_name(name)) == pytest.approx(MACS[name], rel=0.005)
+    assert macs(find_by_name(name)) == pytest.approx(MACS[name], rel=1e-3)

@@ -118,9 +118,9 @@ def forged(before: bytes) -> bytes:
         (varint(1) + varint(130 * 110) + b"\0\0\0", "is pixel"),
         (varint(1) + varint(130 * 110 + 1) + b"\0\0\0", "a gap"),
         (varint(130 * 110 // 256 + 1), "their number"),
-        (varint(3), ""),
-        (b"\x80\0", "shortest"),
-        (b"", ""),
+        (varint(3) + b"\7", "whole 32-bit words"),
+        (b"\x80\0", "too many bytes"),
+        (b"", None),
     ],
 )
 def test_damaged_exceptions(before, words):

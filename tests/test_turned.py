@@ -62,7 +62,7 @@ def test_a_turned_file():
     for level in (1, 3):
         assert np.array_equal(bbans.decompress(data, preview=level), image[:: 2**level, :: 2**level])
     found = bbans.info(data)
-    assert found.codecs == {"bits-back, turned": 1}
+    assert found.codecs == {"bits-back, prepared": 1}
     assert 8 * found.file_bytes == pytest.approx(found.ideal_bits, rel=0.02)  # of the turned samples, which are 4 % shorter
 
 

@@ -55,7 +55,7 @@ def split(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray[np.uint
     if not part.lattice:
         return np.zeros(0, np.int64), np.zeros((0, 3), np.uint8), part.payload
     pixels = shape[0] * shape[1]
-    cursor = Cursor(part.payload, "exceptions to a lattice")
+    cursor = Cursor(part.payload, "list of exceptions")
     count = cursor.varint("their number", pixels // MOST_EXCEPTIONS)
     at, colours, place = np.empty(count, np.int64), np.empty((count, 3), np.uint8), -1
     for i in range(count):
