@@ -48,7 +48,10 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Conditional:
     def bits(x: Ints) -> NDArray[np.float64]:
         return np.asarray(np.sum([part.bits(symbols) for symbols, part in parts(x)], 0))
 
-    return Conditional(push, pop, bits)
+    def units(x: Ints) -> Ints:
+        return np.asarray(np.sum([part.units(symbols) for symbols, part in parts(x)], 0))
+
+    return Conditional(push, pop, bits, units)
 
 
 def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Conditional:
@@ -76,4 +79,7 @@ def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) 
     def bits(k: Ints) -> NDArray[np.float64]:
         return np.asarray(np.sum([part.bits(k[:, i : i + 1]) for i, part in enumerate(parts(k))], 0))
 
-    return Conditional(push, pop, bits)
+    def units(k: Ints) -> Ints:
+        return np.asarray(np.sum([part.units(k[:, i : i + 1]) for i, part in enumerate(parts(k))], 0))
+
+    return Conditional(push, pop, bits, units)
