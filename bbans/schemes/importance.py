@@ -20,6 +20,7 @@ Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519). Popping cells instead o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -93,7 +94,7 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
         check_items(x, items)
         posterior = chain.posterior(1, x)
         q = _factors(posterior)
-        cells = _Cells(q, particles)
+        cells = _cells(q, particles)
         message, starts = pop_block(message, q.shape[0] * q.shape[1], q.precision, cells.locate)
         _tell(record, POSTERIOR, -(q.precision - np.log2(cells.freqs)))
         z = cells.z.reshape(particles, *q.shape)
@@ -108,7 +109,7 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
         message, x, chosen, j = _pop_chosen(message, chain, items, particles, record)
         posterior = chain.posterior(1, x)
         q = _factors(posterior)
-        cells = _Cells(q, particles)
+        cells = _cells(q, particles)
         shift = cells.shift_of(j)
         outer_starts, outer_freqs = q.interval(chosen.reshape(-1))
 
@@ -137,14 +138,22 @@ def shifts(particles: int, dims: int, precision: int) -> Ints:
     return found
 
 
+@dataclass(frozen=True, eq=False)
 class _Cells:
-    """The cells of u in which no particle changes, of every symbol of q; `z` and `freqs` hold what was found in a walk over them."""
+    """The cells of u in which no particle changes, of every symbol of q.
 
-    def __init__(self, q: Factors, particles: int) -> None:
-        items, dims = q.shape
-        self.q, self.mask = q, (1 << q.precision) - 1
-        self.shifts = shifts(particles, dims, q.precision)
-        self.z, self.freqs = np.empty((particles, items * dims), np.int64), np.empty(items * dims, np.int64)
+    One walk over all symbols leaves the particles in `z`, int64 `(K, items * dims)`, and the cells' frequencies in `freqs`.
+    """
+
+    q: Factors
+    shifts: Ints
+    z: Ints
+    freqs: Ints
+
+    @property
+    def mask(self) -> int:
+        """Of a number of q's precision."""
+        return (1 << self.q.precision) - 1
 
     def locate(self, cf: Ints, first: int, last: int) -> tuple[Ints, Ints, Ints]:
         """`(start, start, freq)` of the cells that hold `cf`, of symbols first..last-1: a cell is named by its start."""
@@ -162,6 +171,12 @@ class _Cells:
     def shift_of(self, j: Ints) -> Ints:
         """The shifts of the chosen particles, int64 `(items * dims,)`; j `(items, 1)`."""
         return self.shifts[j[:, 0]].reshape(-1)
+
+
+def _cells(q: Factors, particles: int) -> _Cells:
+    items, dims = q.shape
+    found = shifts(particles, dims, q.precision)
+    return _Cells(q, found, np.empty((particles, items * dims), np.int64), np.empty(items * dims, np.int64))
 
 
 def _choice(chain: Chain, q: Conditional, x: Ints, z: Ints) -> Conditional:
