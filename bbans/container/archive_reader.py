@@ -20,10 +20,15 @@ from bbans.container.archive_records import (
     MAX_MODEL_BYTES,
     MAX_MODELS,
     MAX_NAME,
+    MAX_PARTICLES,
     PACKED_INDEX,
+    PARTICLES,
     PLAIN_NAMES,
     RUNGS,
+    SCHEME_NAMES,
+    UNORDERED,
     VERSION,
+    WEIGHTED,
     Archive,
     ChainedGroup,
     FilesGroup,
@@ -163,12 +168,16 @@ def _group(cursor: Cursor) -> Group:
         return FilesGroup()
     model = cursor.varint("model", MAX_MODELS)
     scheme, flags, pixel_format = cursor.u8(), cursor.u8(), cursor.u8()
-    if flags > 1:
+    if flags & ~(UNORDERED | PARTICLES):
         raise VersionError(f"flags {flags:#04x} of a group are unknown to this release: use a newer bbans")
+    if scheme in SCHEME_NAMES and bool(flags & PARTICLES) != (scheme in WEIGHTED):
+        raise FormatError(f"scheme {SCHEME_NAMES[scheme]} of a group {'says no' if scheme in WEIGHTED else 'has no'} number of particles")
+    particles = cursor.varint("particles", MAX_PARTICLES) if flags & PARTICLES else 1
     width, height = cursor.varint("width", U32_MAX), cursor.varint("height", U32_MAX)
     schedule = tuple(_stretch(cursor) for _ in range(cursor.u8()))
     size = cursor.varint("payload size", MAX_FILE_BYTES)
-    return ChainedGroup(model, scheme, bool(flags), pixel_format, width, height, schedule, size, cursor.u32(), cursor.u32())
+    sums = cursor.u32(), cursor.u32()
+    return ChainedGroup(model, scheme, bool(flags & UNORDERED), pixel_format, width, height, schedule, size, *sums, particles)
 
 
 def _stretch(cursor: Cursor) -> Stretch:

@@ -11,6 +11,7 @@ Sources: Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519) for IWAE; Rainf
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from bbans.errors import InputError
 from bbans.models.terms import CIWAE, ELBO, MIWAE, OBJECTIVES, PIWAE, Draws, Trainable, Training
 
 LN2 = math.log(2)
+DEFAULT_PARTICLES = 8
 
 
 class Weights(NamedTuple):
@@ -90,6 +92,27 @@ def check(training: Training, free_bits: float, net: nn.Module) -> None:
         raise InputError(f"the ELBO trains on one particle an item, whose divergence is exact; found {t.particles}: take a larger batch")
     if t.objective != ELBO and (free_bits or not hasattr(net, "sampled")):
         raise InputError(f"objective {t.objective!r} needs Gaussian latents and no free_bits: it is no sum over latents")
+
+
+def chosen(training: Training, objective: str | None, particles: int | None) -> Training:
+    """The settings with another objective, of so many particles, where these are given.
+
+    Particles are 8 by default, 64 of miwae and piwae; where a recipe does not say how these two divide them, into about as many groups
+    as each has particles. Raises InputError where particles are given to the ELBO.
+    """
+    if objective is None and particles is None:
+        return training
+    name = objective or training.objective
+    if name == ELBO:
+        if (particles or 1) > 1:
+            raise InputError("several particles are for another objective than the ELBO; name one with --objective")
+        return replace(training, objective=ELBO, particles=1, groups=1)
+    grouped = name in (MIWAE, PIWAE)
+    count = particles or (training.particles if training.particles > 1 else DEFAULT_PARTICLES**2 if grouped else DEFAULT_PARTICLES)
+    groups = training.groups
+    if not grouped or groups == 1:
+        groups = max(d for d in range(1, math.isqrt(count) + 1) if not count % d) if grouped else 1
+    return replace(training, objective=name, particles=count, groups=groups)
 
 
 def weights(net: Trainable, x: Tensor, labels: Tensor | None, draws: Draws, particles: int, drop: Tensor | None = None) -> Weights:

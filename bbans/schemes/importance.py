@@ -128,6 +128,14 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
     return Codec(push, pop)
 
 
+def coupled_particles(q: Conditional, rng: np.random.Generator, particles: int) -> Ints:
+    """Particles int64 `(K, items, dims)` as `coupled_codec` pops them, of random numbers u. Raises ValueError as it does."""
+    factors = _factors(q)
+    cells = _cells(factors, particles)
+    cells.locate(rng.integers(0, cells.mask + 1, cells.freqs.shape), 0, len(cells.freqs))
+    return cells.z.reshape(particles, *factors.shape)
+
+
 @lru_cache(maxsize=8)
 def shifts(particles: int, dims: int, precision: int) -> Ints:
     """floor(2^precision pi_d(k) / K), int64 `(K, dims)`, pi_d a permutation that leaves 0 where it is: the quantiles' shifts."""
