@@ -27,6 +27,11 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
     "--objective", type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae"]), help="The bound that a latent chain is trained on."
 )
 @click.option("--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo.")
+@click.option(
+    "--posterior",
+    type=click.Choice(["gaussian", "mixture", "flow", "coupling", "semi-implicit", "planar"]),
+    help="What q(z | x) of a dense VAE is. Default: gaussian.",
+)
 @click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
 @click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")
 @click.option("--tensorboard", type=click.Path(file_okay=False), metavar="DIR", help="Write logs for TensorBoard here.")
@@ -44,6 +49,7 @@ def train(
     steps: int | None,
     objective: str | None,
     particles: int | None,
+    posterior: str | None,
     checkpoint: str | None,
     float_weights: str | None,
     tensorboard: str | None,
@@ -70,6 +76,7 @@ def train(
         steps=steps,
         objective=objective,
         particles=particles,
+        posterior=posterior,
         checkpoint=_path(checkpoint),
         float_weights=_path(float_weights),
         tensorboard=_path(tensorboard),

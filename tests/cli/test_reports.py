@@ -18,7 +18,7 @@ from bbans_cli.train import progress_line
 from tests.cli.conftest import Run, Standin
 
 Runner = Callable[..., Run]
-NEW = ("shape", "labels", "seed", "steps", "tensorboard", "device", "objective", "particles")
+NEW = ("shape", "labels", "seed", "steps", "tensorboard", "device", "objective", "particles", "posterior")
 
 
 def test_info(here: Path, run: Runner, standin: Standin) -> None:
@@ -78,11 +78,13 @@ def test_train(here: Path, run: Runner, standin: Standin) -> None:
 def test_train_options(here: Path, run: Runner, standin: Standin) -> None:
     Path("x.npy").touch()
     Path("y.npy").touch()
-    options = "--shape 28 29 --labels y.npy --seed 3 --steps 7 --tensorboard logs --device cuda --objective ciwae --particles 9"
+    options = (
+        "--shape 28 29 --labels y.npy --seed 3 --steps 7 --tensorboard logs --device cuda --objective ciwae --particles 9 --posterior flow"
+    )
     assert run("train", "x.npy", "-o", "m.safetensors", *options.split()).code == 0
     ((_, given),) = standin.calls
     wanted = {"shape": (28, 29), "labels": Path("y.npy"), "seed": 3, "steps": 7, "tensorboard": Path("logs"), "device": "cuda"}
-    wanted |= {"objective": "ciwae", "particles": 9}
+    wanted |= {"objective": "ciwae", "particles": 9, "posterior": "flow"}
     assert {name: given[name] for name in NEW} == wanted
     for wrong in ("--device tpu", "--objective best", "--particles 0", "--steps 0", "--seed -1", "--shape 28", "--labels missing.npy"):
         assert run("train", "x.npy", "-o", "m.safetensors", *wrong.split()).code == 2

@@ -371,7 +371,7 @@ def test_objectives_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_photographs_have_no_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = save(tmp_path / "photos", noise((128, 130, 3), 1))
-    with pytest.raises(InputError, match="objectives and particles are for latent chains"):
+    with pytest.raises(InputError, match="objectives, particles and posteriors are for latent chains"):
         decision(monkeypatch, folder, objective="iwae")
 
 
@@ -381,3 +381,28 @@ def test_a_model_of_a_bound(here: Path) -> None:
     runs.run(here / "digits.npy", here / "model.safetensors", report=rows.append, **options)  # type: ignore[arg-type]
     assert load_file(here / "model.safetensors").record["recipe"]["training"]["objective"] == "iwae"
     assert all(row["bound"] < row["rate"] for row in rows)
+
+
+def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = here / "digits.npy"
+
+    def model(**options: Any) -> Any:
+        return decision(monkeypatch, source, **options).model
+
+    assert model(posterior="gaussian") == model()
+    found = model(posterior="semi-implicit", recipe=here / "recipe.toml")
+    assert (found.posterior, found.hidden, found.latents, found.levels) == ("semi-implicit", 8, (2,), 17)
+    assert model(posterior="mixture").posterior == "mixture"
+    (here / "flow.toml").write_text(RECIPE.replace("vae", "rich_vae").replace("[record]", "posterior = 'flow'\n[record]"))
+    assert model(recipe=here / "flow.toml").posterior == "flow"
+    assert model(recipe=here / "flow.toml", posterior="coupling").posterior == "coupling"
+    assert model(recipe=here / "flow.toml", posterior="gaussian") == model(recipe=here / "recipe.toml")
+    (here / "pyramid.toml").write_text("family = 'pyramid'\n[model]\nlikelihood = 'categorical'\ncomponents = 0")
+    for options, words in (
+        ({"posterior": "planar"}, "trains but does not code"),
+        ({"posterior": "best"}, "one of gaussian, mixture"),
+        ({"posterior": "flow", "labels": here / "labels.npy"}, "without labels"),
+        ({"posterior": "flow", "recipe": here / "pyramid.toml"}, "family vae or rich_vae"),
+    ):
+        with pytest.raises(InputError, match=words):
+            model(**options)
