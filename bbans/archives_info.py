@@ -26,7 +26,7 @@ class ItemInfo:
 
 @dataclass(frozen=True)
 class GroupInfo:
-    """A group: `starters` are the images that pay for those after them; the last five are None in a group of files."""
+    """A group: `starters` are the images that pay for those after them; the last six are None in a group of files."""
 
     kind: str
     items: int
@@ -36,6 +36,7 @@ class GroupInfo:
     starters: int | None = None
     model_id: str | None = None
     particles: int | None = None
+    refinement: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class ArchiveInfo:
         lines += [f"model {model_id[:16]}: {f'embedded, {size} bytes' if size else 'not embedded'}" for model_id, size in self.models]
         for number, g in enumerate(self.groups):
             many = f" of {g.particles} particles" if g.particles and g.particles > 1 else ""
+            many += f", refined by {g.refinement} steps" if g.refinement else ""
             more = f", {g.scheme}{many}, {'unordered, ' if g.unordered else ''}{g.starters} starters" if g.scheme else ""
             lines.append(f"group {number}: {g.kind}, {g.items} images, {g.bytes} bytes{more}")
         if each_item:
@@ -93,4 +95,4 @@ def _group(group: records.Group, items: int, size: int, models: tuple[records.Mo
         return GroupInfo(records.KIND_NAMES[records.FILES], items, size)
     starters = sum(s.batches * s.batch for s in group.schedule if s.kind == 0)
     name, scheme = records.KIND_NAMES[records.CHAINED], records.SCHEME_NAMES[group.scheme]
-    return GroupInfo(name, items, size, scheme, group.unordered, starters, models[group.model].id.hex(), group.particles)
+    return GroupInfo(name, items, size, scheme, group.unordered, starters, models[group.model].id.hex(), group.particles, group.refinement)

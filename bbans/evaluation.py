@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from bbans import api, images, tiles
 from bbans.errors import InputError
 from bbans.models.store import Model
-from bbans.schemes import bounds, names, stream
+from bbans.schemes import bounds, names, refined, stream
+from bbans.schemes.chain import Chain
 
 CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
@@ -73,6 +74,7 @@ class Evaluation:
     batch: int
     net_bits: tuple[float, ...]
     particles: int = 1
+    refinement: int = 0
 
     @property
     def dimensions(self) -> int:
@@ -149,6 +151,7 @@ def evaluate(
     importance_draws: int = 0,
     scheme: str | None = None,
     particles: int | None = None,
+    refine: int | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     seed: int = 0,
     batch: int | None = None,
@@ -156,7 +159,8 @@ def evaluate(
     """Evaluate a model on named images, uint8 `(H, W)` or `(H, W, C)`.
 
     `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only). `scheme` is one of `names.NAMES`, with
-    `particles` (default 8) where it weights several; the default is the model's. A chain pushes `batch` images at once, up to
+    `particles` (default 8) where it weights several; the default is the model's. `refine` steps of search (`schemes.refined`) make every
+    image's posterior a better one, in all rates. A chain pushes `batch` images at once, up to
     `stream.max_batch`: by default 1 of up to 500 images, and of more as many as leave 200 batches. Raises InputError on no images, on
     images that a latent chain has not the shape of, and on a scheme that the model cannot be coded with.
     """
@@ -166,12 +170,12 @@ def evaluate(
     if draws < 1 or not 0 <= importance_draws <= 5000:
         raise InputError(f"a rate takes 1 draw or more, an importance-weighted one up to 5000; found {draws} and {importance_draws}")
     if chosen.family == "photo":
-        if importance_draws or any(given is not None for given in (scheme, particles, labels)) or batch not in (None, 1):
+        if importance_draws or any(given is not None for given in (scheme, particles, refine, labels)) or batch not in (None, 1):
             raise InputError("importance weights, schemes, labels and batches are for latent chains; leave them out for a photograph model")
         rates = tuple(_photograph(name, pixels, chosen) for name, pixels in named)
         nets, total = tuple(r.net or 0.0 for r in rates), sum(r.total or 0.0 for r in rates)
         return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, total, 1, nets)
-    return _chain(named, chosen, draws, importance_draws, scheme, particles, labels, seed, batch)
+    return _chain(named, chosen, draws, importance_draws, scheme, particles, refine, labels, seed, batch)
 
 
 def _photograph(name: str, pixels: NDArray[Any], model: Model) -> ImageRate:
@@ -191,13 +195,14 @@ def _chain(
     importance_draws: int,
     scheme: str | None,
     particles: int | None,
+    refine: int | None,
     labels: NDArray[np.integer[Any]] | None,
     seed: int,
     batch: int | None,
 ) -> Evaluation:
     name = scheme or ("deterministic" if model.family == CERTAIN else "bits-back")
     network = model.network(tiles.fastest_ops())
-    if why := names.misfit(name, model.family == CERTAIN, network, particles):
+    if why := names.misfit(name, model.family == CERTAIN, network, particles, refine):
         raise InputError(f"family {model.family}: {why}")
     particles = (particles or names.DEFAULT_PARTICLES) if name in names.WEIGHTED else 1
     coder = names.by_name(name, particles)
@@ -207,12 +212,15 @@ def _chain(
         batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)
     if not 1 <= batch <= largest:
         raise InputError(f"1 to {largest} images of {x.shape[1]} samples are pushed at once; found {batch}")
-    chain = network if labels is None else network.given(labels)
+
+    def given(rows: slice) -> Chain:
+        return refined.refined(network if labels is None else network.given(labels[rows]), refine or 0)
+
+    chain = given(slice(None))
     ideal = bounds.ideal_bits(chain, x, draws, seed)
     weighted = bounds.importance_weighted_bits(chain, x, importance_draws, seed) if importance_draws else None
     batches = [slice(first, first + batch) for first in range(0, len(x), batch)]
-    chains = (network if labels is None else network.given(labels[some]) for some in batches)
-    nets = bounds.net_bits(coder, zip(chains, (x[some] for some in batches), strict=True), seed)
+    nets = bounds.net_bits(coder, ((given(some), x[some]) for some in batches), seed)
     bound = bounds.weighted_bits(chain, x, particles, name == names.BB_CIS, draws, seed) if name in names.WEIGHTED else None
     rates = []
     for i, (image_name, _) in enumerate(named):
@@ -224,9 +232,8 @@ def _chain(
     group_bits = math.nan
     if labels is None:
         group_bits = 32.0 * len(stream.encode(chain, lambda c, n: coder(c, n, None), x).words)
-    return Evaluation(
-        model.name, model.id.hex(), model.family, name, draws, importance_draws, tuple(rates), group_bits, batch, nets, particles
-    )
+    head = model.name, model.id.hex(), model.family, name, draws, importance_draws
+    return Evaluation(*head, tuple(rates), group_bits, batch, nets, particles, refine or 0)
 
 
 def named_images(

@@ -16,6 +16,7 @@ from .options import (
     model_option,
     particles_option,
     quiet_option,
+    refine_option,
     scheme_option,
     threads_option,
     verbose_option,
@@ -58,6 +59,7 @@ def archive() -> None:
 @click.option("--shape", type=ShapeType(), help="Rows and columns of images that arrays hold flat, or as packed bits.")
 @scheme_option
 @particles_option
+@refine_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
 @threads_option
@@ -74,6 +76,7 @@ def create(
     shape: tuple[int, int] | None,
     scheme: str | None,
     particles: int | None,
+    refine: int | None,
     no_verify: bool,
     as_pixels: bool,
     threads: int | None,
@@ -93,6 +96,7 @@ def create(
         embed_model=embed_model,
         scheme=scheme,
         particles=particles,
+        refine=refine,
         verify=not no_verify,
         overwrite=force,
         as_pixels=as_pixels,

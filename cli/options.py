@@ -34,6 +34,9 @@ scheme_option = click.option(
 particles_option = click.option(
     "--particles", type=click.IntRange(1, 1024), metavar="K", help="Particles of bb-is and bb-cis. Default: 8; an archive takes up to 256."
 )
+refine_option = click.option(
+    "--refine", type=click.IntRange(0, 255), metavar="T", help="Steps of search for every image's posterior. Default: 0."
+)
 
 
 max_items_option = click.option(

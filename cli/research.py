@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import force_option, model_option, particles_option, scheme_option
+from .options import force_option, model_option, particles_option, refine_option, scheme_option
 from .outputs import check_output
 
 set_argument = click.argument("images", type=click.Path(exists=True))
@@ -30,6 +30,7 @@ shape_option = click.option(
 )
 @scheme_option
 @particles_option
+@refine_option
 @click.option(
     "--batch", type=click.IntRange(1, 256), metavar="N", help="Images pushed at once. Default: 1, or 1/200 of more than 500 images."
 )
@@ -46,6 +47,7 @@ def evaluate(
     importance: int,
     scheme: str | None,
     particles: int | None,
+    refine: int | None,
     batch: int | None,
     as_json: bool,
     table: str | None,
@@ -59,7 +61,7 @@ def evaluate(
 
     named = evaluation.named_images(images, shape, count)
     found = evaluation.evaluate(
-        named, model, draws=draws, importance_draws=importance, scheme=scheme, particles=particles, seed=seed, batch=batch
+        named, model, draws=draws, importance_draws=importance, scheme=scheme, particles=particles, refine=refine, seed=seed, batch=batch
     )
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if table is not None:

@@ -19,7 +19,7 @@ from bbans.container import archive_records as records
 from bbans.errors import ChecksumError, FormatError, InputError, ModelFormatError, UnderflowError
 from bbans.exact.ops import Ops
 from bbans.models import store
-from bbans.schemes import names, stream
+from bbans.schemes import names, refined, stream
 from bbans.schemes.chain import Chain
 
 Pixels = NDArray[Any]
@@ -54,6 +54,7 @@ class ChainModel:
     levels: int
     scheme: int = records.BITS_BACK
     particles: int = 1
+    refinement: int = 0
     file: Callable[[], bytes] | None = None
 
     def fits(self, image: images.Image) -> bool:
@@ -85,16 +86,16 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
     return ChainModel(model.id, chain, shape, config.levels, scheme, file=lambda: model_file(model))
 
 
-def with_scheme(model: ChainModel, scheme: str | None, particles: int | None) -> ChainModel:
-    """The model coded with a scheme by its name (default: the model's own). Raises InputError where that cannot be."""
+def with_scheme(model: ChainModel, scheme: str | None, particles: int | None, refine: int | None = None) -> ChainModel:
+    """The model with a scheme by its name (default: its own) and a refined posterior. Raises InputError where that cannot be."""
     if scheme is None:
         scheme = next(name for name, number in CODES.items() if number == model.scheme)
-    if why := names.misfit(scheme, model.scheme == records.DETERMINISTIC, model.chain, particles):
+    if why := names.misfit(scheme, model.scheme == records.DETERMINISTIC, model.chain, particles, refine):
         raise InputError(why)
     if scheme in names.WEIGHTED and (particles or 1) > records.MAX_PARTICLES:
         raise InputError(f"a group of an archive has up to {records.MAX_PARTICLES} particles, and {particles} were asked for")
     default = names.DEFAULT_PARTICLES if scheme in names.WEIGHTED else 1
-    return replace(model, scheme=CODES[scheme], particles=particles or default)
+    return replace(model, scheme=CODES[scheme], particles=particles or default, refinement=refine or 0)
 
 
 def model_file(model: store.Model) -> bytes:
@@ -120,14 +121,15 @@ def encode_group(
     """Images as one message: the group's record (its model is number 0), its payload, and its order and cost. Raises TooFlatError."""
     x = np.stack(pixels).reshape(len(pixels), -1)
     scheme, limit = scheme_of(model.scheme, model.particles), max(1, records.MAX_BATCH_PARTICLES // model.particles)
-    encoded = stream.encode(model.chain, scheme, x, unordered=unordered, limit=min(limit, stream.MAX_BATCH))
+    chain = refined.refined(model.chain, model.refinement)
+    encoded = stream.encode(chain, scheme, x, unordered=unordered, limit=min(limit, stream.MAX_BATCH))
     payload = encoded.words.astype("<u4").tobytes()
     schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
     crc = _pixels_crc((pixels[i] for i in encoded.order), bit_depth)
     height, width = model.shape[:2]
     sizes = len(payload), zlib.crc32(payload), crc
     kind = model.pixel_format(bit_depth).code
-    group = records.ChainedGroup(0, model.scheme, unordered, kind, width, height, schedule, *sizes, model.particles)
+    group = records.ChainedGroup(0, model.scheme, unordered, kind, width, height, schedule, *sizes, model.particles, model.refinement)
     return group, payload, encoded
 
 
@@ -142,9 +144,12 @@ def decode_group(model: ChainModel, group: records.ChainedGroup, payload: bytes,
     words = np.frombuffer(payload, "<u4").astype(np.uint32)
     dtype = np.uint16 if depth == 16 else np.uint8
     pixels: list[Pixels] = []
+    if group.refinement and not refined.searchable(model.chain):
+        raise FormatError("the group's posterior is refined, and its model's cannot be; the archive is malformed")
+    chain = refined.refined(model.chain, group.refinement)
     try:
         scheme = scheme_of(group.scheme, group.particles)
-        for x in stream.decode(model.chain, scheme, words, schedule, items, model.dims, unordered=group.unordered):
+        for x in stream.decode(chain, scheme, words, schedule, items, model.dims, unordered=group.unordered):
             if x.min() < 0 or int(x.max()) >> depth:
                 raise FormatError(f"samples of {depth} bits were expected, found {x.min()} to {x.max()}")
             pixels += list(x.astype(dtype).reshape(len(x), *model.shape))

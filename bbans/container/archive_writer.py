@@ -12,6 +12,7 @@ from bbans.container.archive_records import (
     PACKED_INDEX,
     PARTICLES,
     PLAIN_NAMES,
+    REFINED,
     UNORDERED,
     VERSION,
     WEIGHTED,
@@ -49,9 +50,9 @@ def _group(group: Group) -> bytes:
     if not isinstance(group, ChainedGroup):
         return bytes([FILES])
     weighted = group.scheme in WEIGHTED
-    flags = UNORDERED * group.unordered + PARTICLES * weighted
+    flags = UNORDERED * group.unordered + PARTICLES * weighted + REFINED * bool(group.refinement)
     fields = bytes([CHAINED]) + varint(group.model) + bytes([group.scheme, flags, group.pixel_format])
-    fields += varint(group.particles) if weighted else b""
+    fields += (varint(group.particles) if weighted else b"") + (varint(group.refinement) if group.refinement else b"")
     stretches = b"".join(varint(s.batches) + varint(s.batch) + varint(s.lanes) + bytes([s.kind]) for s in group.schedule)
     sizes = varint(group.width) + varint(group.height) + bytes([len(group.schedule)]) + stretches + varint(group.size)
     return fields + sizes + u32(group.payload_crc) + u32(group.pixels_crc)

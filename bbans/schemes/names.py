@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bbans.schemes import bit_swap, bits_back, deterministic, importance
+from bbans.schemes import bit_swap, bits_back, deterministic, importance, refined
 from bbans.schemes.chain import Chain
 from bbans.schemes.terms import Scheme
 
@@ -22,11 +22,15 @@ def by_name(name: str, particles: int = 1) -> Scheme:
     return PLAIN[name]
 
 
-def misfit(name: str, certain: bool, chain: Chain, particles: int | None) -> str | None:
-    """Why a chain cannot be coded with a scheme and so many particles (None: as many as it likes); None if it can.
+def misfit(name: str, certain: bool, chain: Chain, particles: int | None, refine: int | None = None) -> str | None:
+    """Why a chain cannot be coded with a scheme, so many particles (None: as many as it likes) and steps of refinement; None if it can.
 
     `certain`: its posterior is, which one scheme is for.
     """
+    if refine and (certain or not refined.searchable(chain)):
+        return "refinement is for one layer of latents with a diagonal Gaussian posterior, which this model has not; leave it out"
+    if not 0 <= (refine or 0) <= refined.MAX_STEPS:
+        return f"a posterior is refined by 0 to {refined.MAX_STEPS} steps, and {refine} were asked for"
     if name not in NAMES or (name == DETERMINISTIC) != certain:
         fitting = (DETERMINISTIC,) if certain else tuple(n for n in NAMES if n != DETERMINISTIC)
         return f"this model is not coded with {name!r}; take one of {', '.join(fitting)}"

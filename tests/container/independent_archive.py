@@ -25,6 +25,7 @@ class Group:
     payload_crc: int = 0
     pixel_crc: int = 0
     particles: int = 1
+    refinement: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,17 @@ def read_group(r, models):
     if kind != 1:
         raise Refused("kind of a group")
     model, scheme, flags, format_ = r.varint(0, models - 1), r.u8(), r.u8(), r.u8()
-    if scheme > 4 or flags > 3 or (flags >= 2) != (scheme >= 3) or format_ not in FORMATS or FORMATS[format_][2]:
+    if (
+        scheme > 4
+        or flags > 7
+        or bool(flags & 2) != (scheme >= 3)
+        or (flags & 4 and scheme == 2)
+        or format_ not in FORMATS
+        or FORMATS[format_][2]
+    ):
         raise Refused("a group's scheme, flags or pixel format")
-    unordered, particles = flags % 2, r.varint(1, 256) if flags >= 2 else 1
+    unordered, particles = flags % 2, r.varint(1, 256) if flags & 2 else 1
+    refinement = r.varint(1, 255) if flags & 4 else 0
     width, height = r.varint(1, U32), r.varint(1, U32)
     samples = width * height * FORMATS[format_][0]
     top = max(1, min(256, 2**20 // samples, 2**12 // particles))
@@ -80,9 +89,9 @@ def read_group(r, models):
     if sum(n * -(-batch * samples // lanes) for n, batch, lanes, _ in stretches) > 2**18:
         raise Refused("rows")
     items = sum(n * batch for n, batch, _, _ in stretches)
-    if samples * items > 2**26 or items > 2**16 or samples * items * particles > 2**30:
+    if samples * items > 2**26 or items > 2**16 or samples * items * (particles + 160 * refinement) > 2**30:
         raise Refused("size of a group")
-    return Group(model, scheme, unordered, format_, width, height, stretches, size, r.u32(), r.u32(), particles)
+    return Group(model, scheme, unordered, format_, width, height, stretches, size, r.u32(), r.u32(), particles, refinement)
 
 
 def read_chunks(body):
