@@ -15,6 +15,7 @@ from bbans.errors import InputError, ModelFormatError, OutputExistsError
 from bbans.inference import chain_run
 from bbans.models import store
 from bbans_cli.main import main
+from tests.chains import chain_model, picture
 from tests.digits import digits
 from tests.seeds.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
@@ -136,6 +137,18 @@ def test_a_photograph_is_evaluated_in_its_file():
 def test_what_cannot_be_evaluated(folder, members, options, words):
     with pytest.raises(InputError, match=words):
         bbans.evaluate(members, folder / "vae.safetensors", **options)
+
+
+def test_rich_posteriors_have_no_coupled_particles(tmp_path):
+    model = chain_model("mixture")
+    (tmp_path / "m.safetensors").write_bytes(store.serialise(model.config, model.layers, {}))
+    given = [(str(seed), picture(model, seed)) for seed in range(3)]
+    with pytest.raises(InputError, match="take bb-is"):
+        bbans.evaluate(given, tmp_path / "m.safetensors", scheme="bb-cis")
+    with pytest.raises(InputError, match="refinement is for"):
+        bbans.evaluate(given, tmp_path / "m.safetensors", refine=1)
+    found = bbans.evaluate(given, tmp_path / "m.safetensors", scheme="bb-is", particles=3, draws=2)
+    assert found.particles == 3 and len(found.net_bits) == 3
 
 
 def test_report_of_the_command(folder, tmp_path, monkeypatch, capsys):

@@ -37,6 +37,7 @@ class ExactRichVae:
     """The model on a backend. Immutable once made."""
 
     depth = 1
+    independent = False  # latents given x
 
     def __init__(self, config: RichVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)

@@ -38,6 +38,8 @@ def misfit(name: str, certain: bool, chain: Chain, particles: int | None, refine
         return None if particles in (None, 1) else f"{name} has one particle, and {particles} were asked for; take {' or '.join(WEIGHTED)}"
     if chain.depth != 1:
         return f"{name} weights the latents of one layer, and this model has {chain.depth}; take {BIT_SWAP}"
+    if name == BB_CIS and not getattr(chain, "independent", True):
+        return f"{BB_CIS} shifts latents that are independent given the image, and this model's are not; take {BB_IS}"
     if particles is not None and not 1 <= particles <= importance.MAX_PARTICLES:
         return f"{name} has 1 to {importance.MAX_PARTICLES} particles, and {particles} were asked for"
     return None

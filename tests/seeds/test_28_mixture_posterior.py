@@ -65,7 +65,7 @@ def test_two_modes_cost_one_gaussian_a_bit():
     alone, mixed = overhead(GAUSSIAN), overhead("mixture")
     apart = np.abs(X.mean(1) - 512) > 32 * 1.2
     assert apart.sum() >= 5 and alone[apart] - mixed[apart] == pytest.approx(1.0, abs=0.02)
-    assert (alone - mixed).mean() > 0.5 and (mixed < 0.3).all()
+    assert (alone - mixed).mean() > 0.5 and (mixed < 0.5).all()
     nets = []
     for kind in (GAUSSIAN, "mixture"):
         tiled = np.tile(X, (60, 1))

@@ -53,7 +53,7 @@ def pop(message, steps):
     for table in reversed(tables):
         message, z = given(table, int(path[-1][0, 0])).pop(message)
         path.append(z)
-    for table, before, after in zip(tables, path[::-1], path[-2::-1], strict=False):
+    for table, after, before in zip(reversed(tables), path, path[1:], strict=False):
         (message,) = given(table, int(before[0, 0])).push(message, after)
     return CHAIN.posterior(1, x).push(message, path[-1])[0], x
 
