@@ -43,4 +43,4 @@ def optimum(name: str) -> float:
         return loss
 
     optimiser.step(closure)
-    return math.exp(float(log_s))
+    return math.exp(float(log_s.detach()))

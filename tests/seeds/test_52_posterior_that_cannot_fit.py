@@ -7,9 +7,9 @@ from tests.seeds.overdispersed import CORRELATION, log_weights, optimum
 
 
 def test_a_diagonal_posterior_of_a_correlated_one():
-    """ELBO: s^2 = 1 - 0.9^2, the conditional variance; IWAE of 16: nearer to the marginal variance, 1."""
+    """ELBO: s^2 = 1 - 0.9^2, the conditional variance; IWAE of 16: about the marginal variance, 1."""
     assert optimum("elbo") == pytest.approx((1 - CORRELATION**2) ** 0.5, abs=0.01)
-    assert optimum("iwae") > 1.3 * optimum("elbo")
+    assert 1.0 < optimum("iwae") < 1.25
 
 
 def test_each_is_best_at_its_own():
@@ -23,8 +23,8 @@ def test_each_is_best_at_its_own():
 
 def test_they_coincide_where_it_fits():
     """q = p(z | x) makes every weight p(x): all bounds are log p(x), and no bound improves by moving."""
-    e = torch.randn(16, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    for scale, least in ((1.0, 0.0), (1.2, 1e-3)):
+    e = torch.randn(16, 40_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for scale, least in ((1.0, 0.0), (1.2, 5e-4)):
         z = scale * e
         log_w = (-0.5 * z**2 + 0.5 * e**2 + torch.tensor(scale).log()) / 0.6931471805599453
         gap = -(torch.logsumexp(log_w * 0.6931471805599453, 0) / 0.6931471805599453 - 4)
