@@ -40,3 +40,12 @@ def test_what_coding_the_counts_costs():
     assert np.allclose(exact, 337.68, atol=0.02)
     product = float(ideal_bits(NegativeBinomial(MEAN_FIELD), x, 2000).total[0])
     assert product - np.mean(exact) == pytest.approx(1.40, abs=4 * 2.5 / 2000**0.5)
+
+
+def test_a_semi_implicit_posterior():
+    """K = 20 draws of noise: a gap under 0.1 nat, the posterior's correlation and, within a fifth, its sd of r (a product has a third of it)."""
+    from benchmarks.tables.mites import semi_implicit
+
+    found = semi_implicit(20, 600)
+    assert found["gap"] < 0.1 and found["correlation"] < -0.8
+    assert found["sd_r"] == pytest.approx(0.323, rel=0.2)
