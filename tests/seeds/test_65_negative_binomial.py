@@ -43,7 +43,7 @@ def test_what_coding_the_counts_costs():
 
 
 def test_a_semi_implicit_posterior():
-    """K = 20 draws of noise: a gap under 0.1 nat, the posterior's correlation and, within a fifth, its sd of r (a product has a third of it)."""
+    """K = 20 draws of noise: a gap under 0.1 nat, the posterior's correlation and, within a fifth, its sd of r."""
     from benchmarks.tables.mites import semi_implicit
 
     found = semi_implicit(20, 600)
