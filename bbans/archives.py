@@ -63,6 +63,9 @@ def create_archive(
     group: int = 1000,
     unordered: bool = False,
     embed_model: bool = False,
+    scheme: str | None = None,
+    particles: int | None = None,
+    refine: int | None = None,
     verify: bool = True,
     overwrite: bool = False,
     as_pixels: bool = False,
@@ -76,12 +79,18 @@ def create_archive(
     chains the images of its shape, `group` to a group: to get at one of them its group is decoded. Other images are coded one by
     one with `file_model`, or with `model` if that is no chain. `unordered` gives up their
     order within a group, and what it cost. `embed_model` puts the models into the archive, which then needs nothing else.
+    `scheme` is one of `schemes.names.NAMES` for the chain, of `particles` particles where it weights them, and
+    `refine` steps of search for every image's posterior (`schemes.refined`); the archive says all three, decoding needs none.
     With `verify` every group is decoded and compared. Raises InputError, OutputError, VerificationError.
     """
     if not overwrite and os.path.lexists(output):
         raise OutputExistsError(f"{os.fspath(output)}: exists already: ask for overwriting (-f) or choose another name")
     named, skipped = _members(members, shape, as_pixels)
     chain, single = _models(model, file_model)
+    if scheme is not None or particles is not None or refine:
+        if chain is None:
+            raise InputError("a scheme, particles and refinement are for a latent chain; name a model of one with --model")
+        chain = archive.with_scheme(chain, scheme, particles, refine)
 
     def to_file(image: images.Image) -> bytes:
         return api.compress(image, model=single(), verify=verify, threads=threads)

@@ -26,7 +26,7 @@ class ItemInfo:
 
 @dataclass(frozen=True)
 class GroupInfo:
-    """A group: `starters` are the images that pay for those after them; the last four are None in a group of files."""
+    """A group: `starters` are the images that pay for those after them; the last six are None in a group of files."""
 
     kind: str
     items: int
@@ -35,6 +35,8 @@ class GroupInfo:
     unordered: bool | None = None
     starters: int | None = None
     model_id: str | None = None
+    particles: int | None = None
+    refinement: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class ArchiveInfo:
         lines.append(f"total {self.file_bytes} bytes, {share:.1%} of the raw pixels")
         lines += [f"model {model_id[:16]}: {f'embedded, {size} bytes' if size else 'not embedded'}" for model_id, size in self.models]
         for number, g in enumerate(self.groups):
-            more = f", {g.scheme}, {'unordered, ' if g.unordered else ''}{g.starters} starters" if g.scheme else ""
+            many = f" of {g.particles} particles" if g.particles and g.particles > 1 else ""
+            many += f", refined by {g.refinement} steps" if g.refinement else ""
+            more = f", {g.scheme}{many}, {'unordered, ' if g.unordered else ''}{g.starters} starters" if g.scheme else ""
             lines.append(f"group {number}: {g.kind}, {g.items} images, {g.bytes} bytes{more}")
         if each_item:
             lines += [f"{i.name}  {i.width} x {i.height} {i.pixel_format}, group {i.group}, number {i.position}" for i in self.items]
@@ -90,5 +94,5 @@ def _group(group: records.Group, items: int, size: int, models: tuple[records.Mo
     if not isinstance(group, records.ChainedGroup):
         return GroupInfo(records.KIND_NAMES[records.FILES], items, size)
     starters = sum(s.batches * s.batch for s in group.schedule if s.kind == 0)
-    name = records.KIND_NAMES[records.CHAINED]
-    return GroupInfo(name, items, size, records.SCHEME_NAMES[group.scheme], group.unordered, starters, models[group.model].id.hex())
+    name, scheme = records.KIND_NAMES[records.CHAINED], records.SCHEME_NAMES[group.scheme]
+    return GroupInfo(name, items, size, scheme, group.unordered, starters, models[group.model].id.hex(), group.particles, group.refinement)

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from bbans import api, images, tiles
 from bbans.errors import InputError
 from bbans.models.store import Model
-from bbans.schemes import bit_swap, bits_back, bounds, deterministic, stream
-from bbans.schemes.terms import Scheme
+from bbans.schemes import bounds, names, refined, stream
+from bbans.schemes.chain import Chain
 
-SCHEMES: dict[str, Scheme] = {"bits-back": bits_back.codec, "bit-swap": bit_swap.codec, "deterministic": deterministic.codec}
 CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
 FEWEST_BATCHES = 200  # of more images: for the standard error of the difference between net and ideal
@@ -36,7 +35,8 @@ class ImageRate:
     """One image: its dimensions, and bits. `posterior` is negative; `importance_weighted` is -log2 of the mean of K weights, or None.
 
     `ideal` = `prior` + `likelihood` + `posterior`, the means over the draws. `net` is None where images are pushed together, since
-    only their batch is measured, and `total` where they share a message.
+    only their batch is measured, and `total` where they share a message. `bound` is the mean over the draws of -log2 of the mean of the
+    scheme's weights, None where it has none: what net should be then, instead of ideal.
     """
 
     name: str
@@ -48,6 +48,12 @@ class ImageRate:
     net: float | None
     importance_weighted: float | None = None
     total: float | None = None
+    bound: float | None = None
+
+    @property
+    def expected(self) -> float:
+        """What net should be."""
+        return self.ideal if self.bound is None else self.bound
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Evaluation:
     total_bits: float
     batch: int
     net_bits: tuple[float, ...]
+    particles: int = 1
+    refinement: int = 0
 
     @property
     def dimensions(self) -> int:
@@ -74,25 +82,28 @@ class Evaluation:
         return sum(image.dimensions for image in self.images)
 
     def rates(self) -> dict[str, float]:
-        """Bits per dimension of every term, the relative difference of net and ideal, and its standard error over batches."""
+        """Bits per dimension of every term, the relative difference of net and what it should be, its standard error over batches.
+
+        What it should be is ideal, or the bound of a scheme with particles: `net_over_ideal` is over that.
+        """
         n = self.dimensions
-        names = [f.name for f in fields(ImageRate) if f.name not in ("name", "dimensions", "net", "total")]
-        columns = {name: [getattr(image, name) for image in self.images] for name in names}
+        wanted = [f.name for f in fields(ImageRate) if f.name not in ("name", "dimensions", "net", "total")]
+        columns = {name: [getattr(image, name) for image in self.images] for name in wanted}
         found = {name: sum(column) / n for name, column in columns.items() if None not in column}
-        ideal, net, error = sum(columns["ideal"]), sum(self.net_bits), self._paired_error()
+        expected, net, error = sum(image.expected for image in self.images), sum(self.net_bits), self._paired_error()
         return {
             **found,
             "net": net / n,
             "total": self.total_bits / n,
-            "net_over_ideal": net / ideal - 1,
-            "net_over_ideal_error": error / ideal,
+            "net_over_ideal": net / expected - 1,
+            "net_over_ideal_error": error / expected,
         }
 
     def _paired_error(self) -> float:
-        """Standard error of the sum of net - ideal, in bits: B batches vary about what so many images differ by in the mean."""
-        ideal = np.add.reduceat([image.ideal for image in self.images], range(0, len(self.images), self.batch))
-        sizes = np.minimum(self.batch, len(self.images) - self.batch * np.arange(len(ideal)))
-        differences = np.array(self.net_bits) - ideal
+        """Standard error of the sum of net - expected, in bits: B batches vary about what so many images differ by in the mean."""
+        expected = np.add.reduceat([image.expected for image in self.images], range(0, len(self.images), self.batch))
+        sizes = np.minimum(self.batch, len(self.images) - self.batch * np.arange(len(expected)))
+        differences = np.array(self.net_bits) - expected
         residuals = differences - differences.sum() / len(self.images) * sizes
         B = len(residuals)
         return math.sqrt(float((residuals**2).sum()) * B / (B - 1)) if B > 1 else math.nan
@@ -119,6 +130,7 @@ class Evaluation:
             "likelihood": "  samples pushed",
             "posterior": "  bits got back",
             "importance_weighted": f"-log2 p(x), at most: {self.importance_draws} weighted draws",
+            "bound": f"the bound of {self.particles} particles, {self.draws} draws of them: what net should be",
             "net": f"what the coder's message grew by ({self.scheme}{f', {self.batch} images at once' if self.batch > 1 else ''})",
             "total": f"{math.ceil(self.total_bits / 8)} bytes",
         }
@@ -126,7 +138,8 @@ class Evaluation:
         lines += [
             f"{name.replace('_', ' '):20} {rates[name]:9.4f} bits per dimension   {words}" for name, words in said.items() if name in rates
         ]
-        lines.append(f"net over ideal       {rates['net_over_ideal']:+.3%}, standard error {rates['net_over_ideal_error']:.3%}")
+        over = f"net over {'bound' if 'bound' in rates else 'ideal'}"
+        lines.append(f"{over:20} {rates['net_over_ideal']:+.3%}, standard error {rates['net_over_ideal_error']:.3%}")
         return lines
 
 
@@ -137,16 +150,19 @@ def evaluate(
     draws: int = 16,
     importance_draws: int = 0,
     scheme: str | None = None,
+    particles: int | None = None,
+    refine: int | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     seed: int = 0,
     batch: int | None = None,
 ) -> Evaluation:
     """Evaluate a model on named images, uint8 `(H, W)` or `(H, W, C)`.
 
-    `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only). `scheme` is one of SCHEMES; the
-    default is the model's. A chain pushes `batch` images at once, up to `stream.max_batch`: by default 1 of up to 500 images, and of
-    more as many as leave 200 batches. Raises InputError on no images, on images that a latent chain has not the shape of, and on a
-    scheme that the model cannot be coded with.
+    `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only). `scheme` is one of `names.NAMES`, with
+    `particles` (default 8) where it weights several; the default is the model's. `refine` steps of search (`schemes.refined`) make every
+    image's posterior a better one, in all rates. A chain pushes `batch` images at once, up to
+    `stream.max_batch`: by default 1 of up to 500 images, and of more as many as leave 200 batches. Raises InputError on no images, on
+    images that a latent chain has not the shape of, and on a scheme that the model cannot be coded with.
     """
     chosen, named = api.load_model(model), list(members)
     if not named:
@@ -154,12 +170,12 @@ def evaluate(
     if draws < 1 or not 0 <= importance_draws <= 5000:
         raise InputError(f"a rate takes 1 draw or more, an importance-weighted one up to 5000; found {draws} and {importance_draws}")
     if chosen.family == "photo":
-        if importance_draws or scheme is not None or labels is not None or batch not in (None, 1):
+        if importance_draws or any(given is not None for given in (scheme, particles, refine, labels)) or batch not in (None, 1):
             raise InputError("importance weights, schemes, labels and batches are for latent chains; leave them out for a photograph model")
         rates = tuple(_photograph(name, pixels, chosen) for name, pixels in named)
         nets, total = tuple(r.net or 0.0 for r in rates), sum(r.total or 0.0 for r in rates)
         return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, total, 1, nets)
-    return _chain(named, chosen, draws, importance_draws, scheme, labels, seed, batch)
+    return _chain(named, chosen, draws, importance_draws, scheme, particles, refine, labels, seed, batch)
 
 
 def _photograph(name: str, pixels: NDArray[Any], model: Model) -> ImageRate:
@@ -178,36 +194,46 @@ def _chain(
     draws: int,
     importance_draws: int,
     scheme: str | None,
+    particles: int | None,
+    refine: int | None,
     labels: NDArray[np.integer[Any]] | None,
     seed: int,
     batch: int | None,
 ) -> Evaluation:
     name = scheme or ("deterministic" if model.family == CERTAIN else "bits-back")
-    if name not in SCHEMES or (name == "deterministic") != (model.family == CERTAIN):
-        raise InputError(f"a model of the family {model.family} is not coded with {name!r}; schemes are {', '.join(SCHEMES)}")
+    network = model.network(tiles.fastest_ops())
+    if why := names.misfit(name, model.family == CERTAIN, network, particles, refine):
+        raise InputError(f"family {model.family}: {why}")
+    particles = (particles or names.DEFAULT_PARTICLES) if name in names.WEIGHTED else 1
+    coder = names.by_name(name, particles)
     x = samples(named, model)
     largest = stream.max_batch(x.shape[1])
     if batch is None:
         batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)
     if not 1 <= batch <= largest:
         raise InputError(f"1 to {largest} images of {x.shape[1]} samples are pushed at once; found {batch}")
-    network = model.network(tiles.fastest_ops())
-    chain = network if labels is None else network.given(labels)
+
+    def given(rows: slice) -> Chain:
+        return refined.refined(network if labels is None else network.given(labels[rows]), refine or 0)
+
+    chain = given(slice(None))
     ideal = bounds.ideal_bits(chain, x, draws, seed)
     weighted = bounds.importance_weighted_bits(chain, x, importance_draws, seed) if importance_draws else None
     batches = [slice(first, first + batch) for first in range(0, len(x), batch)]
-    chains = (network if labels is None else network.given(labels[some]) for some in batches)
-    nets = bounds.net_bits(SCHEMES[name], zip(chains, (x[some] for some in batches), strict=True), seed)
+    nets = bounds.net_bits(coder, ((given(some), x[some]) for some in batches), seed)
+    bound = bounds.weighted_bits(chain, x, particles, name == names.BB_CIS, draws, seed) if name in names.WEIGHTED else None
     rates = []
     for i, (image_name, _) in enumerate(named):
         total, prior, likelihood, posterior = (float(part[i]) for part in (ideal.total, ideal.prior, ideal.likelihood, ideal.posterior))
         weight = None if weighted is None else float(weighted[i])
         net = nets[i] if batch == 1 else None
-        rates.append(ImageRate(image_name, x.shape[1], total, prior, likelihood, posterior, net, weight))
+        limit = None if bound is None else float(bound[i])
+        rates.append(ImageRate(image_name, x.shape[1], total, prior, likelihood, posterior, net, weight, bound=limit))
     group_bits = math.nan
     if labels is None:
-        group_bits = 32.0 * len(stream.encode(chain, lambda c, n: SCHEMES[name](c, n, None), x).words)
-    return Evaluation(model.name, model.id.hex(), model.family, name, draws, importance_draws, tuple(rates), group_bits, batch, nets)
+        group_bits = 32.0 * len(stream.encode(chain, lambda c, n: coder(c, n, None), x).words)
+    head = model.name, model.id.hex(), model.family, name, draws, importance_draws
+    return Evaluation(*head, tuple(rates), group_bits, batch, nets, particles, refine or 0)
 
 
 def named_images(

@@ -9,7 +9,18 @@ import click
 
 from bbans.errors import DamagedTilesError
 
-from .options import force_option, max_items_option, max_pixels_option, model_option, quiet_option, threads_option, verbose_option
+from .options import (
+    force_option,
+    max_items_option,
+    max_pixels_option,
+    model_option,
+    particles_option,
+    quiet_option,
+    refine_option,
+    scheme_option,
+    threads_option,
+    verbose_option,
+)
 from .outputs import SUFFIXES, check_output
 from .run import say
 
@@ -46,6 +57,9 @@ def archive() -> None:
 @click.option("--unordered", is_flag=True, help="Give up the order of the images for log2 N! bits a group.")
 @click.option("--embed-model", is_flag=True, help="Put the models into the archive, which then needs nothing else.")
 @click.option("--shape", type=ShapeType(), help="Rows and columns of images that arrays hold flat, or as packed bits.")
+@scheme_option
+@particles_option
+@refine_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
 @threads_option
@@ -60,6 +74,9 @@ def create(
     unordered: bool,
     embed_model: bool,
     shape: tuple[int, int] | None,
+    scheme: str | None,
+    particles: int | None,
+    refine: int | None,
     no_verify: bool,
     as_pixels: bool,
     threads: int | None,
@@ -77,6 +94,9 @@ def create(
         group=group,
         unordered=unordered,
         embed_model=embed_model,
+        scheme=scheme,
+        particles=particles,
+        refine=refine,
         verify=not no_verify,
         overwrite=force,
         as_pixels=as_pixels,

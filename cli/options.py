@@ -26,6 +26,19 @@ max_pixels_option = click.option(
 )
 
 
+scheme_option = click.option(
+    "--scheme",
+    type=click.Choice(["bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis"]),
+    help="How a latent chain is coded. Default: what suits the model.",
+)
+particles_option = click.option(
+    "--particles", type=click.IntRange(1, 1024), metavar="K", help="Particles of bb-is and bb-cis. Default: 8; an archive takes up to 256."
+)
+refine_option = click.option(
+    "--refine", type=click.IntRange(0, 255), metavar="T", help="Steps of search for every image's posterior. Default: 0."
+)
+
+
 max_items_option = click.option(
     "--max-items", type=click.IntRange(min=1), default=2**20, metavar="N", help="Refuse archives of more images. Default: 2^20."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import force_option, model_option
+from .options import force_option, model_option, particles_option, refine_option, scheme_option
 from .outputs import check_output
 
 set_argument = click.argument("images", type=click.Path(exists=True))
@@ -28,7 +28,9 @@ shape_option = click.option(
 @click.option(
     "--importance", type=click.IntRange(0, 5000), default=0, metavar="K", help="Also -log2 p(x) from K weighted draws, up to 5000."
 )
-@click.option("--scheme", type=click.Choice(["bits-back", "bit-swap", "deterministic"]), help="How a latent chain is coded.")
+@scheme_option
+@particles_option
+@refine_option
 @click.option(
     "--batch", type=click.IntRange(1, 256), metavar="N", help="Images pushed at once. Default: 1, or 1/200 of more than 500 images."
 )
@@ -44,6 +46,8 @@ def evaluate(
     draws: int,
     importance: int,
     scheme: str | None,
+    particles: int | None,
+    refine: int | None,
     batch: int | None,
     as_json: bool,
     table: str | None,
@@ -56,7 +60,9 @@ def evaluate(
     from bbans import evaluation
 
     named = evaluation.named_images(images, shape, count)
-    found = evaluation.evaluate(named, model, draws=draws, importance_draws=importance, scheme=scheme, seed=seed, batch=batch)
+    found = evaluation.evaluate(
+        named, model, draws=draws, importance_draws=importance, scheme=scheme, particles=particles, refine=refine, seed=seed, batch=batch
+    )
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if table is not None:
         evaluation.save_table(found, Path(table), overwrite=force)

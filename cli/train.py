@@ -23,6 +23,15 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 @click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="An integer an image (.npy, idx): a conditional model.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's; its schedule is stretched.")
+@click.option(
+    "--objective", type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae"]), help="The bound that a latent chain is trained on."
+)
+@click.option("--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo.")
+@click.option(
+    "--posterior",
+    type=click.Choice(["gaussian", "mixture", "flow", "coupling", "semi-implicit", "planar"]),
+    help="What q(z | x) of a dense VAE is. Default: gaussian.",
+)
 @click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
 @click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")
 @click.option("--tensorboard", type=click.Path(file_okay=False), metavar="DIR", help="Write logs for TensorBoard here.")
@@ -38,6 +47,9 @@ def train(
     labels: str | None,
     seed: int | None,
     steps: int | None,
+    objective: str | None,
+    particles: int | None,
+    posterior: str | None,
     checkpoint: str | None,
     float_weights: str | None,
     tensorboard: str | None,
@@ -62,6 +74,9 @@ def train(
         labels=_path(labels),
         seed=seed,
         steps=steps,
+        objective=objective,
+        particles=particles,
+        posterior=posterior,
         checkpoint=_path(checkpoint),
         float_weights=_path(float_weights),
         tensorboard=_path(tensorboard),
@@ -83,4 +98,5 @@ def progress_line(row: Mapping[str, float]) -> str:
         return "  ".join(f"{name} {value:g}" for name, value in row.items())
     terms = f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior {row['posterior']:.4f}"
     rest = f"training {row['train_rate']:.4f}, {row['active']:g} active latents, {row['seconds']:.0f} s"
-    return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}; {rest}"
+    bound = f", bound {row['bound']:.4f}" if "bound" in row else ""
+    return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}{bound}; {rest}"

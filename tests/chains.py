@@ -14,6 +14,7 @@ from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name, float_network
 from bbans.models.pyramid_config import PyramidConfig
+from bbans.models.rich_config import RichVaeConfig
 from bbans.models.store import Model, model_id, to_tensors
 from bbans.models.vae_config import VaeConfig
 from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
@@ -35,6 +36,12 @@ CONFIGS = {
     "pyramid of colours": PyramidConfig(7, 3, 3, latents=(6,), hidden=24, trunk=6, blocks=2),
     "wide pyramid": PyramidConfig(3, 66, 1, 2, "bernoulli", 0, latents=(6,), hidden=16, trunk=6),
     "low-rank pyramid": PyramidConfig(**SHAPE, levels=17, likelihood="categorical", components=3, latents=(6,), trunk=8, blocks=0),
+    "mixture": RichVaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(5,), posterior="mixture", parts=3),
+    "autoregressive flow": RichVaeConfig(**SHAPE, likelihood="logistic", latents=(5,), posterior="flow", hidden_layers=1),
+    "coupling flow": RichVaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(5,), posterior="coupling", parts=3),
+    "semi-implicit": RichVaeConfig(
+        **SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(5,), posterior="semi-implicit", noise=2
+    ),
     "bits": BernoulliVaeConfig(4, 5, latents=(12,)),
     "two layers of bits": BernoulliVaeConfig(4, 5, latents=(12, 8), hidden=16, hidden_layers=1),
     "codes": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24),

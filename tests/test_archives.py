@@ -77,6 +77,47 @@ def test_a_chain_and_files_in_one_archive(tmp_path: Path) -> None:
     assert info.to_dict()["groups"][1]["starters"] == 1 and len(info.lines(each_item=True)) == 36
 
 
+@pytest.mark.parametrize(("scheme", "particles"), [("bits-back", None), ("bit-swap", 1), ("bb-is", 5), ("bb-cis", None)])
+@pytest.mark.parametrize("unordered", [False, True])
+def test_schemes_are_read_from_the_archive(tmp_path: Path, scheme: str, particles: int | None, unordered: bool) -> None:
+    """Whoever extracts says neither scheme nor particles: groups do."""
+    path, given_images = tmp_path / "a.bbar", thumbnails(40)
+    bbans.create_archive(path, given_images, model=CHAIN, scheme=scheme, particles=particles, unordered=unordered)
+    assert same(restored(path), given_images)
+    (group,) = bbans.list_archive(path).groups
+    assert group.scheme is not None and group.scheme.lower() == scheme
+    assert group.particles == (particles or (8 if scheme == "bb-cis" else 1)) and group.unordered is unordered
+
+
+def test_groups_of_many_particles_keep_to_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are at most 2^12 / K, groups at most 2^30 / K samples: here smaller, so that they are met."""
+    monkeypatch.setattr(records, "MAX_BATCH_PARTICLES", 16)
+    monkeypatch.setattr(records, "MAX_WEIGHTED_SAMPLES", 48 * 5 * 30)
+    path = tmp_path / "a.bbar"
+    bbans.create_archive(path, thumbnails(50), model=CHAIN, scheme="bb-is", particles=5)
+    assert same(restored(path), thumbnails(50))
+    groups = reader.read_archive_index(path.read_bytes()).archive.groups
+    stretches = [stretch for group in groups for stretch in group.schedule]  # type: ignore[union-attr]
+    assert max(stretch.batch for stretch in stretches if stretch.kind) == 16 // 5
+    assert [sum(s.batches * s.batch for s in group.schedule) for group in groups] == [30, 20]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scheme": "deterministic"}, "not coded with 'deterministic'; take one of bits-back"),
+        ({"scheme": "bits-back", "particles": 2}, "take bb-is or bb-cis"),
+        ({"particles": 2}, "bits-back has one particle"),
+        ({"scheme": "bb-is", "particles": 257}, "up to 256 particles"),
+        ({"scheme": "bb-is", "particles": 5000}, "1 to 1024 particles"),
+        ({"scheme": "bb-is", "model": "none"}, "are for a latent chain"),
+    ],
+)
+def test_schemes_that_do_not_fit(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        bbans.create_archive(tmp_path / "a.bbar", thumbnails(3), **{"model": CHAIN, **options})
+
+
 def test_smaller_groups_cost_what_is_reported(tmp_path: Path) -> None:
     given_images = thumbnails(300)
     sizes, reported = [], []

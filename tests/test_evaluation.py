@@ -15,6 +15,7 @@ from bbans.errors import InputError, ModelFormatError, OutputExistsError
 from bbans.inference import chain_run
 from bbans.models import store
 from bbans_cli.main import main
+from tests.chains import chain_model, picture
 from tests.digits import digits
 from tests.seeds.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
@@ -100,6 +101,18 @@ def test_codes_are_certain(folder):
     assert found.net_bits == pytest.approx(ideal, abs=0.05)  # nothing is drawn: what is left is the rounding of heads
 
 
+@pytest.mark.parametrize("scheme", ["bb-is", "bb-cis"])
+def test_net_of_particles_is_their_bound(folder, scheme):
+    """Within 4 standard errors (false alarm: 6e-5 each), and below the ideal, which one particle would reach."""
+    found = bbans.evaluate(named(250), folder / "vae.safetensors", draws=8, seed=2, scheme=scheme, particles=8)
+    rates = found.rates()
+    assert found.particles == 8 and abs(rates["net_over_ideal"]) < 4 * rates["net_over_ideal_error"] < 0.01
+    assert rates["bound"] < 0.985 * rates["ideal"]
+    assert any(line.startswith("bound") for line in found.lines()) and found.lines()[-1].startswith("net over bound")
+    one = bbans.evaluate(named(), folder / "vae.safetensors", draws=1, scheme=scheme, particles=1)
+    assert one.net_bits == pytest.approx(bbans.evaluate(named(), folder / "vae.safetensors", draws=1).net_bits, abs=1e-6)
+
+
 def test_a_photograph_is_evaluated_in_its_file():
     photo = smooth_image(60, 70)
     found = bbans.evaluate([("photo", photo)], tiny_model())
@@ -114,6 +127,8 @@ def test_a_photograph_is_evaluated_in_its_file():
         (named(2), {"scheme": "deterministic"}, "not coded with"),
         ([("a", np.zeros((9, 8), np.uint8))], {}, "a: the model codes images"),
         ([("a", np.full((8, 8), 17, np.uint8))], {}, "up to 17"),
+        (named(2), {"scheme": "bb-is", "particles": 1025}, "1 to 1024 particles"),
+        (named(2), {"particles": 4}, "bits-back has one particle"),
         (named(2), {"batch": 257}, "1 to 256 images of 64 samples"),
         (named(2), {"draws": 0}, "1 draw or more"),
         (named(2), {"importance_draws": 5001}, "up to 5000"),
@@ -122,6 +137,18 @@ def test_a_photograph_is_evaluated_in_its_file():
 def test_what_cannot_be_evaluated(folder, members, options, words):
     with pytest.raises(InputError, match=words):
         bbans.evaluate(members, folder / "vae.safetensors", **options)
+
+
+def test_rich_posteriors_have_no_coupled_particles(tmp_path):
+    model = chain_model("mixture")
+    (tmp_path / "m.safetensors").write_bytes(store.serialise(model.config, model.layers, {}))
+    given = [(str(seed), picture(model, seed)) for seed in range(3)]
+    with pytest.raises(InputError, match="take bb-is"):
+        bbans.evaluate(given, tmp_path / "m.safetensors", scheme="bb-cis")
+    with pytest.raises(InputError, match="refinement is for"):
+        bbans.evaluate(given, tmp_path / "m.safetensors", refine=1)
+    found = bbans.evaluate(given, tmp_path / "m.safetensors", scheme="bb-is", particles=3, draws=2)
+    assert found.particles == 3 and len(found.net_bits) == 3
 
 
 def test_report_of_the_command(folder, tmp_path, monkeypatch, capsys):

@@ -40,10 +40,15 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seeds(model, tmp_path_factory) -> list[bytes]:
-    """Archives of digits and one picture of another size: in order, without order, with the model inside."""
+    """Archives of digits and one picture of another size: in order, without order, with the model inside, with particles."""
     place = tmp_path_factory.mktemp("archives")
     found = []
-    for options in ({}, {"unordered": True}, {"embed_model": True}):
+    for options in (
+        {},
+        {"unordered": True, "scheme": "bb-cis", "particles": 3},
+        {"embed_model": True},
+        {"scheme": "bb-is", "particles": 2},
+    ):
         path = place / f"{len(found)}.bbar"
         bbans.create_archive(path, members(), model=model, file_model="none", group=16, **options)
         found.append(path.read_bytes())

@@ -4,7 +4,7 @@ An image that has the shape and samples that the chain model was made for joins 
 own in a group of files. Memory: the pixels of one chained group, and of one image more.
 """
 
-from bbans.archive.groups import ChainModel, chain_model, decode_group, encode_group, load_embedded, model_file
+from bbans.archive.groups import ChainModel, chain_model, decode_group, encode_group, load_embedded, model_file, with_scheme
 from bbans.archive.reading import Lost, Sources, restore
 from bbans.archive.writing import Built, Settings, build
 
@@ -21,4 +21,5 @@ __all__ = [
     "load_embedded",
     "model_file",
     "restore",
+    "with_scheme",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,28 @@ from bbans import container as files
 from bbans import images
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
-from bbans.errors import ChecksumError, FormatError, ModelFormatError, UnderflowError
+from bbans.errors import ChecksumError, FormatError, InputError, ModelFormatError, UnderflowError
 from bbans.exact.ops import Ops
 from bbans.models import store
-from bbans.schemes import bit_swap, bits_back, deterministic, stream
+from bbans.schemes import names, refined, stream
 from bbans.schemes.chain import Chain
 
 Pixels = NDArray[Any]
 
 
-def scheme_of(code: int) -> stream.Scheme:
+CODES = {
+    names.BITS_BACK: records.BITS_BACK,
+    names.BIT_SWAP: records.BIT_SWAP,
+    names.DETERMINISTIC: records.DETERMINISTIC,
+    names.BB_IS: records.BB_IS,
+    names.BB_CIS: records.BB_CIS,
+}
+
+
+def scheme_of(code: int, particles: int) -> stream.Scheme:
     """The scheme of a group's record."""
-    return {records.BITS_BACK: bits_back.codec, records.BIT_SWAP: bit_swap.codec, records.DETERMINISTIC: deterministic.codec}[code]
+    found = names.by_name(next(name for name, number in CODES.items() if number == code), particles)
+    return lambda chain, items: found(chain, items, None)
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class ChainModel:
     """A chain, the images that it codes, and how. `file` makes the model file that can be embedded, None where there is none.
 
     shape: `(H, W)` or `(H, W, C)` of the images, whose samples in C order are an item of the chain; `levels`: they are 0 to levels - 1.
+    Groups say themselves what scheme and how many particles they were coded with; those here are for new ones.
     """
 
     id: bytes
@@ -42,6 +53,8 @@ class ChainModel:
     shape: tuple[int, ...]
     levels: int
     scheme: int = records.BITS_BACK
+    particles: int = 1
+    refinement: int = 0
     file: Callable[[], bytes] | None = None
 
     def fits(self, image: images.Image) -> bool:
@@ -70,7 +83,19 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
     scheme = records.BIT_SWAP if chain.depth > 1 else records.BITS_BACK
     if hasattr(config, "codebook"):  # q is certain, and the decoder need not run it
         scheme = records.DETERMINISTIC
-    return ChainModel(model.id, chain, shape, config.levels, scheme, lambda: model_file(model))
+    return ChainModel(model.id, chain, shape, config.levels, scheme, file=lambda: model_file(model))
+
+
+def with_scheme(model: ChainModel, scheme: str | None, particles: int | None, refine: int | None = None) -> ChainModel:
+    """The model with a scheme by its name (default: its own) and a refined posterior. Raises InputError where that cannot be."""
+    if scheme is None:
+        scheme = next(name for name, number in CODES.items() if number == model.scheme)
+    if why := names.misfit(scheme, model.scheme == records.DETERMINISTIC, model.chain, particles, refine):
+        raise InputError(why)
+    if scheme in names.WEIGHTED and (particles or 1) > records.MAX_PARTICLES:
+        raise InputError(f"a group of an archive has up to {records.MAX_PARTICLES} particles, and {particles} were asked for")
+    default = names.DEFAULT_PARTICLES if scheme in names.WEIGHTED else 1
+    return replace(model, scheme=CODES[scheme], particles=particles or default, refinement=refine or 0)
 
 
 def model_file(model: store.Model) -> bytes:
@@ -95,13 +120,16 @@ def encode_group(
 ) -> tuple[records.ChainedGroup, bytes, stream.Encoded]:
     """Images as one message: the group's record (its model is number 0), its payload, and its order and cost. Raises TooFlatError."""
     x = np.stack(pixels).reshape(len(pixels), -1)
-    encoded = stream.encode(model.chain, scheme_of(model.scheme), x, unordered=unordered)
+    scheme, limit = scheme_of(model.scheme, model.particles), max(1, records.MAX_BATCH_PARTICLES // model.particles)
+    chain = refined.refined(model.chain, model.refinement)
+    encoded = stream.encode(chain, scheme, x, unordered=unordered, limit=min(limit, stream.MAX_BATCH))
     payload = encoded.words.astype("<u4").tobytes()
     schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
     crc = _pixels_crc((pixels[i] for i in encoded.order), bit_depth)
     height, width = model.shape[:2]
     sizes = len(payload), zlib.crc32(payload), crc
-    group = records.ChainedGroup(0, model.scheme, unordered, model.pixel_format(bit_depth).code, width, height, schedule, *sizes)
+    kind = model.pixel_format(bit_depth).code
+    group = records.ChainedGroup(0, model.scheme, unordered, kind, width, height, schedule, *sizes, model.particles, model.refinement)
     return group, payload, encoded
 
 
@@ -116,8 +144,12 @@ def decode_group(model: ChainModel, group: records.ChainedGroup, payload: bytes,
     words = np.frombuffer(payload, "<u4").astype(np.uint32)
     dtype = np.uint16 if depth == 16 else np.uint8
     pixels: list[Pixels] = []
+    if group.refinement and not refined.searchable(model.chain):
+        raise FormatError("the group's posterior is refined, and its model's cannot be; the archive is malformed")
+    chain = refined.refined(model.chain, group.refinement)
     try:
-        for x in stream.decode(model.chain, scheme_of(group.scheme), words, schedule, items, model.dims, unordered=group.unordered):
+        scheme = scheme_of(group.scheme, group.particles)
+        for x in stream.decode(chain, scheme, words, schedule, items, model.dims, unordered=group.unordered):
             if x.min() < 0 or int(x.max()) >> depth:
                 raise FormatError(f"samples of {depth} bits were expected, found {x.min()} to {x.max()}")
             pixels += list(x.astype(dtype).reshape(len(x), *model.shape))

@@ -96,7 +96,9 @@ class _State:
             self.close_chained(chain)
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
         self.waiting.append((len(self.items) - 1, image))
-        if len(self.waiting) == min(self.settings.group, max(1, records.MAX_GROUP_SAMPLES // chain.dims)):
+        evaluations = chain.particles + records.STEP_EVALUATIONS * chain.refinement
+        most = min(records.MAX_GROUP_SAMPLES, records.MAX_WEIGHTED_SAMPLES // evaluations) // chain.dims
+        if len(self.waiting) == min(self.settings.group, max(1, most)):
             self.close_chained(chain)
 
     def add_file(self, number: int, image: images.Image) -> None:

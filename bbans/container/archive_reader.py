@@ -20,10 +20,17 @@ from bbans.container.archive_records import (
     MAX_MODEL_BYTES,
     MAX_MODELS,
     MAX_NAME,
+    MAX_PARTICLES,
+    MAX_REFINEMENT,
     PACKED_INDEX,
+    PARTICLES,
     PLAIN_NAMES,
+    REFINED,
     RUNGS,
+    SCHEME_NAMES,
+    UNORDERED,
     VERSION,
+    WEIGHTED,
     Archive,
     ChainedGroup,
     FilesGroup,
@@ -163,12 +170,19 @@ def _group(cursor: Cursor) -> Group:
         return FilesGroup()
     model = cursor.varint("model", MAX_MODELS)
     scheme, flags, pixel_format = cursor.u8(), cursor.u8(), cursor.u8()
-    if flags > 1:
+    if flags & ~(UNORDERED | PARTICLES | REFINED):
         raise VersionError(f"flags {flags:#04x} of a group are unknown to this release: use a newer bbans")
+    if scheme in SCHEME_NAMES and bool(flags & PARTICLES) != (scheme in WEIGHTED):
+        raise FormatError(f"scheme {SCHEME_NAMES[scheme]} of a group {'says no' if scheme in WEIGHTED else 'has no'} number of particles")
+    particles = cursor.varint("particles", MAX_PARTICLES) if flags & PARTICLES else 1
+    refinement = cursor.varint("refinement", MAX_REFINEMENT) if flags & REFINED else 0
+    if flags & REFINED and not refinement:
+        raise FormatError("a group says that it is refined by 0 steps, which is left out")
     width, height = cursor.varint("width", U32_MAX), cursor.varint("height", U32_MAX)
     schedule = tuple(_stretch(cursor) for _ in range(cursor.u8()))
     size = cursor.varint("payload size", MAX_FILE_BYTES)
-    return ChainedGroup(model, scheme, bool(flags), pixel_format, width, height, schedule, size, cursor.u32(), cursor.u32())
+    sums = cursor.u32(), cursor.u32()
+    return ChainedGroup(model, scheme, bool(flags & UNORDERED), pixel_format, width, height, schedule, size, *sums, particles, refinement)
 
 
 def _stretch(cursor: Cursor) -> Stretch:

@@ -10,8 +10,12 @@ from bbans.container.archive_records import (
     MAGIC,
     MAX_BODY,
     PACKED_INDEX,
+    PARTICLES,
     PLAIN_NAMES,
+    REFINED,
+    UNORDERED,
     VERSION,
+    WEIGHTED,
     Archive,
     ChainedGroup,
     Group,
@@ -45,7 +49,10 @@ def write_index(archive: Archive) -> bytes:
 def _group(group: Group) -> bytes:
     if not isinstance(group, ChainedGroup):
         return bytes([FILES])
-    fields = bytes([CHAINED]) + varint(group.model) + bytes([group.scheme, int(group.unordered), group.pixel_format])
+    weighted = group.scheme in WEIGHTED
+    flags = UNORDERED * group.unordered + PARTICLES * weighted + REFINED * bool(group.refinement)
+    fields = bytes([CHAINED]) + varint(group.model) + bytes([group.scheme, flags, group.pixel_format])
+    fields += (varint(group.particles) if weighted else b"") + (varint(group.refinement) if group.refinement else b"")
     stretches = b"".join(varint(s.batches) + varint(s.batch) + varint(s.lanes) + bytes([s.kind]) for s in group.schedule)
     sizes = varint(group.width) + varint(group.height) + bytes([len(group.schedule)]) + stretches + varint(group.size)
     return fields + sizes + u32(group.payload_crc) + u32(group.pixels_crc)

@@ -14,21 +14,35 @@ from numpy.typing import NDArray
 
 from bbans.coding.blocks import Locate, pop_block, push_block
 from bbans.coding.rans import Message
+from bbans.distributions.logs import code_lengths
 
 Ints: TypeAlias = NDArray[np.int64]
 Interval: TypeAlias = Callable[[Ints], tuple[Any, Any]]
 """`interval(x) -> (starts, freqs)`, all `(n,)`: the distribution's n symbols in order."""
 
 
+class Factors(NamedTuple):
+    """Independent symbols as `factorised` is given them: item i, dimension d is number i dims + d."""
+
+    interval: Interval
+    symbol: Locate
+    shape: tuple[int, int]
+    precision: int
+
+
 class Conditional(NamedTuple):
     """`push(message, x) -> (message,)`, `pop(message) -> (message, x)`, `bits(x) -> (items,)` float64; x int64 `(items, dims)`.
 
-    `bits` are those of the rounded frequencies that the coder uses. The first two make a `coding.codec.Codec`.
+    `bits` are those of the rounded frequencies that the coder uses. The first two make a `coding.codec.Codec`. `units(x) -> (items,)`
+    int64 are the bits in `logs.UNIT`ths, from an integer table: a coder may decide by these, as they are the same on every machine.
+    `factors` is there where symbols are independent, for coders that look at intervals.
     """
 
     push: Callable[[Message, Ints], tuple[Message]]
     pop: Callable[[Message], tuple[Message, Ints]]
     bits: Callable[[Ints], NDArray[np.float64]]
+    units: Callable[[Ints], Ints]
+    factors: Factors | None = None
 
 
 def factorised(interval: Interval, symbol: Locate, shape: tuple[int, int], precision: int) -> Conditional:
@@ -48,7 +62,12 @@ def factorised(interval: Interval, symbol: Locate, shape: tuple[int, int], preci
         found: NDArray[np.float64] = precision * dims - np.log2(np.asarray(freqs, np.float64)).reshape(shape).sum(1)
         return found
 
-    return Conditional(push, pop, bits)
+    def units(x: Ints) -> Ints:
+        _, freqs = interval(_flat(x, shape))
+        found: Ints = code_lengths(np.asarray(freqs, np.int64), precision).reshape(shape).sum(1)
+        return found
+
+    return Conditional(push, pop, bits, units, Factors(interval, symbol, shape, precision))
 
 
 def point(x: Ints) -> Conditional:
@@ -57,7 +76,7 @@ def point(x: Ints) -> Conditional:
     def pop(message: Message) -> tuple[Message, Ints]:
         return message, x
 
-    return Conditional(lambda message, _: (message,), pop, lambda _: np.zeros(len(x)))
+    return Conditional(lambda message, _: (message,), pop, lambda _: np.zeros(len(x)), lambda _: np.zeros(len(x), np.int64))
 
 
 def _flat(x: Ints, shape: tuple[int, int]) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -48,32 +48,45 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Conditional:
     def bits(x: Ints) -> NDArray[np.float64]:
         return np.asarray(np.sum([part.bits(symbols) for symbols, part in parts(x)], 0))
 
-    return Conditional(push, pop, bits)
+    def units(x: Ints) -> Ints:
+        return np.asarray(np.sum([part.units(symbols) for symbols, part in parts(x)], 0))
+
+    return Conditional(push, pop, bits, units)
 
 
-def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Conditional:
-    """p(k_0) p(k_1 | k_0) ...: `log_weights(k) -> (items, codes, K)`, in 1/16 of a factor two, row i a function of k_0 to k_(i-1).
+def columnwise(parts: Callable[[Ints], Sequence[Conditional]], shape: tuple[int, int]) -> Conditional:
+    """p(x_0) p(x_1 | x_0) ... of `(items, dims)` symbols: `parts(x)` are the columns' conditionals, that of column i a function of x_0 to
+    x_(i-1).
 
     Pushing and measuring take one look at all symbols, popping one a symbol: what the function is told of symbols still to come is zeros.
     """
-    codes = shape[1]
+    dims = shape[1]
 
-    def parts(k: Ints) -> list[Conditional]:
-        found = log_weights(k)
-        return [categorical(found[:, i : i + 1]) for i in range(codes)]
-
-    def push(message: Message, k: Ints) -> tuple[Message]:
-        for i, part in reversed(list(enumerate(parts(k)))):
-            (message,) = part.push(message, k[:, i : i + 1])
+    def push(message: Message, x: Ints) -> tuple[Message]:
+        for i, part in reversed(list(enumerate(parts(x)))):
+            (message,) = part.push(message, x[:, i : i + 1])
         return (message,)
 
     def pop(message: Message) -> tuple[Message, Ints]:
-        k = np.zeros(shape, np.int64)
-        for i in range(codes):
-            message, k[:, i : i + 1] = categorical(log_weights(k)[:, i : i + 1]).pop(message)
-        return message, k
+        x = np.zeros(shape, np.int64)
+        for i in range(dims):
+            message, x[:, i : i + 1] = parts(x)[i].pop(message)
+        return message, x
 
-    def bits(k: Ints) -> NDArray[np.float64]:
-        return np.asarray(np.sum([part.bits(k[:, i : i + 1]) for i, part in enumerate(parts(k))], 0))
+    def bits(x: Ints) -> NDArray[np.float64]:
+        return np.asarray(np.sum([part.bits(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0))
 
-    return Conditional(push, pop, bits)
+    def units(x: Ints) -> Ints:
+        return np.asarray(np.sum([part.units(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0))
+
+    return Conditional(push, pop, bits, units)
+
+
+def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Conditional:
+    """`columnwise` over categories: `log_weights(k) -> (items, codes, K)`, in 1/16 of a factor two, row i a function of k_0 to k_(i-1)."""
+
+    def parts(k: Ints) -> list[Conditional]:
+        found = log_weights(k)
+        return [categorical(found[:, i : i + 1]) for i in range(shape[1])]
+
+    return columnwise(parts, shape)

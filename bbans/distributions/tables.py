@@ -69,6 +69,14 @@ def exp2_fractions() -> Table:
 
 
 @cache
+def log2_mantissas() -> Table:
+    """round(2^28 log2(1 + j / 2^12)) for j = 0..4096; int64 `(4097,)`."""
+    n = 1 << 12
+    logs = [_log_ratio(n + j, n) for j in range(n + 1)]
+    return _frozen([_round((log << BITS) // logs[-1], BITS - 28) for log in logs])
+
+
+@cache
 def log2_rising_factorials() -> Table:
     """round(2^20 log2 (a_i)_k), (a)_k = a (a + 1) ... (a + k - 1), a_i = round(2^16 * 2^(i / 16 - 8)) / 2^16; int64 `(321, 256)`."""
     rows = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.pyramid_config import PyramidConfig
+from bbans.models.rich_config import COUPLING, FLOW, POSTERIORS, RichVaeConfig
 from bbans.models.store import serialise
 from bbans.models.terms import SCORE, STRAIGHT_THROUGH, Training
 from bbans.models.vae_config import VaeConfig
@@ -34,6 +35,7 @@ DENSE_DIMS = 1024  # up to here networks are dense; at 127 x 127 x 3 the last de
 SMALLEST_SIDE = 8  # convolutional networks halve larger sides until the map is no larger
 BATCH, SMALLEST_BATCH = 100, 8  # items a step, fewer beyond DENSE_DIMS so that a step has as many samples
 BLOCK = 256
+GAUSSIAN, PLANAR = "gaussian", "planar"  # posteriors that the families above have, and that none has
 SMALL_NETS_RATE = 5e-3  # learning rate at a width of 128: on 8 x 8 images 11 % fewer bits after 3000 steps than at 1e-3
 
 
@@ -84,6 +86,27 @@ def _plain(shape: tuple[int, int, int, int, str, int], batch: int, items: int, c
     # grey levels reward collapse early on: with a short warm-up 7 of 50 latents stayed in use on MNIST, with half of the run 17
     warmup = steps // (2 if likelihood == LOGISTIC else 20)
     return ChainRecipe(model, 0, steps, batch, rate, kl_warmup_steps=warmup, weight_decay=0.01, validate_every=every, patience=10)
+
+
+def with_posterior(recipe: ChainRecipe, posterior: str, given: bool) -> ChainRecipe:
+    """The recipe with q(z | x) of another kind: `gaussian`, or one of `rich_config.POSTERIORS`. `given`: it is a user's, not the default.
+
+    A default recipe's decoder becomes a dense one. Raises InputError on kinds and recipes for which there is none.
+    """
+    model = recipe.model
+    if posterior == PLANAR:
+        raise InputError(f"a planar flow trains but does not code: its inverse is solved, not computed; take {FLOW!r} or {COUPLING!r}")
+    if posterior not in (GAUSSIAN, *POSTERIORS):
+        raise InputError(f"a posterior is one of {', '.join((GAUSSIAN, *POSTERIORS))}; found {posterior!r}")
+    rich = isinstance(model, RichVaeConfig)
+    if posterior == GAUSSIAN and not rich:
+        return recipe
+    plain = isinstance(model, VaeConfig) and model.fixed_sigma < 0 and not model.skip
+    if getattr(model, "classes", 0) or len(getattr(model, "latents", ())) != 1 or (given and not rich and not plain):
+        raise InputError(f"a posterior {posterior!r} is for a dense VAE of one layer without labels; name the family vae or rich_vae")
+    kind = VaeConfig if posterior == GAUSSIAN else RichVaeConfig
+    settings = {f.name: getattr(model, f.name) for f in fields(kind) if hasattr(model, f.name)}
+    return replace(recipe, model=kind(**settings) if posterior == GAUSSIAN else kind(**{**settings, "posterior": posterior}))
 
 
 def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainRecipe:

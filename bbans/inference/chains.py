@@ -1,6 +1,7 @@
 """Maximise the ELBO of a latent chain: likelihood + beta KL of one sample of z an item, in bits per dimension.
 
-Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `models.terms`. What keeps latents in use: KL warm-up
+Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `models.terms`; a recipe may name another bound of
+`objectives`, for families of Gaussian latents. What keeps latents in use: KL warm-up
 (Bowman et al. 2016, arXiv:1511.06349), beta (Higgins et al. 2017), free bits (Kingma et al. 2016, arXiv:1606.04934). They act on
 the loss only; every rate reported is the ELBO at beta 1. Everything random comes from the recipe's seed and the step number, so a
 resumed run repeats what an unbroken one does.
@@ -26,10 +27,10 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.images import content_hash
-from bbans.inference import distributed
+from bbans.inference import distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.models.families import float_network
-from bbans.models.terms import Draws, Terms, Trainable, Training
+from bbans.models.terms import ELBO, Draws, Terms, Trainable, Training, draws
 from bbans.models.vae_config import VaeConfig
 
 COSINE, LINEAR = "cosine", "linear"
@@ -104,6 +105,18 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
     return {"prior": prior, "likelihood": likelihood, "posterior": posterior, "rate": prior + likelihood - posterior, "active": active}
 
 
+@torch.no_grad()
+def bound(net: Trainable, data: Samples, training: Training, seed: int = 0, batch: int = 500) -> float:
+    """Minus the objective in bits per dimension: what the model is judged by where it is trained on another bound than the ELBO."""
+    total = 0.0
+    device = next(net.parameters()).device  # type: ignore[attr-defined]
+    for first in range(0, len(data.x), batch):
+        x, labels = tensors(data, slice(first, first + batch), device)
+        source = draws(torch.Generator().manual_seed(seed * 1_000_003 + first), len(x))
+        total -= float(objectives.of(training, objectives.weights(net, x, labels, source, training.particles).logs()).model.sum())
+    return total / data.x.size
+
+
 def tensors(data: Samples, rows: Any, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
     """Rows of the data as int64 tensors."""
     x = torch.from_numpy(data.x[rows].astype(np.int64)).to(device)
@@ -121,11 +134,13 @@ def train(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network with the best validation rate, and all reports.
 
-    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns. Of a
+    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns, and `bound`
+    where the objective is not the ELBO: the best is that of the lowest. Of a
     `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of another run.
     """
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
+    objectives.check(recipe.training, recipe.free_bits, net)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float]()
@@ -150,7 +165,9 @@ def train(
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-            judged = distributed.from_first(group, row.get("rate", -done))
+                if len(validation.x) and recipe.training.objective != ELBO:
+                    row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
+            judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
             stale += 1
             if judged < lowest:
                 lowest, stale, best = judged, 0, copy.deepcopy(averaged.state_dict())
@@ -194,19 +211,26 @@ def _step(
     step: int,
     group: Processes,
 ) -> float:
-    """One step; the batch's rate in bits per dimension at beta 1."""
+    """One step; the batch's rate, minus the objective, in bits per dimension at beta 1."""
     rows = _rows(len(data.x), recipe, step)
     items, ours = len(rows), distributed.share(group, len(rows))
     x, labels = tensors(data, rows[ours], group.device)
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
     dropped = torch.rand(items, generator=generator) < recipe.latent_dropout if recipe.latent_dropout else None
-    draws = Draws(generator, items, ours.start, partial(distributed.total, group))
-    terms: Terms = net.terms(x, labels, draws, None if dropped is None else dropped[ours].to(group.device))  # type: ignore[operator]
-    warm = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
-    mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
+    source = Draws(generator, items, ours.start, partial(distributed.total, group))
+    drop = None if dropped is None else dropped[ours].to(group.device)
+    beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
-    weighted = loss(terms, recipe.beta * warm, recipe.free_bits, mean) * (len(x) / items)
-    weighted.backward()  # type: ignore[no-untyped-call]
+    if recipe.training.objective == ELBO:
+        terms: Terms = net.terms(x, labels, source, drop)  # type: ignore[operator]
+        mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
+        weighted = loss(terms, beta, recipe.free_bits, mean) * (len(x) / items)
+        weighted.backward()  # type: ignore[no-untyped-call]
+        bits = terms.likelihood + terms.divergence.sum(1)
+    else:
+        found = objectives.weights(net, x, labels, source, recipe.training.particles, drop)  # type: ignore[arg-type]
+        objectives.backward(net, objectives.of(recipe.training, found.logs(beta)), len(x) / items)
+        bits = -objectives.of(recipe.training, found.logs().detach()).model
     distributed.sum_gradients(group, net.parameters())
     norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     if math.isfinite(float(norm)):
@@ -217,7 +241,7 @@ def _step(
             old.lerp_(new, 1 - keep)
         for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
             kept.copy_(buffer)
-    rate = distributed.total(group, (terms.likelihood + terms.divergence.sum(1)).sum())
+    rate = distributed.total(group, bits.sum())
     return float(rate) / (items * x.shape[1])
 
 

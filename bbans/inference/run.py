@@ -11,8 +11,8 @@ import torch
 
 from bbans.errors import InputError, OutputExistsError
 from bbans.images import atomic_write
-from bbans.inference import photo_run
-from bbans.inference.chain_run import default_recipe, model_file, read_recipe
+from bbans.inference import objectives, photo_run
+from bbans.inference.chain_run import default_recipe, model_file, read_recipe, with_posterior
 from bbans.inference.chains import ChainRecipe, train
 from bbans.inference.distributed import Processes, processes, wanted
 from bbans.inference.recipes import read_record, read_toml
@@ -32,6 +32,9 @@ def run(
     labels: Path | None = None,
     seed: int | None = None,
     steps: int | None = None,
+    objective: str | None = None,
+    particles: int | None = None,
+    posterior: str | None = None,
     checkpoint: Path | None = None,
     float_weights: Path | None = None,
     tensorboard: Path | None = None,
@@ -45,8 +48,10 @@ def run(
     A recipe's `family` decides what is trained; a recipe without one is the photograph family's. Without a recipe, images of one shape
     with a side below 128 pixels make a latent chain (`chain_run.default_recipe`), others are photographs, which come from a folder. `shape`
     (H, W) and `labels` (one integer an image, for conditional models) are for latent chains, `float_weights` for photographs. `seed` and
-    `steps` go before the recipe's. A run goes on from `checkpoint` (default: beside the output; that of a latent chain goes when the model
-    is there). `tensorboard`: a folder for logs. With WORLD_SIZE set, as by torchrun, the processes share the batches of a latent chain.
+    `steps` go before the recipe's, and so do `objective` and `particles` (`objectives.chosen`) and `posterior`
+    (`chain_run.with_posterior`) of latent chains. A run goes on from `checkpoint` (default: beside the output; that of a latent chain goes
+    when the model is there). `tensorboard`: a folder for logs. With WORLD_SIZE set, as by torchrun, the processes share the batches of a
+    latent chain.
     Raises InputError, OutputExistsError, OutputError, and AccumulatorBoundError if a network cannot be made exact.
     """
     if output.exists() and not overwrite:
@@ -60,8 +65,13 @@ def run(
             if float_weights is not None:
                 raise InputError("float weights are written of photograph models only; leave --float-weights out")
             settings = _settings(images, recipe, seed, steps)
+            if posterior is not None:
+                settings = with_posterior(settings, posterior, given=recipe is not None)
+            settings = replace(settings, training=objectives.chosen(settings.training, objective, particles))
             _chain(images, output, settings, recipe, checkpoint, reported, overwrite, group)
             return
+        if any(option is not None for option in (objective, particles, posterior)):
+            raise InputError("objectives, particles and posteriors are for latent chains, and these are photographs; leave them out")
         _check_photographs(source, shape, labels)
         photo_run.run(
             source,

@@ -174,11 +174,15 @@ class LinearGaussian:
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z | x)."""
+        return builders.gaussian(*self.gaussians(below))
+
+    def gaussians(self, below: Ints) -> tuple[Ints, Ints, int]:
+        """Means in 1/128 and sigma indices of q(z | x), each `(items, latents)`, and the latent precision."""
         total = (as_int64(below) - self.centre).reshape(len(below), self.latents, self.copies).sum(2)
         divisor = 4**self.k << self.scale
         mean = (2 * LATENT_UNIT * total + divisor) // (2 * divisor) + self.mean_offset
         sigma = np.full_like(mean, 8 * (6 - self.k) + self.sigma_steps)
-        return builders.gaussian(np.clip(mean, -latent.MEAN_LIMIT, latent.MEAN_LIMIT), sigma, self.latent_precision)
+        return np.clip(mean, -latent.MEAN_LIMIT, latent.MEAN_LIMIT), sigma, self.latent_precision
 
     def idle(self, items: int) -> Ints:
         """The bin above 0."""

@@ -17,6 +17,8 @@ from bbans.models import (
     photo_exact,
     pyramid_config,
     pyramid_exact,
+    rich_config,
+    rich_exact,
     vae_config,
     vae_exact,
     vqvae_config,
@@ -43,6 +45,7 @@ FAMILIES: Mapping[str, Family] = {
     "photo": Family(photo_config.PhotoConfig, photo_config.check, photo_exact.check_layers, photo_exact.ExactPhoto),
     "vae": Family(vae_config.VaeConfig, vae_config.check, vae_exact.check_layers, vae_exact.ExactVae),
     "conv_vae": Family(conv_vae_config.ConvVaeConfig, conv_vae_config.check, vae_exact.check_layers, vae_exact.ExactVae),
+    "rich_vae": Family(rich_config.RichVaeConfig, rich_config.check, rich_exact.check_layers, rich_exact.ExactRichVae),
     "bernoulli_vae": Family(
         bernoulli_config.BernoulliVaeConfig, bernoulli_config.check, bernoulli_exact.check_layers, bernoulli_exact.ExactBernoulliVae
     ),
@@ -61,11 +64,12 @@ def family_name(config: Any) -> str:
 
 def float_network(config: Any, training: Training | None = None) -> nn.Module:
     """A fresh trainable network of a latent chain's config, initialised from torch's global generator."""
-    from bbans.models import bernoulli_vae, pyramid, vae, vqvae
+    from bbans.models import bernoulli_vae, pyramid, rich_vae, vae, vqvae
 
     networks: dict[str, Callable[..., nn.Module]] = {
         "vae": vae.VaeNet,
         "conv_vae": vae.VaeNet,
+        "rich_vae": rich_vae.RichVaeNet,
         "bernoulli_vae": bernoulli_vae.BernoulliVaeNet,
         "pyramid": pyramid.PyramidNet,
         "vqvae": vqvae.VqVaeNet,
@@ -75,12 +79,13 @@ def float_network(config: Any, training: Training | None = None) -> nn.Module:
 
 def export(net: Any) -> dict[str, IntConv]:
     """The layers of a trained network's integer twin. Raises AccumulatorBoundError."""
-    from bbans.models import bernoulli_vae, pyramid, vae, vqvae
+    from bbans.models import bernoulli_vae, pyramid, rich_vae, vae, vqvae
 
     exports: dict[str, Callable[[Any], dict[str, IntConv]]]
     exports = {
         "vae": vae.export,
         "conv_vae": vae.export,
+        "rich_vae": rich_vae.export,
         "bernoulli_vae": bernoulli_vae.export,
         "pyramid": pyramid.export,
         "vqvae": vqvae.export,

@@ -18,12 +18,12 @@ from torch.nn import functional as F
 
 from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
 from bbans.models import heads, mlp
-from bbans.models.heads_float import sample_bits, standard_divergence, start
+from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.models.mlp import FloatMlp, real_range
 from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT
 from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, drawn_grids, plans, positions, seen, steps
 from bbans.models.pyramid_exact import accumulators
-from bbans.models.terms import Draws, Terms, Training, draws
+from bbans.models.terms import ELBO, Draws, Terms, Training, draws
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +83,8 @@ class PyramidNet(nn.Module):
     def __init__(self, config: PyramidConfig, training: Training | None = None) -> None:
         super().__init__()
         self.config = config
-        dropout = (training or Training()).dropout
+        options = training or Training()
+        dropout, self.sampled = options.dropout, options.objective != ELBO
         self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in plans(config).items()})
         self.steps = nn.ModuleList(StepNet(config, step, i == 0, dropout) for i, step in enumerate(steps(config)))
         self.net("posterior1").output_bias(1).fill_(-1.0)
@@ -98,10 +99,10 @@ class PyramidNet(nn.Module):
         return found
 
     def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; the KL divergence is exact."""
+        """See `terms.Trainable`; the KL divergence is exact, or of the sample where the objective needs weights of samples."""
         mean, log2_sigma = self.posterior(x)
         u = mean + torch.exp2(log2_sigma) * draws(generator, len(x)).normal(mean)
-        divergence = standard_divergence(mean, log2_sigma)
+        divergence = -gaussian_bits(u, mean, log2_sigma) if self.sampled else standard_divergence(mean, log2_sigma)
         if drop is not None:
             u, divergence = u.masked_fill(drop[:, None], 0.0), divergence.masked_fill(drop[:, None], 0.0)
         likelihood = self.sample_bits(x, u)

@@ -80,6 +80,11 @@ class ExactPyramid:
         """z in the middle of the prior."""
         return np.full((items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64)
 
+    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
+        """Means in 1/128 and sigma indices of q(z | x), each `(items, latents)`, and the latent precision."""
+        mean, sigma = self._networks["posterior1"](x[:, self._seen])
+        return mean, sigma, self.config.latent_precision
+
     def means(self, x: Ints) -> list[Ints]:
         """Means of q in 1/128, `(items, latents)`."""
         return [self._networks["posterior1"](x[:, self._seen])[0]]

@@ -26,6 +26,7 @@ class Terms:
 
 
 STRAIGHT_THROUGH, SCORE = "straight-through", "score"
+ELBO, IWAE, MIWAE, CIWAE, PIWAE = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae", "piwae"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Training:
     estimator: str = STRAIGHT_THROUGH  # of gradients through Bernoulli latents, or `score`
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
     dropout: float = 0.0  # share of a pyramid's inner features that a step leaves out
+    objective: str = ELBO  # one of `inference.objectives`, of Gaussian latents
+    particles: int = 1  # draws of z an item, K
+    groups: int = 1  # M that they are divided into, by miwae and piwae
+    elbo_share: float = 0.5  # of the ELBO in ciwae
     codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
 
 

@@ -19,7 +19,7 @@ from bbans.models.conv import FloatConv, network
 from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.models.mlp import FloatMlp
-from bbans.models.terms import Draws, Terms, Training, draws
+from bbans.models.terms import ELBO, Draws, Terms, Training, draws
 from bbans.models.vae_config import VaeConfig
 
 
@@ -29,6 +29,7 @@ class VaeNet(nn.Module):
     def __init__(self, config: VaeConfig | ConvVaeConfig, training: Training | None = None) -> None:
         super().__init__()
         self.config = config
+        self.sampled = (training or Training()).objective != ELBO
         # Networks read no latent beyond the outermost bin's median. A layer that another one models may spread that far: on binarised
         # MNIST a fifth of z_1 fell into the end bins, and a decoder that had been shown more than that lost 0.6 % of the rate.
         self.outermost = float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
@@ -45,7 +46,10 @@ class VaeNet(nn.Module):
         return found
 
     def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; KL divergences of the top layer are exact, those below estimated with one sample."""
+        """See `terms.Trainable`; KL divergences of the top layer are exact, those below estimated with one sample.
+
+        Where the objective needs weights of samples all of them are: minus the sum of likelihood and divergence is log2 w.
+        """
         config, source = self.config, draws(generator, len(x))
         side = self._side(labels)
         seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
@@ -75,7 +79,7 @@ class VaeNet(nn.Module):
         divergences = []
         for layer, (u, q) in enumerate(zip(us, gaussians, strict=True), 1):
             if layer == len(us):
-                divergences.append(standard_divergence(*q))
+                divergences.append(-gaussian_bits(u, *q) if self.sampled else standard_divergence(*q))
             else:
                 bits = gaussian_bits(u, *self.net(f"likelihood{layer}")(read[layer]))
                 divergences.append(bits - gaussian_bits(u, *q))

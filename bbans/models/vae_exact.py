@@ -79,6 +79,11 @@ class ExactVae:
         """z_1 in the middle of the prior."""
         return np.full((items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64)
 
+    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
+        """Means in 1/128 and sigma indices of q(z_1 | x), each `(items, dims)`, and the latent precision."""
+        mean, *sigma = self._networks["posterior1"](x, *self._labels(len(x), True))
+        return mean, sigma[0] if sigma else np.full_like(mean, self.config.fixed_sigma), self.config.latent_precision
+
     def means(self, x: Ints) -> list[Ints]:
         """Means of q in 1/128, layer by layer, each from the means below: `(items, dims)`."""
         found: list[Ints] = []

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bbans.coding.rans import Message, message_bits
 from bbans.distributions.conditional import Conditional, Ints
 from bbans.errors import UnderflowError
+from bbans.schemes import importance
 from bbans.schemes.account import Account
 from bbans.schemes.chain import Chain
 from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Record, Scheme
@@ -70,6 +71,25 @@ def importance_weighted_bits(chain: Chain, x: Ints, draws: int = 5000, seed: int
             least = lower
         found.append(least - np.log2(total / draws))
     return np.concatenate(found)
+
+
+def weighted_bits(chain: Chain, x: Ints, particles: int, coupled: bool = False, draws: int = 16, seed: int = 0) -> Bits:
+    """The mean over seeded draws of -log2 (1 / K) sum of w over K particles, for each item: what the net bits of `importance` should be.
+
+    `coupled` particles are those of BB-CIS. float64 `(items,)`.
+    """
+    if not coupled:
+        runs = [importance_weighted_bits(chain, x, particles, seed + 1_000_003 * draw) for draw in range(draws)]
+        return np.asarray(np.mean(runs, 0))
+    q, prior = chain.posterior(1, x), chain.prior(len(x))
+    rng = np.random.default_rng(seed)
+    total = np.zeros(len(x))
+    for _ in range(draws):
+        z = importance.coupled_particles(q, rng, particles)
+        logs = np.stack([q.bits(one) - prior.bits(one) - chain.likelihood(0, one).bits(x) for one in z])
+        best = logs.max(0)
+        total -= best + np.log2(np.exp2(logs - best).mean(0))
+    return total / draws
 
 
 def sample(chain: Chain, items: int, seed: int = 0) -> Ints:

@@ -24,6 +24,8 @@ class Group:
     size: int = 0
     payload_crc: int = 0
     pixel_crc: int = 0
+    particles: int = 1
+    refinement: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,21 @@ def read_group(r, models):
         return Group(None)
     if kind != 1:
         raise Refused("kind of a group")
-    model, scheme, unordered, format_ = r.varint(0, models - 1), r.u8(), r.u8(), r.u8()
-    if scheme > 2 or unordered > 1 or format_ not in FORMATS or FORMATS[format_][2]:
-        raise Refused("a group's scheme, order or pixel format")
+    model, scheme, flags, format_ = r.varint(0, models - 1), r.u8(), r.u8(), r.u8()
+    if (
+        scheme > 4
+        or flags > 7
+        or bool(flags & 2) != (scheme >= 3)
+        or (flags & 4 and scheme == 2)
+        or format_ not in FORMATS
+        or FORMATS[format_][2]
+    ):
+        raise Refused("a group's scheme, flags or pixel format")
+    unordered, particles = flags % 2, r.varint(1, 256) if flags & 2 else 1
+    refinement = r.varint(1, 255) if flags & 4 else 0
     width, height = r.varint(1, U32), r.varint(1, U32)
     samples = width * height * FORMATS[format_][0]
-    top = max(1, min(256, 2**20 // samples))
+    top = max(1, min(256, 2**20 // samples, 2**12 // particles))
     stretches = tuple((r.varint(1, 2**16), r.varint(1, top), r.varint(1, LANES[-1]), r.u8()) for _ in range(r.u8()))
     size = r.varint(8, 2**63 - 1)
     if not stretches or size % 4 or any(s[2] not in LANES or s[3] > 1 + unordered for s in stretches):
@@ -77,9 +88,10 @@ def read_group(r, models):
             raise Refused("stretches that follow each other")
     if sum(n * -(-batch * samples // lanes) for n, batch, lanes, _ in stretches) > 2**18:
         raise Refused("rows")
-    if samples * sum(n * batch for n, batch, _, _ in stretches) > 2**26 or sum(n * b for n, b, _, _ in stretches) > 2**16:
+    items = sum(n * batch for n, batch, _, _ in stretches)
+    if samples * items > 2**26 or items > 2**16 or samples * items * (particles + 160 * refinement) > 2**30:
         raise Refused("size of a group")
-    return Group(model, scheme, unordered, format_, width, height, stretches, size, r.u32(), r.u32())
+    return Group(model, scheme, unordered, format_, width, height, stretches, size, r.u32(), r.u32(), particles, refinement)
 
 
 def read_chunks(body):

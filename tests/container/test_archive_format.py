@@ -40,7 +40,11 @@ DATA = writer.write_index(EXAMPLE) + PICTURE + MESSAGE
 def large() -> tuple[Archive, bytes]:
     """Three groups, an embedded model, names by position and a compressed index."""
     drawn = (Stretch(3, 1, 1, 0), Stretch(1, 1, 1, 1), Stretch(5, 8, 8, 2))
-    groups = (replace(CHAINED, unordered=True, schedule=drawn), FilesGroup(), replace(CHAINED, model=1, scheme=1))
+    groups = (
+        replace(CHAINED, unordered=True, schedule=drawn),
+        FilesGroup(),
+        replace(CHAINED, model=1, scheme=4, particles=200, refinement=3),
+    )
     kinds = [0] * 44 + [1] * 5 + [2] * 2
     items = [Item(f"{i:02d}", kind, 0, 2, 1, (), len(PICTURE) if kind == 1 else 0) for i, kind in enumerate(kinds)]
     models = ModelEntry(MODEL, 5, zlib.crc32(b"model")), ModelEntry(MODEL[::-1])
@@ -78,7 +82,9 @@ def check_both(data: bytes) -> bool:
         assert isinstance(one, ChainedGroup) == (two.model is not None)
         if isinstance(one, ChainedGroup):
             stretches = tuple((s.batches, s.batch, s.lanes, s.kind) for s in one.schedule)
-            assert (one.model, one.scheme, one.unordered, stretches) == (two.model, two.scheme, two.unordered, two.stretches)
+            assert (one.model, one.scheme, one.unordered, one.particles) == (two.model, two.scheme, two.unordered, two.particles)
+            assert one.refinement == two.refinement
+            assert stretches == two.stretches
             assert (one.size, one.payload_crc, one.pixels_crc) == (two.size, two.payload_crc, two.pixel_crc)
     for a, b in zip(ours.archive.items, theirs.items, strict=True):
         assert (a.name, a.group, a.pixel_format, a.width, a.height, a.size) == (b.name, b.group, b.format, b.width, b.height, b.size)
@@ -153,7 +159,7 @@ def forged(archive: Archive, rng: random.Random) -> Archive:
         at = rng.choice([n for n, g in enumerate(archive.groups) if isinstance(g, ChainedGroup)])
         group = archive.groups[at]
         assert isinstance(group, ChainedGroup)
-        name = rng.choice(("model", "scheme", "pixel_format", "width", "height", "size"))
+        name = rng.choice(("model", "scheme", "pixel_format", "width", "height", "size", "particles", "refinement"))
         top = 255 if name in ("scheme", "pixel_format") else 2**63
         new = replace(group, **{name: min(top, number(getattr(group, name)))})
         return replace(archive, groups=(*archive.groups[:at], new, *archive.groups[at + 1 :]))
@@ -212,6 +218,12 @@ def test_forged_indices(data: bytes) -> None:
         ({"groups": (FilesGroup(), CHAINED, FilesGroup())}, "a group has items"),
         ({"groups": (FilesGroup(), replace(CHAINED, pixel_format=14))}, "palette"),
         ({"groups": (FilesGroup(), replace(CHAINED, size=11))}, "whole words"),
+        ({"groups": (FilesGroup(), replace(CHAINED, particles=2))}, "particles must be 1 to 1"),
+        ({"groups": (FilesGroup(), replace(CHAINED, scheme=3, particles=257))}, "particles must be 1 to 256"),
+        ({"groups": (FilesGroup(), replace(CHAINED, scheme=3, particles=0))}, "particles must be 1 to 256"),
+        ({"groups": (FilesGroup(), replace(CHAINED, refinement=256))}, "refinement must be 0 to 255"),
+        ({"groups": (FilesGroup(), replace(CHAINED, scheme=2, refinement=1))}, "refinement must be 0 to 0"),
+        ({"groups": (FilesGroup(), replace(CHAINED, scheme=5))}, "scheme 5 is unknown to this release"),
         ({"groups": (FilesGroup(), replace(CHAINED, width=2**20))}, "must be those of its chained group"),
         ({"items": ()}, "number of items"),
         ({"items": (*EXAMPLE.items, replace(EXAMPLE.items[2], name="e"))}, "its stretches hold 2 items, the index lists 3"),

@@ -17,6 +17,7 @@ SHA256 = {
     "exp2_weights": "81f609ec8205d8d067955b03399f4d9d5f4cf8ba50975a31f4849796c0105851",
     "log_magnitude": "85a1b8034bba43faaabcca670d06a7be13f2a4af21c16aabdc2a539faf628479",
     "exp2_fractions": "7f9ed3ffbaf1c75a2cd23873fcd40249a490b830740fdcca3ba9bd8dd17e38b7",
+    "log2_mantissas": "1b7fb509d23cfb3a25b8f59d683fd4172fb68508b30a7a7d4af3db0dff1e9ddd",
     "log2_rising_factorials": "5cf7cfa05a33dbde760af300c5838a2c8f6cd150e5444fb57c80f35e5eed1de4",
 }
 BINS_SHA256 = "0ddbe0958a5768748be436b9a5c2d47e3095c279214d5dbfb6fd683f5be6c086"
@@ -71,6 +72,12 @@ def test_powers_and_logarithms() -> None:
         assert tables.inverse_sigmas().tolist() == [power(22 - mpmath.mpf(i) / 8) for i in range(57)]
         assert tables.exp2_weights().tolist() == [max(1, power(14 - mpmath.mpf(d) / 16)) for d in range(256)]
         assert tables.log_magnitude().tolist() == [int(mpmath.nint(128 * mpmath.log(1 + r, 2))) for r in range(1021)]
+
+
+def test_log2_mantissas() -> None:
+    with mpmath.workdps(40):
+        expected = [nearest(2**28 * mpmath.log(1 + mpmath.mpf(j) / 2**12, 2)) for j in range(1, 2**12)]
+        assert tables.log2_mantissas().tolist() == [0, *expected, 2**28]
 
 
 def test_exp2_fractions() -> None:

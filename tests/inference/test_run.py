@@ -345,3 +345,64 @@ def test_tensorboard_that_is_missing_is_named(here: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r'pip install "bbans\[train\]"'):
         runs.run(here / "digits.npy", here / "m.safetensors", tensorboard=here / "logs")
+
+
+def test_objectives_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, recipe = here / "digits.npy", here / "weighted.toml"
+    recipe.write_text(RECIPE + "[training]\nobjective = 'miwae'\nparticles = 12\ngroups = 4\n")
+
+    def training(**options: Any) -> tuple[str, int, int]:
+        found = decision(monkeypatch, source, **options).training
+        return found.objective, found.particles, found.groups
+
+    assert training() == ("elbo", 1, 1)
+    assert training(objective="iwae") == ("iwae", 8, 1)
+    assert training(objective="iwae", particles=5) == ("iwae", 5, 1)
+    assert training(objective="piwae") == ("piwae", 64, 8)
+    assert training(objective="miwae", particles=10) == ("miwae", 10, 2)
+    assert training(recipe=recipe) == ("miwae", 12, 4)
+    assert training(recipe=recipe, objective="piwae") == ("piwae", 12, 4)
+    assert training(recipe=recipe, particles=8) == ("miwae", 8, 4)
+    assert training(recipe=recipe, objective="iwae") == ("iwae", 12, 1)
+    assert training(recipe=recipe, objective="elbo") == ("elbo", 1, 1)
+    with pytest.raises(InputError, match="name one with --objective"):
+        training(particles=4)
+
+
+def test_photographs_have_no_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save(tmp_path / "photos", noise((128, 130, 3), 1))
+    with pytest.raises(InputError, match="objectives, particles and posteriors are for latent chains"):
+        decision(monkeypatch, folder, objective="iwae")
+
+
+def test_a_model_of_a_bound(here: Path) -> None:
+    rows: list[dict[str, float]] = []
+    options = {"recipe": here / "recipe.toml", "objective": "iwae", "particles": 3, "threads": 1}
+    runs.run(here / "digits.npy", here / "model.safetensors", report=rows.append, **options)  # type: ignore[arg-type]
+    assert load_file(here / "model.safetensors").record["recipe"]["training"]["objective"] == "iwae"
+    assert all(row["bound"] < row["rate"] for row in rows)
+
+
+def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = here / "digits.npy"
+
+    def model(**options: Any) -> Any:
+        return decision(monkeypatch, source, **options).model
+
+    assert model(posterior="gaussian") == model()
+    found = model(posterior="semi-implicit", recipe=here / "recipe.toml")
+    assert (found.posterior, found.hidden, found.latents, found.levels) == ("semi-implicit", 8, (2,), 17)
+    assert model(posterior="mixture").posterior == "mixture"
+    (here / "flow.toml").write_text(RECIPE.replace("vae", "rich_vae").replace("[record]", "posterior = 'flow'\n[record]"))
+    assert model(recipe=here / "flow.toml").posterior == "flow"
+    assert model(recipe=here / "flow.toml", posterior="coupling").posterior == "coupling"
+    assert model(recipe=here / "flow.toml", posterior="gaussian") == model(recipe=here / "recipe.toml")
+    (here / "pyramid.toml").write_text("family = 'pyramid'\n[model]\nlikelihood = 'categorical'\ncomponents = 0")
+    for options, words in (
+        ({"posterior": "planar"}, "trains but does not code"),
+        ({"posterior": "best"}, "one of gaussian, mixture"),
+        ({"posterior": "flow", "labels": here / "labels.npy"}, "without labels"),
+        ({"posterior": "flow", "recipe": here / "pyramid.toml"}, "family vae or rich_vae"),
+    ):
+        with pytest.raises(InputError, match=words):
+            model(**options)

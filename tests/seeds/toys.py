@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +61,16 @@ def chi_square(counts: NDArray[np.int64], p: Floats) -> float:
 def standard_errors(values: Floats, expected: float = 0.0) -> float:
     """By how many standard errors the mean of `values` is off."""
     return float(abs(values.mean() - expected) / (values.std(ddof=1) / np.sqrt(len(values))))
+
+
+def importance_bound(log_w: Floats, q: Floats, particles: int) -> Floats:
+    """-L_K = E[-log2 (1 / K) sum_k w_k] of log2 w `(..., k)` under q `(..., k)`, exactly: over how often each state is drawn."""
+    k = q.shape[-1]
+    bars = np.array(list(combinations(range(particles + k - 1), k - 1))).reshape(-1, k - 1)
+    edges = np.concatenate([np.full((len(bars), 1), -1), bars, np.full((len(bars), 1), particles + k - 1)], 1)
+    counts = np.diff(edges, axis=1) - 1
+    factorials = np.concatenate([[0.0], np.log(np.arange(1, particles + 1)).cumsum()])
+    log_p = factorials[particles] - factorials[counts].sum(1) + np.log(q) @ counts.T
+    mean_w = np.exp2(log_w) @ counts.T / particles
+    found: Floats = -(np.exp(log_p) * np.log2(mean_w)).sum(-1)
+    return found
