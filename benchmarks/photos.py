@@ -21,6 +21,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+from histories import blind
 from PIL import Image
 
 import bbans
@@ -60,6 +61,7 @@ def codecs(model: str | None) -> dict[str, Codec]:
         "JPEG XL e7": (lambda a: imagecodecs.jpegxl_encode(a, lossless=True, effort=7), imagecodecs.jpegxl_decode),
         "JPEG XL e9": (lambda a: imagecodecs.jpegxl_encode(a, lossless=True, effort=9), imagecodecs.jpegxl_decode),
         "bbans, no model": (lambda a: bbans.compress(a, model="none", verify=False), bbans.decompress),
+        "bbans, history unknown": (blind, bbans.decompress),
         "bbans, fast": (lambda a: bbans.compress(a, effort="fast", verify=False), bbans.decompress),
         "bbans": (lambda a: bbans.compress(a, model=model, verify=False), lambda d: bbans.decompress(d, model=model)),
         "bbans, verified": (lambda a: bbans.compress(a, model=model), lambda d: bbans.decompress(d, model=model)),

@@ -15,14 +15,15 @@ the rounding that gives the 24 photographs known as Kodak's, but for 323 of 9.4 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.int32]
+Steps = Sequence[tuple[int, ...]]
 Samples = NDArray[Any]
 
 JPEG, PHOTO_YCC = 1, 2
@@ -69,88 +70,94 @@ class Recovered:
 
     lattice: int
     planes: NDArray[np.uint8]
-    at: Ints
+    at: NDArray[np.intp]
     colours: NDArray[np.uint8]
 
 
 def recover(samples: Samples) -> Recovered | None:
     """The lattice that the colours of samples `(h, w, 3)` lie on, of 8 bits, and what they were there; None if there is none."""
-    rgb = samples.reshape(-1, 3)
-    step = -(-len(rgb) // LOOKED_AT)
+    rgb = _rows(samples)
+    pixels = rgb.shape[1]
     for number, lattice in LATTICES.items():
-        looked_at = rgb[::step].astype(np.int64)
-        if 64 * len(_invert(lattice, looked_at)[1]) > len(looked_at):
+        looked_at = np.ascontiguousarray(rgb[:, :: -(-pixels // LOOKED_AT)])
+        if 64 * len(_invert(lattice, looked_at)[1]) > looked_at.shape[1]:
             continue
-        found, missing = _invert(lattice, rgb.astype(np.int64))
-        if WRAPPED * _wrapped(lattice, found) > len(rgb):
+        found, missing = _invert(lattice, rgb)
+        sums = _sums(lattice, found)
+        if len(missing) * EXCEPTIONS > pixels or WRAPPED * int((sums >> 8).any(0).sum()) > pixels:
             continue
-        planes = _planes(lattice, found).reshape(samples.shape)
-        if len(missing) * EXCEPTIONS <= len(rgb) and not np.array_equal(planes, samples):  # as all grey ones are
-            return Recovered(number, planes, missing, rgb[missing])
+        planes = _planes(sums, samples.shape)
+        if not np.array_equal(planes, samples):  # as all grey ones are
+            return Recovered(number, planes, missing, samples.reshape(-1, 3)[missing])
     return None
 
 
 def to_planes(samples: Samples, number: int) -> NDArray[np.uint8]:
     """What samples `(h, w, 3)` are on a lattice; exceptions as near as can be."""
-    found, _ = _invert(LATTICES[number], samples.reshape(-1, 3).astype(np.int64))
-    return _planes(LATTICES[number], found).reshape(samples.shape)
+    found, _ = _invert(LATTICES[number], _rows(samples))
+    return _planes(_sums(LATTICES[number], found), samples.shape)
 
 
 def to_rgb(planes: Samples, number: int) -> NDArray[np.uint8]:
     """Inverse of `to_planes` for colours on the lattice: samples `(h, w, 3)` of planes."""
     lattice = LATTICES[number]
-    red, luma, blue = (planes[:, :, i].astype(np.int64) for i in range(3))
-    chroma = [(plane - luma + grey) & 255 for plane, grey in zip((blue, red), lattice.grey, strict=True)]
-    return np.stack(lattice.to_rgb(luma, *chroma), -1).clip(0, 255).astype(np.uint8)
+    red, luma, blue = _rows(planes)
+    first, second = lattice.grey
+    ycc = np.stack([luma, (blue - luma + first) & 255, (red - luma + second) & 255])
+    rgb: NDArray[np.uint8] = _forward(lattice, ycc).astype(np.uint8)
+    return np.ascontiguousarray(rgb.T).reshape(planes.shape)
 
 
-def _planes(lattice: Lattice, ycc: Ints) -> NDArray[np.uint8]:
-    return (_sums(lattice, ycc) & 255).astype(np.uint8)
-
-
-def _wrapped(lattice: Lattice, ycc: Ints) -> int:
-    return int((_sums(lattice, ycc) >> 8).any(1).sum())
+def _rows(samples: Samples) -> Ints:
+    """`(h, w, 3)` as `(3, h * w)`, along whose rows numpy is fast."""
+    return np.ascontiguousarray(samples.reshape(-1, 3).T, np.int32)
 
 
 def _sums(lattice: Lattice, ycc: Ints) -> Ints:
-    luma, blue, red = ycc.T
+    luma, blue, red = ycc
     first, second = lattice.grey
-    return np.stack([luma + red - second, luma, luma + blue - first], -1)
+    return np.stack([luma + red - second, luma, luma + blue - first])
 
 
-def _invert(lattice: Lattice, rgb: Ints) -> tuple[Ints, Ints]:
-    """Luma and chroma `(n, 3)` of RGB, and the indices of those that have none, for which they are near."""
+def _planes(sums: Ints, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray((sums & 255).astype(np.uint8).T).reshape(shape)
+
+
+def _invert(lattice: Lattice, rgb: Ints) -> tuple[Ints, NDArray[np.intp]]:
+    """Luma and chroma `(3, n)` of RGB, and the indices of those that have none, for which they are near."""
     found = _start(lattice, rgb)
-    missing = _search(lattice, rgb, found, np.arange(len(rgb)), found.copy())
-    cut = missing[((rgb[missing] == 0) | (rgb[missing] == 255)).any(1)]
+    missing = np.flatnonzero((_forward(lattice, found) != rgb).any(0))
+    if 2 * len(missing) > rgb.shape[1]:  # that many are not found around it either
+        return found, missing
+    missing = _search(lattice, rgb, found, missing, found[:, missing], NEAR[1:])
+    cut = missing[((rgb[:, missing] == 0) | (rgb[:, missing] == 255)).any(0)]
     for beyond in BEYOND:
         if not len(cut):
             break
-        there = rgb[cut]
-        cut = _search(lattice, rgb, found, cut, _start(lattice, there + beyond * (there == 255) - beyond * (there == 0)))
-    if len(missing):
-        missing = missing[(_forward(lattice, found[missing]) != rgb[missing]).any(1)]
-    return found, missing
+        there = rgb[:, cut]
+        cut = _search(lattice, rgb, found, cut, _start(lattice, there + beyond * (there == 255) - beyond * (there == 0)), NEAR)
+    return found, missing[(_forward(lattice, found[:, missing]) != rgb[:, missing]).any(0)]
 
 
 def _start(lattice: Lattice, rgb: Ints) -> Ints:
     """Luma and chroma near RGB, within 0..255."""
-    matrix = np.array(lattice.inverse)
-    near = ((2 * rgb + lattice.half) @ matrix.T + 65536) >> 17
-    return np.asarray((near + np.array((0, *lattice.grey))).clip(0, 255))
+    twice = [2 * row + lattice.half for row in rgb]
+    offsets = 0, *lattice.grey
+    near = [sum(m * row for m, row in zip(line, twice, strict=True)) for line in lattice.inverse]
+    return np.stack([((row + 65536) >> 17) + offset for row, offset in zip(near, offsets, strict=True)]).clip(0, 255)
 
 
-def _search(lattice: Lattice, rgb: Ints, found: Ints, wanted: Ints, start: Ints) -> Ints:
+def _search(lattice: Lattice, rgb: Ints, found: Ints, wanted: NDArray[np.intp], start: Ints, steps: Steps) -> NDArray[np.intp]:
     """Look around `start` for what gives the wanted pixels' RGB and write it to `found`. Returns the indices of those left."""
-    for step in NEAR:
+    for step in steps:
         if not len(wanted):
             break
-        tried = (start + np.array(step)).clip(0, 255)
-        missed = (_forward(lattice, tried) != rgb[wanted]).any(1)
-        found[wanted[~missed]] = tried[~missed]
-        wanted, start = wanted[missed], start[missed]
+        tried = (start + np.array(step, np.int32)[:, None]).clip(0, 255)
+        missed = (_forward(lattice, tried) != rgb[:, wanted]).any(0)
+        found[:, wanted[~missed]] = tried[:, ~missed]
+        wanted, start = wanted[missed], start[:, missed]
     return wanted
 
 
 def _forward(lattice: Lattice, ycc: Ints) -> Ints:
-    return np.stack(lattice.to_rgb(*ycc.T), -1).clip(0, 255)
+    return np.stack(lattice.to_rgb(*ycc)).clip(0, 255)

@@ -30,6 +30,14 @@ def photos(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def histories(results: dict[str, dict[str, float]]) -> str:
+    """Rates of photographs by what they went through."""
+    names = list(next(iter(results.values())))
+    lines = [f"| photographs | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{row[codec]:.3f}' for codec in names)} |" for name, row in results.items()]
+    return "\n".join(lines)
+
+
 def rates(rows: list[dict[str, Any]]) -> str:
     """Rates of the trained families on MNIST's test sets."""
     lines = [
@@ -99,6 +107,8 @@ def tables() -> dict[tuple[Path, str], str]:
         (ROOT / "README.md", "photos"): photos(json.loads((results / "photos.json").read_text())),
         (models, "rates"): rates([found[name] for name in ROWS if name in found]),
     }
+    if (results / "histories.json").exists():
+        made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])
