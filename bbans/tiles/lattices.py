@@ -80,7 +80,7 @@ def recover(samples: Samples) -> Recovered | None:
     pixels = rgb.shape[1]
     for number, lattice in LATTICES.items():
         looked_at = np.ascontiguousarray(rgb[:, :: -(-pixels // LOOKED_AT)])
-        if 64 * len(_invert(lattice, looked_at)[1]) > looked_at.shape[1]:
+        if _hopeless(lattice, looked_at) or 64 * len(_invert(lattice, looked_at)[1]) > looked_at.shape[1]:
             continue
         found, missing = _invert(lattice, rgb)
         sums = _sums(lattice, found)
@@ -127,8 +127,6 @@ def _invert(lattice: Lattice, rgb: Ints) -> tuple[Ints, NDArray[np.intp]]:
     """Luma and chroma `(3, n)` of RGB, and the indices of those that have none, for which they are near."""
     found = _start(lattice, rgb)
     missing = np.flatnonzero((_forward(lattice, found) != rgb).any(0))
-    if 2 * len(missing) > rgb.shape[1]:  # that many are not found around it either
-        return found, missing
     missing = _search(lattice, rgb, found, missing, found[:, missing], NEAR[1:])
     cut = missing[((rgb[:, missing] == 0) | (rgb[:, missing] == 255)).any(0)]
     for beyond in BEYOND:
@@ -137,6 +135,13 @@ def _invert(lattice: Lattice, rgb: Ints) -> tuple[Ints, NDArray[np.intp]]:
         there = rgb[:, cut]
         cut = _search(lattice, rgb, found, cut, _start(lattice, there + beyond * (there == 255) - beyond * (there == 0)), NEAR)
     return found, missing[(_forward(lattice, found[:, missing]) != rgb[:, missing]).any(0)]
+
+
+def _hopeless(lattice: Lattice, rgb: Ints) -> bool:
+    """Whether so many colours within the cube are none of the nearest luma and chroma that a search around these would find too few."""
+    inside = rgb[:, ((rgb > 0) & (rgb < 255)).all(0)]
+    missed = (_forward(lattice, _start(lattice, inside)) != inside).any(0)
+    return 2 * int(missed.sum()) > int(inside.shape[1])
 
 
 def _start(lattice: Lattice, rgb: Ints) -> Ints:
