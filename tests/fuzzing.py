@@ -11,9 +11,10 @@ import bbans
 from bbans import assembly, images
 from bbans import container as files
 from bbans.errors import BbansError, FormatError, InputError, ModelNotFoundError
+from bbans.tiles import lattices
 from tests.chains import chain_file, chain_model, picture
 from tests.mutations import forge, forged, mutated
-from tests.tiny import smooth_image, tiny_model, turned_file
+from tests.tiny import prepared_file, smooth_image, tiny_model
 
 SECONDS = 2.0
 MAX_PIXELS = 2**11
@@ -61,7 +62,11 @@ def seeds() -> tuple[bytes, ...]:
         found += [bbans.compress(p, model="none", verify=False) for p in pictures[::2]]
     finally:
         assembly.TILE_SIDE, assembly.GRAPHIC_TILE = sides, graphic
-    found += [turned_file(photo, 3), turned_file(photo.astype(np.uint16) * 257, 6)]
+    found += [prepared_file(photo, 3), prepared_file(photo.astype(np.uint16) * 257, 6)]
+    for number in lattices.LATTICES:
+        on_lattice = lattices.to_rgb(smooth_image(45, 45), number)
+        on_lattice[7, 7] = 1, 2, 3  # an exception
+        found.append(prepared_file(on_lattice, 0))
     found += [chain_file(chain_model(name), picture(chain_model(name))) for name in CHAINS]
     return tuple(dict.fromkeys(found))
 

@@ -7,7 +7,7 @@ import bbans
 from bbans import container, tiles
 from bbans.tiles.turned import suiting, turn, turn_back, turned_shape
 from tests.frozen.make import pictures
-from tests.tiny import smooth_image, tiny_model, turned_file
+from tests.tiny import prepared_file, smooth_image, tiny_model
 
 
 def halved(h: int, w: int, rows: int, columns: int, seed: int = 0) -> np.ndarray:
@@ -52,7 +52,7 @@ def test_where_there_is_nothing_to_find():
     assert suiting(image[:, :, :1]) == 0 and suiting(image[:3, :3]) == 0 and suiting(np.zeros((8, 8, 3), np.uint8)) == 0
 
 
-def test_a_turned_file():
+def test_a_prepared_file():
     image = np.ascontiguousarray(pictures()["turned"].pixels[:, ::-1])
     data = bbans.compress(image)
     (part,) = container.read(data).tiles[0].parts
@@ -70,7 +70,7 @@ def test_a_turned_file():
 def test_every_orientation_decodes(orientation):
     """16-bit samples too, from a file made by hand."""
     image = smooth_image(37, 50).astype(np.uint16) * 201
-    assert np.array_equal(bbans.decompress(turned_file(image, orientation), model=tiny_model()), image)
+    assert np.array_equal(bbans.decompress(prepared_file(image, orientation), model=tiny_model()), image)
 
 
 def test_the_right_orientation_is_shorter():

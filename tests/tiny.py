@@ -12,8 +12,7 @@ from bbans.models.photo_export import export
 from bbans.models.store import Model, model_id, to_tensors
 from bbans.tiles import predicted
 from bbans.tiles.encode import _predicted_part as predicted_part
-from bbans.tiles.prepared import Prepared
-from bbans.tiles.turned import turn
+from bbans.tiles.prepared import prepare
 
 CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
 
@@ -46,11 +45,11 @@ def smooth_image(h: int, w: int, seed: int = 0, channels: int = 3) -> np.ndarray
     return image if channels == 3 else np.ascontiguousarray(image[..., 0])
 
 
-def turned_file(image: np.ndarray, orientation: int) -> bytes:
-    """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this orientation."""
+def prepared_file(image: np.ndarray, orientation: int) -> bytes:
+    """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this orientation and on its lattice, if it has one."""
     pixel_format = container.format_of(3, 8 * image.itemsize, False)
     predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
-    made = predicted_part(image, Prepared(turn(image, orientation), orientation), pixel_format, predictors.net, False)
+    made = predicted_part(image, prepare(image, orientation), pixel_format, predictors.net, False)
     assert made.codec == container.PREPARED
     record = container.TileRecord((made,), container.pixels_crc(image, pixel_format.bit_depth))
     h, w = image.shape[:2]
