@@ -68,6 +68,7 @@ coverage: $(STAMP) ## run the tests and report which branches they miss
 
 bench: $(STAMP) ## measure sizes and speeds on PHOTOS against other codecs; writes JSON (minutes)
 	$(BIN)/python benchmarks/photos.py $(PHOTOS) --json benchmarks/results/photos.json
+	$(BIN)/python benchmarks/histories.py $(PHOTOS) --json benchmarks/results/histories.json
 
 rows: $(STAMP) ## measure the models in MODELS on the test sets in DATA and FASHION; writes JSON (minutes a model)
 	for row in binarised_one_layer binarised_two_layers binarised_best grey_one_layer grey_best; do \

@@ -28,6 +28,7 @@ Samples = NDArray[Any]
 
 JPEG, PHOTO_YCC = 1, 2
 LOOKED_AT = 4096  # pixels, before all are
+AT_ONCE = 1 << 16  # pixels of a tile that is decoded: bounds the memory
 EXCEPTIONS = 1024  # an encoder takes one pixel in so many
 WRAPPED = 64  # nor where more than one pixel in so many leaves 0..255, which looks like noise
 NEAR = sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step)))
@@ -101,11 +102,14 @@ def to_planes(samples: Samples, number: int) -> NDArray[np.uint8]:
 def to_rgb(planes: Samples, number: int) -> NDArray[np.uint8]:
     """Inverse of `to_planes` for colours on the lattice: samples `(h, w, 3)` of planes."""
     lattice = LATTICES[number]
-    red, luma, blue = _rows(planes)
     first, second = lattice.grey
-    ycc = np.stack([luma, (blue - luma + first) & 255, (red - luma + second) & 255])
-    rgb: NDArray[np.uint8] = _forward(lattice, ycc).astype(np.uint8)
-    return np.ascontiguousarray(rgb.T).reshape(planes.shape)
+    flat = planes.reshape(-1, 3)
+    found = np.empty(flat.shape, np.uint8)
+    for start in range(0, len(flat), AT_ONCE):
+        red, luma, blue = _rows(flat[start : start + AT_ONCE])
+        ycc = np.stack([luma, (blue - luma + first) & 255, (red - luma + second) & 255])
+        found[start : start + AT_ONCE] = _forward(lattice, ycc).T
+    return found.reshape(planes.shape)
 
 
 def _rows(samples: Samples) -> Ints:
