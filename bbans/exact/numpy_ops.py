@@ -97,6 +97,10 @@ class NumpyOps:
         """See `ops.Ops`."""
         return np.concatenate(arrays, 1)
 
+    def stacked(self, bands: list[tuple[slice, Array]]) -> Array:
+        """See `ops.Ops`."""
+        return np.concatenate([band for _, band in bands], 2)
+
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """See `ops.Ops`."""
         return np.zeros((images, channels, h, w), self.dtype)

@@ -63,5 +63,8 @@ class Ops(Protocol):
     def concat(self, arrays: list[Array]) -> Array:
         """Along the channels."""
 
+    def stacked(self, bands: list[tuple[slice, Array]]) -> Array:
+        """Bands of rows, one below the other; each with the rows that it takes."""
+
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """`(images, channels, h, w)` zeros."""

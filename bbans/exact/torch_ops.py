@@ -131,6 +131,17 @@ class TorchOps:
         """See `ops.Ops`."""
         return torch.cat(arrays, 1)
 
+    def stacked(self, bands: list[tuple[slice, torch.Tensor]]) -> torch.Tensor:
+        """See `ops.Ops`."""
+        if len(bands) == 1:
+            return bands[0][1]
+        images, channels, _, w = bands[0][1].shape
+        shape = images, channels, bands[-1][0].stop, w
+        found = torch.empty(shape, dtype=self.dtype, device=self.device, memory_format=torch.channels_last)
+        for rows, band in bands:
+            found[..., rows, :] = band
+        return found
+
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> torch.Tensor:
         """See `ops.Ops`."""
         x = torch.zeros(images, channels, h, w, dtype=self.dtype, device=self.device)

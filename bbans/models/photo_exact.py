@@ -14,7 +14,7 @@ Mirrors `photo.PhotoNet` operation by operation. Units of the integers:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ LATENT_TOP = 512
 MEAN_TOP = 448
 SIGMA_TOP = 56
 LOG_TOP = 1280
+BAND = 48  # rows that are computed at once: a multiple of every latent block
 OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
 
 Ints = NDArray[np.int32]
@@ -96,6 +97,13 @@ class ExactPhoto:
 
     def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the prediction `(3, h, w)`."""
+        parts = []
+        for rows, seen, kept in _bands(sums.shape[1], 3):
+            part = self._trunk(phase, [k[:, seen] for k in known], sums[:, seen], carried[..., seen, :], level)
+            parts.append((rows, part[..., kept, :]))
+        return self.ops.stacked(parts)
+
+    def _trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         ops = self.ops
         x = ops.load(np.concatenate([*(4 * k - sums for k in known), sums - 512]))
         row = min(level, self.config.level_biases - 1)
@@ -119,14 +127,32 @@ class ExactPhoto:
 
     def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints:
         """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means (1/128), `(channels, rows, columns)`."""
-        ops, C = self.ops, self.config.channels
-        pooled = ops.pool(trunk, self.config.latent_block)
-        hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([pooled, ops.load(u)]))
+        ops, C, block = self.ops, self.config.channels, self.config.latent_block
+        height, width = trunk.shape[-2:]
+        hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([ops.pool(trunk, block), ops.load(u)]))
         film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
         film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
-        g = ops.round_clip(ops.conv(self._layers[f"phase{phase}.modulated"], trunk), -PRE_TOP, PRE_TOP)
-        g = ops.modulate(g, film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:], self.config.latent_block)
-        g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
-        g += trunk
-        g = ops.round_clip(g, 0, ACT_TOP)
-        return ops.store(ops.clamp(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits))
+        scale, shift = film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:]
+        found = np.empty((height * width, self.config.outputs), np.int32)
+        for rows, seen, kept in _bands(height, 1):
+            blocks = slice(rows.start // block, -(-rows.stop // block))
+            g = ops.conv(self._layers[f"phase{phase}.modulated"], trunk[..., seen, :])[..., kept, :]
+            g = ops.round_clip(g, -PRE_TOP, PRE_TOP)
+            g = ops.modulate(g, scale[..., blocks, :], shift[..., blocks, :], block)
+            g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
+            g += trunk[..., rows, :]
+            g = ops.round_clip(g, 0, ACT_TOP)
+            band = ops.clamp(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
+            found[rows.start * width : rows.stop * width] = ops.store(band)
+        return found
+
+
+def _bands(height: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Rows of each band, those of its input that its result depends on, and where its own are among these.
+
+    What convolutions make of a band's activations stays in the processor's cache, and takes little memory.
+    """
+    for top in range(0, height, BAND):
+        end = min(top + BAND, height)
+        first = max(0, top - reach)
+        yield slice(top, end), slice(first, min(height, end + reach)), slice(top - first, end - first)
