@@ -7,7 +7,6 @@ python benchmarks/portability.py --torch --torch-index https://download.pytorch.
 """
 
 import argparse
-import json
 import re
 import shutil
 import subprocess
@@ -16,17 +15,17 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FROZEN = ROOT / "tests" / "frozen"
+sys.path.insert(0, str(ROOT))
+from tests.frozen.decode import expected  # noqa: E402 the repository is not installed here
+
 MAX_BYTES = 300 * 2**20  # of a torch wheel; only builds for the CPU are asked for, which have them
 CODE = """
-import hashlib, platform, sys
+import platform, sys
 from importlib.metadata import version
-from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import bbans
-for path in sorted(Path(sys.argv[2]).glob("*.bbans")):
-    pixels = bbans.decompress(path.read_bytes())
-    print(path.stem, hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest())
+from tests.frozen.decode import decoded
+for pair in decoded():
+    print(*pair)
 print("", platform.python_version(), version("numpy"), version("torch") if "torch" in sys.modules else "-")
 """
 
@@ -85,14 +84,14 @@ def check(folder: Path, python: str, numpy: str, torch: str | None, index: list[
     for step in steps:
         if (done := subprocess.run(step, capture_output=True, text=True, check=False)).returncode:
             return f"{name}: skipped, pip: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}"
-    done = subprocess.run([place / "bin" / "python", "-c", CODE, ROOT, FROZEN], capture_output=True, text=True, cwd=folder, check=False)
+    done = subprocess.run([place / "bin" / "python", "-c", CODE, ROOT], capture_output=True, text=True, cwd=folder, check=False)
     if done.returncode:
         return f"{name}: FAILED: {done.stderr.strip().splitlines()[-1]}"
     *lines, versions = done.stdout.splitlines()
-    expected = {stem: value["pixels"] for stem, value in json.loads((FROZEN / "hashes.json").read_text()).items()}
+    wanted = dict(expected())
     found = dict(line.split() for line in lines)
-    same = sum(found.get(stem) == value for stem, value in expected.items())
-    return "| {} | {} | {} | {} |".format(*versions.split(), f"{same} of {len(expected)}")
+    same = sum(found.get(name) == value for name, value in wanted.items())
+    return "| {} | {} | {} | {} |".format(*versions.split(), f"{same} of {len(wanted)}")
 
 
 def main() -> None:

@@ -124,11 +124,6 @@ def test_what_cannot_be_evaluated(folder, members, options, words):
         bbans.evaluate(members, folder / "vae.safetensors", **options)
 
 
-def test_a_chain_codes_no_single_image(folder):
-    with pytest.raises(InputError, match="archive create"):
-        bbans.compress(images()[0], model=folder / "vae.safetensors")
-
-
 def test_report_of_the_command(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command = ["evaluate", str(folder / "images.npy"), "--model", str(folder / "vae.safetensors"), "-n", "20", "--draws", "4"]
