@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from bbans.inference.gradients.latents import BITS
+from bbans.models.latents import BITS
 
 LOGITS = torch.tensor([0.4, -0.7, 1.1], dtype=torch.float64)
 STATES = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)), dtype=torch.float64)

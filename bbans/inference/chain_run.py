@@ -14,6 +14,7 @@ from torch import nn
 
 from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
+from bbans.inference import discrete
 from bbans.inference.chains import COSINE, LINEAR, ChainRecipe, Samples, train
 from bbans.inference.recipes import checked, read_toml
 from bbans.inference.train import Recipe
@@ -22,7 +23,7 @@ from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.store import serialise
-from bbans.models.terms import SCORE, STRAIGHT_THROUGH, Training
+from bbans.models.terms import Training
 from bbans.models.vae_config import VaeConfig
 from bbans.schemes.bounds import ideal_bits
 from bbans.schemes.chain import Chain
@@ -104,8 +105,10 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainReci
     recipe = replace(recipe, **checked(path, recipe, raw))
     if min(recipe.steps, recipe.batch, recipe.validate_every) < 1 or recipe.decay not in (COSINE, LINEAR):
         raise InputError(f"recipe {path}: steps, batch and validate_every are at least 1, decay is {COSINE!r} or {LINEAR!r}")
-    if training.estimator not in (STRAIGHT_THROUGH, SCORE):
-        raise InputError(f"recipe {path}: an estimator is {STRAIGHT_THROUGH!r} or {SCORE!r}; found {training.estimator!r}")
+    try:
+        discrete.check(training, name, recipe.free_bits)
+    except InputError as error:
+        raise InputError(f"recipe {path}: {error}") from error
     FAMILIES[name].check(model)
     return recipe
 

@@ -26,9 +26,10 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.images import content_hash
-from bbans.inference import distributed
+from bbans.inference import discrete, distributed
 from bbans.inference.distributed import ALONE, Processes
-from bbans.models.families import float_network
+from bbans.inference.gradients.control import Control
+from bbans.models.families import family_name, float_network
 from bbans.models.terms import Draws, Terms, Trainable, Training
 from bbans.models.vae_config import VaeConfig
 
@@ -121,19 +122,23 @@ def train(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network with the best validation rate, and all reports.
 
-    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns. Of a
-    `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of another run.
+    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns and what
+    else the estimator is trained on (`discrete.beside`); where that is a bound, the best is that of the lowest. Of a `group` of
+    processes, all of which call this, the first has the result. Raises InputError on a checkpoint of another run.
     """
+    discrete.check(recipe.training, family_name(recipe.model), recipe.free_bits)
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
+    control = Control(net, recipe.training).to(group.device)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    learned: list[dict[str, Any]] = [{"params": net.parameters()}, {"params": control.parameters(), "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(learned, recipe.learning_rate, weight_decay=recipe.weight_decay)
     first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float]()
     identity = _identity(recipe, training)
     if (state := distributed.load(group, checkpoint)) is not None:
         if state.get("identity") != identity:
             raise InputError(f"checkpoint {checkpoint} is of another recipe or other images; delete it or name another")
-        for part, name in ((net, "net"), (averaged, "averaged"), (optimiser, "optimiser")):
+        for part, name in ((net, "net"), (control, "control"), (averaged, "averaged"), (optimiser, "optimiser")):
             part.load_state_dict(state[name])
         best, first, history, stale, lowest, running = (state[n] for n in ("best", "step", "history", "stale", "lowest", "running"))
     saved = started = time.monotonic()
@@ -143,14 +148,15 @@ def train(
         rate = learning_rate(recipe, step)
         for parameters in optimiser.param_groups:
             parameters["lr"] = rate
-        running.append(_step(net, averaged, optimiser, training, recipe, step, group))
+        running.append(_step(net, control, averaged, optimiser, training, recipe, step, group))
         done = step + 1
         if done % recipe.validate_every == 0 or done == recipe.steps:
             row = {"step": done, "train_rate": float(np.mean(running)), "learning_rate": rate, "seconds": time.monotonic() - started}
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-            judged = distributed.from_first(group, row.get("rate", -done))
+                row |= discrete.beside(averaged, tensors(validation, slice(None), group.device)[0], recipe.training)
+            judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
             stale += 1
             if judged < lowest:
                 lowest, stale, best = judged, 0, copy.deepcopy(averaged.state_dict())
@@ -163,6 +169,7 @@ def train(
                 checkpoint,
                 {
                     "net": net.state_dict(),
+                    "control": control.state_dict(),
                     "averaged": averaged.state_dict(),
                     "optimiser": optimiser.state_dict(),
                     "best": best,
@@ -187,6 +194,7 @@ def _identity(recipe: ChainRecipe, training: Samples) -> str:
 
 def _step(
     net: nn.Module,
+    control: Control,
     averaged: nn.Module,
     optimiser: torch.optim.Optimizer,
     data: Samples,
@@ -201,13 +209,14 @@ def _step(
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
     dropped = torch.rand(items, generator=generator) < recipe.latent_dropout if recipe.latent_dropout else None
     draws = Draws(generator, items, ours.start, partial(distributed.total, group))
-    terms: Terms = net.terms(x, labels, draws, None if dropped is None else dropped[ours].to(group.device))  # type: ignore[operator]
-    warm = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
-    mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
+    drop = None if dropped is None else dropped[ours].to(group.device)
+    beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
-    weighted = loss(terms, recipe.beta * warm, recipe.free_bits, mean) * (len(x) / items)
+    terms = discrete.terms(net, control, recipe.training, x, labels, draws, drop, beta)
+    mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
+    weighted = loss(terms, beta, recipe.free_bits, mean) * (len(x) / items)
     weighted.backward()  # type: ignore[no-untyped-call]
-    distributed.sum_gradients(group, net.parameters())
+    distributed.sum_gradients(group, [*net.parameters(), *control.parameters()])
     norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     if math.isfinite(float(norm)):
         optimiser.step()

@@ -12,6 +12,8 @@ from bbans.exact.ops import Ops
 from bbans.models import (
     bernoulli_config,
     bernoulli_exact,
+    categorical_config,
+    categorical_exact,
     conv_vae_config,
     photo_config,
     photo_exact,
@@ -46,6 +48,12 @@ FAMILIES: Mapping[str, Family] = {
     "bernoulli_vae": Family(
         bernoulli_config.BernoulliVaeConfig, bernoulli_config.check, bernoulli_exact.check_layers, bernoulli_exact.ExactBernoulliVae
     ),
+    "categorical_vae": Family(
+        categorical_config.CategoricalVaeConfig,
+        categorical_config.check,
+        categorical_exact.check_layers,
+        categorical_exact.ExactCategoricalVae,
+    ),
     "pyramid": Family(pyramid_config.PyramidConfig, pyramid_config.check, pyramid_exact.check_layers, pyramid_exact.ExactPyramid),
     "vqvae": Family(vqvae_config.VqVaeConfig, vqvae_config.check, vqvae_exact.check_layers, vqvae_exact.ExactVqVae),
 }
@@ -61,12 +69,13 @@ def family_name(config: Any) -> str:
 
 def float_network(config: Any, training: Training | None = None) -> nn.Module:
     """A fresh trainable network of a latent chain's config, initialised from torch's global generator."""
-    from bbans.models import bernoulli_vae, pyramid, vae, vqvae
+    from bbans.models import bernoulli_vae, categorical_vae, pyramid, vae, vqvae
 
     networks: dict[str, Callable[..., nn.Module]] = {
         "vae": vae.VaeNet,
         "conv_vae": vae.VaeNet,
         "bernoulli_vae": bernoulli_vae.BernoulliVaeNet,
+        "categorical_vae": categorical_vae.CategoricalVaeNet,
         "pyramid": pyramid.PyramidNet,
         "vqvae": vqvae.VqVaeNet,
     }
@@ -82,6 +91,7 @@ def export(net: Any) -> dict[str, IntConv]:
         "vae": vae.export,
         "conv_vae": vae.export,
         "bernoulli_vae": bernoulli_vae.export,
+        "categorical_vae": bernoulli_vae.export,
         "pyramid": pyramid.export,
         "vqvae": vqvae.export,
     }

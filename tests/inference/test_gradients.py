@@ -8,13 +8,13 @@ import torch
 
 from bbans.errors import InputError
 from bbans.inference.gradients.estimate import improve, surrogate
-from bbans.inference.gradients.latents import BITS, CATEGORIES
 from bbans.inference.gradients.muprop import muprop
 from bbans.inference.gradients.nvil import Moments, baseline_loss, nvil, updated
 from bbans.inference.gradients.relax import lax, rebar, relax, tempered
 from bbans.inference.gradients.relaxed import concrete, straight_through
 from bbans.inference.gradients.score import control_variate, score
 from bbans.inference.gradients.vimco import vimco
+from bbans.models.latents import BITS, CATEGORIES
 from bbans.models.terms import Draws
 from tests.three_bits import LOGITS, exact_gradient, f, masses, network
 

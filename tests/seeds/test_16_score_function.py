@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from bbans.inference.gradients.latents import CATEGORIES
 from bbans.inference.gradients.score import score, score_surrogate
+from bbans.models.latents import CATEGORIES
 from tests.three_bits import LOGITS, Preset, enumerated, exact_gradient, f
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from bbans.inference.gradients.latents import BITS, CATEGORIES
+from bbans.models.latents import BITS, CATEGORIES
 from tests.seeds.toys import chi_square
 
 DRAWS = 100_000

@@ -2,8 +2,8 @@
 
 import torch
 
-from bbans.inference.gradients.latents import BITS, CATEGORIES
 from bbans.inference.gradients.relaxed import concrete
+from bbans.models.latents import BITS, CATEGORIES
 from tests.three_bits import LOGITS, exact_gradient, f, integrated
 
 

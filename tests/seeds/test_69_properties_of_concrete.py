@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from bbans.inference.gradients.latents import CATEGORIES
+from bbans.models.latents import CATEGORIES
 
 N = 4
 LOGITS = torch.tensor([0.3, -1.0, 1.2, 0.0], dtype=torch.float64)

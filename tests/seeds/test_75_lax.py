@@ -2,8 +2,8 @@
 
 import torch
 
-from bbans.inference.gradients.latents import BITS
 from bbans.inference.gradients.relax import lax
+from bbans.models.latents import BITS
 from tests.three_bits import exact_gradient, f, integrated, network
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from bbans.inference.gradients.latents import BITS, CATEGORIES
+from bbans.models.latents import BITS, CATEGORIES
 
 DRAWS = 100_000
 KOLMOGOROV = math.sqrt(math.log(2 / 1e-6) / (2 * DRAWS))  # Dvoretzky, Kiefer and Wolfowitz: false alarms 1e-6

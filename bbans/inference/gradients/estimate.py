@@ -34,11 +34,13 @@ def noise(source: Generator | Noise, like: Tensor) -> Noise:
 class Estimate:
     """gradient, like the logits: each item's estimate of d/d logits E[f]. value `(B,)`: f at the sample, with f's graph.
 
-    The gradient has a graph to the parameters of a control variate or baseline, for `improve`, and none to the logits that were given.
+    signal `(B,)`: what multiplies the score before the baseline is taken off, where that is not the value. The gradient has a graph to
+    the parameters of a control variate or baseline, for `improve`, and none to the logits that were given.
     """
 
     gradient: Tensor
     value: Tensor
+    signal: Tensor | None = None
 
 
 def surrogate(estimate: Estimate, logits: Tensor) -> Tensor:

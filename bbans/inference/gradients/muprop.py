@@ -10,18 +10,28 @@ import torch
 from torch import Generator, Tensor
 
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, column, noise
-from bbans.inference.gradients.latents import BITS, Latent
+from bbans.models.latents import BITS, Latent
 
 
-def muprop(f: Function, logits: Tensor, source: Generator | Noise, baseline: Tensor | float = 0.0, latent: Latent = BITS) -> Estimate:
-    """`baseline`, a number or `(B,)`, is what is expected of the remainder, as in `nvil`."""
+def muprop(
+    f: Function,
+    logits: Tensor,
+    source: Generator | Noise,
+    baseline: Tensor | float = 0.0,
+    latent: Latent = BITS,
+    smooth: Function | None = None,
+) -> Estimate:
+    """`baseline`, a number or `(B,)`, is what is expected of the remainder (the `signal`), as in `nvil`.
+
+    What is expanded is `smooth` where it is given: any function near f, such as f of the means of layers above.
+    """
     leaf = logits.detach().requires_grad_()
     p = latent.probabilities(leaf)
     centre = p.detach().requires_grad_()
-    middle = f(centre)
+    middle = (smooth or f)(centre)
     (slope,) = torch.autograd.grad(middle.sum(), centre)
     (mean_field,) = torch.autograd.grad((slope * p).sum(), leaf)
     b = latent.sample(logits, noise(source, logits).uniform(logits))
     value, away = f(b), b - p.detach()
-    linear = middle.detach() + (slope * away).flatten(1).sum(1)
-    return Estimate(column((value - linear - baseline).detach(), logits) * away + mean_field, value)
+    remainder = (value - middle - (slope * away).flatten(1).sum(1)).detach()
+    return Estimate(column((remainder - baseline).detach(), logits) * away + mean_field, value, remainder)

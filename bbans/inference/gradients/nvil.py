@@ -7,12 +7,14 @@ mean and variance that earlier steps saw. Unbiased with `scaled` off; with it th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, column, noise
-from bbans.inference.gradients.latents import BITS, Latent
+from bbans.models.latents import BITS, Latent
+from bbans.models.terms import alone
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,19 @@ class Moments:
         return max(1.0, math.sqrt(self.variance))
 
 
-def updated(moments: Moments, value: Tensor, baseline: Tensor | float = 0.0, keep: float = 0.8) -> Moments:
-    """Moments after a step whose f was `value` `(B,)`; to be used from the next step on, or g would be biased."""
-    residual = (value - baseline).detach()
+def updated(
+    moments: Moments, value: Tensor, baseline: Tensor | float = 0.0, keep: float = 0.8, total: Callable[[Tensor], Tensor] = alone
+) -> Moments:
+    """Moments after a step whose f was `value` `(B,)`; to be used from the next step on, or g would be biased.
+
+    `total` sums a tensor over the processes that share the step.
+    """
+    residual = (value - baseline).detach().double()
+    items = float(total(residual.new_tensor(len(residual))))
     share = 1 - min(keep, moments.steps / (moments.steps + 1))
-    mean = moments.mean + share * (float(residual.mean()) - moments.mean)
-    spread = float(residual.var(unbiased=False))
-    return Moments(mean, moments.variance + share * (spread - moments.variance), moments.steps + 1)
+    found = float(total(residual.sum())) / items
+    spread = float(total(((residual - found) ** 2).sum())) / items
+    return Moments(moments.mean + share * (found - moments.mean), moments.variance + share * (spread - moments.variance), moments.steps + 1)
 
 
 def nvil(

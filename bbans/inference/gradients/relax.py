@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, column, noise
-from bbans.inference.gradients.latents import BITS, Latent
+from bbans.models.latents import BITS, Latent
 
 
 def lax(f: Function, control: Function, logits: Tensor, source: Generator | Noise, latent: Latent = BITS) -> Estimate:

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, noise
-from bbans.inference.gradients.latents import BITS, Latent
+from bbans.models.latents import BITS, Latent
 
 
 def concrete(f: Function, logits: Tensor, source: Generator | Noise, temperature: Tensor | float, latent: Latent = BITS) -> Estimate:

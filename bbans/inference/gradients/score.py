@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Generator, Tensor
 
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, column, noise
-from bbans.inference.gradients.latents import BITS, Latent
+from bbans.models.latents import BITS, Latent
 
 
 def score(f: Function, logits: Tensor, source: Generator | Noise, latent: Latent = BITS, baseline: Tensor | float = 0.0) -> Estimate:

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from bbans.errors import InputError
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, column, noise
-from bbans.inference.gradients.latents import BITS, Latent
+from bbans.models.latents import BITS, Latent
 
 
 def signals(log_w: Tensor, geometric: bool = True) -> Tensor:

@@ -14,15 +14,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bbans.models.heads_float import LN2, bernoulli_bits
+
 
 @dataclass(frozen=True)
 class Latent:
     """A kind of discrete latent. Logits are natural: `(B, D)` for bits, `(B, ..., K)` for categories of K states.
 
-    probabilities(logits). continuous(logits, u): z from uniform u. hard(z): b. conditional(logits, b, v): z~ from q(z | b) by uniform v.
+    bits(logits, b): -log2 of the mass of each latent at b, which may lie between the states (a cross-entropy). probabilities(logits).
+    continuous(logits, u): z from uniform u. hard(z): b. conditional(logits, b, v): z~ from q(z | b) by uniform v.
     soft(z, temperature): the Concrete variable, a point of the cube or simplex. log_density(logits, z): summed to `(B,)`, nats.
     """
 
+    bits: Callable[[Tensor, Tensor], Tensor]
     probabilities: Callable[[Tensor], Tensor]
     continuous: Callable[[Tensor, Tensor], Tensor]
     hard: Callable[[Tensor], Tensor]
@@ -30,9 +34,17 @@ class Latent:
     soft: Callable[[Tensor, Tensor | float], Tensor]
     log_density: Callable[[Tensor, Tensor], Tensor]
 
+    def entropy(self, logits: Tensor) -> Tensor:
+        """Of each latent, bits."""
+        return self.bits(logits, self.probabilities(logits))
+
     def sample(self, logits: Tensor, u: Tensor) -> Tensor:
         """b from uniform u, without a graph."""
         return self.hard(self.continuous(logits.detach(), u))
+
+
+def _categorical_bits(logits: Tensor, b: Tensor) -> Tensor:
+    return -(b * torch.log_softmax(logits, -1)).sum(-1) / LN2
 
 
 def _inside(u: Tensor) -> Tensor:
@@ -93,5 +105,5 @@ def _gumbel_density(logits: Tensor, z: Tensor) -> Tensor:
     return (-d - torch.exp(-d)).flatten(1).sum(1)
 
 
-BITS = Latent(torch.sigmoid, _logistic, _bits, _conditional_bits, _soft_bits, _logistic_density)
-CATEGORIES = Latent(_softmax, _perturbed, _one_hot, _conditional_categories, _soft_categories, _gumbel_density)
+BITS = Latent(bernoulli_bits, torch.sigmoid, _logistic, _bits, _conditional_bits, _soft_bits, _logistic_density)
+CATEGORIES = Latent(_categorical_bits, _softmax, _perturbed, _one_hot, _conditional_categories, _soft_categories, _gumbel_density)
