@@ -30,6 +30,8 @@ CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
 FEWEST_BATCHES = 200  # of more images: for the standard error of the difference between net and ideal
 
+PER_IMAGE = ("ideal", "importance_weighted", "net")  # what people are told in nats
+
 
 @dataclass(frozen=True)
 class ImageRate:
@@ -88,6 +90,11 @@ class Evaluation:
             "net_over_ideal_error": error / ideal,
         }
 
+    def nats(self) -> dict[str, float]:
+        """The rates in nats, a mean over images: minus an ELBO as papers print it."""
+        share = self.dimensions / len(self.images) * math.log(2)
+        return {name: rate * share for name, rate in self.rates().items() if not name.startswith("net_over_ideal")}
+
     def _paired_error(self) -> float:
         """Standard error of the sum of net - ideal, in bits: B batches vary about what so many images differ by in the mean."""
         ideal = np.add.reduceat([image.ideal for image in self.images], range(0, len(self.images), self.batch))
@@ -100,7 +107,12 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values: rates in bits per dimension, images in bits."""
         head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "images"}
-        return {**head, "bits_per_dimension": self.rates(), "images": [asdict(image) for image in self.images]}
+        return {
+            **head,
+            "bits_per_dimension": self.rates(),
+            "nats_per_image": self.nats(),
+            "images": [asdict(image) for image in self.images],
+        }
 
     def to_csv(self) -> str:
         """A line for each image, in bits."""
@@ -126,6 +138,11 @@ class Evaluation:
         lines += [
             f"{name.replace('_', ' '):20} {rates[name]:9.4f} bits per dimension   {words}" for name, words in said.items() if name in rates
         ]
+        a_nat, nats = 1 / math.log(2), self.nats()
+        each = ", ".join(
+            f"{name.replace('_', ' ')} {nats[name] * a_nat:.2f} bits = {nats[name]:.2f} nats" for name in PER_IMAGE if name in nats
+        )
+        lines.append(f"an image             {each}")
         lines.append(f"net over ideal       {rates['net_over_ideal']:+.3%}, standard error {rates['net_over_ideal_error']:.3%}")
         return lines
 

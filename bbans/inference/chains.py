@@ -131,8 +131,9 @@ def train(
     net = float_network(recipe.model, recipe.training).to(group.device)
     control = Control(net, recipe.training).to(group.device)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
-    learned: list[dict[str, Any]] = [{"params": net.parameters()}, {"params": control.parameters(), "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(learned, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimiser = torch.optim.AdamW(
+        [{"params": net.parameters(), "factor": 1.0}, *control.groups()], recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
     first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float]()
     identity = _identity(recipe, training)
     if (state := distributed.load(group, checkpoint)) is not None:
@@ -147,7 +148,7 @@ def train(
             break
         rate = learning_rate(recipe, step)
         for parameters in optimiser.param_groups:
-            parameters["lr"] = rate
+            parameters["lr"] = rate * parameters["factor"]
         running.append(_step(net, control, averaged, optimiser, training, recipe, step, group))
         done = step + 1
         if done % recipe.validate_every == 0 or done == recipe.steps:

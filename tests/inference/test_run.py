@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from bbans.errors import InputError, OutputExistsError
+from bbans.evaluation import evaluate
 from bbans.images import read_labels
 from bbans.inference import run as runs
 from bbans.inference.chain_run import default_recipe
@@ -24,6 +25,7 @@ from bbans.inference.small_images import gather, levels, split
 from bbans.inference.train import Recipe
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.store import load_file
+from bbans.models.terms import STRAIGHT_THROUGH
 from tests.digits import digits
 
 RECIPE = """family = 'vae'
@@ -278,6 +280,40 @@ def test_recipes_that_do_not_fit(here: Path) -> None:
     refused("not one of", "family = 'flow'\n")
     refused("float weights", RECIPE, float_weights=here / "f")
     refused("photographs are read from a folder", "family = 'photo'\n")
+
+
+@pytest.mark.parametrize(("latents", "family"), [("bernoulli", "bernoulli_vae"), ("categorical", "categorical_vae")])
+def test_discrete_latents_by_name(here: Path, latents: str, family: str) -> None:
+    """A model of the family, trained by the estimator asked for, that codes what it is given."""
+    for estimator in (None, "vimco", "relax"):
+        options = {"latents": latents, "estimator": estimator, "steps": 10, "overwrite": True}
+        runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+        model = load_file(here / "m.safetensors")
+        assert model.family == family and model.config.levels == 17
+        assert model.record["recipe"]["training"]["estimator"] == (estimator or STRAIGHT_THROUGH)
+        assert model.record["recipe"]["training"]["samples"] == (5 if estimator == "vimco" else 1)
+    evaluated = evaluate([(str(i), x.reshape(8, 8).astype(np.uint8)) for i, x in enumerate(digits(40)[0])], here / "m.safetensors", draws=4)
+    rates, nats = evaluated.rates(), evaluated.nats()
+    assert abs(rates["net_over_ideal"]) < 0.005 + 4 * rates["net_over_ideal_error"]
+    assert nats["net"] == pytest.approx(sum(evaluated.net_bits) * np.log(2) / 40)
+    assert f"{nats['net']:.2f} nats" in "".join(evaluated.lines()) and evaluated.to_dict()["nats_per_image"] == nats
+
+
+def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
+    def refused(message: str, **options: Any) -> None:
+        with pytest.raises(InputError, match=message) as found:
+            runs.run(here / "digits.npy", here / "m.safetensors", **options)
+        assert "\n" not in str(found.value) and not (here / "m.safetensors").exists()
+
+    refused("bernoulli or categorical; found 'gaussian'", latents="gaussian")
+    refused("an estimator is one of", latents="bernoulli", estimator="exact")
+    refused("found no recipe", estimator="relax")
+    refused("a recipe of the family vae", estimator="relax", recipe=here / "recipe.toml")
+    refused("leave --latents out", latents="bernoulli", recipe=here / "recipe.toml")
+    refused("told no labels", latents="categorical", labels=here / "labels.npy")
+    (here / "bits.toml").write_text("family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n")
+    runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "bits.toml", estimator="rebar")
+    assert load_file(here / "m.safetensors").record["recipe"]["training"]["estimator"] == "rebar"
 
 
 def test_images_that_do_not_fit(tmp_path: Path) -> None:

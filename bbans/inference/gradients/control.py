@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from bbans.models.latents import Latent
 from bbans.models.terms import MUPROP, NVIL, REBAR, RELAX, Training
 
 HIDDEN = 100
+SCALARS_RATE = 10.0  # learning rate of temperatures and scales, in the network's: at 1 a run of MNIST ends before they have arrived
 
 
 class Control(nn.Module):
@@ -47,6 +49,12 @@ class Control(nn.Module):
         if self.name in (REBAR, RELAX):
             self.log_temperature = nn.Parameter(torch.full((depth,), math.log(training.temperature)))
             self.scale = nn.Parameter(torch.ones(depth))
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters for an optimiser, none of which decay; `factor` times the network's learning rate is theirs."""
+        scalars = [self.log_temperature, self.scale] if self.name in (REBAR, RELAX) else []
+        networks = [*self.baselines.parameters(), *self.frees.parameters()]
+        return [{"params": part, "weight_decay": 0.0, "factor": by} for part, by in ((networks, 1.0), (scalars, SCALARS_RATE))]
 
     def baseline(self, layer: int, below: Tensor) -> Tensor:
         """C of what the layer is given, as networks read it, `(B,)`."""
