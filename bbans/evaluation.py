@@ -132,8 +132,9 @@ class Evaluation:
             "posterior": "  bits got back",
             "importance_weighted": f"-log2 p(x), at most: {self.importance_draws} weighted draws",
             "net": f"what the coder's message grew by ({self.scheme}{f', {self.batch} images at once' if self.batch > 1 else ''})",
-            "total": f"{math.ceil(self.total_bits / 8)} bytes",
         }
+        if not math.isnan(self.total_bits):  # what is told with an image is in no file
+            said["total"] = f"{math.ceil(self.total_bits / 8)} bytes"
         lines = [f"{len(self.images)} images, {self.dimensions} samples; model {self.model} ({self.model_id[:16]}), family {self.family}"]
         lines += [
             f"{name.replace('_', ' '):20} {rates[name]:9.4f} bits per dimension   {words}" for name, words in said.items() if name in rates
@@ -203,6 +204,8 @@ def _chain(
     if name not in SCHEMES or (name == "deterministic") != (model.family == CERTAIN):
         raise InputError(f"a model of the family {model.family} is not coded with {name!r}; schemes are {', '.join(SCHEMES)}")
     x = samples(named, model)
+    if hasattr(model.config, "told"):  # the first rows of each image are given with the others
+        x, labels = x[:, model.config.told :], x[:, : model.config.told]
     largest = stream.max_batch(x.shape[1])
     if batch is None:
         batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)

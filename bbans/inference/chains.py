@@ -38,7 +38,7 @@ ACTIVE = 0.01  # a unit is active when Var_x E_q[z | x] passes this (Burda et al
 
 
 class Samples(NamedTuple):
-    """x integers `(N, dims)`, labels int `(N,)` or None."""
+    """x integers `(N, dims)`, labels int `(N,)`, or `(N, told)` of what else is given with x, or None."""
 
     x: NDArray[np.integer]
     labels: NDArray[np.integer] | None = None
@@ -119,11 +119,13 @@ def train(
     report: Callable[[dict[str, float]], None] = lambda row: None,
     checkpoint_seconds: float = 120.0,
     group: Processes = ALONE,
+    measure: Callable[[nn.Module, Control], dict[str, float]] = lambda net, control: {},
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network with the best validation rate, and all reports.
 
     A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns and what
-    else the estimator is trained on (`discrete.beside`); where that is a bound, the best is that of the lowest. Of a `group` of
+    else the estimator is trained on (`discrete.beside`); where that is a bound, the best is that of the lowest. `measure` adds to a row
+    what it finds in the network in training and in what its estimator has learned, which it must leave as they are. Of a `group` of
     processes, all of which call this, the first has the result. Raises InputError on a checkpoint of another run.
     """
     discrete.check(recipe.training, family_name(recipe.model), recipe.free_bits)
@@ -156,7 +158,8 @@ def train(
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-                row |= discrete.beside(averaged, tensors(validation, slice(None), group.device)[0], recipe.training)
+                row |= discrete.beside(averaged, *tensors(validation, slice(None), group.device), recipe.training)
+                row |= measure(net, control)
             judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
             stale += 1
             if judged < lowest:

@@ -29,7 +29,8 @@ from bbans.models.bernoulli_vae import BernoulliVaeNet, Draw, Inferred
 from bbans.models.heads_float import LN2
 from bbans.models.terms import CONCRETE, ESTIMATORS, MUPROP, NVIL, RELAX, SCORE, STRAIGHT_THROUGH, VIMCO, Draws, Terms, Training, draws
 
-FAMILIES = ("bernoulli_vae", "categorical_vae")
+STRUCTURED = "structured"
+FAMILIES = ("bernoulli_vae", "categorical_vae", STRUCTURED)
 
 
 def check(training: Training, family: str, free_bits: float = 0.0) -> None:
@@ -43,8 +44,10 @@ def check(training: Training, family: str, free_bits: float = 0.0) -> None:
         )
     if t.estimator != STRAIGHT_THROUGH and free_bits:
         raise InputError(f"estimator {t.estimator!r} needs free_bits = 0: what the loss leaves out it would still train on")
-    if (t.samples > 1) != (t.estimator == VIMCO) or t.samples < 1:
-        raise InputError(f"samples are 2 or more with {VIMCO}, and 1 with other estimators; found {t.samples} with {t.estimator!r}")
+    several = t.estimator == VIMCO or (t.estimator == CONCRETE and family == STRUCTURED)
+    if t.samples < (2 if t.estimator == VIMCO else 1) or (t.samples > 1 and not several):
+        said = f"samples are 2 or more with {VIMCO}, 1 or more with {CONCRETE} of the family {STRUCTURED}, and 1 with other estimators"
+        raise InputError(f"{said}; found {t.samples} with {t.estimator!r}")
     if not t.temperature > 0:
         raise InputError(f"a temperature is above 0; found {t.temperature}")
 
@@ -61,17 +64,16 @@ def terms(
     if name == STRAIGHT_THROUGH:
         found: Terms = net.terms(x, labels, source, drop)
         return found
-    if name == CONCRETE:
-        return relaxed(net, x, source, training.temperature, drop)
-    if name == VIMCO:
-        return weighted(net, x, source, training.samples, drop, beta)
+    seen = net.seen(x, labels)
+    if name in (CONCRETE, VIMCO):
+        return _bound(net, training, x, seen, source, drop, beta)
     uniforms: list[Tensor] = []
 
     def hard(logits: Tensor, layer: int) -> Tensor:
         uniforms.append(source.uniform(logits))
         return net.idle(net.latent.sample(logits, uniforms[-1]), drop)  # type: ignore[no-any-return]
 
-    step = _Step(net, control, x, source, uniforms, net.infer(x, hard), beta)
+    step = _Step(net, control, x, seen, source, uniforms, net.infer(seen, hard), beta)
     found, surrogate = net.bound(x, step.z, drop), x.new_zeros((), dtype=torch.get_default_dtype())
     for layer in range(1, net.depth + 1):
         estimate, logits = step.estimate(layer), step.z.logits[layer - 1]
@@ -85,11 +87,12 @@ def terms(
 
 @dataclass(frozen=True)
 class _Step:
-    """A batch, its hard samples z and the noise that they were drawn with."""
+    """A batch, what q is given of it, its hard samples z and the noise that they were drawn with."""
 
     net: BernoulliVaeNet
     control: Control
     x: Tensor
+    seen: Tensor
     source: Draws
     uniforms: list[Tensor]
     z: Inferred
@@ -98,7 +101,7 @@ class _Step:
     def estimate(self, layer: int) -> Estimate:
         """Of d/d logits of the layer, an item's each."""
         name, latent, logits = self.control.name, self.net.latent, self.z.logits[layer - 1].detach()
-        value = signal(self.net, self.x, layer, self.z, self.beta).detach()
+        value = self.net.signal(self.x, layer, self.z, self.beta).detach()
         noise = _Replayed(self.uniforms[layer - 1], self.source)
 
         def at_sample(b: Tensor) -> Tensor:
@@ -117,14 +120,14 @@ class _Step:
 
     def below(self, layer: int) -> Tensor:
         """What the layer's q is given, as networks read it."""
-        return self.net.scaled(self.x) if layer == 1 else self.net.read(self.z.samples[layer - 2])
+        return self.net.scaled(self.seen) if layer == 1 else self.net.read(self.z.samples[layer - 2])
 
     def stand_in(self, layer: int, draw: Draw) -> Callable[[Tensor], Tensor]:
         """f as a function of points between the states, with the layers above by `draw`."""
 
         def smooth(y: Tensor) -> Tensor:
-            z = self.net.infer(self.x, draw, [*self.z.samples[: layer - 1], y], [q.detach() for q in self.z.logits[:layer]])
-            return signal(self.net, self.x, layer, z, self.beta)
+            z = self.net.infer(self.seen, draw, [*self.z.samples[: layer - 1], y], [q.detach() for q in self.z.logits[:layer]])
+            return self.net.signal(self.x, layer, z, self.beta)
 
         return smooth
 
@@ -171,56 +174,68 @@ class _Replayed:
         return self._source.uniform(like) if first is None else first
 
 
-def signal(net: BernoulliVaeNet, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
-    """f: the terms of the bound that depend on z_layer, `(B,)` bits; its own entropy and the KL of the layers below do not."""
-    top = layer == net.depth
-    priors = [net.prior(at, z).sum(1) for at in range(max(1, layer - 1), net.depth + (0 if top else 1))]
-    entropies = [net.latent.entropy(z.logits[at - 1]).sum(1) for at in range(layer + 1, net.depth + 1)]
-    found = x.new_zeros(len(x), dtype=z.samples[0].dtype) + beta * (sum(priors) - sum(entropies))
-    return found + net.likelihood(x, z.samples[0]) if layer == 1 else found
-
-
-def relaxed(net: BernoulliVaeNet, x: Tensor, source: Draws, temperature: float, drop: Tensor | None = None) -> Terms:
+def relaxed(net: BernoulliVaeNet, x: Tensor, seen: Tensor, source: Draws, temperature: float, drop: Tensor | None = None) -> Terms:
     """The relaxed bound: that of Concrete samples in place of bits or categories (arXiv:1611.00712). It is no code length."""
 
     def soft(logits: Tensor, layer: int) -> Tensor:
         return net.idle(net.latent.soft(net.latent.continuous(logits, source.uniform(logits)), temperature), drop)
 
-    return net.bound(x, net.infer(x, soft), drop)
+    return net.bound(x, net.infer(seen, soft), drop)
 
 
-def weighted(net: BernoulliVaeNet, x: Tensor, source: Draws, samples: int, drop: Tensor | None = None, beta: float = 1.0) -> Terms:
-    """-log2 (1 / K) sum_k p(x, z_k) / q(z_k | x) as the likelihood, with VIMCO's estimate (arXiv:1602.06725) as the surrogate."""
-    B, latent = len(x), net.latent
-    repeated, lost = x.repeat(samples, 1), None if drop is None else drop.repeat(samples)
+def weighted(
+    net: BernoulliVaeNet,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    samples: int,
+    drop: Tensor | None = None,
+    beta: float = 1.0,
+    temperature: float | None = None,
+) -> Terms:
+    """-log2 (1 / K) sum_k p(x, z_k) / q(z_k | x) as the likelihood, with VIMCO's estimate (arXiv:1602.06725) as the surrogate.
 
-    def hard(logits: Tensor, layer: int) -> Tensor:
+    With a temperature the samples are relaxed, gradients go through them, and there is no surrogate.
+    """
+    B, latent, lost = len(x), net.latent, None if drop is None else drop.repeat(samples)
+
+    def draw(logits: Tensor, layer: int) -> Tensor:
         u = torch.cat([source.uniform(logits[:B].detach()) for _ in range(samples)])
-        return net.idle(latent.sample(logits, u), lost)
+        soft = temperature is not None
+        return net.idle(latent.soft(latent.continuous(logits, u), temperature or 1.0) if soft else latent.sample(logits, u), lost)
 
-    z = net.infer(repeated, hard)
+    z = net.infer(seen.repeat(samples, 1), draw)
     information = sum((latent.bits(q, b).sum(1) for q, b in zip(z.logits, z.samples, strict=True)), torch.zeros(()))
     divergence = sum((net.prior(layer, z, sampled=True).sum(1) for layer in range(1, net.depth + 1)), -information)
     if lost is not None:
         information, divergence = information.masked_fill(lost, 0.0), divergence.masked_fill(lost, 0.0)
-    log_w = -LN2 * (net.likelihood(repeated, z.samples[0]) + beta * divergence).view(samples, B)
+    log_w = -LN2 * (net.likelihood(x.repeat(samples, 1), z) + beta * divergence).view(samples, B)
     bound = (math.log(samples) - torch.logsumexp(log_w, 0)) / LN2
-    surrogate = (signals(log_w.detach()) * information.view(samples, B)).sum(0).mean() if samples > 1 else bound.new_zeros(())
+    surrogate = bound.new_zeros(())
+    if samples > 1 and temperature is None:
+        surrogate = (signals(log_w.detach()) * information.view(samples, B)).sum(0).mean()
     return Terms(bound, bound.new_zeros((B, 1)), bound.new_zeros(B), surrogate - surrogate.detach())
 
 
+def _bound(
+    net: BernoulliVaeNet, training: Training, x: Tensor, seen: Tensor, source: Draws, drop: Tensor | None = None, beta: float = 1.0
+) -> Terms:
+    """What concrete or vimco trains on."""
+    if training.estimator == CONCRETE and training.samples == 1:
+        return relaxed(net, x, seen, source, training.temperature, drop)
+    temperature = training.temperature if training.estimator == CONCRETE else None
+    return weighted(net, x, seen, source, training.samples, drop, beta, temperature)
+
+
 @torch.no_grad()
-def beside(net: Any, x: Tensor, training: Training, seed: int = 0, batch: int = 500) -> dict[str, float]:
+def beside(net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500) -> dict[str, float]:
     """Bits per dimension that a run trained on besides the rate: `relaxed` of concrete, `bound` of vimco."""
     if training.estimator not in (CONCRETE, VIMCO) or not len(x):
         return {}
     total = 0.0
     for first in range(0, len(x), batch):
-        part = x[first : first + batch]
-        source = draws(Generator().manual_seed(seed * 1_000_003 + first), len(part))
-        if training.estimator == VIMCO:
-            found = weighted(net, part, source, training.samples)
-        else:
-            found = relaxed(net, part, source, training.temperature)
+        rows = slice(first, first + batch)
+        source = draws(Generator().manual_seed(seed * 1_000_003 + first), len(x[rows]))
+        found = _bound(net, training, x[rows], net.seen(x[rows], None if labels is None else labels[rows]), source)
         total += float((found.likelihood + found.divergence.sum(1)).sum())
     return {"bound" if training.estimator == VIMCO else "relaxed": total / x.numel()}

@@ -12,7 +12,7 @@ import torch
 from bbans.errors import InputError, OutputExistsError
 from bbans.images import atomic_write
 from bbans.inference import discrete, photo_run
-from bbans.inference.chain_run import default_recipe, discrete_recipe, estimated, model_file, read_recipe
+from bbans.inference.chain_run import default_recipe, discrete_recipe, estimated, model_file, read_recipe, told
 from bbans.inference.chains import ChainRecipe, train
 from bbans.inference.distributed import Processes, processes, wanted
 from bbans.inference.recipes import read_record, read_toml
@@ -151,7 +151,7 @@ def _chain(
     group: Processes,
 ) -> None:
     described = read_record(recipe)
-    training, validation = split(images)
+    training, validation = (told(settings.model, part) for part in split(images))
     resume = checkpoint or output.with_suffix(".checkpoint")
     net, history = train(training, validation, settings, resume, report, group=group)
     if not group.first:

@@ -37,6 +37,7 @@ class BernoulliVaeNet(nn.Module):
     """Every network of the chain."""
 
     latent = BITS
+    decoded = 0  # which of the layers of samples x is decoded from
 
     def __init__(self, config: Any, training: Training | None = None) -> None:
         super().__init__()
@@ -73,18 +74,23 @@ class BernoulliVaeNet(nn.Module):
         found: Tensor = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
         return found
 
-    def infer(self, x: Tensor, draw: Draw, below: Sequence[Tensor] = (), logits: Sequence[Tensor] = ()) -> Inferred:
+    def seen(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """What q(z_1 | .) is given, samples int64."""
+        return x
+
+    def infer(self, seen: Tensor, draw: Draw, below: Sequence[Tensor] = (), logits: Sequence[Tensor] = ()) -> Inferred:
         """z_1 to z_L by `draw`, each given the one below; the first layers are `below`, with their logits, where they are known."""
         found = Inferred(list(below), list(logits))
         for layer in range(len(below) + 1, self.depth + 1):
-            found.logits.append(self.logits(f"posterior{layer}", self.read(found.samples[-1]) if layer > 1 else self.scaled(x)))
+            found.logits.append(self.logits(f"posterior{layer}", self.read(found.samples[-1]) if layer > 1 else self.scaled(seen)))
             found.samples.append(draw(found.logits[-1], layer))
         return found
 
-    def likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+    def likelihood(self, x: Tensor, z: Inferred) -> Tensor:
         """-log2 p(x | z_1), `(B,)`."""
         shared = self.net("shared") if "shared" in self.nets else None
-        return sample_bits(self.config.head, self.net("likelihood0")(self.read(z)), x, shared).sum(1)
+        outputs = self.net("likelihood0")(self.read(z.samples[self.decoded]))
+        return sample_bits(self.config.head, outputs, x, shared).sum(1)
 
     def prior(self, layer: int, z: Inferred, sampled: bool = False) -> Tensor:
         """-log2 p(z_layer | z_(layer + 1)) `(B, D)`; of the top layer expected under q, unless it shall be the sample's."""
@@ -100,8 +106,16 @@ class BernoulliVaeNet(nn.Module):
         divergence = torch.cat([p - self.latent.entropy(q) for p, q in zip(priors, z.logits, strict=True)], 1)
         if drop is not None:
             divergence = divergence.masked_fill(drop[:, None], 0.0)
-        likelihood = self.likelihood(x, z.samples[0])
+        likelihood = self.likelihood(x, z)
         return Terms(likelihood, divergence, torch.cat(priors, 1).detach().sum(1), likelihood.new_zeros(()))
+
+    def signal(self, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
+        """The terms of the bound that depend on z_layer, `(B,)` bits; its own entropy and the KL of the layers below do not."""
+        top = layer == self.depth
+        priors = [self.prior(at, z).sum(1) for at in range(max(1, layer - 1), self.depth + (0 if top else 1))]
+        entropies = [self.latent.entropy(z.logits[at - 1]).sum(1) for at in range(layer + 1, self.depth + 1)]
+        found = x.new_zeros(len(x), dtype=z.samples[0].dtype) + beta * (sum(priors) - sum(entropies))
+        return found + self.likelihood(x, z) if layer == 1 else found
 
     def idle(self, z: Tensor, drop: Tensor | None) -> Tensor:
         """z with the first state in the items to drop."""
@@ -117,11 +131,11 @@ class BernoulliVaeNet(nn.Module):
             p = self.latent.probabilities(logits)
             return self.idle(self.latent.sample(logits, source.uniform(logits)) + p - p.detach(), drop)
 
-        return self.bound(x, self.infer(x, straight_through), drop)
+        return self.bound(x, self.infer(self.seen(x, labels), straight_through), drop)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """See `terms.Trainable`; a layer's probabilities given those below."""
-        z = self.infer(x, lambda logits, layer: self.latent.probabilities(logits))
+        z = self.infer(self.seen(x, labels), lambda logits, layer: self.latent.probabilities(logits))
         return torch.cat([p.flatten(1) for p in z.samples], 1)
 
 

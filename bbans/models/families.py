@@ -19,6 +19,8 @@ from bbans.models import (
     photo_exact,
     pyramid_config,
     pyramid_exact,
+    structured_config,
+    structured_exact,
     vae_config,
     vae_exact,
     vqvae_config,
@@ -55,6 +57,9 @@ FAMILIES: Mapping[str, Family] = {
         categorical_exact.ExactCategoricalVae,
     ),
     "pyramid": Family(pyramid_config.PyramidConfig, pyramid_config.check, pyramid_exact.check_layers, pyramid_exact.ExactPyramid),
+    "structured": Family(
+        structured_config.StructuredConfig, structured_config.check, structured_exact.check_layers, structured_exact.ExactStructured
+    ),
     "vqvae": Family(vqvae_config.VqVaeConfig, vqvae_config.check, vqvae_exact.check_layers, vqvae_exact.ExactVqVae),
 }
 
@@ -69,7 +74,7 @@ def family_name(config: Any) -> str:
 
 def float_network(config: Any, training: Training | None = None) -> nn.Module:
     """A fresh trainable network of a latent chain's config, initialised from torch's global generator."""
-    from bbans.models import bernoulli_vae, categorical_vae, pyramid, vae, vqvae
+    from bbans.models import bernoulli_vae, categorical_vae, pyramid, structured, vae, vqvae
 
     networks: dict[str, Callable[..., nn.Module]] = {
         "vae": vae.VaeNet,
@@ -77,6 +82,7 @@ def float_network(config: Any, training: Training | None = None) -> nn.Module:
         "bernoulli_vae": bernoulli_vae.BernoulliVaeNet,
         "categorical_vae": categorical_vae.CategoricalVaeNet,
         "pyramid": pyramid.PyramidNet,
+        "structured": structured.StructuredNet,
         "vqvae": vqvae.VqVaeNet,
     }
     return networks[family_name(config)](config, training)
@@ -93,6 +99,7 @@ def export(net: Any) -> dict[str, IntConv]:
         "bernoulli_vae": bernoulli_vae.export,
         "categorical_vae": bernoulli_vae.export,
         "pyramid": pyramid.export,
+        "structured": bernoulli_vae.export,
         "vqvae": vqvae.export,
     }
     return exports[family_name(net.config)](net)
