@@ -107,7 +107,7 @@ def estimates(net, control, training, batch=BATCH):
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("estimator", [SCORE, NVIL, MUPROP, REBAR, RELAX])
 def test_unbiased_in_every_parameter(name, estimator):
-    """Of 60,000 draws (240,000 where they vary more), over some 30 to 100 parameters: 5 standard errors of 60 batches each, false alarms below 0.002 in a test (t, 59)."""
+    """Of 60,000 draws, or 240,000, over some 30 to 100 parameters: 5 standard errors of 60 batches, false alarms below 0.002 (t, 59)."""
     training = Training(estimator)
     net, control = small(CONFIGS[name], training)
     found = estimates(net, control, training, 4 * BATCH if name == "structured" else BATCH)
