@@ -28,8 +28,7 @@ from bbans.inference.gradients.control import Control
 from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX, Draws, Training
-from bbans.schemes import bits_back
-from bbans.schemes.bounds import ideal_bits, net_bits
+from bbans.schemes.bounds import ideal_bits
 from benchmarks.tables import rows, sets
 
 NAME = "relax"
@@ -71,7 +70,7 @@ def measured(recipe: ChainRecipe, training: Samples, test: Samples) -> dict[str,
     x = test.x.astype(np.int64)
     ideal = ideal_bits(chain, x, 16).total
     batches = [x[first : first + 5] for first in range(0, len(x), 5)]
-    net_found = sum(net_bits(bits_back.codec, ((chain, part) for part in batches), 0)) / len(x)
+    net_found = sum(rows.clean_net_bits((chain, part) for part in batches)) / len(x)
     curve = [{key: row[key] for key in ("step", "log_variance")} | {"train": -nats * row["train_rate"]} for row in history]
     return {
         "train": max(row["train"] for row in curve),

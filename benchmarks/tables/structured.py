@@ -25,8 +25,7 @@ from bbans.inference.chains import LINEAR, ChainRecipe, Samples, train
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.structured_config import StructuredConfig
 from bbans.models.terms import CONCRETE, NVIL, VIMCO, Training
-from bbans.schemes import bits_back
-from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, net_bits
+from bbans.schemes.bounds import ideal_bits, importance_weighted_bits
 from benchmarks.tables import rows, sets
 
 NAME = "structured"
@@ -67,7 +66,7 @@ def measured(recipe: ChainRecipe, m: int, training: Samples, validation: Samples
     seen = Samples(training.x[: len(test.x)], training.labels[: len(test.x)])
     parts = [slice(first, first + 5) for first in range(0, len(test.x), 5)]
     pairs = ((chain.given(test.labels[part]), test.x[part].astype(np.int64)) for part in parts)
-    net_nats = math.log(2) * sum(net_bits(bits_back.codec, pairs, 0)) / len(test.x)
+    net_nats = math.log(2) * sum(rows.clean_net_bits(pairs)) / len(test.x)
     found = {"test": bound(chain, test, m), "train": bound(chain, seen, m), "test_1": bound(chain, test, 1), "net": net_nats}
     return {**found, "seconds": round(time.monotonic() - start, 1)}
 

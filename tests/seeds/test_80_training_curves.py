@@ -11,8 +11,9 @@ from benchmarks.tables import relax
 from tests.digits import digits
 
 
-def test_curves_of_five_estimators():
+def test_curves_of_five_estimators(monkeypatch):
     """After 400 steps the relaxation has the least variance, then RELAX and REBAR, MuProp, and NVIL, each by a factor of 1.2 or more."""
+    monkeypatch.setattr(relax, "REPORTS", 4)
     x, _ = digits(600, levels=2)
     options = argparse.Namespace(which=["one layer"], estimators=relax.ESTIMATORS, seeds=1, steps=400, height=8, width=8)
     with torch.random.fork_rng():
@@ -22,9 +23,9 @@ def test_curves_of_five_estimators():
     assert max(last[RELAX], last[REBAR]) < last[MUPROP] - 0.2 < last[NVIL] - 0.4
     for estimator, runs in found["runs"].items():
         (run,) = runs.values()
-        assert [row["step"] for row in run["curve"]] == list(range(10, 401, 10))
+        assert [row["step"] for row in run["curve"]] == [100, 200, 300, 400]
         rates = [row["train"] for row in run["curve"]]
-        assert rates[-1] > rates[0] + 2 and run["train"] == max(rates), estimator
-        assert abs(run["net"] - run["test"]) < 0.005 * abs(run["test"]) + 0.3  # nats, 100 images
+        assert rates[-1] > rates[0] + 1 and run["train"] == max(rates), estimator
+        assert abs(run["net"] - run["test"]) < 0.005 * abs(run["test"]) + 1.2  # nats; 4 standard errors of 100 images
         assert found["mean"][estimator]["test"] == run["test"]
     assert np.isfinite([run["seconds"] for runs in found["runs"].values() for run in runs.values()]).all()
