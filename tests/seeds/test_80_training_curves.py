@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from bbans.inference.chains import Samples
+from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX
 from benchmarks.tables import relax
 from tests.digits import digits
@@ -14,6 +15,7 @@ from tests.digits import digits
 def test_curves_of_five_estimators(monkeypatch):
     """After 400 steps the relaxation has the least variance, then RELAX and REBAR, MuProp, and NVIL, each by a factor of 1.2 or more."""
     monkeypatch.setattr(relax, "REPORTS", 4)
+    monkeypatch.setitem(relax.MODELS, "one layer", BernoulliVaeConfig(latents=(60,)))
     x, _ = digits(600, levels=2)
     options = argparse.Namespace(which=["one layer"], estimators=relax.ESTIMATORS, seeds=1, steps=400, height=8, width=8)
     with torch.random.fork_rng():
