@@ -29,6 +29,8 @@ CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
 FEWEST_BATCHES = 200  # of more images: for the standard error of the difference between net and ideal
 
+PER_IMAGE = ("ideal", "importance_weighted", "bound", "net")  # what people are told in nats
+
 
 @dataclass(frozen=True)
 class ImageRate:
@@ -99,6 +101,11 @@ class Evaluation:
             "net_over_ideal_error": error / expected,
         }
 
+    def nats(self) -> dict[str, float]:
+        """The rates in nats, a mean over images: minus an ELBO as papers print it."""
+        share = self.dimensions / len(self.images) * math.log(2)
+        return {name: rate * share for name, rate in self.rates().items() if not name.startswith("net_over_ideal")}
+
     def _paired_error(self) -> float:
         """Standard error of the sum of net - expected, in bits: B batches vary about what so many images differ by in the mean."""
         expected = np.add.reduceat([image.expected for image in self.images], range(0, len(self.images), self.batch))
@@ -111,7 +118,12 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values: rates in bits per dimension, images in bits."""
         head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "images"}
-        return {**head, "bits_per_dimension": self.rates(), "images": [asdict(image) for image in self.images]}
+        return {
+            **head,
+            "bits_per_dimension": self.rates(),
+            "nats_per_image": self.nats(),
+            "images": [asdict(image) for image in self.images],
+        }
 
     def to_csv(self) -> str:
         """A line for each image, in bits."""
@@ -132,12 +144,18 @@ class Evaluation:
             "importance_weighted": f"-log2 p(x), at most: {self.importance_draws} weighted draws",
             "bound": f"the bound of {self.particles} particles, {self.draws} draws of them: what net should be",
             "net": f"what the coder's message grew by ({self.scheme}{f', {self.batch} images at once' if self.batch > 1 else ''})",
-            "total": f"{math.ceil(self.total_bits / 8)} bytes",
         }
+        if not math.isnan(self.total_bits):  # what is told with an image is in no file
+            said["total"] = f"{math.ceil(self.total_bits / 8)} bytes"
         lines = [f"{len(self.images)} images, {self.dimensions} samples; model {self.model} ({self.model_id[:16]}), family {self.family}"]
         lines += [
             f"{name.replace('_', ' '):20} {rates[name]:9.4f} bits per dimension   {words}" for name, words in said.items() if name in rates
         ]
+        a_nat, nats = 1 / math.log(2), self.nats()
+        each = ", ".join(
+            f"{name.replace('_', ' ')} {nats[name] * a_nat:.2f} bits = {nats[name]:.2f} nats" for name in PER_IMAGE if name in nats
+        )
+        lines.append(f"an image             {each}")
         over = f"net over {'bound' if 'bound' in rates else 'ideal'}"
         lines.append(f"{over:20} {rates['net_over_ideal']:+.3%}, standard error {rates['net_over_ideal_error']:.3%}")
         return lines
@@ -207,6 +225,8 @@ def _chain(
     particles = (particles or names.DEFAULT_PARTICLES) if name in names.WEIGHTED else 1
     coder = names.by_name(name, particles)
     x = samples(named, model)
+    if hasattr(model.config, "told"):  # the first rows of each image are given with the others
+        x, labels = x[:, model.config.told :], x[:, : model.config.told]
     largest = stream.max_batch(x.shape[1])
     if batch is None:
         batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)

@@ -21,6 +21,8 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="Settings of the model and its training (TOML).")
 @shape_option
 @click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="An integer an image (.npy, idx): a conditional model.")
+@click.option("--latents", type=click.Choice(["bernoulli", "categorical"]), help="A VAE of such latents, instead of a recipe.")
+@click.option("--estimator", metavar="NAME", help="Of gradients through such latents: relax, rebar, muprop, nvil, vimco, concrete, ...")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's; its schedule is stretched.")
 @click.option(
@@ -45,6 +47,8 @@ def train(
     recipe: str | None,
     shape: tuple[int, int] | None,
     labels: str | None,
+    latents: str | None,
+    estimator: str | None,
     seed: int | None,
     steps: int | None,
     objective: str | None,
@@ -72,6 +76,8 @@ def train(
         recipe=_path(recipe),
         shape=shape,
         labels=_path(labels),
+        latents=latents,
+        estimator=estimator,
         seed=seed,
         steps=steps,
         objective=objective,
@@ -98,5 +104,5 @@ def progress_line(row: Mapping[str, float]) -> str:
         return "  ".join(f"{name} {value:g}" for name, value in row.items())
     terms = f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior {row['posterior']:.4f}"
     rest = f"training {row['train_rate']:.4f}, {row['active']:g} active latents, {row['seconds']:.0f} s"
-    bound = f", bound {row['bound']:.4f}" if "bound" in row else ""
-    return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}{bound}; {rest}"
+    beside = "".join(f", {name} {row[name]:.4f}" for name in ("relaxed", "bound") if name in row)
+    return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}{beside}; {rest}"

@@ -11,6 +11,7 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.categorical_config import CategoricalVaeConfig
 from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name, float_network
 from bbans.models.pyramid_config import PyramidConfig
@@ -44,6 +45,8 @@ CONFIGS = {
     ),
     "bits": BernoulliVaeConfig(4, 5, latents=(12,)),
     "two layers of bits": BernoulliVaeConfig(4, 5, latents=(12, 8), hidden=16, hidden_layers=1),
+    "categories": CategoricalVaeConfig(4, 5, latents=(6,), states=5),
+    "two layers of categories": CategoricalVaeConfig(4, 5, latents=(6, 4), states=3, hidden=16, hidden_layers=1),
     "codes": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24),
     "codes with a prior": VqVaeConfig(4, 5, codes=3, codebook=8, dims=4, hidden=24, prior=AUTOREGRESSIVE, prior_hidden=16),
 }

@@ -1,12 +1,15 @@
 """The documents' tables: made from the committed results alone, and the identities that their scripts measure on real archives."""
 
+import argparse
 import json
 
 import numpy as np
 import pytest
+import torch
 
 from bbans.inference import chain_run
-from benchmarks.tables import fashion, rows, vqvae, write
+from bbans.inference.chains import Samples
+from benchmarks.tables import fashion, rows, structured, vqvae, write
 from tests.digits import digits
 from tests.seeds.trained import RECIPES, data, trained
 
@@ -52,6 +55,18 @@ def test_other_messages_are_found_out(models, monkeypatch):
     monkeypatch.setattr(vqvae, "message_bits", lambda message: 1.0001 * rans_bits(message))
     with pytest.raises(AssertionError):
         vqvae.measure("uniform", models["uniform"], IMAGES, 1)
+
+
+def test_structured_prediction_is_measured_as_it_is_coded():
+    """Whole runs of some steps: the net rate is L_1 of the exact model, which more samples tighten."""
+    x = digits(300, levels=2)[0]
+    options = argparse.Namespace(which=["two layers"], samples=(1, 5), seeds=1, steps=30, height=8, width=8)
+    with torch.random.fork_rng():
+        found = structured.table((Samples(x[100:]), Samples(x[50:100]), Samples(x[:50])), options)["two layers"]
+    for runs in found.values():
+        for m, (run,) in runs.items():
+            assert run["net"] == pytest.approx(run["test_1"], rel=0.03)  # 50 images, drawn again
+            assert run["test"] == run["test_1"] if m == "1" else run["test"] < run["test_1"]
 
 
 def rans_bits(message):

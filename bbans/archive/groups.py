@@ -76,7 +76,7 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
     """A loaded model as archives use it; None if it is no chain over whole images, or needs to be told more than the image."""
     config: Any = model.config
     sides = ("height", "width", "channels", "levels")
-    if not all(hasattr(config, name) for name in sides) or (hasattr(config, "classes") and config.classes):
+    if not all(hasattr(config, name) for name in sides) or getattr(config, "classes", None) or hasattr(config, "told"):
         return None
     chain: Any = model.network(ops)
     shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]

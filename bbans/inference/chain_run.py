@@ -14,16 +14,19 @@ from torch import nn
 
 from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
+from bbans.inference import discrete
 from bbans.inference.chains import COSINE, LINEAR, ChainRecipe, Samples, train
 from bbans.inference.recipes import checked, read_toml
 from bbans.inference.train import Recipe
+from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.categorical_config import CategoricalVaeConfig
 from bbans.models.conv_vae_config import ConvVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.rich_config import COUPLING, FLOW, POSTERIORS, RichVaeConfig
 from bbans.models.store import serialise
-from bbans.models.terms import SCORE, STRAIGHT_THROUGH, Training
+from bbans.models.terms import VIMCO, Training
 from bbans.models.vae_config import VaeConfig
 from bbans.schemes.bounds import ideal_bits
 from bbans.schemes.chain import Chain
@@ -36,6 +39,8 @@ SMALLEST_SIDE = 8  # convolutional networks halve larger sides until the map is 
 BATCH, SMALLEST_BATCH = 100, 8  # items a step, fewer beyond DENSE_DIMS so that a step has as many samples
 BLOCK = 256
 GAUSSIAN, PLANAR = "gaussian", "planar"  # posteriors that the families above have, and that none has
+BITS, CATEGORIES = LATENTS = "bernoulli", "categorical"
+VIMCO_SAMPLES = 5
 SMALL_NETS_RATE = 5e-3  # learning rate at a width of 128: on 8 x 8 images 11 % fewer bits after 3000 steps than at 1e-3
 
 
@@ -48,8 +53,7 @@ def default_recipe(height: int, width: int, channels: int, levels: int, items: i
     if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3) and not classes:
         return Recipe()
     dims = height * width * channels
-    kind = (BERNOULLI, 0) if levels == 2 else (CATEGORICAL, 0) if levels <= FEW_LEVELS else (LOGISTIC, 3)
-    shape = (height, width, channels, levels, *kind)
+    shape = (height, width, channels, levels, *_likelihood(levels))
     batch = BATCH if dims <= DENSE_DIMS else max(SMALLEST_BATCH, BATCH * DENSE_DIMS // dims)
     if dims <= TINY_DIMS or classes:
         return _plain(shape, batch, items, classes)
@@ -68,6 +72,40 @@ def default_recipe(height: int, width: int, channels: int, levels: int, items: i
         validate_every=max(1, steps // 40),
         patience=10,
     )
+
+
+def discrete_recipe(
+    latents: str, height: int, width: int, channels: int, levels: int, items: int = 60000, estimator: str | None = None
+) -> ChainRecipe:
+    """A VAE of bits or categories (`latents` one of LATENTS) for `items` images of one shape, trained by an estimator.
+
+    Raises InputError on other latents, and on an estimator that is none.
+    """
+    if latents not in LATENTS:
+        raise InputError(f"latents are {' or '.join(LATENTS)}; found {latents!r}")
+    dims = height * width * channels
+    shape = (height, width, channels, levels, *_likelihood(levels))
+    count, hidden = min(200, max(24, dims // 4)), 128 if dims <= TINY_DIMS else 400
+    if latents == CATEGORIES:
+        model: BernoulliVaeConfig | CategoricalVaeConfig = CategoricalVaeConfig(*shape, (count // 4,), 4, hidden, 1)
+    else:
+        model = BernoulliVaeConfig(*shape, (count,), hidden, 1)
+    steps = min(20000, max(3000, 30 * items // 100))
+    recipe = ChainRecipe(model, 0, steps, BATCH, 3e-3, kl_warmup_steps=steps // 20, validate_every=max(1, steps // 40), patience=10)
+    return recipe if estimator is None else estimated(recipe, estimator)
+
+
+def estimated(recipe: ChainRecipe, estimator: str) -> ChainRecipe:
+    """A recipe with another estimator, by vimco with VIMCO_SAMPLES samples unless it says how many. Raises InputError."""
+    samples = 1 if estimator != VIMCO else VIMCO_SAMPLES if recipe.training.samples == 1 else recipe.training.samples
+    training = replace(recipe.training, estimator=estimator, samples=samples)
+    discrete.check(training, family_name(recipe.model), recipe.free_bits)
+    return replace(recipe, training=training)
+
+
+def _likelihood(levels: int) -> tuple[str, int]:
+    """A head's kind and components for so many values."""
+    return (BERNOULLI, 0) if levels == 2 else (CATEGORICAL, 0) if levels <= FEW_LEVELS else (LOGISTIC, 3)
 
 
 def _plain(shape: tuple[int, int, int, int, str, int], batch: int, items: int, classes: int) -> ChainRecipe:
@@ -98,6 +136,8 @@ def with_posterior(recipe: ChainRecipe, posterior: str, given: bool) -> ChainRec
         raise InputError(f"a planar flow trains but does not code: its inverse is solved, not computed; take {FLOW!r} or {COUPLING!r}")
     if posterior not in (GAUSSIAN, *POSTERIORS):
         raise InputError(f"a posterior is one of {', '.join((GAUSSIAN, *POSTERIORS))}; found {posterior!r}")
+    if (family := family_name(model)) in discrete.FAMILIES:
+        raise InputError(f"a posterior {posterior!r} is of Gaussian latents, and those of the family {family} are discrete; leave it out")
     rich = isinstance(model, RichVaeConfig)
     if posterior == GAUSSIAN and not rich:
         return recipe
@@ -127,10 +167,19 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainReci
     recipe = replace(recipe, **checked(path, recipe, raw))
     if min(recipe.steps, recipe.batch, recipe.validate_every) < 1 or recipe.decay not in (COSINE, LINEAR):
         raise InputError(f"recipe {path}: steps, batch and validate_every are at least 1, decay is {COSINE!r} or {LINEAR!r}")
-    if training.estimator not in (STRAIGHT_THROUGH, SCORE):
-        raise InputError(f"recipe {path}: an estimator is {STRAIGHT_THROUGH!r} or {SCORE!r}; found {training.estimator!r}")
+    try:
+        discrete.check(training, name, recipe.free_bits)
+    except InputError as error:
+        raise InputError(f"recipe {path}: {error}") from error
     FAMILIES[name].check(model)
     return recipe
+
+
+def told(config: Any, data: Samples) -> Samples:
+    """Whole images as a model of the config takes them: those that are told the first rows have them as labels."""
+    if not hasattr(config, "told"):
+        return data
+    return Samples(data.x[:, config.told :], data.x[:, : config.told])
 
 
 def run(

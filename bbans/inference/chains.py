@@ -27,9 +27,10 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.images import content_hash
-from bbans.inference import distributed, objectives
+from bbans.inference import discrete, distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
-from bbans.models.families import float_network
+from bbans.inference.gradients.control import Control
+from bbans.models.families import family_name, float_network
 from bbans.models.terms import ELBO, Draws, Terms, Trainable, Training, draws
 from bbans.models.vae_config import VaeConfig
 
@@ -38,7 +39,7 @@ ACTIVE = 0.01  # a unit is active when Var_x E_q[z | x] passes this (Burda et al
 
 
 class Samples(NamedTuple):
-    """x integers `(N, dims)`, labels int `(N,)` or None."""
+    """x integers `(N, dims)`, labels int `(N,)`, or `(N, told)` of what else is given with x, or None."""
 
     x: NDArray[np.integer]
     labels: NDArray[np.integer] | None = None
@@ -131,24 +132,31 @@ def train(
     report: Callable[[dict[str, float]], None] = lambda row: None,
     checkpoint_seconds: float = 120.0,
     group: Processes = ALONE,
+    measure: Callable[[nn.Module, Control], dict[str, float]] = lambda net, control: {},
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network with the best validation rate, and all reports.
 
-    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns, and `bound`
-    where the objective is not the ELBO: the best is that of the lowest. Of a
-    `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of another run.
+    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are any) what `rates` returns and what
+    else the objective or the estimator is trained on (`bound`, `discrete.beside`): where there is a bound, the best is that of the
+    lowest. `measure` adds to a row what it finds in the network in training and in what its estimator has learned, which it must leave
+    as they are. Of a `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of
+    another run, and on settings that are not for such a model.
     """
+    discrete.check(recipe.training, family_name(recipe.model), recipe.free_bits)
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
     objectives.check(recipe.training, recipe.free_bits, net)
+    control = Control(net, recipe.training).to(group.device)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimiser = torch.optim.AdamW(
+        [{"params": net.parameters(), "factor": 1.0}, *control.groups()], recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
     first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float]()
     identity = _identity(recipe, training)
     if (state := distributed.load(group, checkpoint)) is not None:
         if state.get("identity") != identity:
             raise InputError(f"checkpoint {checkpoint} is of another recipe or other images; delete it or name another")
-        for part, name in ((net, "net"), (averaged, "averaged"), (optimiser, "optimiser")):
+        for part, name in ((net, "net"), (control, "control"), (averaged, "averaged"), (optimiser, "optimiser")):
             part.load_state_dict(state[name])
         best, first, history, stale, lowest, running = (state[n] for n in ("best", "step", "history", "stale", "lowest", "running"))
     saved = started = time.monotonic()
@@ -157,8 +165,8 @@ def train(
             break
         rate = learning_rate(recipe, step)
         for parameters in optimiser.param_groups:
-            parameters["lr"] = rate
-        running.append(_step(net, averaged, optimiser, training, recipe, step, group))
+            parameters["lr"] = rate * parameters["factor"]
+        running.append(_step(net, control, averaged, optimiser, training, recipe, step, group))
         done = step + 1
         if done % recipe.validate_every == 0 or done == recipe.steps:
             row = {"step": done, "train_rate": float(np.mean(running)), "learning_rate": rate, "seconds": time.monotonic() - started}
@@ -167,6 +175,8 @@ def train(
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
                 if len(validation.x) and recipe.training.objective != ELBO:
                     row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
+                row |= discrete.beside(averaged, *tensors(validation, slice(None), group.device), recipe.training)
+                row |= measure(net, control)
             judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
             stale += 1
             if judged < lowest:
@@ -180,6 +190,7 @@ def train(
                 checkpoint,
                 {
                     "net": net.state_dict(),
+                    "control": control.state_dict(),
                     "averaged": averaged.state_dict(),
                     "optimiser": optimiser.state_dict(),
                     "best": best,
@@ -204,6 +215,7 @@ def _identity(recipe: ChainRecipe, training: Samples) -> str:
 
 def _step(
     net: nn.Module,
+    control: Control,
     averaged: nn.Module,
     optimiser: torch.optim.Optimizer,
     data: Samples,
@@ -222,7 +234,7 @@ def _step(
     beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
     if recipe.training.objective == ELBO:
-        terms: Terms = net.terms(x, labels, source, drop)  # type: ignore[operator]
+        terms = discrete.terms(net, control, recipe.training, x, labels, source, drop, beta)
         mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
         weighted = loss(terms, beta, recipe.free_bits, mean) * (len(x) / items)
         weighted.backward()  # type: ignore[no-untyped-call]
@@ -231,7 +243,7 @@ def _step(
         found = objectives.weights(net, x, labels, source, recipe.training.particles, drop)  # type: ignore[arg-type]
         objectives.backward(net, objectives.of(recipe.training, found.logs(beta)), len(x) / items)
         bits = -objectives.of(recipe.training, found.logs().detach()).model
-    distributed.sum_gradients(group, net.parameters())
+    distributed.sum_gradients(group, [*net.parameters(), *control.parameters()])
     norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     if math.isfinite(float(norm)):
         optimiser.step()

@@ -11,8 +11,8 @@ import torch
 
 from bbans.errors import InputError, OutputExistsError
 from bbans.images import atomic_write
-from bbans.inference import objectives, photo_run
-from bbans.inference.chain_run import default_recipe, model_file, read_recipe, with_posterior
+from bbans.inference import discrete, objectives, photo_run
+from bbans.inference.chain_run import default_recipe, discrete_recipe, estimated, model_file, read_recipe, told, with_posterior
 from bbans.inference.chains import ChainRecipe, train
 from bbans.inference.distributed import Processes, processes, wanted
 from bbans.inference.recipes import read_record, read_toml
@@ -30,6 +30,8 @@ def run(
     recipe: Path | None = None,
     shape: tuple[int, int] | None = None,
     labels: Path | None = None,
+    latents: str | None = None,
+    estimator: str | None = None,
     seed: int | None = None,
     steps: int | None = None,
     objective: str | None = None,
@@ -47,11 +49,12 @@ def run(
 
     A recipe's `family` decides what is trained; a recipe without one is the photograph family's. Without a recipe, images of one shape
     with a side below 128 pixels make a latent chain (`chain_run.default_recipe`), others are photographs, which come from a folder. `shape`
-    (H, W) and `labels` (one integer an image, for conditional models) are for latent chains, `float_weights` for photographs. `seed` and
-    `steps` go before the recipe's, and so do `objective` and `particles` (`objectives.chosen`) and `posterior`
-    (`chain_run.with_posterior`) of latent chains. A run goes on from `checkpoint` (default: beside the output; that of a latent chain goes
-    when the model is there). `tensorboard`: a folder for logs. With WORLD_SIZE set, as by torchrun, the processes share the batches of a
-    latent chain.
+    (H, W) and `labels` (one integer an image, for conditional models) are for latent chains, `float_weights` for photographs. `latents`
+    in place of a recipe asks for a VAE of bits (`bernoulli`) or of categories (`categorical`). `estimator` (`models.terms.ESTIMATORS`, of
+    gradients through such latents), `seed` and `steps` go before the recipe's, and so do `objective` and `particles`
+    (`objectives.chosen`) and `posterior` (`chain_run.with_posterior`) of chains of Gaussian latents. A run goes on from `checkpoint`
+    (default: beside the output; that of a latent chain goes when the model is there). `tensorboard`: a folder for logs. With WORLD_SIZE
+    set, as by torchrun, the processes share the batches of a latent chain.
     Raises InputError, OutputExistsError, OutputError, and AccumulatorBoundError if a network cannot be made exact.
     """
     if output.exists() and not overwrite:
@@ -60,11 +63,12 @@ def run(
         family = PHOTO if recipe is not None else None
         if recipe is not None:
             family = read_toml(recipe).get("family", PHOTO)
-        images = None if family == PHOTO else gather(source, shape, labels, photographs=family is None)
+        _check_discrete(recipe, family, latents, estimator)
+        images = None if family == PHOTO else gather(source, shape, labels, photographs=family is None and latents is None)
         if images is not None:
             if float_weights is not None:
                 raise InputError("float weights are written of photograph models only; leave --float-weights out")
-            settings = _settings(images, recipe, seed, steps)
+            settings = _settings(images, recipe, seed, steps, latents, estimator)
             if posterior is not None:
                 settings = with_posterior(settings, posterior, given=recipe is not None)
             settings = replace(settings, training=objectives.chosen(settings.training, objective, particles))
@@ -87,6 +91,17 @@ def run(
         )
 
 
+def _check_discrete(recipe: Path | None, family: str | None, latents: str | None, estimator: str | None) -> None:
+    """Raise InputError on latents beside a recipe, and on an estimator with a model that has no discrete latents."""
+    if recipe is not None and latents is not None:
+        raise InputError(f"{recipe} says which latents a model has; leave --latents out, or the recipe")
+    if latents is None and estimator is not None and family not in discrete.FAMILIES:
+        found = "no recipe" if family is None else f"a recipe of the family {family}"
+        raise InputError(
+            f"an estimator is for --latents bernoulli or categorical, or a recipe of {' or '.join(discrete.FAMILIES)}; found {found}"
+        )
+
+
 def _check_photographs(source: Path, shape: tuple[int, int] | None, labels: Path | None) -> None:
     if not source.is_dir():
         raise InputError(f"{source}: photographs are read from a folder; give a folder, or a recipe whose family is a latent chain")
@@ -96,14 +111,22 @@ def _check_photographs(source: Path, shape: tuple[int, int] | None, labels: Path
         raise InputError("photograph models train in one process; start without torchrun")
 
 
-def _settings(images: SmallImages, path: Path | None, seed: int | None, steps: int | None) -> ChainRecipe:
+def _settings(
+    images: SmallImages, path: Path | None, seed: int | None, steps: int | None, latents: str | None = None, estimator: str | None = None
+) -> ChainRecipe:
     """The recipe for these images. Raises InputError where one was given that they do not fit."""
     sizes = images.sizes
-    if path is None:
-        recipe = default_recipe(*images.shape, sizes["levels"], len(images.x), sizes.get("classes", 0))
-        assert isinstance(recipe, ChainRecipe)
+    if latents is not None:
+        if images.labels is not None:
+            raise InputError(f"{latents} latents are told no labels; leave --labels or --latents out")
+        recipe = discrete_recipe(latents, *images.shape, sizes["levels"], len(images.x), estimator)
+    elif path is None:
+        found = default_recipe(*images.shape, sizes["levels"], len(images.x), sizes.get("classes", 0))
+        assert isinstance(found, ChainRecipe)
+        recipe = found
     else:
         recipe = read_recipe(path, sizes)
+        recipe = recipe if estimator is None else estimated(recipe, estimator)
     _check_fit(images, recipe)
     if steps is not None:  # the schedule is stretched
         warm, every = (round(part * steps / recipe.steps) for part in (recipe.kl_warmup_steps, recipe.validate_every))
@@ -137,7 +160,7 @@ def _chain(
     group: Processes,
 ) -> None:
     described = read_record(recipe)
-    training, validation = split(images)
+    training, validation = (told(settings.model, part) for part in split(images))
     resume = checkpoint or output.with_suffix(".checkpoint")
     net, history = train(training, validation, settings, resume, report, group=group)
     if not group.first:

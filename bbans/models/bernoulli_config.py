@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bbans.models.heads import BERNOULLI, Head, bit_field, logits
 from bbans.models.latent_config import check_common
@@ -30,15 +32,22 @@ class BernoulliVaeConfig:
 
 
 def plans(config: BernoulliVaeConfig) -> dict[str, Mlp]:
-    """Every network by name: `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1); `prior` maps the constant 1 to p(z_L)'s logits."""
+    """Every network by name."""
+    return discrete_plans(config, [bit_field(dims) for dims in config.latents], [logits(dims) for dims in config.latents])
+
+
+def discrete_plans(config: Any, read: Sequence[Field], given: Sequence[Field]) -> dict[str, Mlp]:
+    """The networks of a chain whose layers are read as the fields `read` and have the logits `given`.
+
+    `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1); `prior` maps the constant 1 to p(z_L)'s logits.
+    """
     head, hidden = config.head, (config.hidden,) * config.hidden_layers
     found = dict(head.plans())
-    for l, dims in enumerate(config.latents, 1):
-        below = head.input_field() if l == 1 else bit_field(config.latents[l - 2])
-        found[f"posterior{l}"] = Mlp((below,), hidden, (logits(dims),))
-        to = head.fields() if l == 1 else (logits(config.latents[l - 2]),)
-        found[f"likelihood{l - 1}"] = Mlp((bit_field(dims),), hidden, to)
-    found["prior"] = Mlp((Field(1, 1, 1, 1),), (), (logits(config.latents[-1]),))
+    below, emitted = [head.input_field(), *read], [head.fields(), *((field,) for field in given)]
+    for layer in range(1, len(read) + 1):
+        found[f"posterior{layer}"] = Mlp((below[layer - 1],), hidden, emitted[layer])
+        found[f"likelihood{layer - 1}"] = Mlp((below[layer],), hidden, emitted[layer - 1])
+    found["prior"] = Mlp((Field(1, 1, 1, 1),), (), emitted[-1])
     return found
 
 

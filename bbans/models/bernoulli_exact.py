@@ -6,6 +6,7 @@ Mirrors `bernoulli_vae`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
 from bbans.models.bernoulli_config import BernoulliVaeConfig, plans
-from bbans.models.mlp_exact import ExactMlp, check_networks
+from bbans.models.mlp_exact import ExactMlp, Mlp, check_networks
 
 Ints = NDArray[np.int64]
 
@@ -29,11 +30,24 @@ def check_layers(config: BernoulliVaeConfig, layers: Mapping[str, IntConv]) -> f
 class ExactBernoulliVae:
     """The model on a backend. Immutable once made."""
 
-    def __init__(self, config: BernoulliVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
-        check_layers(config, layers)
+    def __init__(self, config: Any, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        networks = self.plans(config)
+        check_networks(networks, layers)
         self.config = config
-        self._networks = {name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()}
+        self._networks = {name: ExactMlp(name, plan, layers, ops) for name, plan in networks.items()}
         self._prior = self._networks["prior"](np.ones((1, 1), np.int64))[0]
+
+    def plans(self, config: Any) -> dict[str, Mlp]:
+        """Every network's plan."""
+        return plans(config)
+
+    def read(self, z: Ints) -> Ints:
+        """z int64 `(items, D)` as networks read it, `(items, columns)`."""
+        return z
+
+    def latents(self, logits: Ints) -> Conditional:
+        """A layer's distribution by what a network gives."""
+        return builders.bernoulli(logits)
 
     @property
     def depth(self) -> int:
@@ -42,16 +56,16 @@ class ExactBernoulliVae:
 
     def prior(self, items: int) -> Conditional:
         """p(z_L)."""
-        return builders.bernoulli(np.repeat(self._prior, items, 0))
+        return self.latents(np.repeat(self._prior, items, 0))
 
     def likelihood(self, layer: int, above: Ints) -> Conditional:
         """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
-        outputs = self._networks[f"likelihood{layer}"](above)
-        return builders.bernoulli(outputs[0]) if layer else heads.samples(self.config.head, outputs, self._networks.get("shared"))
+        outputs = self._networks[f"likelihood{layer}"](self.read(above))
+        return self.latents(outputs[0]) if layer else heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
-        return builders.bernoulli(self._networks[f"posterior{layer}"](below)[0])
+        return self.latents(self._networks[f"posterior{layer}"](below if layer == 1 else self.read(below))[0])
 
     def idle(self, items: int) -> Ints:
         """Zeros."""

@@ -12,6 +12,8 @@ from bbans.exact.ops import Ops
 from bbans.models import (
     bernoulli_config,
     bernoulli_exact,
+    categorical_config,
+    categorical_exact,
     conv_vae_config,
     photo_config,
     photo_exact,
@@ -19,6 +21,8 @@ from bbans.models import (
     pyramid_exact,
     rich_config,
     rich_exact,
+    structured_config,
+    structured_exact,
     vae_config,
     vae_exact,
     vqvae_config,
@@ -49,7 +53,16 @@ FAMILIES: Mapping[str, Family] = {
     "bernoulli_vae": Family(
         bernoulli_config.BernoulliVaeConfig, bernoulli_config.check, bernoulli_exact.check_layers, bernoulli_exact.ExactBernoulliVae
     ),
+    "categorical_vae": Family(
+        categorical_config.CategoricalVaeConfig,
+        categorical_config.check,
+        categorical_exact.check_layers,
+        categorical_exact.ExactCategoricalVae,
+    ),
     "pyramid": Family(pyramid_config.PyramidConfig, pyramid_config.check, pyramid_exact.check_layers, pyramid_exact.ExactPyramid),
+    "structured": Family(
+        structured_config.StructuredConfig, structured_config.check, structured_exact.check_layers, structured_exact.ExactStructured
+    ),
     "vqvae": Family(vqvae_config.VqVaeConfig, vqvae_config.check, vqvae_exact.check_layers, vqvae_exact.ExactVqVae),
 }
 
@@ -64,14 +77,16 @@ def family_name(config: Any) -> str:
 
 def float_network(config: Any, training: Training | None = None) -> nn.Module:
     """A fresh trainable network of a latent chain's config, initialised from torch's global generator."""
-    from bbans.models import bernoulli_vae, pyramid, rich_vae, vae, vqvae
+    from bbans.models import bernoulli_vae, categorical_vae, pyramid, rich_vae, structured, vae, vqvae
 
     networks: dict[str, Callable[..., nn.Module]] = {
         "vae": vae.VaeNet,
         "conv_vae": vae.VaeNet,
         "rich_vae": rich_vae.RichVaeNet,
         "bernoulli_vae": bernoulli_vae.BernoulliVaeNet,
+        "categorical_vae": categorical_vae.CategoricalVaeNet,
         "pyramid": pyramid.PyramidNet,
+        "structured": structured.StructuredNet,
         "vqvae": vqvae.VqVaeNet,
     }
     return networks[family_name(config)](config, training)
@@ -87,7 +102,9 @@ def export(net: Any) -> dict[str, IntConv]:
         "conv_vae": vae.export,
         "rich_vae": rich_vae.export,
         "bernoulli_vae": bernoulli_vae.export,
+        "categorical_vae": bernoulli_vae.export,
         "pyramid": pyramid.export,
+        "structured": bernoulli_vae.export,
         "vqvae": vqvae.export,
     }
     return exports[family_name(net.config)](net)

@@ -35,11 +35,6 @@ def bernoulli_bits(logit: Tensor, b: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logit, b, reduction="none") / LN2
 
 
-def bernoulli_entropy(logit: Tensor) -> Tensor:
-    """Entropy of Bernoulli variables in bits, any shape."""
-    return bernoulli_bits(logit, torch.sigmoid(logit))
-
-
 def gaussian_bits(u: Tensor, mean: Tensor, log2_sigma: Tensor) -> Tensor:
     """-log2 of the density at u relative to the standard normal's; any shape."""
     return log2_sigma + (((u - mean) * torch.exp2(-log2_sigma)) ** 2 - u**2) / (2 * LN2)

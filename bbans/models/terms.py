@@ -25,7 +25,16 @@ class Terms:
     surrogate: Tensor
 
 
-STRAIGHT_THROUGH, SCORE = "straight-through", "score"
+STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
+    "straight-through",
+    "score",
+    "nvil",
+    "muprop",
+    "vimco",
+    "concrete",
+    "rebar",
+    "relax",
+)
 ELBO, IWAE, MIWAE, CIWAE, PIWAE = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae", "piwae"
 
 
@@ -33,7 +42,9 @@ ELBO, IWAE, MIWAE, CIWAE, PIWAE = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae",
 class Training:
     """What some families train by, and no model file holds."""
 
-    estimator: str = STRAIGHT_THROUGH  # of gradients through Bernoulli latents, or `score`
+    estimator: str = STRAIGHT_THROUGH  # of gradients through bits and categories, one of ESTIMATORS
+    temperature: float = 0.5  # of concrete; where rebar's and relax's start
+    samples: int = 1  # of z an item, by vimco, two or more
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
     dropout: float = 0.0  # share of a pyramid's inner features that a step leaves out
     objective: str = ELBO  # one of `inference.objectives`, of Gaussian latents
@@ -81,7 +92,7 @@ class Trainable(Protocol):
     """What a trainer needs of a family's network, besides being a torch module."""
 
     def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """x int64 `(B, dims)`; labels int64 `(B,)`; drop bool `(B,)`: items whose z_1 is idle and costs nothing."""
+        """x int64 `(B, dims)`; labels int64 `(B,)`, or what else is given with x; drop bool `(B,)`: items whose z_1 is idle and free."""
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """E_q[z | x], `(B, latents)`: what activity is measured on."""

@@ -33,6 +33,8 @@ def chain_predictor(model: Model, network: Any) -> ChainPredictor:
     config: Any = model.config
     if getattr(config, "classes", 0):
         raise InputError(f"model {model.name} is told a label with every image, which a file has no place for; train one without labels")
+    if hasattr(config, "told"):
+        raise InputError(f"model {model.name} codes a part of an image given the rest, which a file has no place for; train another")
     return ChainPredictor(network, (config.height, config.width, config.channels), config.levels, hasattr(config, "codebook"))
 
 

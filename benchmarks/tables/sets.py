@@ -12,8 +12,17 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the Debian package dat
 
 def binarised_mnist(data: Path) -> Pixels:
     """`(10000, 28, 28)` of 0 and 1: the fixed binarisation of Larochelle and Murray 2011."""
+    return _binarised(data, "test")
+
+
+def binarised_training(data: Path) -> Pixels:
+    """`(50000, 28, 28)`, the training images of the same."""
+    return _binarised(data, "train")
+
+
+def _binarised(data: Path, part: str) -> Pixels:
     with np.load(data / "binarized_mnist" / "binarized_mnist_larochelle.npz") as sets:
-        return np.unpackbits(sets["test"], axis=1)[:, :784].reshape(-1, 28, 28)
+        return np.unpackbits(sets[part], axis=1)[:, :784].reshape(-1, 28, 28)
 
 
 def mnist(data: Path) -> Pixels:

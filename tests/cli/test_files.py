@@ -181,15 +181,17 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
     put(here, a_png=b"1")
     run("compress", "a.png")
     run("compress", "a.png", "-f", "--model", "m", "--threads", "3", "--no-verify", "--as-pixels", "--strip")
+    run("compress", "a.png", "-f", "--effort", "fast")
     run("decompress", "a.bbans", "-f", "--model", "m", "--threads", "3")
     run("decompress", "a.bbans", "-f", "--region", "1,2,3,4", "--preview", "5", "--max-pixels", "6")
-    defaults = {"model": None, "threads": None, "verify": True, "overwrite": False, "as_pixels": False, "strip": False}
-    given = {"model": "m", "threads": 3, "verify": False, "overwrite": True, "as_pixels": True, "strip": True}
+    defaults = {"model": None, "effort": "default", "threads": None, "verify": True, "overwrite": False, "as_pixels": False, "strip": False}
+    given = {"model": "m", "effort": "default", "threads": 3, "verify": False, "overwrite": True, "as_pixels": True, "strip": True}
     whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
     whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
     assert standin.calls == [
         ("compress_file", defaults),
         ("compress_file", given),
+        ("compress_file", defaults | {"effort": "fast", "overwrite": True}),
         ("decompress_file", whole | {"model": "m", "threads": 3}),
         ("decompress_file", whole | {"region": (1, 2, 3, 4), "preview": 5, "max_pixels": 6}),
     ]

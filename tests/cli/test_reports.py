@@ -18,7 +18,7 @@ from bbans_cli.train import progress_line
 from tests.cli.conftest import Run, Standin
 
 Runner = Callable[..., Run]
-NEW = ("shape", "labels", "seed", "steps", "tensorboard", "device", "objective", "particles", "posterior")
+NEW = ("shape", "labels", "latents", "estimator", "seed", "steps", "tensorboard", "device", "objective", "particles", "posterior")
 
 
 def test_info(here: Path, run: Runner, standin: Standin) -> None:
@@ -79,14 +79,16 @@ def test_train_options(here: Path, run: Runner, standin: Standin) -> None:
     Path("x.npy").touch()
     Path("y.npy").touch()
     options = (
-        "--shape 28 29 --labels y.npy --seed 3 --steps 7 --tensorboard logs --device cuda --objective ciwae --particles 9 --posterior flow"
+        "--shape 28 29 --labels y.npy --latents categorical --estimator relax --seed 3 --steps 7 --tensorboard logs --device cuda "
+        "--objective ciwae --particles 9 --posterior flow"
     )
     assert run("train", "x.npy", "-o", "m.safetensors", *options.split()).code == 0
     ((_, given),) = standin.calls
     wanted = {"shape": (28, 29), "labels": Path("y.npy"), "seed": 3, "steps": 7, "tensorboard": Path("logs"), "device": "cuda"}
-    wanted |= {"objective": "ciwae", "particles": 9, "posterior": "flow"}
+    wanted |= {"latents": "categorical", "estimator": "relax", "objective": "ciwae", "particles": 9, "posterior": "flow"}
     assert {name: given[name] for name in NEW} == wanted
-    for wrong in ("--device tpu", "--objective best", "--particles 0", "--steps 0", "--seed -1", "--shape 28", "--labels missing.npy"):
+    refused = ("--device tpu", "--objective best", "--particles 0", "--steps 0", "--seed -1", "--shape 28", "--labels missing.npy")
+    for wrong in (*refused, "--latents gaussian", "--posterior best"):
         assert run("train", "x.npy", "-o", "m.safetensors", *wrong.split()).code == 2
 
 
@@ -94,7 +96,8 @@ def test_progress_shows_the_terms() -> None:
     row = {"step": 500, "rate": 1.25, "likelihood": 1.0, "prior": 0.75, "posterior": 0.5, "train_rate": 1.125, "active": 7, "seconds": 34.4}
     terms = "step 500: 1.2500 bits per dimension = likelihood 1.0000 + prior 0.7500 - posterior 0.5000"
     assert progress_line(row) == f"{terms}; training 1.1250, 7 active latents, 34 s"
-    assert progress_line({**row, "bound": 1.2}) == f"{terms}, bound 1.2000; training 1.1250, 7 active latents, 34 s"
+    for beside in ("relaxed", "bound"):
+        assert progress_line({**row, beside: 1.2}) == f"{terms}, {beside} 1.2000; training 1.1250, 7 active latents, 34 s"
     del row["active"]
     assert "rate 1.25" in progress_line(row)
 

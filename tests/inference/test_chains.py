@@ -14,9 +14,8 @@ from bbans.inference.chains import LINEAR, ChainRecipe, Samples, learning_rate, 
 from bbans.inference.chains import rates as rate_of
 from bbans.inference.train import Recipe
 from bbans.models import store
-from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.families import FAMILIES, family_name, float_network
-from bbans.models.terms import SCORE, Training
+from bbans.models.terms import SCORE
 from bbans.models.vae_config import VaeConfig
 from bbans.schemes import bits_back
 from tests.chains import check_chain
@@ -65,50 +64,6 @@ def test_learning_rates():
     assert rates[0] == pytest.approx(0.1) and rates[50] == pytest.approx(0.5) and rates[100] == pytest.approx(0)
     linear = [learning_rate(replace(cosine, decay=LINEAR, decay_fraction=0.25), step) for step in range(100)]
     assert linear[10:75] == [1.0] * 65 and linear[99] == pytest.approx(1 / 25)
-
-
-@pytest.mark.parametrize("estimator", ["straight-through", SCORE])
-def test_bernoulli_latents_learn_by_either_estimator(estimator):
-    model = BernoulliVaeConfig(8, 8, latents=(12,))
-    recipe = replace(RECIPE, model=model, steps=200, learning_rate=1e-2, validate_every=50, training=Training(estimator))
-    _, history = train(*DATA, recipe)
-    assert history[-1]["rate"] < 0.94 * history[0]["rate"] and history[-1]["active"] > 0
-
-
-def test_the_score_estimator_is_unbiased():
-    """The gradient of one logit by enumerating its bit, against 4000 draws of the estimator: five standard errors (p < 10^-6)."""
-    from bbans.models.bernoulli_vae import BernoulliVaeNet
-
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = BernoulliVaeNet(BernoulliVaeConfig(1, 2, latents=(1,)), Training(SCORE))
-    x = torch.tensor([[0, 1]])
-    bias = net.net("posterior1").output_bias(0)
-    layer = net.net("posterior1").layers[-1].bias
-    repeated = x.repeat(2, 1)  # the baseline needs another item
-    draws = []
-    for seed in range(4000):
-        terms = net.terms(repeated, None, torch.Generator().manual_seed(seed))
-        loss = terms.likelihood.mean() + terms.divergence.sum(1).mean() + terms.surrogate
-        draws.append(float(torch.autograd.grad(loss, layer)[0]))
-
-    def exact(shift):
-        with torch.no_grad():
-            logit = net.net("posterior1")(x.float())[0] + shift
-            q = torch.sigmoid(logit)
-            prior = torch.sigmoid(net.net("prior")(torch.ones(1, 1))[0])
-            likelihoods = [
-                torch.nn.functional.binary_cross_entropy_with_logits(
-                    net.net("likelihood0")(torch.tensor([[2.0 * b - 1]]))[0], x.float(), reduction="sum"
-                )
-                for b in (0, 1)
-            ]
-            kl = q * torch.log(q / prior) + (1 - q) * torch.log((1 - q) / (1 - prior))
-            return float((1 - q) * likelihoods[0] + q * likelihoods[1] + kl) / np.log(2)
-
-    expected = (exact(1e-2) - exact(-1e-2)) / 2e-2
-    assert bias.numel() == 1
-    assert abs(np.mean(draws) - expected) < 5 * np.std(draws) / len(draws) ** 0.5 + 1e-4
 
 
 def test_run_makes_a_model_that_codes(tmp_path):

@@ -16,14 +16,16 @@ import torch
 from PIL import Image
 
 from bbans.errors import InputError, OutputExistsError
+from bbans.evaluation import evaluate
 from bbans.images import read_labels
 from bbans.inference import run as runs
-from bbans.inference.chain_run import default_recipe
+from bbans.inference.chain_run import default_recipe, read_recipe
 from bbans.inference.chains import ChainRecipe, Samples, train
 from bbans.inference.small_images import gather, levels, split
 from bbans.inference.train import Recipe
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.store import load_file
+from bbans.models.terms import STRAIGHT_THROUGH
 from tests.digits import digits
 
 RECIPE = """family = 'vae'
@@ -280,6 +282,40 @@ def test_recipes_that_do_not_fit(here: Path) -> None:
     refused("photographs are read from a folder", "family = 'photo'\n")
 
 
+@pytest.mark.parametrize(("latents", "family"), [("bernoulli", "bernoulli_vae"), ("categorical", "categorical_vae")])
+def test_discrete_latents_by_name(here: Path, latents: str, family: str) -> None:
+    """A model of the family, trained by the estimator asked for, that codes what it is given."""
+    for estimator in (None, "vimco", "relax"):
+        options = {"latents": latents, "estimator": estimator, "steps": 10, "overwrite": True}
+        runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+        model = load_file(here / "m.safetensors")
+        assert model.family == family and model.config.levels == 17
+        assert model.record["recipe"]["training"]["estimator"] == (estimator or STRAIGHT_THROUGH)
+        assert model.record["recipe"]["training"]["samples"] == (5 if estimator == "vimco" else 1)
+    evaluated = evaluate([(str(i), x.reshape(8, 8).astype(np.uint8)) for i, x in enumerate(digits(40)[0])], here / "m.safetensors", draws=4)
+    rates, nats = evaluated.rates(), evaluated.nats()
+    assert abs(rates["net_over_ideal"]) < 0.005 + 4 * rates["net_over_ideal_error"]
+    assert nats["net"] == pytest.approx(sum(evaluated.net_bits) * np.log(2) / 40)
+    assert f"{nats['net']:.2f} nats" in "".join(evaluated.lines()) and evaluated.to_dict()["nats_per_image"] == nats
+
+
+def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
+    def refused(message: str, **options: Any) -> None:
+        with pytest.raises(InputError, match=message) as found:
+            runs.run(here / "digits.npy", here / "m.safetensors", **options)
+        assert "\n" not in str(found.value) and not (here / "m.safetensors").exists()
+
+    refused("bernoulli or categorical; found 'gaussian'", latents="gaussian")
+    refused("an estimator is one of", latents="bernoulli", estimator="exact")
+    refused("found no recipe", estimator="relax")
+    refused("a recipe of the family vae", estimator="relax", recipe=here / "recipe.toml")
+    refused("leave --latents out", latents="bernoulli", recipe=here / "recipe.toml")
+    refused("told no labels", latents="categorical", labels=here / "labels.npy")
+    (here / "bits.toml").write_text("family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n")
+    runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "bits.toml", estimator="rebar")
+    assert load_file(here / "m.safetensors").record["recipe"]["training"]["estimator"] == "rebar"
+
+
 def test_images_that_do_not_fit(tmp_path: Path) -> None:
     def refused(source: Path, message: str, **options: Any) -> None:
         with pytest.raises(InputError, match=message) as found:
@@ -375,6 +411,21 @@ def test_photographs_have_no_objective(tmp_path: Path, monkeypatch: pytest.Monke
         decision(monkeypatch, folder, objective="iwae")
 
 
+def test_objectives_and_estimators_exclude_each_other(here: Path) -> None:
+    for options in (
+        {"latents": "bernoulli", "objective": "iwae"},
+        {"latents": "categorical", "estimator": "relax", "objective": "miwae", "particles": 6},
+    ):
+        with pytest.raises(InputError, match=f"objective '{options['objective']}' is for Gaussian latents"):
+            runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"an estimator is for --latents .*found a recipe of the family vae"):
+        runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", objective="iwae", estimator="relax")
+    (here / "both.toml").write_text("family = 'bernoulli_vae'\n[training]\nestimator = 'nvil'\nobjective = 'piwae'\nparticles = 4\n")
+    with pytest.raises(InputError, match=r"both\.toml: objective 'piwae' is for Gaussian latents"):
+        read_recipe(here / "both.toml")
+    assert not (here / "m.safetensors").exists()
+
+
 def test_a_model_of_a_bound(here: Path) -> None:
     rows: list[dict[str, float]] = []
     options = {"recipe": here / "recipe.toml", "objective": "iwae", "particles": 3, "threads": 1}
@@ -403,6 +454,8 @@ def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ({"posterior": "best"}, "one of gaussian, mixture"),
         ({"posterior": "flow", "labels": here / "labels.npy"}, "without labels"),
         ({"posterior": "flow", "recipe": here / "pyramid.toml"}, "family vae or rich_vae"),
+        ({"posterior": "mixture", "latents": "bernoulli"}, "of the family bernoulli_vae are discrete"),
+        ({"posterior": "gaussian", "latents": "categorical"}, "of the family categorical_vae are discrete"),
     ):
         with pytest.raises(InputError, match=words):
             model(**options)

@@ -14,8 +14,9 @@ from bbans.inference.chains import ChainRecipe, Samples, train
 from bbans.inference.distributed import Processes, processes
 from bbans.inference.run import run
 from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.categorical_config import CategoricalVaeConfig
 from bbans.models.heads import CATEGORICAL
-from bbans.models.terms import SCORE, Training
+from bbans.models.terms import NVIL, RELAX, SCORE, Training
 from bbans.models.vae_config import VaeConfig
 from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
 from tests.digits import digits
@@ -25,6 +26,8 @@ BASE = ChainRecipe(steps=12, batch=7, warmup_steps=3, kl_warmup_steps=6, learnin
 RECIPES = {
     "vae": replace(BASE, model=VaeConfig(**IMAGE, latents=(3, 2), classes=10), free_bits=0.05, latent_dropout=0.3, weight_decay=0.01),
     "bernoulli_vae": replace(BASE, model=BernoulliVaeConfig(**IMAGE, latents=(6,)), training=Training(estimator=SCORE)),
+    "relaxed bits": replace(BASE, model=BernoulliVaeConfig(**IMAGE, latents=(4, 3)), training=Training(RELAX), latent_dropout=0.3),
+    "categorical_vae": replace(BASE, model=CategoricalVaeConfig(**IMAGE, latents=(3,), states=3), training=Training(NVIL)),
     "vqvae": replace(
         BASE,
         model=VqVaeConfig(**IMAGE, codes=3, codebook=8, dims=2, prior=AUTOREGRESSIVE, prior_hidden=12),

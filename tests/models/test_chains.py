@@ -161,7 +161,7 @@ def test_a_conditional_model_needs_fitting_labels():
         exact(CONFIGS["binary"], fresh(CONFIGS["binary"])[1]).given(labels)
 
 
-@pytest.mark.parametrize("name", ["binary", "bits", "codes with a prior", "pyramid"])
+@pytest.mark.parametrize("name", ["binary", "bits", "categories", "codes with a prior", "pyramid"])
 def test_loader_refuses_malformed_configs(name, tmp_path):
     config = CONFIGS[name]
     _, layers = fresh(config)
@@ -174,6 +174,7 @@ def test_loader_refuses_malformed_configs(name, tmp_path):
     changes += {
         "binary": [{"latents": []}, {"latents": [0]}, {"latents": 6}, {"latent_precision": 13}, {"skip": 1}, {"fixed_sigma": 57}],
         "bits": [{"latents": [2**14]}, {"latents": [12.0]}],
+        "categories": [{"latents": [2**12]}, {"states": 1}, {"states": 2**9}, {"states": 6}, {"states": 5.0}],
         "pyramid": [{"latents": [6, 4]}, {"trunk": 0}, {"trunk": 9}, {"planes": 65}, {"blocks": 17}, {"latent_precision": 3}],
         "codes with a prior": [{"codebook": 16}, {"prior": "gaussian"}, {"codes": 2**13}],
     }[name]

@@ -1,0 +1,83 @@
+"""p(x | t) = sum_z p(z_1 | t) p(z_2 | z_1) ... p(x | z_L) in integers: the rows x of an image given its rows t, z vectors of bits.
+
+A latent chain of one layer that holds every z, whose q(z | x, t) is p(z | t): what is pushed for z is what was popped, and an item costs
+-log2 p(x | z), in expectation minus the bound L_1 of structured prediction; importance weighting of K draws makes L_K of it.
+Mirrors `structured`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.distributions import builders
+from bbans.distributions.conditional import Conditional
+from bbans.distributions.sequential import Walk, walked
+from bbans.errors import InputError
+from bbans.exact.layers import IntConv
+from bbans.exact.ops import Ops
+from bbans.models import heads
+from bbans.models.mlp_exact import ExactMlp, check_networks
+from bbans.models.structured_config import StructuredConfig, plans
+
+Ints = NDArray[np.int64]
+
+
+def check_layers(config: StructuredConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
+    return check_networks(plans(config), layers)
+
+
+class ExactStructured:
+    """The model on a backend. Immutable once made. It must be given the rows told before it codes (`given`)."""
+
+    depth = 1
+    independent = False  # latents given x: a layer's follow the one's below
+
+    def __init__(self, config: StructuredConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        check_layers(config, layers)
+        self.config = config
+        self._networks = {name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()}
+        self._told: Ints = np.zeros((0, config.told), np.int64)
+
+    def given(self, told: NDArray[np.integer]) -> ExactStructured:
+        """The chain of items with these rows told, int `(items, told)`, which the decoder must know too.
+
+        A whole number of copies of the items may be coded at once, one copy after the other.
+        """
+        rows: Ints = np.asarray(told, np.int64)
+        wanted = self.config.told
+        if rows.ndim != 2 or rows.shape[1] != wanted or (rows.size and not 0 <= rows.min() <= rows.max() < self.config.levels):
+            raise InputError(f"this model is told {wanted} samples of 0..{self.config.levels - 1} an item; found an array {rows.shape}")
+        found = object.__new__(ExactStructured)
+        found.config, found._networks, found._told = self.config, self._networks, rows
+        return found
+
+    def prior(self, items: int) -> Conditional:
+        """p(z | rows told), z_1 to z_L side by side."""
+        if not len(self._told) or items % len(self._told):
+            raise InputError(f"this model codes {items} items given the first rows of each; give them before coding")
+        told = np.tile(self._told, (items // len(self._told), 1))
+
+        def walk() -> Walk:
+            below, first = told, 0
+            for layer, dims in enumerate(self.config.latents, 1):
+                below = yield np.arange(first, first + dims), builders.bernoulli(self._networks[f"posterior{layer}"](below)[0])
+                first += dims
+
+        return walked(walk, (items, sum(self.config.latents)))
+
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """The prior."""
+        return self.prior(len(below))
+
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """p(x | z_L)."""
+        outputs = self._networks["likelihood0"](above[:, -self.config.latents[-1] :])
+        return heads.samples(self.config.head, outputs, self._networks.get("shared"))
+
+    def idle(self, items: int) -> Ints:
+        """Zeros."""
+        return np.zeros((items, sum(self.config.latents)), np.int64)

@@ -1,0 +1,134 @@
+"""Row: gradient estimators on binarised MNIST, VAEs of 200 bits a layer with linear maps (Grathwohl et al. 2018, arXiv:1711.00123).
+
+python -m benchmarks.tables.relax ../shared/data --steps 50000
+python -m benchmarks.tables.relax ../shared/data --steps 100 --seeds 1 --results folder          for a quick look
+
+Each model is trained by each estimator from each seed. `train` is the best objective of the training batches between two reports, as in
+the published table, which names training objectives; `test` and `net` are the rates of the exact model of the last report's best weights
+on the test set, nats an image. The curve has the objective and the log of the summed variance of the gradient by q's parameters at
+each report: of noise alone, for one fixed batch. What is published comes from longer runs and another binarisation.
+"""
+
+import argparse
+import copy
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bbans.exact.torch_ops import torch_ops
+from bbans.inference import discrete
+from bbans.inference.chains import LINEAR, ChainRecipe, Samples, train
+from bbans.inference.gradients.control import Control
+from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.families import FAMILIES, export, family_name
+from bbans.models.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX, Draws, Training
+from bbans.schemes.bounds import ideal_bits
+from benchmarks.tables import rows, sets
+
+NAME = "relax"
+ESTIMATORS = (CONCRETE, NVIL, MUPROP, REBAR, RELAX)
+MODELS = {"one layer": BernoulliVaeConfig(latents=(200,)), "two layers": BernoulliVaeConfig(latents=(200, 200))}
+# nats, training objectives, as the lecture prints them of arXiv:1711.00123
+PUBLISHED = {
+    "one layer": {CONCRETE: -111.3, NVIL: -112.5, MUPROP: -111.7, REBAR: -111.6, RELAX: -111.20},
+    "two layers": {CONCRETE: -99.62, NVIL: -99.6, MUPROP: -99.07, REBAR: -98.22, RELAX: -98.00},
+}
+REPORTS, VARIANCE_DRAWS, TEST_ITEMS, BATCH = 40, 20, 1000, 100
+
+
+def gradient_variance(net: nn.Module, control: Control, training: Training, x: Tensor, draws: int = VARIANCE_DRAWS) -> float:
+    """log of the variance of the gradient by q's parameters, summed over them: of the noise of the estimator, for a batch x."""
+    control = copy.deepcopy(control)  # it would learn from these draws
+    parameters = [p for name, p in net.named_parameters() if name.startswith("nets.posterior")]
+    found = []
+    for seed in range(draws):
+        source = Draws(torch.Generator().manual_seed(seed), len(x))
+        terms = discrete.terms(net, control, training, x, None, source, None, 1.0)
+        loss = terms.likelihood.mean() + terms.divergence.sum(1).mean() + terms.surrogate
+        found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
+    return float(torch.log(torch.stack(found).var(0).sum()))
+
+
+def measured(recipe: ChainRecipe, training: Samples, test: Samples) -> dict[str, Any]:
+    """One run: its best training objective, its test and net rates in nats an image, and its curve."""
+    fixed = torch.from_numpy(training.x[:BATCH].astype(np.int64))
+    nats = training.x.shape[1] * math.log(2)
+
+    def measure(net: nn.Module, control: Control) -> dict[str, float]:
+        return {"log_variance": gradient_variance(net, control, recipe.training, fixed)}
+
+    start = time.monotonic()
+    net, history = train(training, test, recipe, measure=measure)
+    family = FAMILIES[family_name(recipe.model)]
+    chain = family.network(recipe.model, export(net), torch_ops())
+    x = test.x.astype(np.int64)
+    ideal = ideal_bits(chain, x, 16).total
+    batches = [x[first : first + 5] for first in range(0, len(x), 5)]
+    net_found = sum(rows.clean_net_bits((chain, part) for part in batches)) / len(x)
+    curve = [{key: row[key] for key in ("step", "log_variance")} | {"train": -nats * row["train_rate"]} for row in history]
+    return {
+        "train": max(row["train"] for row in curve),
+        "test": -math.log(2) * float(ideal.mean()),
+        "net": -math.log(2) * net_found,
+        "curve": curve,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def recipe_of(model: BernoulliVaeConfig, estimator: str, seed: int, steps: int) -> ChainRecipe:
+    """Adam at 1e-3 on batches of 100, without KL warm-up: every step is on the objective itself."""
+    every = max(1, steps // REPORTS)
+    return ChainRecipe(model, seed, steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=Training(estimator))
+
+
+def summary(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation over the seeds of each number, by estimator."""
+    made = {}
+    for estimator, runs in found.items():
+        columns = {key: [run[key] for run in runs.values()] for key in ("train", "test", "net")}
+        made[estimator] = {key: float(np.mean(values)) for key, values in columns.items()}
+        made[estimator] |= {f"{key}_sd": float(np.std(values, ddof=1)) for key, values in columns.items() if len(values) > 1}
+    return made
+
+
+def table(data: tuple[Samples, Samples], options: argparse.Namespace) -> dict[str, Any]:
+    """Every model, estimator and seed; what one said before is in the row as it grows."""
+    found: dict[str, Any] = {}
+    for name in options.which:
+        runs: dict[str, dict[str, Any]] = {}
+        for estimator in options.estimators:
+            for seed in range(options.seeds):
+                recipe = recipe_of(replace(MODELS[name], height=options.height, width=options.width), estimator, seed, options.steps)
+                runs.setdefault(estimator, {})[str(seed)] = measured(recipe, *data)
+                print(f"{name}, {estimator}, seed {seed}: " + str({k: v for k, v in runs[estimator][str(seed)].items() if k != "curve"}))
+        found[name] = {"mean": summary(runs), "runs": runs}
+    return found
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = rows.parser(__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--steps", type=int, default=50_000, help="of each run")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--which", nargs="+", choices=MODELS, default=list(MODELS), help="the models")
+    parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=list(ESTIMATORS))
+    parser.set_defaults(height=28, width=28)
+    options = parser.parse_args()
+    start = time.monotonic()
+    training, test = (
+        Samples(part.reshape(len(part), -1)) for part in (sets.binarised_training(options.data), sets.binarised_mnist(options.data))
+    )
+    found = table((training, Samples(test.x[:TEST_ITEMS])), options)
+    facts = {"data": "binarised MNIST, nats an image", "published": PUBLISHED, "steps": options.steps, "seeds": options.seeds}
+    rows.save(NAME, {**facts, "measured": found, **rows.circumstances(start)}, options)
+
+
+if __name__ == "__main__":
+    main()
