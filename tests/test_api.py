@@ -166,8 +166,8 @@ def test_a_wrong_backend_result_is_repaired_by_the_oracle(monkeypatch):
 def test_verification_catches_a_wrong_encoder(monkeypatch):
     real = tiles.encode_tile
 
-    def wrong(pixels, pixel_format, net):
-        return real(pixels ^ 1, pixel_format, net)
+    def wrong(pixels, *others):
+        return real(pixels ^ 1, *others)
 
     monkeypatch.setattr(tiles, "encode_tile", wrong)
     with pytest.raises(VerificationError):

@@ -16,7 +16,7 @@ from bbans.container.records import COLUMNS_REVERSED, ROWS_REVERSED, TRANSPOSED
 
 Samples = NDArray[Any]
 CLEARLY = 0.9  # even over odd roughness of chroma below which rows are reversed; photographs without a lattice have 0.94 to 1.03
-LOOKED_AT = 1024  # rows and columns in the middle
+LOOKED_AT = 512  # rows and columns in the middle
 
 
 def turn(samples: Samples, orientation: int) -> Samples:
