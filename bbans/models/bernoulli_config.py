@@ -6,29 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bbans.models.heads import BERNOULLI, Head, bit_field, logits
-from bbans.models.latent_config import check_common
+from bbans.models.heads import BERNOULLI, bit_field, logits
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import Field, Mlp
 
 
 @dataclass(frozen=True)
-class BernoulliVaeConfig:
+class BernoulliVaeConfig(ImageConfig):
     """Shape of the networks. `latents` holds the dimensions of z_1 to z_L; without hidden layers every map is linear."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
     levels: int = 2
     likelihood: str = BERNOULLI
     components: int = 0
     latents: tuple[int, ...] = (200,)
     hidden: int = 200
     hidden_layers: int = 0
-
-    @property
-    def head(self) -> Head:
-        """p(x | z_1)."""
-        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
 
 def plans(config: BernoulliVaeConfig) -> dict[str, Mlp]:

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 
 from bbans.errors import ModelFormatError
 from bbans.models.bernoulli_config import discrete_plans
-from bbans.models.heads import BERNOULLI, Head, log_weights
-from bbans.models.latent_config import MAX_WIDTH, check_common
+from bbans.models.heads import BERNOULLI, log_weights
+from bbans.models.latent_config import MAX_WIDTH, ImageConfig, check_common
 from bbans.models.mlp_exact import Field, Mlp
 
 MAX_STATES = 2**8
 
 
 @dataclass(frozen=True)
-class CategoricalVaeConfig:
+class CategoricalVaeConfig(ImageConfig):
     """Shape of the networks. Layer l has `latents[l - 1]` variables of `states` states each; without hidden layers every map is linear."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
     levels: int = 2
     likelihood: str = BERNOULLI
     components: int = 0
@@ -27,11 +24,6 @@ class CategoricalVaeConfig:
     states: int = 10
     hidden: int = 200
     hidden_layers: int = 0
-
-    @property
-    def head(self) -> Head:
-        """p(x | z_1)."""
-        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
 
 def plans(config: CategoricalVaeConfig) -> dict[str, Mlp]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from bbans.errors import ModelFormatError
 from bbans.models.conv_exact import Conv, Sizes, decoder, encoder
-from bbans.models.heads import LOGISTIC, Head, gaussian_fields, latent_field
-from bbans.models.latent_config import check_common
+from bbans.models.heads import gaussian_fields, latent_field
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import ACT_UNIT, Field, Mlp
 from bbans.models.vae_config import CHAIN_RANGES, between_latents, label_field
 
@@ -18,15 +18,9 @@ MAX_MAPS, MAX_FLAT = 2**9, 2**20
 
 
 @dataclass(frozen=True)
-class ConvVaeConfig:
+class ConvVaeConfig(ImageConfig):
     """Shape of the networks. `latents` holds the dimensions of z_1 to z_L."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256  # values of a sample
-    likelihood: str = LOGISTIC
-    components: int = 3  # of the likelihood; see `heads.Head`
     latents: tuple[int, ...] = (50,)
     maps: int = 32  # channels of the convolutions
     halvings: int = 2  # how often both sides are halved
@@ -36,11 +30,6 @@ class ConvVaeConfig:
     latent_precision: int = 12  # bits of a latent under the prior
     fixed_sigma: int = -1  # index of the posterior's sigma = 2^(i / 8 - 6); -1: learned
     classes: int = 0  # labels given as side information; 0: none
-
-    @property
-    def head(self) -> Head:
-        """p(x | z_1)."""
-        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
     @property
     def sizes(self) -> Sizes:

@@ -1,13 +1,32 @@
-"""The bounds that the configs of every family with latents share."""
+"""What the configs of every family with latents share: the images that they are of, and bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bbans.errors import ModelFormatError
+from bbans.models.heads import LOGISTIC, Head
 
 MAX_DIMS, MAX_WIDTH, MAX_DEPTH = 2**16, 2**13, 16
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """An image's samples and the kind of distribution that a model has for them."""
+
+    height: int = 28
+    width: int = 28
+    channels: int = 1
+    levels: int = 256  # values of a sample
+    likelihood: str = LOGISTIC
+    components: int = 3  # of the likelihood; see `heads.Head`
+
+    @property
+    def head(self) -> Head:
+        """p of all samples of an image, given the latents next to them."""
+        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
 
 def check_common(config: Any, ranges: Mapping[str, tuple[int, int]], latents: Any) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import ModelFormatError
-from bbans.models.heads import LOGISTIC, Head, gaussian_fields, latent_field
-from bbans.models.latent_config import check_common
+from bbans.models.heads import Head, gaussian_fields, latent_field
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT, Field, Mlp
 
 COARSEST = 2  # no side of the coarsest image is longer
@@ -23,15 +23,9 @@ PHASES = ((1, 1), (0, 1), (1, 0))  # in the order of coding: (row offset, column
 
 
 @dataclass(frozen=True)
-class PyramidConfig:
+class PyramidConfig(ImageConfig):
     """Shape of the networks. `latents` has one entry: the dimensions of z."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256  # values of a sample
-    likelihood: str = LOGISTIC
-    components: int = 3  # of the likelihood; see `heads.Head`
     latents: tuple[int, ...] = (16,)
     hidden: int = 256  # width of the dense layers, of q(z | x) and of the planes that z draws
     hidden_layers: int = 2
@@ -39,11 +33,6 @@ class PyramidConfig:
     trunk: int = 32  # channels of the convolutions
     blocks: int = 1  # residual blocks of a step
     latent_precision: int = 12  # bits of a latent under the prior
-
-    @property
-    def head(self) -> Head:
-        """p of all samples of an image."""
-        return self.head_of(self.height * self.width * self.channels)
 
     def head_of(self, dims: int) -> Head:
         """p of `dims` samples."""

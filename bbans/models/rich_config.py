@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import ModelFormatError
-from bbans.models.heads import LOGISTIC, Head, gaussian_fields, latent_field, log_weights
-from bbans.models.latent_config import check_common
+from bbans.models.heads import gaussian_fields, latent_field, log_weights
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import Field, Mlp
 
 MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
@@ -24,15 +24,9 @@ MAX_OUTPUTS = 2**16
 
 
 @dataclass(frozen=True)
-class RichVaeConfig:
+class RichVaeConfig(ImageConfig):
     """Shape of the networks. `latents` has one entry: the dimensions of z."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256  # values of a sample
-    likelihood: str = LOGISTIC
-    components: int = 3  # of the likelihood; see `heads.Head`
     latents: tuple[int, ...] = (16,)
     hidden: int = 256  # width of the hidden layers
     hidden_layers: int = 2
@@ -40,11 +34,6 @@ class RichVaeConfig:
     posterior: str = MIXTURE
     parts: int = 4  # components of a mixture, draws of noise K + 1, steps of a coupling flow
     noise: int = 4  # dimensions of a draw of noise
-
-    @property
-    def head(self) -> Head:
-        """p(x | z)."""
-        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
     @property
     def fineness(self) -> int:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bbans.models.heads import BERNOULLI, Head, bit_field, logits
-from bbans.models.latent_config import check_common
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import Field, Mlp
 
 
 @dataclass(frozen=True)
-class StructuredConfig:
+class StructuredConfig(ImageConfig):
     """Shape of the networks: the first `condition` rows of an image are told, the others are coded.
 
     `latents` holds the bits of z_1 to z_L, z_1 being the layer next to the rows told; without hidden layers every map is linear.
     """
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
     levels: int = 2
     likelihood: str = BERNOULLI
     components: int = 0

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import ModelFormatError
-from bbans.models.heads import LOGISTIC, Head, gaussian_fields, latent_field
-from bbans.models.latent_config import check_common
+from bbans.models.heads import gaussian_fields, latent_field
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import Field, Mlp
 
 MAX_CLASSES = 2**10
@@ -16,15 +16,9 @@ CHAIN_RANGES = {"latent_precision": (4, 12), "fixed_sigma": (-1, SIGMAS - 1), "c
 
 
 @dataclass(frozen=True)
-class VaeConfig:
+class VaeConfig(ImageConfig):
     """Shape of the networks. `latents` holds the dimensions of z_1 to z_L."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256  # values of a sample
-    likelihood: str = LOGISTIC
-    components: int = 3  # of the likelihood; see `heads.Head`
     latents: tuple[int, ...] = (50,)
     hidden: int = 512  # width of the hidden layers
     hidden_layers: int = 2
@@ -32,11 +26,6 @@ class VaeConfig:
     fixed_sigma: int = -1  # index of the posterior's sigma = 2^(i / 8 - 6); -1: learned
     skip: bool = False  # every layer of p(x | z_1) sees z_1
     classes: int = 0  # labels given as side information; 0: none
-
-    @property
-    def head(self) -> Head:
-        """p(x | z_1)."""
-        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
     @property
     def label(self) -> tuple[Field, ...]:

@@ -8,23 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import ModelFormatError
-from bbans.models.heads import LOGISTIC, Head, embedding_field, log_weights
-from bbans.models.latent_config import check_common
+from bbans.models.heads import embedding_field, log_weights
+from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import Mlp
 
 UNIFORM, AUTOREGRESSIVE = "uniform", "autoregressive"
 
 
 @dataclass(frozen=True)
-class VqVaeConfig:
+class VqVaeConfig(ImageConfig):
     """Shape of the networks: an item is `codes` indices into a codebook of `codebook` vectors of `dims` numbers."""
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256
-    likelihood: str = LOGISTIC
-    components: int = 3
     codes: int = 16
     codebook: int = 256
     dims: int = 8
@@ -32,11 +26,6 @@ class VqVaeConfig:
     hidden_layers: int = 2
     prior: str = UNIFORM
     prior_hidden: int = 256
-
-    @property
-    def head(self) -> Head:
-        """p(x | z)."""
-        return Head(self.height * self.width * self.channels, self.levels, self.likelihood, self.components)
 
 
 def plans(config: VqVaeConfig) -> dict[str, Mlp]:
