@@ -92,15 +92,18 @@ def measure(steps: int) -> dict[str, Any]:
     return found
 
 
+STEPS = 2000
+
+
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2000, help="of each training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each training")
     parser.add_argument("--results", type=Path, help="the folder of the JSON")
     options = parser.parse_args()
     start = time.monotonic()
-    options.count = 10_000 if options.steps >= 2000 else 0  # rows.save writes whole runs only
-    rows.save("mites", {"data": "mites", "published": {}, "measured": measure(options.steps), **rows.circumstances(start)}, options)
+    row = {"data": "mites", "published": {}, "measured": measure(options.steps), **rows.circumstances(start)}
+    rows.save("mites", row, options, options.steps >= STEPS)
 
 
 if __name__ == "__main__":

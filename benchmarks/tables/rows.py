@@ -137,11 +137,11 @@ def circumstances(start: float) -> dict[str, Any]:
     return {"seed": SEED, "commit": commit, "machine": machine, "seconds": round(time.monotonic() - start, 1)}
 
 
-def save(name: str, row: Mapping[str, Any], options: argparse.Namespace) -> None:
-    """Print a row, and write it if it is of the whole set or a folder was named."""
+def save(name: str, row: Mapping[str, Any], options: argparse.Namespace, whole: bool | None = None) -> None:
+    """Print a row, and write it if it is of a whole run (default: of the whole set) or a folder was named."""
     text = json.dumps(row, indent=1, sort_keys=True) + "\n"
     print(text, end="")
-    if options.count >= 10_000 or options.results:
+    if (options.count >= 10_000 if whole is None else whole) or options.results:
         folder = options.results or RESULTS
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(text)

@@ -1,10 +1,12 @@
-"""Test sets as arrays, from the files they are published in."""
+"""Data sets as arrays and samples, from the files they are published in."""
 
 import gzip
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bbans.inference.chains import Samples
 
 Pixels = NDArray[np.uint8]
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the Debian package dataset-fashion-mnist
@@ -18,6 +20,12 @@ def binarised_mnist(data: Path) -> Pixels:
 def binarised_training(data: Path) -> Pixels:
     """`(50000, 28, 28)`, the training images of the same."""
     return _binarised(data, "train")
+
+
+def binarised_samples(data: Path, validation: int, test: int) -> tuple[Samples, Samples, Samples]:
+    """Training, validation and test samples of the same: `validation` of the training images, which are then left out, `test` others."""
+    training, tested = (part.reshape(len(part), -1) for part in (binarised_training(data), binarised_mnist(data)))
+    return Samples(training[validation:]), Samples(training[:validation]), Samples(tested[:test])
 
 
 def _binarised(data: Path, part: str) -> Pixels:

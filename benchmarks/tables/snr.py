@@ -15,11 +15,13 @@ from bbans.inference.diagnostics import signal_to_noise
 from benchmarks.tables import rows
 from tests.seeds.gradients import gradients
 
+RUNS = 60_000
+
 
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=60_000, help="independent gradients a point")
+    parser.add_argument("--runs", type=int, default=RUNS, help="independent gradients a point")
     parser.add_argument("--results", type=Path, help="the folder of the JSON")
     options = parser.parse_args()
     start = time.monotonic()
@@ -29,9 +31,10 @@ def main() -> None:
         counts = [k if name == "particles" else m for k, m in points]
         slopes = np.polyfit(np.log(counts), np.log(np.maximum(found, 1e-9)), 1)[0]
         measured[name] = {"counts": counts, "p": found[:, 0].tolist(), "q": found[:, 1].tolist(), "slopes": slopes.tolist()}
-    options.count = 10_000 if options.runs >= 60_000 else 0
     published = {"particles": [0.5, -0.5], "groups": [0.5, 0.5]}
-    rows.save("snr", {"data": "toy", "published": published, "measured": measured, **rows.circumstances(start)}, options)
+    rows.save(
+        "snr", {"data": "toy", "published": published, "measured": measured, **rows.circumstances(start)}, options, options.runs >= RUNS
+    )
 
 
 if __name__ == "__main__":

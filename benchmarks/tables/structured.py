@@ -101,11 +101,7 @@ def main() -> None:
     parser.set_defaults(height=28, width=28)
     options = parser.parse_args()
     start = time.monotonic()
-    training, test = (
-        Samples(part.reshape(len(part), -1)) for part in (sets.binarised_training(options.data), sets.binarised_mnist(options.data))
-    )
-    data = (Samples(training.x[VALIDATION:]), Samples(training.x[:VALIDATION]), Samples(test.x[:ITEMS]))
-    found = table(data, options)
+    found = table(sets.binarised_samples(options.data, VALIDATION, ITEMS), options)
     facts = {"data": "binarised MNIST, nats for half an image", "published": PUBLISHED, "steps": options.steps, "seeds": options.seeds}
     rows.save(NAME, {**facts, "measured": found, **rows.circumstances(start)}, options)
 

@@ -4,8 +4,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from bbans.images import atomic_write
 from bbans.inference import chain_run
 from bbans.inference.chains import ChainRecipe, Samples
@@ -13,6 +11,7 @@ from bbans.models.heads import BERNOULLI
 from bbans.models.terms import Training
 from bbans.models.vae_config import VaeConfig
 from benchmarks.tables import sets
+from benchmarks.tables.sets import Pixels
 
 MODEL = VaeConfig(28, 28, 1, 2, BERNOULLI, 0, latents=(50,), hidden=200, hidden_layers=2)  # one stochastic layer of Burda et al. 2016
 STEPS, BATCH = 30_000, 100
@@ -33,11 +32,10 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     return found
 
 
-def images(data: Path) -> tuple[Samples, Samples, np.ndarray]:
+def images(data: Path) -> tuple[Samples, Samples, Pixels]:
     """Training and validation samples, and the test images."""
-    with np.load(data / "binarized_mnist" / "binarized_mnist_larochelle.npz") as packed:
-        x = np.unpackbits(packed["train"], axis=1)[:, :784]
-    return Samples(x[VALIDATION:]), Samples(x[:VALIDATION]), sets.binarised_mnist(data)
+    training, validation, _ = sets.binarised_samples(data, VALIDATION, 0)
+    return training, validation, sets.binarised_mnist(data)
 
 
 def trained(name: str, training: Training, options: argparse.Namespace, seed: int = 0) -> Path:

@@ -19,7 +19,7 @@ def test_curves_of_five_estimators(monkeypatch):
     x, _ = digits(600, levels=2)
     options = argparse.Namespace(which=["one layer"], estimators=relax.ESTIMATORS, seeds=1, steps=400, height=8, width=8)
     with torch.random.fork_rng():
-        found = relax.table((Samples(x[100:]), Samples(x[:100])), options)["one layer"]
+        found = relax.table((Samples(x[200:]), Samples(x[100:200]), Samples(x[:100])), options)["one layer"]
     last = {name: runs["0"]["curve"][-1]["log_variance"] for name, runs in found["runs"].items()}
     assert last[CONCRETE] < min(last[RELAX], last[REBAR]) - 0.2
     assert max(last[RELAX], last[REBAR]) < last[MUPROP] - 0.2 < last[NVIL] - 0.4
