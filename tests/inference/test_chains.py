@@ -20,6 +20,7 @@ from bbans.models.vae_config import VaeConfig
 from bbans.schemes import bits_back
 from tests.chains import check_chain
 from tests.digits import digits
+from tests.inference.stopping import Stop, stop_at
 
 MODEL = VaeConfig(8, 8, levels=2, likelihood="bernoulli", components=0, latents=(4,), hidden=16, hidden_layers=1)
 RECIPE = ChainRecipe(MODEL, steps=40, batch=50, warmup_steps=5, kl_warmup_steps=10, learning_rate=5e-3, average=0.9, validate_every=10)
@@ -30,15 +31,8 @@ DATA = Samples(X[:200]), Samples(X[200:])
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
     whole, history = train(*DATA, RECIPE, tmp_path / "whole")
 
-    class Stop(Exception):
-        pass
-
-    def stop(row):
-        if row["step"] == 30:
-            raise Stop
-
     with pytest.raises(Stop):
-        train(*DATA, RECIPE, tmp_path / "broken", stop, checkpoint_seconds=0.0)
+        train(*DATA, RECIPE, tmp_path / "broken", stop_at(30), checkpoint_seconds=0.0)
     resumed, again = train(*DATA, RECIPE, tmp_path / "broken")
     assert [row["step"] for row in again] == [10, 20, 30, 40]
     assert [row["rate"] for row in again] == pytest.approx([row["rate"] for row in history], rel=1e-5)

@@ -22,6 +22,7 @@ from bbans.models.structured_config import StructuredConfig
 from bbans.models.terms import CIWAE, CONCRETE, IWAE, MUPROP, NVIL, PIWAE, REBAR, RELAX, SCORE, STRAIGHT_THROUGH, VIMCO, Draws, Training
 from bbans.models.vae_config import VaeConfig
 from tests.digits import digits
+from tests.inference.stopping import Stop, stop_at
 
 CONFIGS = {
     "bits": BernoulliVaeConfig(1, 3, latents=(3,)),
@@ -226,15 +227,8 @@ def test_a_resumed_run_has_the_control_of_an_unbroken_one(estimator, tmp_path):
     recipe = replace(RECIPE, steps=30, validate_every=10, training=Training(estimator), latent_dropout=0.2, kl_warmup_steps=20)
     whole, history = train(*DATA, recipe, tmp_path / "whole")
 
-    class Stop(Exception):
-        pass
-
-    def stop(row):
-        if row["step"] == 20:
-            raise Stop
-
     with pytest.raises(Stop):
-        train(*DATA, recipe, tmp_path / "broken", stop, checkpoint_seconds=0.0)
+        train(*DATA, recipe, tmp_path / "broken", stop_at(20), checkpoint_seconds=0.0)
     resumed, again = train(*DATA, recipe, tmp_path / "broken")
     assert [row["rate"] for row in again] == pytest.approx([row["rate"] for row in history], rel=1e-6)
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):

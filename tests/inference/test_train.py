@@ -13,6 +13,7 @@ from bbans.errors import InputError, OutputExistsError
 from bbans.inference import photo_run
 from bbans.inference.train import PHOTO_YCC, YCBCR, Recipe, draw_batch, halve_chroma, learning_rate, subpixels, to_grey, train
 from bbans.models import float_weights
+from tests.inference.stopping import Stop, stop_at
 from tests.tiny import CONFIG, smooth_image
 
 RECIPE = Recipe(
@@ -48,15 +49,8 @@ def test_training_lowers_the_rate(tmp_path):
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
     whole, _ = train(IMAGES, [], RECIPE, tmp_path / "whole", lambda row: None)
 
-    class Stop(Exception):
-        pass
-
-    def stop(row):
-        if row["step"] == 20:
-            raise Stop
-
     with pytest.raises(Stop):
-        train(IMAGES, [], RECIPE, tmp_path / "broken", stop, checkpoint_seconds=0.0)
+        train(IMAGES, [], RECIPE, tmp_path / "broken", stop_at(20), checkpoint_seconds=0.0)
     resumed, history = train(IMAGES, [], RECIPE, tmp_path / "broken", lambda row: None)
     assert [row["step"] for row in history] == [10, 20, 30, 40]
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
