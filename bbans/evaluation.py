@@ -222,7 +222,7 @@ def _chain(
     network = model.network(tiles.fastest_ops())
     if why := names.misfit(name, model.family == CERTAIN, network, particles, refine):
         raise InputError(f"family {model.family}: {why}")
-    particles = (particles or names.DEFAULT_PARTICLES) if name in names.WEIGHTED else 1
+    particles = names.particles_of(name, particles)
     coder = names.by_name(name, particles)
     x = samples(named, model)
     if hasattr(model.config, "told"):  # the first rows of each image are given with the others

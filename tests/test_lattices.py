@@ -107,7 +107,7 @@ def forged(before: bytes) -> bytes:
 
     made = container.read((Path(__file__).parent / "frozen" / "jpeg.bbans").read_bytes())
     (part,) = made.tiles[0].parts
-    message = part.payload[len(prepare(pictures()["jpeg"].pixels).before) :]
+    message = part.payload[len(prepare(pictures()["jpeg"].pixels)[0].before) :]
     tile = replace(made.tiles[0], parts=(replace(part, payload=before + message),))
     return container.write(replace(made, tiles=(tile,)))
 

@@ -49,7 +49,7 @@ def prepared_file(image: np.ndarray, orientation: int) -> bytes:
     """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this orientation and on its lattice, if it has one."""
     pixel_format = container.format_of(3, 8 * image.itemsize, False)
     predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
-    made = predicted_part(image, prepare(image, orientation), pixel_format, predictors.net, False)
+    made = predicted_part(image, *prepare(image, [orientation]), pixel_format, predictors.net, False)
     assert made.codec == container.PREPARED
     record = container.TileRecord((made,), container.pixels_crc(image, pixel_format.bit_depth))
     h, w = image.shape[:2]

@@ -94,8 +94,7 @@ def with_scheme(model: ChainModel, scheme: str | None, particles: int | None, re
         raise InputError(why)
     if scheme in names.WEIGHTED and (particles or 1) > records.MAX_PARTICLES:
         raise InputError(f"a group of an archive has up to {records.MAX_PARTICLES} particles, and {particles} were asked for")
-    default = names.DEFAULT_PARTICLES if scheme in names.WEIGHTED else 1
-    return replace(model, scheme=CODES[scheme], particles=particles or default, refinement=refine or 0)
+    return replace(model, scheme=CODES[scheme], particles=names.particles_of(scheme, particles), refinement=refine or 0)
 
 
 def model_file(model: store.Model) -> bytes:

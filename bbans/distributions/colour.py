@@ -84,10 +84,13 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
     if (fast := _accelerator()) is not None:
         fast.intervals(*_arrays(model), values, *_tables(model), starts, freqs)
         return starts, freqs
-    given: Channel | None = None
+    weights = _prior_weights(model)
     for c in range(channels):
-        given = open_channel(model, values, c, given)
-        starts[c], freqs[c] = mixture.interval(*given, values[:, c], model.axis)
+        given = weights, model.locations(c, values), model.component(c, 1), values[:, c], model.axis
+        if c + 1 < channels:
+            starts[c], freqs[c], weights = mixture.interval_and_condition(*given)
+        else:
+            starts[c], freqs[c] = mixture.interval(*given)
     return starts, freqs
 
 
@@ -109,11 +112,7 @@ def open_channel(model: PixelModel, x: NDArray[np.integer], channel: int, before
         found = Channel(*np.empty((3, len(values), model.mixtures), np.int64)) if before is None else before
         fast.open_channel(*_arrays(model), values, *_tables(model), channel, *found)
         return found
-    if before is None:
-        logits = model.outputs[:, : model.mixtures].astype(np.int64)
-        weights = mixture.normalise(exp2_weights()[np.minimum(logits.max(1, keepdims=True) - logits, 255)])
-    else:
-        weights = mixture.condition(*before, values[:, channel - 1], model.axis)
+    weights = _prior_weights(model) if before is None else mixture.condition(*before, values[:, channel - 1], model.axis)
     return Channel(weights, model.locations(channel, values), model.component(channel, 1))
 
 
@@ -132,6 +131,12 @@ def locator(channel: Channel, axis: Axis) -> Locate:
         return value, start, freq
 
     return locate
+
+
+def _prior_weights(model: PixelModel) -> Ints:
+    """pi_k, int64 `(N, K)`."""
+    logits = model.outputs[:, : model.mixtures].astype(np.int64)
+    return mixture.normalise(exp2_weights()[np.minimum(logits.max(1, keepdims=True) - logits, 255)])
 
 
 def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:

@@ -49,17 +49,13 @@ class NumpyOps:
         sums = (weight @ columns + bias[:, None]).reshape(outputs, images, h, w)
         return np.ascontiguousarray(sums.swapaxes(0, 1))
 
-    def round_clip(self, x: Array, low: int, high: int) -> Array:
+    def round_clip(self, x: Array, low: int | Array, high: int | Array) -> Array:
         """See `ops.Ops`."""
         return np.asarray(np.rint(x).clip(low, high))
 
     def table(self, x: Array, table: NDArray[np.int64]) -> Array:
         """See `ops.Ops`."""
         return table[np.abs(x).astype(np.int64)].astype(self.dtype)
-
-    def clamp(self, x: Array, low: Array, high: Array) -> Array:
-        """See `ops.Ops`."""
-        return np.asarray(np.rint(x).clip(low, high))
 
     def pool(self, x: Array, block: int) -> Array:
         """See `ops.Ops`."""

@@ -33,11 +33,8 @@ class Ops(Protocol):
     def conv(self, prepared: Any, x: Array, bias_row: int | None = None) -> Array:
         """The unrounded sum of a layer, dyadic, at output scale; `bias_row` picks a row of a `(levels, O)` bias."""
 
-    def round_clip(self, x: Array, low: int, high: int) -> Array:
-        """Round half to even, then clip. May overwrite x."""
-
-    def clamp(self, x: Array, low: Array, high: Array) -> Array:
-        """Round half to even, then clip each channel to a range of its own, `(1, C, 1, 1)` each. May overwrite x."""
+    def round_clip(self, x: Array, low: int | Array, high: int | Array) -> Array:
+        """Round half to even, then clip; with arrays `(1, C, 1, 1)` each channel to a range of its own. May overwrite x."""
 
     def table(self, x: Array, table: NDArray[np.int64]) -> Array:
         """table[|x|]; x within the table."""

@@ -7,6 +7,7 @@ float32 operations; then the float64 carrier, which no such setting touches, is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,17 +73,13 @@ class TorchOps:
             y = F.conv2d(rows, weight, bias)
             return y.permute(0, 2, 3, 1).reshape(images, h, w, len(weight)).permute(0, 3, 1, 2)
 
-    def round_clip(self, x: torch.Tensor, low: int, high: int) -> torch.Tensor:
+    def round_clip(self, x: torch.Tensor, low: Any, high: Any) -> torch.Tensor:
         """See `ops.Ops`."""
         return x.round_().clamp_(low, high)
 
     def table(self, x: torch.Tensor, table: NDArray[np.int64]) -> torch.Tensor:
         """See `ops.Ops`."""
         return torch.tensor(table).to(x.device)[x.abs().long()].to(self.dtype)
-
-    def clamp(self, x: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-        """See `ops.Ops`."""
-        return x.round_().clamp_(low, high)
 
     def pool(self, x: torch.Tensor, block: int) -> torch.Tensor:
         """See `ops.Ops`."""

@@ -45,6 +45,7 @@ from bbans.models.terms import (
 
 STRUCTURED = "structured"
 FAMILIES = ("bernoulli_vae", "categorical_vae", STRUCTURED)
+BOUNDED = (CONCRETE, VIMCO)  # estimators that train another bound than the rate
 
 
 def check(training: Training, family: str, free_bits: float = 0.0) -> None:
@@ -84,7 +85,7 @@ def terms(
         found: Terms = net.terms(x, labels, source, drop)
         return found
     seen = net.seen(x, labels)
-    if name in (CONCRETE, VIMCO):
+    if name in BOUNDED:
         return _bound(net, training, x, seen, source, drop, beta)
     uniforms: list[Tensor] = []
 
@@ -248,9 +249,7 @@ def _bound(
 
 @torch.no_grad()
 def beside(net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500) -> dict[str, float]:
-    """Bits per dimension that a run trained on besides the rate: `relaxed` of concrete, `bound` of vimco."""
-    if training.estimator not in (CONCRETE, VIMCO) or not len(x):
-        return {}
+    """Bits per dimension that a run by one of BOUNDED trained on besides the rate: `relaxed` of concrete, `bound` of vimco."""
     total = 0.0
     for first in range(0, len(x), batch):
         rows = slice(first, first + batch)

@@ -142,7 +142,7 @@ class ExactPhoto:
             g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
             g += trunk[..., rows, :]
             g = ops.round_clip(g, 0, ACT_TOP)
-            band = ops.clamp(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
+            band = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
             found[rows.start * width : rows.stop * width] = ops.store(band)
         return found
 

@@ -135,6 +135,8 @@ def net_bits(scheme: Scheme, batches: Iterable[tuple[Chain, Ints]], seed: int = 
     batch, which a decoder would undo: so q(z_1) pops from lanes whose last symbols were samples. Where it meets the latents pushed
     last instead, these pass from batch to batch through the same lanes, and as they do not follow their prior they are no clean bits:
     net rates on MNIST were 0.3 to 1.4 % over the ideal with some numbers of lanes. A single lane is clean but fourteen times as slow.
+    With about as many latents as samples no roll keeps the two apart, and the result is no net rate: 200 bits for 64 samples were 23 %
+    over. Such a chain is measured a few items a batch, each on a message of its own.
     """
     found: list[float] = []
     message: Message | None = None

@@ -22,6 +22,11 @@ def by_name(name: str, particles: int = 1) -> Scheme:
     return PLAIN[name]
 
 
+def particles_of(name: str, particles: int | None) -> int:
+    """How many a scheme has where so many were asked for, None for as many as it likes; 1 where it has none."""
+    return (particles or DEFAULT_PARTICLES) if name in WEIGHTED else 1
+
+
 def misfit(name: str, certain: bool, chain: Chain, particles: int | None, refine: int | None = None) -> str | None:
     """Why a chain cannot be coded with a scheme, so many particles (None: as many as it likes) and steps of refinement; None if it can.
 

@@ -75,7 +75,7 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predicto
     if small or colours < np.inf:
         candidates.append((_fallback(samples, pixel_format, thorough=small),))
     if not pixel_format.palette and (small or colours > FLAT):
-        candidates.append(_predicted(samples, pixel_format, predictors.net, small, range(8) if thorough else None))
+        candidates.append(_predicted(samples, pixel_format, predictors.net, small, range(8) if thorough else ()))
     if predictors.chain is not None:
         candidates.append((TilePart(CHAIN, samples.shape[2], encode_chain(predictors.chain, samples)),))
     best = min(candidates, key=_cost)
@@ -106,12 +106,12 @@ def _fallback(samples: Samples, pixel_format: PixelFormat, thorough: bool = True
 
 
 def _predicted(
-    samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool, turns: Sequence[int] | None
+    samples: Samples, pixel_format: PixelFormat, net: ExactPhoto | None, thorough: bool, orientations: Sequence[int]
 ) -> tuple[TilePart, ...]:
-    """Colour and alpha, each on its own; colour in the shortest of these turns, or in the one that suits it."""
+    """Colour and alpha, each on its own; colour in the shortest of these orientations, or without any in the one that suits it."""
     channels = samples.shape[2]
     colour = samples[:, :, : 1 if channels < 3 else 3]
-    found = [Prepared(colour)] if net is None else [prepare(colour)] if turns is None else [prepare(colour, turn) for turn in turns]
+    found = [Prepared(colour)] if net is None else prepare(colour, orientations)
     parts = [min((_predicted_part(colour, each, pixel_format, net, thorough) for each in found), key=lambda part: _cost((part,)))]
     if channels in (2, 4):
         alpha = samples[:, :, -1:]

@@ -6,6 +6,7 @@ one before and its three samples. The message follows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,16 +34,16 @@ class Prepared:
     before: bytes = b""
 
 
-def prepare(samples: Samples, orientation: int | None = None) -> Prepared:
-    """Samples `(h, w, channels)` in luma and chroma where these are found, in the orientation given or in the one that suits them."""
+def prepare(samples: Samples, orientations: Sequence[int] = ()) -> list[Prepared]:
+    """Samples `(h, w, channels)` in luma and chroma where these are found, in each of the orientations, or in the one that suits them."""
     found = lattices.recover(samples) if samples.dtype == np.uint8 and samples.shape[2] == 3 else None
     planes = samples if found is None else found.planes
-    turns = suiting(planes) if orientation is None else orientation
-    if found is None:
-        return Prepared(turn(planes, turns), turns)
-    gaps = np.diff(found.at, prepend=-1) - 1
-    listed = b"".join(varint(int(gap)) + colour.tobytes() for gap, colour in zip(gaps, found.colours, strict=True))
-    return Prepared(turn(planes, turns), turns, found.lattice, varint(len(found.at)) + listed)
+    lattice, before = 0, b""
+    if found is not None:
+        gaps = np.diff(found.at, prepend=-1) - 1
+        listed = b"".join(varint(int(gap)) + colour.tobytes() for gap, colour in zip(gaps, found.colours, strict=True))
+        lattice, before = found.lattice, varint(len(found.at)) + listed
+    return [Prepared(turn(planes, o), o, lattice, before) for o in orientations or (suiting(planes),)]
 
 
 def again(samples: Samples, part: TilePart) -> Samples:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bbans.container.records import COLUMNS_REVERSED, ROWS_REVERSED, TRANSPOSED
 
 Samples = NDArray[Any]
-CLEARLY = 0.9  # even over odd roughness of chroma below which rows are reversed; photographs without a lattice have 0.94 to 1.03
+CLEARLY = 9, 10  # even over odd roughness of chroma below which rows are reversed; photographs without a lattice have 0.94 to 1.03
 LOOKED_AT = 512  # rows and columns in the middle
 
 
@@ -56,4 +56,4 @@ def _misaligned(samples: Samples, axis: int) -> bool:
     rough = np.abs(2 * chroma[1:-1] - chroma[:-2] - chroma[2:]).sum((1, 2), dtype=np.int64)  # of rows 1, 2, ...
     n = len(rough) // 2 * 2
     odd, even = int(rough[:n:2].sum()), int(rough[1:n:2].sum())
-    return 10 * even < int(10 * CLEARLY) * odd
+    return CLEARLY[1] * even < CLEARLY[0] * odd

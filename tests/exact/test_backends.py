@@ -80,7 +80,7 @@ def test_other_operations_agree(shape):
         parts = [ops.store(v) for v in (half, ops.table(a, table), ops.pool(a, 8), ops.spread(a, 8, 8 * shape[0] - 3, 8 * shape[1] - 5))]
         parts += [ops.store(ops.concat([a, ops.zeros(2, *shape)]))]
         low, high = (ops.load(np.arange(first, first + 5)[:, None, None]) for first in (-200, 50))
-        parts += [ops.store(ops.clamp(ops.load(x) * 2.0**-3, low, high))]
+        parts += [ops.store(ops.round_clip(ops.load(x) * 2.0**-3, low, high))]
         cuts = [slice(0, 1), slice(1, shape[0])] if shape[0] > 1 else [slice(0, 1)]
         parts += [ops.store(ops.stacked([(rows, a[..., rows, :]) for rows in cuts]))]
         parts += [ops.store(modulated(ops, x, factors, block)) for block in (1, 8)]
