@@ -31,16 +31,18 @@ LOCATION_TOP = 2**15
 
 @dataclass(frozen=True)
 class PixelModel:
-    """Mixture parameters of N pixels. outputs int32 `(N, 10 K)`; sums int32 `(N, 3)`, four times the prediction in grey levels.
+    """Mixture parameters of N pixels. outputs int16 `(N, 10 K)`; sums int32 `(N, 3)`, four times the prediction in grey levels.
 
-    `axis` lays the values of a sample out over the grey levels. Raises ValueError on scale indices out of range.
+    `axis` lays the values of a sample out over the grey levels. Raises ValueError on other types, and on scale indices out of range.
     """
 
-    outputs: NDArray[np.int32]
+    outputs: NDArray[np.int16]
     sums: NDArray[np.int32]
     axis: Axis = field(default_factory=regular)
 
     def __post_init__(self) -> None:
+        if self.outputs.dtype != np.int16:
+            raise ValueError(f"outputs are int16; found {self.outputs.dtype}")
         scales = self.outputs[:, 4 * self.mixtures : 7 * self.mixtures]
         if scales.size and (scales.min() < 0 or scales.max() >= SCALES):
             raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {scales.min()} to {scales.max()}")
@@ -148,9 +150,8 @@ def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
     return values
 
 
-def _arrays(model: PixelModel) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    outputs, sums = (np.ascontiguousarray(array, np.int32) for array in (model.outputs, model.sums))
-    return outputs, sums
+def _arrays(model: PixelModel) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    return np.ascontiguousarray(model.outputs), np.ascontiguousarray(model.sums, np.int32)
 
 
 def _tables(model: PixelModel) -> tuple[Ints, ...]:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from bbans.distributions.mixture_numba import FINER, MASS_BITS, ONE, PRECISION, WEIGHT_BITS, compiled, standard
 from bbans.distributions.search import Ints
 
-Outputs = NDArray[np.int32]
+Outputs = NDArray[np.int16]
+Sums = NDArray[np.int32]
 LOCATION_TOP = 2**15
 
-_MODEL = "Array(int32, 2, 'C', readonly=True), Array(int32, 2, 'C', readonly=True)"
+_MODEL = "Array(int16, 2, 'C', readonly=True), Array(int32, 2, 'C', readonly=True)"
 _GIVEN = "Array(int64, 2, 'C', readonly=True)"
 _TABLE = "Array(int64, 1, 'C', readonly=True)"
 _TABLES = ", ".join([_TABLE] * 5)
@@ -24,7 +25,7 @@ _MATRIX = "int64[:,::1]"
 
 @compiled(f"void({_MODEL}, {_GIVEN}, {_TABLES}, {_MATRIX}, {_MATRIX})")
 def intervals(
-    outputs: Outputs, sums: Outputs, x: Ints, centres: Ints, at: Ints, table: Ints, inverse: Ints, exp2: Ints, starts: Ints, freqs: Ints
+    outputs: Outputs, sums: Sums, x: Ints, centres: Ints, at: Ints, table: Ints, inverse: Ints, exp2: Ints, starts: Ints, freqs: Ints
 ) -> None:
     """`colour.intervals` into `starts` and `freqs`."""
     K, channels, n = outputs.shape[1] // 10, x.shape[1], at.shape[0] - 1
@@ -76,7 +77,7 @@ def intervals(
 @compiled(f"void({_MODEL}, {_GIVEN}, {_TABLES}, int64, {_MATRIX}, {_MATRIX}, {_MATRIX})")
 def open_channel(
     outputs: Outputs,
-    sums: Outputs,
+    sums: Sums,
     x: Ints,
     centres: Ints,
     at: Ints,
