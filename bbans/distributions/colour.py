@@ -97,11 +97,15 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
 
 
 class Channel(NamedTuple):
-    """Mixtures of one channel's values given the channels before, int64 `(N, K)` each: as `mixture` takes them."""
+    """Mixtures of one channel's values given the channels before, `(N, K)` each, as in `mixture`."""
 
-    weights: Ints
-    locations: Ints
-    scales: Ints
+    weights: NDArray[np.int32]
+    locations: NDArray[np.int32]
+    scales: NDArray[np.int32]
+
+    def wide(self) -> tuple[Ints, Ints, Ints]:
+        """As `mixture` takes them, int64."""
+        return as_int64(self.weights), as_int64(self.locations), as_int64(self.scales)
 
 
 def open_channel(model: PixelModel, x: NDArray[np.integer], channel: int, before: Channel | None = None) -> Channel:
@@ -111,11 +115,12 @@ def open_channel(model: PixelModel, x: NDArray[np.integer], channel: int, before
     """
     values = _checked(model, x)
     if (fast := _accelerator()) is not None:
-        found = Channel(*np.empty((3, len(values), model.mixtures), np.int64)) if before is None else before
+        found = Channel(*np.empty((3, len(values), model.mixtures), np.int32)) if before is None else before
         fast.open_channel(*_arrays(model), values, *_tables(model), channel, *found)
         return found
-    weights = _prior_weights(model) if before is None else mixture.condition(*before, values[:, channel - 1], model.axis)
-    return Channel(weights, model.locations(channel, values), model.component(channel, 1))
+    weights = _prior_weights(model) if before is None else mixture.condition(*before.wide(), values[:, channel - 1], model.axis)
+    parts = weights, model.locations(channel, values), model.component(channel, 1)
+    return Channel(*(np.asarray(part, np.int32) for part in parts))
 
 
 def locator(channel: Channel, axis: Axis) -> Locate:
@@ -126,7 +131,7 @@ def locator(channel: Channel, axis: Axis) -> Locate:
     def locate(cf: NDArray[np.integer], first: int, last: int) -> tuple[Ints, Ints, Ints]:
         weights, locations, scales = (array[first:last] for array in channel)
         if fast is None:
-            return mixture.symbol(weights, locations, scales, as_int64(cf), axis)
+            return mixture.symbol(*Channel(weights, locations, scales).wide(), as_int64(cf), axis)
         # a row of lanes is short: what `mixture.symbol` checks holds for the whole channel
         value, start, freq = np.empty((3, last - first), np.int64)
         fast.symbol(weights, locations, scales, as_int64(cf), *tables, value, start, freq)
