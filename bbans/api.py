@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 Pixels = NDArray[Any]
-SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
 ModelLike = str | Path | Model | None
 
 
@@ -180,8 +179,7 @@ def compress_file(
     """
     picture = images.read_image(Path(source), as_pixels=as_pixels)
     if strip:
-        kept = tuple(chunk for chunk in picture.metadata if chunk.kind in SAMPLES_NEED)
-        picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
+        picture = images.without_metadata(picture)
     data = compress(picture, model=model, effort=effort, verify=verify, threads=threads)
     images.atomic_write(Path(target), data, overwrite=overwrite)
     return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)

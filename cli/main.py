@@ -14,9 +14,11 @@ import click
 from bbans.errors import BbansError, DamagedTilesError
 
 from .archive import archive
+from .bench import bench
 from .models import models
 from .options import (
     RegionType,
+    effort_option,
     files_argument,
     force_option,
     max_pixels_option,
@@ -48,12 +50,7 @@ def commands() -> None:
 @output_options
 @force_option
 @model_option
-@click.option(
-    "--effort",
-    type=click.Choice(["fast", "default", "max"]),
-    default="default",
-    help="A small model, the default one, or that and all orientations: eight times the time.",
-)
+@effort_option
 @threads_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
@@ -209,7 +206,7 @@ def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_p
     return process(files, check_input, work, bar=not quiet)
 
 
-for command in (archive, train, evaluate, sample, reconstruct, interpolate, models):
+for command in (archive, bench, train, evaluate, sample, reconstruct, interpolate, models):
     commands.add_command(command)
 
 

@@ -16,6 +16,12 @@ model_option = click.option(
     metavar="MODEL",
     help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
 )
+effort_option = click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "max"]),
+    default="default",
+    help="A small model, the default one, or that and all orientations: eight times the time.",
+)
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
