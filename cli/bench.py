@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import effort_option, files_argument, model_option, quiet_option, threads_option, verbose_option
+from .options import effort_option, files_argument, model_option, quiet_option, threads_option
 from .outputs import check_input, read_bytes
 from .run import process
 
@@ -31,7 +31,7 @@ COLUMNS = {  # heading: key, and how its figures are written
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @threads_option
 @quiet_option
-@verbose_option
+@click.option("-v", "--verbose", is_flag=True, help="Print a table for every image too.")
 def bench(
     files: tuple[str, ...],
     model: str | None,
@@ -46,7 +46,7 @@ def bench(
     """Compare bbans with PNG, WebP and JPEG XL on your own images.
 
     Every codec takes the pixels alone, without loss, and what it restores is compared. A codec that is not installed, or that cannot hold
-    one of the images, has a dash. Speeds are of this machine as it is now. With -v there is a table for every image too.
+    one of the images, has a dash. Speeds are of this machine as it is now.
     """
     from bbans import comparison
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -15,6 +16,8 @@ from bbans.errors import BbansError, DamagedTilesError
 
 from .archive import archive
 from .bench import bench
+from .completion import completion
+from .manual import attach
 from .models import models
 from .options import (
     RegionType,
@@ -36,8 +39,20 @@ from .train import train
 INTERRUPTED = 130
 
 
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """The version, then name and id of every model on the search path: what a report of a fault needs."""
+    if not wanted or context.resilient_parsing:
+        return
+    from bbans import library
+
+    click.echo(f"bbans {version('bbans')}")
+    for found in library.list_models():
+        click.echo(f"model {found.line()}")
+    context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bbans", prog_name="bbans", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and the models.")
 def commands() -> None:
     """Lossless image compression with trained models.
 
@@ -71,7 +86,11 @@ def compress(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Compress images: photo.png to photo.bbans."""
+    """Compress images: photo.png to photo.bbans.
+
+    Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it is written. Reads PNG, lossless WebP,
+    TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a sample; a JPEG is refused, since its pixels need more room than it does.
+    """
     targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
 
     def work(source: str) -> None:
@@ -119,7 +138,10 @@ def decompress(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Restore images: photo.bbans to photo.png."""
+    """Restore images: photo.bbans to photo.png.
+
+    Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked by a checksum.
+    """
     if keep_going and (region is not None or preview):
         raise click.UsageError("--keep-going restores the whole image: leave out --region and --preview")
     targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
@@ -173,7 +195,10 @@ def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[
 @max_pixels_option
 @verbose_option
 def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool, max_pixels: int, verbose: bool) -> int:
-    """Show what is in compressed files and what each part costs in bits."""
+    """Show what each part of compressed files costs.
+
+    What the file holds, its model, and its bits: ideal, net and total, and all their terms.
+    """
 
     def work(source: str) -> None:
         from bbans import api
@@ -194,7 +219,10 @@ def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: b
 @max_pixels_option
 @quiet_option
 def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool) -> int:
-    """Decode compressed files without writing anything, and check every checksum."""
+    """Decode compressed files and check them.
+
+    Every checksum is looked at, and nothing is written.
+    """
 
     def work(source: str) -> None:
         from bbans import api
@@ -206,8 +234,9 @@ def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_p
     return process(files, check_input, work, bar=not quiet)
 
 
-for command in (archive, bench, train, evaluate, sample, reconstruct, interpolate, models):
+for command in (archive, bench, completion, train, evaluate, sample, reconstruct, interpolate, models):
     commands.add_command(command)
+attach(commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

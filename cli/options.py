@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .completion import model_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
@@ -14,6 +16,7 @@ force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outpu
 model_option = click.option(
     "--model",
     metavar="MODEL",
+    shell_complete=model_names,
     help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
 )
 effort_option = click.option(

@@ -54,7 +54,10 @@ def evaluate(
     seed: int,
     force: bool,
 ) -> int:
-    """Measure a model on IMAGES: a folder, one image, an .npy, .npz or idx file. Ideal (-ELBO), net and total bits per dimension."""
+    """Measure a model on IMAGES in bits per dimension.
+
+    IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's message grew by, total the files.
+    """
     if table is not None:
         check_output(Path(table), force)
     from bbans import evaluation
@@ -76,7 +79,10 @@ def evaluate(
 @seed_option
 @force_option
 def sample(model: str | None, count: int, output: str, seed: int, force: bool) -> int:
-    """Decode random bits: images drawn from a model, in a grid."""
+    """Draw images from a model.
+
+    Decoding random bits is sampling: what they decode to is laid out in a grid.
+    """
     check_output(Path(output), force)
     from bbans import pictures
 
@@ -93,7 +99,10 @@ def sample(model: str | None, count: int, output: str, seed: int, force: bool) -
 @seed_option
 @force_option
 def reconstruct(images: str, model: str | None, shape: tuple[int, int] | None, count: int, output: str, seed: int, force: bool) -> int:
-    """Encode IMAGES into a model's latents and decode these: originals above, what came back below."""
+    """Show what a model's latents keep of IMAGES.
+
+    Originals above; below, the mean of what their latents decode to.
+    """
     check_output(Path(output), force)
     from bbans import evaluation, pictures
 
@@ -122,7 +131,10 @@ def interpolate(
     seed: int,
     force: bool,
 ) -> int:
-    """Go from one of IMAGES to another through a model's latents."""
+    """Go from one image to another through latents.
+
+    Pictures on the straight line between the latents of two of IMAGES, for VAEs with Gaussian latents.
+    """
     check_output(Path(output), force)
     from bbans import evaluation, pictures
 
