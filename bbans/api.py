@@ -145,10 +145,12 @@ def verify(data: files.Buffer, *, model: ModelLike = None, threads: int | None =
     decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
 
 
-def info(data: files.Buffer, *, model: ModelLike = None, account: bool = True, max_pixels: int = files.DEFAULT_MAX_PIXELS) -> FileInfo:
-    """What a file holds and, with `account`, where its bits went (the file is decoded for that)."""
+def info(
+    data: files.Buffer, *, model: ModelLike = None, account: bool = True, costs: bool = False, max_pixels: int = files.DEFAULT_MAX_PIXELS
+) -> FileInfo:
+    """What a file holds and, with `account`, where its bits went (the file is decoded for that); with `costs` also pixel by pixel."""
     index = files.read_index(data, max_pixels)
-    return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account)
+    return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account, costs and account)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from bbans.errors import BbansError, DamagedTilesError
 from .archive import archive
 from .bench import bench
 from .completion import completion
+from .drawing import draw
 from .manual import attach
 from .models import models
 from .options import (
@@ -192,22 +193,48 @@ def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--no-account", is_flag=True, help="Read the header only: no model is needed, and it takes no time.")
+@click.option("--heatmap", type=click.Path(dir_okay=False), metavar="FILE", help="Write bits per pixel over the image (PNG; one input).")
+@click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
+@click.option("--plot-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write that drawing (.png, .svg, .pdf; one input).")
+@force_option
 @max_pixels_option
 @verbose_option
-def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool, max_pixels: int, verbose: bool) -> int:
+def info(
+    files: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    no_account: bool,
+    heatmap: str | None,
+    plot: bool,
+    plot_file: str | None,
+    force: bool,
+    max_pixels: int,
+    verbose: bool,
+) -> int:
     """Show what each part of compressed files costs.
 
     What the file holds, its model, and its bits: ideal, net and total, and all their terms.
     """
 
+    written = [Path(name) for name in (heatmap, plot_file) if name is not None]
+    costs = plot or bool(written)
+    if costs and no_account:
+        raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
+    if written and len(files) > 1:
+        raise click.UsageError("--heatmap and --plot-file take one input")
+    for target in written:
+        check_output(target, force)
+
     def work(source: str) -> None:
         from bbans import api
 
-        found = api.info(read_bytes(source), model=model, account=not no_account, max_pixels=max_pixels)
+        found = api.info(read_bytes(source), model=model, account=not no_account, costs=costs, max_pixels=max_pixels)
         if as_json:
             click.echo(json.dumps({"file": source, **found.to_dict()}))
         else:
             click.echo("\n".join([f"{click.format_filename(source)}:", *(f"  {line}" for line in found.lines(each_tile=verbose))]))
+        if costs:
+            draw(found, heatmap, plot and not as_json, plot_file, force)
 
     return process(files, check_input, work, bar=False)
 

@@ -39,10 +39,12 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "evaluation": ({"errors", "images", "models", "tiles", "schemes", "api"}, {"numpy"}),
     "pictures": ({"errors", "images", "distributions", "inference", "models", "tiles", "schemes", "api", "evaluation"}, {"numpy"}),
     "comparison": ({"errors", "images", "api"}, {"numpy", "PIL", "imagecodecs"}),
+    "heatmaps": ({"errors", "images"}, {"numpy", "PIL"}),
+    "plots": ({"errors", "images", "description"}, {"matplotlib"}),
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
-CLI = ({"api", "archives", "comparison", "evaluation", "library", "pictures", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "comparison", "evaluation", "heatmaps", "library", "plots", "pictures", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 
