@@ -118,6 +118,7 @@ PAGES = {
         (
             ("bbans evaluate --model mine.safetensors more-images/", "ideal, net and total"),
             ("bbans evaluate --model mine.safetensors test.npy --count 1000 --csv each.csv", "a line an image"),
+            ("bbans evaluate more-photos/ --report photos.html", "a page with heat maps, the best and the worst images"),
             ("bbans evaluate --model mine.safetensors test.npy --importance 500", "nearer to -log2 p(x)"),
             ("bbans evaluate --model mine.safetensors test.npy --scheme bb-cis --particles 16", "another bound"),
         ),

@@ -36,6 +36,7 @@ shape_option = click.option(
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @click.option("--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image.")
+@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page to look at (HTML): rates, images, heat maps.")
 @seed_option
 @force_option
 def evaluate(
@@ -51,6 +52,7 @@ def evaluate(
     batch: int | None,
     as_json: bool,
     table: str | None,
+    report: str | None,
     seed: int,
     force: bool,
 ) -> int:
@@ -58,8 +60,8 @@ def evaluate(
 
     IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's message grew by, total the files.
     """
-    if table is not None:
-        check_output(Path(table), force)
+    for written in filter(None, (table, report)):
+        check_output(Path(written), force)
     from bbans import evaluation
 
     named = evaluation.named_images(images, shape, count)
@@ -69,6 +71,10 @@ def evaluate(
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if table is not None:
         evaluation.save_table(found, Path(table), overwrite=force)
+    if report is not None:
+        from bbans import reports
+
+        reports.save(reports.gather(found, named, model, seed=seed), Path(report), overwrite=force)
     return 0
 
 

@@ -41,10 +41,14 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "comparison": ({"errors", "images", "api"}, {"numpy", "PIL", "imagecodecs"}),
     "heatmaps": ({"errors", "images"}, {"numpy", "PIL"}),
     "plots": ({"errors", "images", "description"}, {"matplotlib"}),
+    "reports": (
+        {"errors", "images", "models", "schemes", "tiles", "api", "evaluation", "pictures", "heatmaps"},
+        {"numpy", "PIL"},
+    ),
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
-CLI = ({"api", "archives", "comparison", "evaluation", "heatmaps", "library", "plots", "pictures", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "comparison", "evaluation", "heatmaps", "library", "plots", "pictures", "reports", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 
