@@ -9,6 +9,7 @@ import click
 
 from bbans.errors import DamagedTilesError
 
+from .completion import model_names
 from .options import (
     force_option,
     max_items_option,
@@ -53,7 +54,12 @@ def archive() -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The archive to write (.bbar).")
 @force_option
 @model_option
-@click.option("--file-model", metavar="MODEL", help="The model for images that a chain model does not fit. Default: the photograph model.")
+@click.option(
+    "--file-model",
+    metavar="MODEL",
+    shell_complete=model_names,
+    help="The model for images that a chain model does not fit. Default: the photograph model.",
+)
 @click.option(
     "--group", type=click.IntRange(1, 65536), default=1000, metavar="N", help="Images of a chained group: to get one, its group is decoded."
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 WIDEST = 60  # columns of a bar, where the terminal has them
 
 
@@ -21,8 +19,6 @@ def draw(found: Any, heatmap: str | None, plot: bool, plot_file: str | None, for
 
         plots.save(found, Path(plot_file), overwrite=force)
     if heatmap is not None:
-        if found.costs is None:
-            raise click.UsageError("a heat map needs the file's model")
         from bbans import heatmaps
 
         heatmaps.save(found.costs.bits, Path(heatmap), overwrite=force)
@@ -43,7 +39,7 @@ def _bars(rows: Any) -> None:
     before = ""
     for row in rows:
         group = row.group if row.group not in (before, "rate", "file", "other") else ""
-        if before in ("rate",) and row.group != before:
+        if before == "rate" and row.group != before:
             table.add_row()
         before = row.group
         table.add_row(group, row.name, f"{row.rate:.4f}", Bar(largest, 0, max(0.0, row.rate), width=width))
