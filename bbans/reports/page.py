@@ -26,6 +26,7 @@ Pixels = NDArray[Any]
 SIDE = 400  # of an image on the page; larger ones are reduced
 SMALL = 200  # smaller ones are enlarged with their pixels to be seen
 LISTED, OPEN = 1000, 20  # images in the table of all, and up to which it is open
+LARGE = 10_000  # nats an image, of which a tenth says nothing
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 SAID = {
     "ideal": "−ELBO of the exact model",
@@ -70,7 +71,8 @@ def _sums(found: Evaluation) -> str:
     cards = []
     for name, words in SAID.items():
         if name in rates and not math.isnan(rates[name]):
-            beside = f"{nats[name] / math.log(2):,.1f} bits or {nats[name]:,.1f} nats an image"
+            digits = 1 if nats[name] < LARGE else 0
+            beside = f"{nats[name] / math.log(2):,.{digits}f} bits or {nats[name]:,.{digits}f} nats an image"
             figure = f'<dd class="figure">{rates[name]:.4f} <span>bits per dimension</span></dd>'
             cards.append(f'<div><dt>{name}</dt>{figure}<dd class="muted">{words}; {beside}</dd></div>')
     over = f"Net is {rates['net_over_ideal']:+.3%} over {'the bound' if 'bound' in rates else 'ideal'}"
