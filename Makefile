@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow check format coverage fuzz portability bench rows tables clean
+.PHONY: help venv demo test slow check format coverage fuzz portability bench rows tables docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,5 +79,8 @@ rows: $(STAMP) ## measure the models in MODELS on the test sets in DATA and FASH
 tables: $(STAMP) ## write the tables of the README and of docs/models.md from the benchmarks' JSON
 	$(BIN)/python -m benchmarks.tables.write
 
+docs: $(STAMP) ## build the site of the documents and the API into site/, without network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,6 +1,6 @@
 """P(x) = C(N, x) B(x + a, N - x + b) / B(a, b), N = n - 1: a beta-binomial on 0..n-1, n <= 256, in integers.
 
-P(x) is proportional to (a)_x (b)_(N-x) / (x! (N-x)!) with the rising factorial (a)_k = a (a + 1) ... (a + k - 1), and so its log2 is
+P(x) is proportional to `(a)_x (b)_(N-x) / (x! (N-x)!)` with the rising factorial (a)_k = a (a + 1) ... (a + k - 1), and so its log2 is
 a sum of four entries of one table R[i, k] = log2 (a_i)_k, in 2^-20, since k! = (1)_k. The weights 2^(log2 P) come from a table of
 2^(-j / 256), and `categorical` makes frequencies of them: 24 bits, every one at least 1. Log-odds are off by 2^-8 log2 at most,
 which costs below 10^-6 bit a symbol.

@@ -109,6 +109,7 @@ def tables() -> dict[tuple[Path, str], str]:
     }
     if (results / "histories.json").exists():
         made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
+    made |= {(ROOT / "docs" / "benchmarks.md", name): text for (_, name), text in made.items() if name != "rates"}
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])
