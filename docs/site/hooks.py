@@ -1,7 +1,8 @@
-"""What mkdocs asks while it builds the site: the decisions in its navigation, and a page for each package from its docstrings."""
+"""What mkdocs asks while it builds the site: decisions in the navigation, the tutorial, and the packages' pages from docstrings."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ def page(root: Path, name: str) -> str:
     return "\n".join(lines)
 
 
+def tutorial(notebook: Path) -> str:
+    """The notebook's cells as Markdown, its code as blocks."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    shown = [text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```" for cell, text in zip(cells, texts, strict=True)]
+    shown.insert(1, f"This page as a notebook that runs: [{notebook.name}]({notebook.name}).")
+    return "\n\n".join(shown)
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Fill the navigation's lists of decisions and packages."""
     root, docs = Path(config.config_file_path).parent, Path(config.docs_dir)
@@ -43,8 +53,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the packages' pages."""
+    """Add the tutorial and the packages' pages."""
     root = Path(config.config_file_path).parent
+    files.append(File.generated(config, "tutorial.md", content=tutorial(Path(config.docs_dir, "tutorial.ipynb"))))
     for name in packages(root):
         files.append(File.generated(config, f"api/{name}.md", content=page(root, name)))
     return files
