@@ -26,6 +26,10 @@ class JpegInputError(InputError):
     """A JPEG file: its pixels cost more than its own bytes, so taking it as pixels must be asked for."""
 
 
+class NoCodecError(InputError):
+    """A posterior that trains, and that nothing codes."""
+
+
 class OutputExistsError(BbansError):
     """The output is there already and overwriting was not asked for."""
 

@@ -31,7 +31,7 @@ from bbans.inference import discrete, distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.gradients.control import Control
 from bbans.models.families import family_name, float_network
-from bbans.models.terms import ELBO, Draws, Terms, Trainable, Training, draws
+from bbans.models.terms import OWN, Draws, Terms, Trainable, Training, draws
 from bbans.models.vae_config import VaeConfig
 
 COSINE, LINEAR = "cosine", "linear"
@@ -173,7 +173,7 @@ def train(
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.objective != ELBO:
+                if len(validation.x) and recipe.training.objective not in OWN:
                     row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
                 if len(validation.x) and recipe.training.estimator in discrete.BOUNDED:
                     row |= discrete.beside(averaged, *tensors(validation, slice(None), group.device), recipe.training)
@@ -234,7 +234,7 @@ def _step(
     drop = None if dropped is None else dropped[ours].to(group.device)
     beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
-    if recipe.training.objective == ELBO:
+    if recipe.training.objective in OWN:
         terms = discrete.terms(net, control, recipe.training, x, labels, source, drop, beta)
         mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
         weighted = loss(terms, beta, recipe.free_bits, mean) * (len(x) / items)

@@ -3,6 +3,7 @@
 - mixture: the expectation over the component is taken exactly, one sample of z a component.
 - flow: u_d = mean_d(x, u_<d) + sigma_d(x, u_<d) e_d, one pass of the network a latent.
 - coupling: in v = Phi(u), whose prior is uniform on [0, 1), a step adds a function of one half to the other, modulo 1.
+- planar: z = u + v tanh(w u + b), `parts` times, with v, w and b networks of x; nothing codes it (`planar`).
 - semi-implicit: log2 q is replaced by log2 (1 / (K + 1)) sum_k q(z | noise_k) with noise_0 that of the sample, whose bound lies below the
   ELBO of the implicit q and rises to it with K (L_K of Yin and Zhou 2018, arXiv:1805.11183): it is the exact rate of the coder.
 
@@ -21,7 +22,8 @@ from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
 from bbans.models.heads_float import LN2, gaussian_bits, sample_bits, start
 from bbans.models.mlp import FloatMlp
-from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, RichVaeConfig, flow_masks
+from bbans.models.planar import planar
+from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, PLANAR, RichVaeConfig, check_codes, flow_masks
 from bbans.models.terms import Draws, Terms, Training, draws
 
 
@@ -36,7 +38,7 @@ class RichVaeNet(nn.Module):
         self.outermost = float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
         masks = [torch.from_numpy(mask) for mask in flow_masks(config)] if config.posterior == FLOW else None
         self.nets = nn.ModuleDict({name: FloatMlp(plan, masks if name == "posterior1" else None) for name, plan in config.plans.items()})
-        self.net("posterior1").output_bias(-1 % len(self.net("posterior1").plan.outputs)).fill_(-1.0)
+        self.net("posterior1").output_bias(2 if config.posterior == MIXTURE else 1).fill_(-1.0)
         for name in config.plans:
             if name.startswith("posterior_shift"):
                 with torch.no_grad():
@@ -75,10 +77,13 @@ class RichVaeNet(nn.Module):
 
     def _sample(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor, Tensor]:
         """u `(B, 1, dims)`, the weight 1 and log2 q / p `(B, 1)` of a sample."""
-        if self.config.posterior == FLOW:
+        config = self.config
+        if config.posterior == FLOW:
             u, log_q = self._flow(seen, source)
-        elif self.config.posterior == COUPLING:
+        elif config.posterior == COUPLING:
             u, log_q = self._coupling(seen, source)
+        elif config.posterior == PLANAR:
+            u, log_q = self._planar(seen, source)
         else:
             u, log_q = self._semi_implicit(seen, source)
         return u[:, None], torch.ones_like(log_q)[:, None], log_q[:, None]
@@ -124,6 +129,16 @@ class RichVaeNet(nn.Module):
             u[:, 1 - s % 2 :: 2] = moved
         return u, log_q
 
+    def _planar(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
+        mean, log2_sigma, parameters = self.net("posterior1")(seen)
+        u = mean + torch.exp2(log2_sigma) * source.normal(mean)
+        log_q = (u**2).sum(1) / -(2 * LN2) - gaussian_bits(u, mean, log2_sigma).sum(1)  # relative to a constant, not to N(0, 1)
+        dims = u.shape[1]
+        for step in parameters.view(len(u), self.config.parts, -1).unbind(1):
+            u, log_det = planar(u, step[:, :dims], step[:, dims:-1], step[:, -1])
+            log_q = log_q - log_det
+        return u, log_q + (u**2).sum(1) / (2 * LN2)
+
     def _read(self, u: Tensor) -> Tensor:
         """Latents as networks read them."""
         return u.clamp(-self.outermost, self.outermost)
@@ -138,5 +153,6 @@ class Middle:
 
 
 def export(net: RichVaeNet) -> dict[str, IntConv]:
-    """Every layer of `rich_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
+    """Every layer of `rich_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact, NoCodecError on a planar flow."""
+    check_codes(net.config.posterior)
     return mlp.export({name: net.net(name) for name in net.nets})

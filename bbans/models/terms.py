@@ -35,7 +35,9 @@ STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATOR
     "rebar",
     "relax",
 )
-ELBO, IWAE, MIWAE, CIWAE, PIWAE = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae", "piwae"
+ELBO, IWAE, MIWAE, CIWAE, PIWAE, SIVI = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae", "piwae", "sivi"
+OWN = (ELBO, SIVI)
+"""Those that are the sum of a network's own terms, of one draw of z an item."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bbans.errors import InputError, OutputExistsError
+from bbans.errors import InputError, NoCodecError, OutputExistsError
 from bbans.evaluation import evaluate
 from bbans.images import read_labels
 from bbans.inference import run as runs
@@ -401,8 +401,10 @@ def test_objectives_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert training(recipe=recipe, particles=8) == ("miwae", 8, 4)
     assert training(recipe=recipe, objective="iwae") == ("iwae", 12, 1)
     assert training(recipe=recipe, objective="elbo") == ("elbo", 1, 1)
-    with pytest.raises(InputError, match="name one with --objective"):
-        training(particles=4)
+    assert training(objective="sivi") == training(recipe=recipe, objective="sivi") == ("sivi", 1, 1)
+    for objective in (None, "elbo", "sivi"):
+        with pytest.raises(InputError, match="name one with --objective"):
+            training(objective=objective, particles=4)
 
 
 def test_photographs_have_no_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,6 +436,29 @@ def test_a_model_of_a_bound(here: Path) -> None:
     assert all(row["bound"] < row["rate"] for row in rows)
 
 
+def test_the_surrogate_by_name(here: Path) -> None:
+    """`sivi` is what a semi-implicit posterior is trained on anyway: the same weights to the bit. Any other posterior is refused."""
+    options = {"recipe": here / "recipe.toml", "steps": 8, "threads": 1}
+    found = []
+    for objective in ("sivi", None):
+        runs.run(here / "digits.npy", here / "m.safetensors", objective=objective, posterior="semi-implicit", overwrite=True, **options)  # type: ignore[arg-type]
+        found.append(load_file(here / "m.safetensors"))
+    assert found[0].id == found[1].id and found[0].record["history"][-1]["rate"] == found[1].record["history"][-1]["rate"]
+    assert [model.record["recipe"]["training"]["objective"] for model in found] == ["sivi", "elbo"]
+    assert "bound" not in found[0].record["history"][-1]
+    for posterior in (None, "gaussian", "mixture", "flow", "coupling"):
+        with pytest.raises(InputError, match=r"objective 'sivi' is the surrogate .* name --posterior semi-implicit"):
+            runs.run(here / "digits.npy", here / "other.safetensors", objective="sivi", posterior=posterior, **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="objective 'sivi' is for Gaussian latents"):
+        runs.run(here / "digits.npy", here / "other.safetensors", objective="sivi", latents="bernoulli")
+    (here / "parts.toml").write_text(
+        "family = 'rich_vae'\n[model]\nposterior = 'semi-implicit'\n[training]\nobjective = 'sivi'\nparticles = 4\n"
+    )
+    with pytest.raises(InputError, match="`parts` of the model"):
+        runs.run(here / "digits.npy", here / "other.safetensors", recipe=here / "parts.toml")
+    assert not (here / "other.safetensors").exists()
+
+
 def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = here / "digits.npy"
 
@@ -459,3 +484,6 @@ def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ):
         with pytest.raises(InputError, match=words):
             model(**options)
+    (here / "planar.toml").write_text("family = 'rich_vae'\n[model]\nposterior = 'planar'")
+    with pytest.raises(NoCodecError, match="trains but does not code"):
+        model(recipe=here / "planar.toml")
