@@ -17,6 +17,7 @@ from .archive import archive
 from .models import models
 from .options import (
     RegionType,
+    archives_only,
     files_argument,
     force_option,
     max_pixels_option,
@@ -58,6 +59,7 @@ def commands() -> None:
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
+@archives_only
 @quiet_option
 @verbose_option
 def compress(

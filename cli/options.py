@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bbans.errors import InputError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
@@ -37,6 +39,28 @@ particles_option = click.option(
 refine_option = click.option(
     "--refine", type=click.IntRange(0, 255), metavar="T", help="Steps of search for every image's posterior. Default: 0."
 )
+
+
+def archives_only(command: Command) -> Command:
+    """Options that files of one image have no field for: hidden, and refused with a reason if they ask for anything."""
+    for name, (kind, refused) in ARCHIVES_ONLY.items():
+        command = click.option(f"--{name}", type=kind, hidden=True, expose_value=False, callback=_refuse(refused))(command)
+    return command
+
+
+ARCHIVES_ONLY = {"scheme": (str, None), "particles": (int, 1), "refine": (int, 0)}
+"""Their types, and the values of them that ask for nothing."""
+
+
+def _refuse(nothing: int | None) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value not in (None, nothing):
+            raise InputError(
+                f"{parameter.opts[0]} is for `bbans archive create`, whose groups record it: "
+                "a file of one image has no place for it (docs/format.md); leave it out"
+            )
+
+    return check
 
 
 max_items_option = click.option(
