@@ -31,7 +31,7 @@ from bbans.inference import discrete, distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.gradients.control import Control
 from bbans.models.families import family_name, float_network
-from bbans.models.terms import OWN, Draws, Terms, Trainable, Training, draws
+from bbans.models.terms import OWN, Draws, Terms, Trainable, Training, Weighted, draws
 from bbans.models.vae_config import VaeConfig
 
 COSINE, LINEAR = "cosine", "linear"
@@ -107,7 +107,7 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
 
 
 @torch.no_grad()
-def bound(net: Trainable, data: Samples, training: Training, seed: int = 0, batch: int = 500) -> float:
+def bound(net: Weighted, data: Samples, training: Training, seed: int = 0, batch: int = 500) -> float:
     """Minus the objective in bits per dimension: what the model is judged by where it is trained on another bound than the ELBO."""
     total = 0.0
     device = next(net.parameters()).device  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.models.rich_config import SEMI_IMPLICIT
-from bbans.models.terms import CIWAE, ELBO, MIWAE, OBJECTIVES, OWN, PIWAE, SIVI, Draws, Trainable, Training
+from bbans.models.terms import CIWAE, ELBO, MIWAE, OBJECTIVES, OWN, PIWAE, SIVI, Draws, Training, Weighted
 
 LN2 = math.log(2)
 DEFAULT_PARTICLES = 8
@@ -123,9 +123,10 @@ def chosen(training: Training, objective: str | None, particles: int | None) -> 
     return replace(training, objective=name, particles=count, groups=groups)
 
 
-def weights(net: Trainable, x: Tensor, labels: Tensor | None, draws: Draws, particles: int, drop: Tensor | None = None) -> Weights:
-    """K draws of z an item from a network that was made for such an objective; x int64 `(B, dims)`."""
-    terms = [net.terms(x, labels, draws, drop) for _ in range(particles)]
+def weights(net: Weighted, x: Tensor, labels: Tensor | None, draws: Draws, particles: int, drop: Tensor | None = None) -> Weights:
+    """K draws of z an item from a network that was made for such an objective, which sees x once; x int64 `(B, dims)`."""
+    encoded = net.encoded(x, labels)
+    terms = [net.terms(x, labels, draws, drop, encoded) for _ in range(particles)]
     return Weights(torch.stack([t.likelihood for t in terms]), torch.stack([t.divergence.sum(1) for t in terms]))
 
 

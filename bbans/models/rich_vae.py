@@ -13,6 +13,7 @@ Densities are relative to N(0, 1), as in `vae`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -23,7 +24,7 @@ from bbans.models import heads, mlp
 from bbans.models.heads_float import LN2, gaussian_bits, sample_bits, start
 from bbans.models.mlp import FloatMlp
 from bbans.models.planar import planar
-from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, PLANAR, RichVaeConfig, check_codes, flow_masks
+from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, PLANAR, SEMI_IMPLICIT, RichVaeConfig, check_codes, flow_masks
 from bbans.models.terms import Draws, Terms, Training, draws
 
 
@@ -51,11 +52,19 @@ class RichVaeNet(nn.Module):
         assert isinstance(found, FloatMlp)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; the divergence has one column, of all latents together."""
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """See `terms.Weighted`; the divergence has one column, of all latents together."""
         config, source = self.config, draws(generator, len(x))
         seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
-        u, weight, log_q = self._mixture(seen, source) if config.posterior == MIXTURE else self._sample(seen, source)
+        once = self.encoded(x, labels) if encoded is None else encoded
+        u, weight, log_q = self._mixture(once, source) if config.posterior == MIXTURE else self._sample(seen, once, source)
         if drop is not None:
             u, log_q = u.masked_fill(drop[:, None, None], 0.0), log_q.masked_fill(drop[:, None], 0.0)
         outputs = self.net("likelihood0")(self._read(u).flatten(0, 1))
@@ -68,31 +77,39 @@ class RichVaeNet(nn.Module):
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """See `terms.Trainable`: of a mixture its mean, of the others z where all noise is 0."""
         seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
+        once = self.encoded(x, labels)
         if self.config.posterior == MIXTURE:
-            log_weights, mean, _ = self.net("posterior1")(seen)
+            log_weights, mean, _ = once
             found: Tensor = (torch.softmax(log_weights * LN2, 1)[:, :, None] * mean.view(len(x), self.config.parts, -1)).sum(1)
             return found
-        u, _, _ = self._sample(seen, Middle())
+        u, _, _ = self._sample(seen, once, Middle())
         return u[:, 0]
 
-    def _sample(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor, Tensor]:
+    def encoded(self, x: Tensor, labels: Tensor | None) -> list[Tensor]:
+        """See `terms.Weighted`: nothing where the network of q sees latents or noise as well."""
+        if self.config.posterior in (FLOW, SEMI_IMPLICIT):
+            return []
+        found: list[Tensor] = self.net("posterior1")(x.to(torch.get_default_dtype()) / (self.config.levels - 1))
+        return found
+
+    def _sample(self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor, Tensor]:
         """u `(B, 1, dims)`, the weight 1 and log2 q / p `(B, 1)` of a sample."""
         config = self.config
         if config.posterior == FLOW:
             u, log_q = self._flow(seen, source)
         elif config.posterior == COUPLING:
-            u, log_q = self._coupling(seen, source)
+            u, log_q = self._coupling(seen, once, source)
         elif config.posterior == PLANAR:
-            u, log_q = self._planar(seen, source)
+            u, log_q = self._planar(once, source)
         else:
             u, log_q = self._semi_implicit(seen, source)
         return u[:, None], torch.ones_like(log_q)[:, None], log_q[:, None]
 
-    def _mixture(self, seen: Tensor, source: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    def _mixture(self, once: Sequence[Tensor], source: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """u `(B, parts, dims)`, a sample of each component, and of each its weight and log2 q / p, `(B, parts)`."""
-        log_weights, *gaussians = self.net("posterior1")(seen)
+        log_weights, *gaussians = once
         log_weights = torch.log_softmax(log_weights * LN2, 1) / LN2
-        mean, log2_sigma = (part.view(len(seen), self.config.parts, -1) for part in gaussians)
+        mean, log2_sigma = (part.view(len(log_weights), self.config.parts, -1) for part in gaussians)
         u = mean + torch.exp2(log2_sigma) * source.normal(gaussians[0]).view_as(mean)
         bits = gaussian_bits(u[:, :, None], mean[:, None], log2_sigma[:, None]).sum(3)  # (B, sample, component)
         log_q = torch.logsumexp((log_weights[:, None] - bits) * LN2, 2) / LN2
@@ -116,8 +133,8 @@ class RichVaeNet(nn.Module):
             u = torch.cat([u[:, :d], column[:, None], u[:, d + 1 :]], 1)
         return u, -gaussian_bits(u, *self.net("posterior1")(seen, self._read(u))).sum(1)
 
-    def _coupling(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
-        mean, log2_sigma = self.net("posterior1")(seen)
+    def _coupling(self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
+        mean, log2_sigma = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
         log_q = -gaussian_bits(u, mean, log2_sigma).sum(1)
         edge = 2.0 ** -(self.config.latent_precision + 1)
@@ -129,8 +146,8 @@ class RichVaeNet(nn.Module):
             u[:, 1 - s % 2 :: 2] = moved
         return u, log_q
 
-    def _planar(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
-        mean, log2_sigma, parameters = self.net("posterior1")(seen)
+    def _planar(self, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
+        mean, log2_sigma, parameters = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
         log_q = (u**2).sum(1) / -(2 * LN2) - gaussian_bits(u, mean, log2_sigma).sum(1)  # relative to a constant, not to N(0, 1)
         dims = u.shape[1]

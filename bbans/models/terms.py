@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,3 +98,20 @@ class Trainable(Protocol):
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """E_q[z | x], `(B, latents)`: what activity is measured on."""
+
+
+class Weighted(Trainable, Protocol):
+    """What bounds of several draws of z need besides: the part of q that no draw changes, once for all of them."""
+
+    def encoded(self, x: Tensor, labels: Tensor | None) -> Sequence[Tensor]:
+        """What networks that see x alone make of it, each `(B, ...)`; empty where there are none."""
+
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """As of `Trainable`; `encoded` is what that function made of the same x and labels, or None."""

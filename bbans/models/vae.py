@@ -8,6 +8,8 @@ that the config plans, multi-layer perceptrons or convolutional.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -45,25 +47,33 @@ class VaeNet(nn.Module):
         assert isinstance(found, FloatMlp | FloatConv)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; KL divergences of the top layer are exact, those below estimated with one sample.
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """See `terms.Weighted`; KL divergences of the top layer are exact, those below estimated with one sample.
 
         Where the objective needs weights of samples all of them are: minus the sum of likelihood and divergence is log2 w.
         """
         config, source = self.config, draws(generator, len(x))
         side = self._side(labels)
-        seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
         us, read = list[Tensor](), list[Tensor]()
         gaussians: list[tuple[Tensor, Tensor]] = []
         for layer in range(1, len(config.latents) + 1):
-            mean, log2_sigma = self.posterior(layer, seen, side)
+            if layer == 1:
+                mean, log2_sigma = encoded or self.encoded(x, labels)
+            else:
+                mean, log2_sigma = self.posterior(layer, read[-1])
             u = mean + torch.exp2(log2_sigma) * source.normal(mean)
             if drop is not None:
                 u = u.masked_fill(drop[:, None], 0.0)
             us.append(u)
             gaussians.append((mean, log2_sigma))
-            seen = u.clamp(-self.outermost, self.outermost)
-            read.append(seen)
+            read.append(u.clamp(-self.outermost, self.outermost))
         divergence, prior = self._latent_bits(us, read, gaussians)
         if drop is not None:
             divergence = divergence.masked_fill(drop[:, None], 0.0)
@@ -85,6 +95,10 @@ class VaeNet(nn.Module):
                 divergences.append(bits - gaussian_bits(u, *q))
                 prior = prior + bits.detach().sum(1)
         return torch.cat(divergences, 1), prior
+
+    def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `terms.Weighted`: mean and log2 sigma of q(z_1 | x)."""
+        return self.posterior(1, x.to(torch.get_default_dtype()) / (self.config.levels - 1), self._side(labels))
 
     def posterior(self, layer: int, seen: Tensor, side: tuple[Tensor, ...] = ()) -> tuple[Tensor, Tensor]:
         """Mean and log2 sigma of q(z_layer | z_(layer - 1)), each `(B, dims)`; layer 1 sees samples scaled to 0..1."""
