@@ -20,9 +20,15 @@ def decoded() -> Iterator[tuple[str, str]]:
         yield path.name, pixel_hash(bbans.decompress(path.read_bytes()))
     for model in sorted(CHAINS.glob("*.safetensors")):
         yield f"{model.stem}.bbans", pixel_hash(bbans.decompress(model.with_suffix(".bbans").read_bytes(), model=model))
-        if (archive := model.with_suffix(".bbar")).exists():
+        for archive in archives(model):
             for name, image in bbans.read_archive(archive, model=model):
-                yield f"{model.stem}.bbar:{name}", pixel_hash(image.pixels)
+                yield f"{archive.name}:{name}", pixel_hash(image.pixels)
+
+
+def archives(model: Path) -> list[Path]:
+    """Those of a model, the one of its own scheme first."""
+    plain = [path for path in [model.with_suffix(".bbar")] if path.exists()]
+    return [*plain, *sorted(model.parent.glob(f"{model.stem}.*.bbar"))]
 
 
 def expected() -> list[tuple[str, str]]:
@@ -32,7 +38,9 @@ def expected() -> list[tuple[str, str]]:
     chained = []
     for stem, hashes in sorted(chains.items(), key=lambda pair: f"{pair[0]}.safetensors"):
         chained.append((f"{stem}.bbans", hashes["pixels"][0]))
-        chained += [(f"{stem}.bbar:{i}", pixels) for i, pixels in enumerate(hashes["pixels"]) if "archive" in hashes]
+        made = [(f"{stem}.bbar", len(hashes["pixels"]))] * ("archive" in hashes)
+        made += [(f"{stem}.{kind}.bbar", coded["items"]) for kind, coded in sorted(hashes["coded"].items())]
+        chained += [(f"{name}:{i}", pixels) for name, items in made for i, pixels in enumerate(hashes["pixels"][:items])]
     return [*sorted(found), *chained]
 
 

@@ -46,7 +46,7 @@ def test_a_semi_implicit_posterior():
     """Gaps under 0.1 nat and the posterior's correlation from K = 20 draws of noise on; its sd of r within a tenth with 200.
 
     The surrogate of few draws prefers a narrower q: with 20 the sd is 0.277 +- 0.003 however long the training (600 to 2000 steps, three
-    seeds each), 14 % low; with 100 and 200 it is 0.303 +- 0.005 and 0.311 +- 0.002 (six and four seeds).
+    seeds each), 14 % low; with 100 and 200 it is 0.303 +- 0.005 and 0.311 +- 0.002 (eight and four runs).
     """
     from benchmarks.tables.mites import semi_implicit
 
