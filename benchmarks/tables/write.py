@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import bounds
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = ("binarised-one-layer", "binarised-two-layers", "binarised-best", "grey-one-layer", "grey-best")
 
@@ -109,6 +111,7 @@ def tables() -> dict[tuple[Path, str], str]:
     }
     if (results / "histories.json").exists():
         made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
+    made |= {(ROOT / "docs" / "bounds.md", name): text for name, text in bounds.tables(found).items()}
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])
