@@ -23,14 +23,13 @@ ITEMS = 30
 CODED = {
     "binary": {
         "bb-is-5": {"scheme": "bb-is", "particles": 5},
-        "bb-cis-8": {"items": 16, "scheme": "bb-cis", "particles": 8},
+        "bb-cis-8": {"items": 10, "scheme": "bb-cis", "particles": 8},
         "refined": {"items": 7, "refine": 2},
         "bb-is-2-refined": {"items": 11, "scheme": "bb-is", "particles": 2, "refine": 1},
         "bb-cis-3-refined": {"items": 7, "scheme": "bb-cis", "particles": 3, "refine": 1},
     },
     "logistic": {"refined": {"items": 8, "refine": 1}},
-    "categorical": {"bb-cis-4": {"scheme": "bb-cis", "particles": 4}},
-    "pyramid": {"bb-is-3": {"scheme": "bb-is", "particles": 3}},
+    "pyramid": {"bb-is-3": {"items": 16, "scheme": "bb-is", "particles": 3}},
     "mixture": {"bb-is-3": {"scheme": "bb-is", "particles": 3}},
     "autoregressive flow": {"bb-is-3": {"items": 8, "scheme": "bb-is", "particles": 3}},
     "coupling flow": {"bb-is-3": {"scheme": "bb-is", "particles": 3}},
