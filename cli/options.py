@@ -9,6 +9,8 @@ import click
 
 from bbans.errors import InputError
 
+from .completion import model_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
@@ -16,7 +18,14 @@ force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outpu
 model_option = click.option(
     "--model",
     metavar="MODEL",
+    shell_complete=model_names,
     help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
+)
+effort_option = click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "max"]),
+    default="default",
+    help="A small model, the default one, or that and all orientations: eight times the time.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -44,7 +53,9 @@ refine_option = click.option(
 def archives_only(command: Command) -> Command:
     """Options that files of one image have no field for: hidden, and refused with a reason if they ask for anything."""
     for name, (kind, refused) in ARCHIVES_ONLY.items():
-        command = click.option(f"--{name}", type=kind, hidden=True, expose_value=False, callback=_refuse(refused))(command)
+        command = click.option(
+            f"--{name}", type=kind, hidden=True, expose_value=False, callback=_refuse(refused), help="Of archives only."
+        )(command)
     return command
 
 
