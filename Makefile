@@ -76,7 +76,7 @@ rows: $(STAMP) ## measure the models in MODELS on the test sets in DATA and FASH
 	$(BIN)/python -m benchmarks.tables.vqvae $(DATA) --models $(MODELS) --if-there
 	$(BIN)/python -m benchmarks.tables.fashion --data $(FASHION) --models $(MODELS)
 
-tables: $(STAMP) ## write the tables of the README and of docs/models.md from the benchmarks' JSON
+tables: $(STAMP) ## write the tables and figures of the README and of docs/ from the benchmarks' JSON
 	$(BIN)/python -m benchmarks.tables.write
 
 clean: ## remove the virtual environment and caches
