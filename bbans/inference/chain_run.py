@@ -99,7 +99,7 @@ def estimated(recipe: ChainRecipe, estimator: str) -> ChainRecipe:
     """A recipe with another estimator, by vimco with VIMCO_SAMPLES samples unless it says how many. Raises InputError."""
     samples = 1 if estimator != VIMCO else VIMCO_SAMPLES if recipe.training.samples == 1 else recipe.training.samples
     training = replace(recipe.training, estimator=estimator, samples=samples)
-    discrete.check(training, family_name(recipe.model), recipe.free_bits)
+    discrete.check(training, recipe.model, recipe.free_bits)
     return replace(recipe, training=training)
 
 
@@ -168,7 +168,7 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainReci
     if min(recipe.steps, recipe.batch, recipe.validate_every) < 1 or recipe.decay not in (COSINE, LINEAR):
         raise InputError(f"recipe {path}: steps, batch and validate_every are at least 1, decay is {COSINE!r} or {LINEAR!r}")
     try:
-        discrete.check(training, name, recipe.free_bits)
+        discrete.check(training, model, recipe.free_bits)
     except InputError as error:
         raise InputError(f"recipe {path}: {error}") from error
     FAMILIES[name].check(model)

@@ -30,7 +30,7 @@ from bbans.images import content_hash
 from bbans.inference import discrete, distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.gradients.control import Control
-from bbans.models.families import family_name, float_network
+from bbans.models.families import float_network
 from bbans.models.terms import ELBO, Draws, Terms, Trainable, Training, draws
 from bbans.models.vae_config import VaeConfig
 
@@ -142,7 +142,7 @@ def train(
     as they are. Of a `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of
     another run, and on settings that are not for such a model.
     """
-    discrete.check(recipe.training, family_name(recipe.model), recipe.free_bits)
+    discrete.check(recipe.training, recipe.model, recipe.free_bits)
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
     objectives.check(recipe.training, recipe.free_bits, net)

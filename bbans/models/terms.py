@@ -25,8 +25,9 @@ class Terms:
     surrogate: Tensor
 
 
-STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
+STRAIGHT_THROUGH, LAX, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
     "straight-through",
+    "lax",
     "score",
     "nvil",
     "muprop",
@@ -42,7 +43,7 @@ ELBO, IWAE, MIWAE, CIWAE, PIWAE = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae",
 class Training:
     """What some families train by, and no model file holds."""
 
-    estimator: str = STRAIGHT_THROUGH  # of gradients through bits and categories, one of ESTIMATORS
+    estimator: str = STRAIGHT_THROUGH  # of gradients by q, one of ESTIMATORS: all through bits and categories but lax
     temperature: float = 0.5  # of concrete; where rebar's and relax's start
     samples: int = 1  # of z an item, by vimco, two or more
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss

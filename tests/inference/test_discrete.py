@@ -15,7 +15,7 @@ from bbans.inference.gradients.control import Control
 from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.bernoulli_vae import Inferred
 from bbans.models.categorical_config import CategoricalVaeConfig
-from bbans.models.families import export, family_name, float_network
+from bbans.models.families import export, float_network
 from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.rich_config import RichVaeConfig
 from bbans.models.structured_config import StructuredConfig
@@ -259,7 +259,7 @@ BAD = {
 def test_combinations_that_cannot_be_are_refused(said):
     model, training = BAD[said]
     with pytest.raises(InputError, match=said):
-        discrete.check(training, family_name(model))
+        discrete.check(training, model)
     with pytest.raises(InputError, match=said):
         train(*DATA, replace(RECIPE, model=model, training=training))
 
