@@ -1,4 +1,4 @@
-"""Decode every golden file; print hashes of their pixels when run.
+"""Decode every golden file and message; print hashes of their pixels when run.
 
 python -m tests.frozen.decode
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bbans
+from tests.frozen import told
 from tests.frozen.make import pixel_hash
 
 HERE = Path(__file__).resolve().parent
@@ -15,7 +16,7 @@ CHAINS = HERE / "chains"
 
 
 def decoded() -> Iterator[tuple[str, str]]:
-    """Name and hash of the pixels of every image in the golden files, in the order of `expected`."""
+    """Name and hash of the pixels of every image in the golden files and messages, in the order of `expected`."""
     for path in sorted(HERE.glob("*.bbans")):
         yield path.name, pixel_hash(bbans.decompress(path.read_bytes()))
     for model in sorted(CHAINS.glob("*.safetensors")):
@@ -23,6 +24,7 @@ def decoded() -> Iterator[tuple[str, str]]:
         if (archive := model.with_suffix(".bbar")).exists():
             for name, image in bbans.read_archive(archive, model=model):
                 yield f"{model.stem}.bbar:{name}", pixel_hash(image.pixels)
+    yield from told.decoded()
 
 
 def expected() -> list[tuple[str, str]]:
@@ -33,7 +35,7 @@ def expected() -> list[tuple[str, str]]:
     for stem, hashes in sorted(chains.items(), key=lambda pair: f"{pair[0]}.safetensors"):
         chained.append((f"{stem}.bbans", hashes["pixels"][0]))
         chained += [(f"{stem}.bbar:{i}", pixels) for i, pixels in enumerate(hashes["pixels"]) if "archive" in hashes]
-    return [*sorted(found), *chained]
+    return [*sorted(found), *chained, *told.expected()]
 
 
 if __name__ == "__main__":
