@@ -32,7 +32,9 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 @click.option(
     "--objective", type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae"]), help="The bound that a latent chain is trained on."
 )
-@click.option("--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo.")
+@click.option(
+    "--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo or of vimco."
+)
 @click.option(
     "--posterior",
     type=click.Choice(["gaussian", "mixture", "flow", "coupling", "semi-implicit", "planar"]),

@@ -175,7 +175,7 @@ def train(
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
                 if len(validation.x) and recipe.training.objective != ELBO:
                     row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.estimator in discrete.BOUNDED:
+                if len(validation.x) and recipe.training.bounded:
                     row |= discrete.beside(averaged, *tensors(validation, slice(None), group.device), recipe.training)
                 row |= measure(net, control)
             judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))

@@ -50,7 +50,7 @@ ITEMS, VALIDATION, BATCH = 1000, 500, 100
 
 def training_of(estimator: str, m: int) -> Training:
     """The estimator of the column, of m samples."""
-    return Training(NVIL) if estimator == VIMCO and m == 1 else Training(estimator, samples=m)
+    return Training(NVIL) if estimator == VIMCO and m == 1 else Training(estimator, particles=m)
 
 
 def bound(chain: Any, data: Samples, m: int) -> float:
