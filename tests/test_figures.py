@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.tables import figures, rows, write
+from benchmarks.tables import estimators, figures, rows, write
 
 STEPS = [100, 200, 300]
 
@@ -99,7 +99,7 @@ def test_results_are_drawn_where_there_are_any(tmp_path, monkeypatch):
 
 def test_the_table_of_estimators():
     """Means and deviations over seeds, the order of the objectives, and differences of runs from the same seed."""
-    text = write.estimators(ROW)
+    text = estimators.relax(ROW)
     assert "| one layer | relax | -111.20 | -118.25 ± 1.06 | -119.25 ± 1.06 | -119.50 ± 1.06 |" in text
     assert "| one layer | muprop | -111.70 | -121.00 | -122.00 | -122.25 |" in text
     assert "best first, one layer: relax, rebar, muprop; published: relax, rebar, muprop." in text
@@ -116,7 +116,7 @@ def test_the_table_of_structured_prediction():
 
     published = {"two layers": {"test": {"concrete": [58.5, 54.3, 53.4], "vimco": [61.4, 54.5, 51.8]}}}
     measured = {"two layers": {"concrete": by_m(60.0, 55.0), "vimco": by_m(61.0, 54.25)}}
-    text = write.structured({"steps": 9, "batch": 100, "test_images": 1000, "published": published, "measured": measured})
+    text = estimators.structured({"steps": 9, "batch": 100, "test_images": 1000, "published": published, "measured": measured})
     assert "| model | estimator | nats | m = 1 | m = 50 | published |" in text
     assert "| two layers | vimco | -L_m, test | 61.00 | 54.25 | 61.4 / 54.5 / 51.8 |" in text
     assert "| two layers | concrete | net, test (-L_1) | 60.00 | 69.00 | – |" in text

@@ -6,17 +6,13 @@ python -m benchmarks.tables.write
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
-from benchmarks.tables import figures
+from benchmarks.tables import estimators, figures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = ("binarised-one-layer", "binarised-two-layers", "binarised-best", "grey-one-layer", "grey-best")
-# of structured prediction: the bound that was trained, on both sets, and what the message grows by for a test image
-NATS = {"test": "-L_m, test", "train": "-L_m, training", "net": "net, test (-L_1)"}
 
 
 def photos(results: dict[str, Any]) -> str:
@@ -105,57 +101,6 @@ def codes(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def estimators(row: dict[str, Any]) -> str:
-    """What each gradient estimator reached, in what order, and the curves; nats an image."""
-    lines = ["| model | estimator | published | training objective | test | net |", "|---|---|---|---|---|---|"]
-    said = list[str]()
-    for model, published in row["published"].items():
-        by_seed = row["measured"].get(model, {})
-        found = {name: list(by_seed[name].values()) for name in published if name in by_seed}
-        if not found:
-            continue
-        for name, done in found.items():
-            cells = [spread([run[key] for run in done]) for key in ("train", "test", "net")]
-            lines.append(f"| {model} | {name} | {published[name]:.2f} | {' | '.join(cells)} |")
-        best = sorted(found, key=lambda name, found=found: -fmean(run["train"] for run in found[name]))
-        theirs = sorted(published, key=lambda name, published=published: -published[name])
-        said.append(f"Training objectives, best first, {model}: {', '.join(best)}; published: {', '.join(theirs)}.")
-        for better, worse in (("relax", "rebar"), ("rebar", "muprop")):
-            a, b = (by_seed.get(name, {}) for name in (better, worse))
-            if differences := [a[seed]["train"] - b[seed]["train"] for seed in sorted(a.keys() & b.keys())]:
-                said.append(f"{better} less {worse}, seed by seed: {spread(differences)}.")
-    seeds = max(len(done) for model in row["measured"].values() for done in model.values())
-    said.append(
-        f"{row['steps']:,} steps of {row['batch']} images, {seeds} seeds (mean ± standard deviation), {row['test_images']:,} test images."
-    )
-    pictures = [f"![{figure.about}](figures/{figure.name}.png)" for figure in figures.CURVES]
-    return "\n".join([*lines, "", "\n".join(said), "", *pictures])
-
-
-def structured(row: dict[str, Any]) -> str:
-    """What half an image costs given the other, by Concrete and VIMCO and the number m of samples trained on; nats."""
-    counts = sorted({m for model in row["measured"].values() for by_m in model.values() for m in by_m}, key=int)
-    lines = [f"| model | estimator | nats | {' | '.join(f'm = {m}' for m in counts)} | published |", "|---" * (4 + len(counts)) + "|"]
-    said = []
-    for model, by_estimator in row["measured"].items():
-        for name, by_m in by_estimator.items():
-            for key in ("test", "train", "net"):
-                cells = [spread([run[key] for run in by_m[m].values()]) if m in by_m else "–" for m in counts]
-                theirs = " / ".join(map(str, row["published"][model].get(key, {}).get(name, ["–"])))
-                lines.append(f"| {model} | {name} | {NATS[key]} | {' | '.join(cells)} | {theirs} |")
-        for m in counts:
-            test = {name: fmean(run["test"] for run in by_m[m].values()) for name, by_m in by_estimator.items() if m in by_m}
-            if len(test) == 2:
-                best, other = sorted(test, key=lambda name, test=test: test[name])
-                said.append(f"Test, {model}, m = {m}: {best} is {test[other] - test[best]:.2f} nats below {other}.")
-    return "\n".join([*lines, "", *said, f"{row['steps']:,} steps of {row['batch']} images, {row['test_images']:,} test images."])
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation, where there are several."""
-    return f"{fmean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
-
-
 def tables() -> dict[tuple[Path, str], str]:
     """The text of every table that there are results for, by the document and the name of its markers."""
     results, models = ROOT / "benchmarks" / "results", ROOT / "docs" / "models.md"
@@ -166,16 +111,10 @@ def tables() -> dict[tuple[Path, str], str]:
     }
     if (results / "histories.json").exists():
         made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
-    measured = ROOT / "docs" / "estimators.md"
-    for document, name, table in (
-        (models, "fashion", catalogue),
-        (models, "vqvae", codes),
-        (measured, "relax", estimators),
-        (measured, "structured", structured),
-    ):
+    for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
-            made[document, name] = table(found[name])
-    return made
+            made[models, name] = table(found[name])
+    return made | {(ROOT / "docs" / "estimators.md", name): text for name, text in estimators.tables(found).items()}
 
 
 def with_table(document: str, name: str, text: str) -> str:
