@@ -20,6 +20,7 @@ def run(train, variance):
 ROW = {
     "steps": 300,
     "batch": 100,
+    "commit": "abc",
     "test_images": 1000,
     "published": {"one layer": {"muprop": -111.7, "rebar": -111.6, "relax": -111.2}},
     "measured": {
@@ -34,7 +35,8 @@ ROW = {
 
 @pytest.mark.parametrize("figure", figures.CURVES, ids=lambda figure: figure.name)
 def test_lines_hold_the_numbers(figure):
-    (axes,) = figures.drawn(ROW, figure).axes
+    whole = figures.drawn(ROW, figure)
+    (axes,) = whole.axes
     lines = {line.get_label(): line for line in axes.lines}
     assert set(lines) == {"muprop", "rebar", "relax"}
     for name, line in lines.items():
@@ -44,7 +46,8 @@ def test_lines_hold_the_numbers(figure):
     first, second = (run["curve"][figure.key] for run in ROW["measured"]["one layer"]["rebar"].values())
     assert {(100.0, min(first[0], second[0])), (300.0, max(first[2], second[2]))} <= band
     assert axes.get_xlabel() == "training step" and axes.get_title() == "one layer"
-    assert re.search(r"nats an image|bits²", axes.get_ylabel())
+    assert re.search(r"nats an image|bits²", whole.get_supylabel())
+    assert [text.get_text() for text in whole.legends[0].get_texts()] == ["muprop", "rebar", "relax"]
     low, high = axes.get_ylim()
     assert all(low < value < high for line in lines.values() for value in line.get_ydata()[-2:])
 
@@ -104,7 +107,10 @@ def test_the_table_of_estimators():
     assert "| one layer | muprop | -111.70 | -121.00 | -122.00 | -122.25 |" in text
     assert "best first, one layer: relax, rebar, muprop; published: relax, rebar, muprop." in text
     assert "relax less rebar, seed by seed: 0.75 ± 0.35." in text and "rebar less muprop, seed by seed: 1.00." in text
-    assert "300 steps of 100 images, 2 seeds" in text and "](figures/relax-variance.png)" in text
+    assert (
+        "300 steps of 100 images, 2 seeds (mean ± standard deviation), 1,000 test images; commit abc." in text
+        and "](figures/relax-variance.png)" in text
+    )
 
 
 def test_the_table_of_structured_prediction():
@@ -116,8 +122,11 @@ def test_the_table_of_structured_prediction():
 
     published = {"two layers": {"test": {"concrete": [58.5, 54.3, 53.4], "vimco": [61.4, 54.5, 51.8]}}}
     measured = {"two layers": {"concrete": by_m(60.0, 55.0), "vimco": by_m(61.0, 54.25)}}
-    text = estimators.structured({"steps": 9, "batch": 100, "test_images": 1000, "published": published, "measured": measured})
+    text = estimators.structured(
+        {"steps": 9, "batch": 100, "test_images": 1000, "commit": "abc", "published": published, "measured": measured}
+    )
     assert "| model | estimator | nats | m = 1 | m = 50 | published |" in text
     assert "| two layers | vimco | -L_m, test | 61.00 | 54.25 | 61.4 / 54.5 / 51.8 |" in text
     assert "| two layers | concrete | net, test (-L_1) | 60.00 | 69.00 | – |" in text
     assert "m = 1: concrete is 1.00 nats below vimco." in text and "m = 50: vimco is 0.75 nats below concrete." in text
+    assert "9 steps of 100 images, one seed, 1,000 test images; commit abc." in text

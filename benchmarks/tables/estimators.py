@@ -36,10 +36,7 @@ def relax(row: Mapping[str, Any]) -> str:
             a, b = (by_seed.get(name, {}) for name in (better, worse))
             if differences := [a[seed]["train"] - b[seed]["train"] for seed in sorted(a.keys() & b.keys())]:
                 said.append(f"{better} less {worse}, seed by seed: {spread(differences)}.")
-    seeds = max(len(done) for model in row["measured"].values() for done in model.values())
-    said.append(
-        f"{row['steps']:,} steps of {row['batch']} images, {seeds} seeds (mean ± standard deviation), {row['test_images']:,} test images."
-    )
+    said.append(runs(row, [done for model in row["measured"].values() for done in model.values()]))
     pictures = [f"![{figure.about}](figures/{figure.name}.png)" for figure in figures.CURVES]
     return "\n".join([*lines, "", "\n".join(said), "", *pictures])
 
@@ -60,7 +57,15 @@ def structured(row: Mapping[str, Any]) -> str:
             if len(test) == 2:
                 best, other = sorted(test, key=lambda name, test=test: test[name])
                 said.append(f"Test, {model}, m = {m}: {best} is {test[other] - test[best]:.2f} nats below {other}.")
-    return "\n".join([*lines, "", *said, f"{row['steps']:,} steps of {row['batch']} images, {row['test_images']:,} test images."])
+    done = [by_seed for model in row["measured"].values() for by_m in model.values() for by_seed in by_m.values()]
+    return "\n".join([*lines, "", *said, runs(row, done)])
+
+
+def runs(row: Mapping[str, Any], done: Sequence[Mapping[str, Any]]) -> str:
+    """What the runs, by seed, have in common."""
+    seeds = max(map(len, done))
+    counted = f"{seeds} seeds (mean ± standard deviation)" if seeds > 1 else "one seed"
+    return f"{row['steps']:,} steps of {row['batch']} images, {counted}, {row['test_images']:,} test images; commit {row['commit']}."
 
 
 def spread(values: Sequence[float]) -> str:

@@ -75,20 +75,23 @@ def digest(row: Mapping[str, Any], figure: Curves) -> str:
 def drawn(row: Mapping[str, Any], figure: Curves) -> Figure:
     """A panel a model: an estimator's mean over seeds as a line, and what lies between its least and largest as a band."""
     panels = shown(row, figure)
+    names = sorted({name for curves in panels.values() for name in curves})
+    styles = dict(zip(names, zip(COLOURS, DASHES, strict=True), strict=False))
     with matplotlib.style.context("default", after_reset=True):  # whatever the user's settings are
         found = Figure(SIZE, DPI, facecolor=PAPER, layout="constrained")
-        for place, (axes, (model, curves)) in enumerate(zip(found.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)):
-            for (estimator, curve), colour, dashes in zip(sorted(curves.items()), COLOURS, DASHES, strict=False):
-                axes.plot(curve["step"], curve["mean"], color=colour, linestyle=dashes, linewidth=1.4, label=estimator)
+        legend = {}
+        for axes, (model, curves) in zip(found.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+            for name, curve in sorted(curves.items()):
+                colour, dashes = styles[name]
+                (legend[name],) = axes.plot(curve["step"], curve["mean"], color=colour, linestyle=dashes, linewidth=1.4, label=name)
                 axes.fill_between(curve["step"], curve["least"], curve["largest"], color=colour, alpha=0.15, linewidth=0)
             settled = [v for c in curves.values() for v, s in zip(c["mean"], c["step"], strict=True) if s >= SETTLED * c["step"][-1]]
             margin = 0.05 * (max(settled) - min(settled)) or 1.0
             axes.set_ylim(min(settled) - margin, max(settled) + margin)
             axes.set(title=model, xlabel="training step", facecolor=PAPER)
             axes.grid(color="#dddddd", linewidth=0.6)
-            if not place:
-                axes.set_ylabel(figure.axis)
-                axes.legend(frameon=False, fontsize="small")
+        found.supylabel(figure.axis, fontsize="medium")
+        found.legend([legend[name] for name in names], names, loc="outside right center", frameon=False)
     return found
 
 
