@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 Pixels = NDArray[Any]
-SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
 ModelLike = str | Path | Model | None
 
 
@@ -146,10 +145,12 @@ def verify(data: files.Buffer, *, model: ModelLike = None, threads: int | None =
     decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
 
 
-def info(data: files.Buffer, *, model: ModelLike = None, account: bool = True, max_pixels: int = files.DEFAULT_MAX_PIXELS) -> FileInfo:
-    """What a file holds and, with `account`, where its bits went (the file is decoded for that)."""
+def info(
+    data: files.Buffer, *, model: ModelLike = None, account: bool = True, costs: bool = False, max_pixels: int = files.DEFAULT_MAX_PIXELS
+) -> FileInfo:
+    """What a file holds and, with `account`, where its bits went (the file is decoded for that); with `costs` also pixel by pixel."""
     index = files.read_index(data, max_pixels)
-    return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account)
+    return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account, costs and account)
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,7 @@ def compress_file(
     """
     picture = images.read_image(Path(source), as_pixels=as_pixels)
     if strip:
-        kept = tuple(chunk for chunk in picture.metadata if chunk.kind in SAMPLES_NEED)
-        picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
+        picture = images.without_metadata(picture)
     data = compress(picture, model=model, effort=effort, verify=verify, threads=threads)
     images.atomic_write(Path(target), data, overwrite=overwrite)
     return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)

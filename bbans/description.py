@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from bbans import container as files
 from bbans import tiles
 from bbans.schemes.account import Account
+from bbans.tiles import Costs, Share
 
 IDEAL_DRAWS = 16
 
@@ -36,7 +39,10 @@ class PartInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """Facts of a file. The last three are None unless an account was asked for; all of them are in bits."""
+    """Facts of a file. `ideal_bits`, `net_bits` and `account`, all in bits, are None unless an account was asked for.
+
+    `costs` are the bits of every pixel and of every level, where they were asked for.
+    """
 
     width: int
     height: int
@@ -57,6 +63,7 @@ class FileInfo:
     ideal_bits: float | None
     net_bits: float | None
     account: Account | None
+    costs: Costs | None = None
 
     @property
     def dimensions(self) -> int:
@@ -66,7 +73,8 @@ class FileInfo:
     def to_dict(self) -> dict[str, Any]:
         """Plain values; rates are in bits per dimension."""
         n = self.dimensions
-        result = {k: v for k, v in asdict(self).items() if k not in ("account", "ideal_bits", "net_bits", "framing_bits")}
+        apart = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
+        result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in apart}
         result["bits_per_dimension"] = {"total": 8 * self.file_bytes / n}
         result["framing_bits"] = self.framing_bits
         if self.account is not None and self.ideal_bits is not None and self.net_bits is not None:
@@ -74,6 +82,8 @@ class FileInfo:
             result["bits_per_dimension"] |= {"ideal": self.ideal_bits / n, "net": self.net_bits / n}
             result["account_bits"] = {**asdict(a), "framing": self.framing_bits}
             result["latents"] = {"pushed_bits": a.prior, "got_back_bits": -a.posterior, "net_cost_bits": a.prior + a.posterior}
+        if self.costs is not None:
+            result["shares"] = [asdict(share) for share in self.costs.shares]
         return result
 
     def lines(self, each_tile: bool = False) -> list[str]:
@@ -113,22 +123,32 @@ class FileInfo:
         return lines
 
 
-def describe(data: files.Buffer, index: files.Index, predictors: tiles.Predictors, with_account: bool = True) -> FileInfo:
-    """Facts of a file; when what it needs is there also the account, for which every tile is decoded."""
+def describe(
+    data: files.Buffer, index: files.Index, predictors: tiles.Predictors, with_account: bool = True, with_costs: bool = False
+) -> FileInfo:
+    """Facts of a file; when what it needs is there also the account, for which every tile is decoded, and what every pixel cost."""
     header = index.header
     pixel_format = files.FORMATS[header.pixel_format]
     parts = [part for entry in index.entries for part in entry.tile.parts]
     names = [files.CODEC_NAMES[part.codec] for part in parts]
     modelless = header.model_id == files.NO_MODEL
-    account, ideal = None, None
+    account, ideal, costs = None, None, None
     if with_account and (modelless or predictors.model is not None):
         account, ideal = Account(), 0.0
+        shares: list[Share] = []
+        bits = np.zeros((header.height, header.width) if with_costs else (0, 0))
         rectangles = files.tile_rectangles(header.width, header.height, header.tile_width, header.tile_height)
-        for number, (_, _, rows, columns) in enumerate(rectangles):
+        for number, (top, left, rows, columns) in enumerate(rectangles):
             record = files.read_tile(data, index, number)
-            pixels, accounts = tiles.decode_tile(record, (rows, columns), pixel_format, predictors)
+            if with_costs:
+                pixels, accounts, cost = tiles.measured_tile(record, (rows, columns), pixel_format, predictors)
+                bits[top : top + rows, left : left + columns] = cost.bits
+                shares += cost.shares
+            else:
+                pixels, accounts = tiles.decode_tile(record, (rows, columns), pixel_format, predictors)
             account = sum(accounts, account)
             ideal += _ideal(record, pixels.reshape(rows, columns, -1), predictors)
+        costs = Costs(bits, tiles.together(shares)) if with_costs else None
     payload = sum(sum(entry.sizes) for entry in index.entries)
     return FileInfo(
         width=header.width,
@@ -150,6 +170,7 @@ def describe(data: files.Buffer, index: files.Index, predictors: tiles.Predictor
         ideal_bits=ideal,
         net_bits=None if account is None else account.net,
         account=account,
+        costs=costs,
     )
 
 

@@ -62,6 +62,7 @@ class ImageRate:
 class Evaluation:
     """A model on a set of images. `total_bits` is what their files or the payload of their group take.
 
+    `shares` are the bits of every level and term, summed over images, of a photograph model.
     `net_bits` is what each batch of `batch` images, the last of which may be smaller, made the message grow by, in their order.
     """
 
@@ -77,6 +78,7 @@ class Evaluation:
     net_bits: tuple[float, ...]
     particles: int = 1
     refinement: int = 0
+    shares: tuple[tiles.Share, ...] = ()
 
     @property
     def dimensions(self) -> int:
@@ -117,9 +119,10 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: rates in bits per dimension, images in bits."""
-        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "images"}
+        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("images", "shares")}
         return {
             **head,
+            "shares": [asdict(share) for share in self.shares],
             "bits_per_dimension": self.rates(),
             "nats_per_image": self.nats(),
             "images": [asdict(image) for image in self.images],
@@ -190,20 +193,23 @@ def evaluate(
     if chosen.family == "photo":
         if importance_draws or any(given is not None for given in (scheme, particles, refine, labels)) or batch not in (None, 1):
             raise InputError("importance weights, schemes, labels and batches are for latent chains; leave them out for a photograph model")
-        rates = tuple(_photograph(name, pixels, chosen) for name, pixels in named)
+        measured = [_photograph(name, pixels, chosen) for name, pixels in named]
+        rates = tuple(rate for rate, _ in measured)
+        shares = tiles.together(share for _, image in measured for share in image)
         nets, total = tuple(r.net or 0.0 for r in rates), sum(r.total or 0.0 for r in rates)
-        return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, total, 1, nets)
+        return Evaluation(chosen.name, chosen.id.hex(), chosen.family, "bits-back", 16, 0, rates, total, 1, nets, shares=shares)
     return _chain(named, chosen, draws, importance_draws, scheme, particles, refine, labels, seed, batch)
 
 
-def _photograph(name: str, pixels: NDArray[Any], model: Model) -> ImageRate:
-    """The account of the image's file; framing and flush are in its total only."""
+def _photograph(name: str, pixels: NDArray[Any], model: Model) -> tuple[ImageRate, tuple[tiles.Share, ...]]:
+    """The account of the image's file, and its levels and terms; framing and flush are in its total only."""
     data = api.compress(pixels, model=model, verify=False)
-    found = api.info(data, model=model)
-    assert found.account is not None and found.ideal_bits is not None and found.net_bits is not None
+    found = api.info(data, model=model, costs=True)
+    assert found.account is not None and found.ideal_bits is not None and found.net_bits is not None and found.costs is not None
     a = found.account
     ideal, likelihood = found.ideal_bits, found.ideal_bits - a.prior - a.posterior
-    return ImageRate(name, pixels.size, ideal, a.prior, likelihood, a.posterior, found.net_bits, total=8.0 * len(data))
+    rate = ImageRate(name, pixels.size, ideal, a.prior, likelihood, a.posterior, found.net_bits, total=8.0 * len(data))
+    return rate, found.costs.shares
 
 
 def _chain(

@@ -44,6 +44,11 @@ class ModelInfo:
         return lines + [f"{key} {value}" for key, value in sorted(said.items())]
 
 
+def model_names() -> list[str]:
+    """Names of the files on the search path, sorted, and "none"; whether they can be used is not looked at."""
+    return sorted({path.stem for folder in store.search_path() for path in folder.glob("*.safetensors")} | {store.NO_MODEL})
+
+
 def list_models() -> list[ModelInfo]:
     """Models on the search path, of those with one name the first; files that cannot be used are left out."""
     found: dict[str, ModelInfo] = {}

@@ -9,6 +9,7 @@ import click
 
 from bbans.errors import DamagedTilesError
 
+from .completion import model_names
 from .options import (
     force_option,
     max_items_option,
@@ -42,7 +43,10 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
 
 @click.group()
 def archive() -> None:
-    """Many images in one file: create, list, extract."""
+    """Many images in one file: create, list, extract.
+
+    Images that a latent chain's model fits share one message, of which only the first images pay.
+    """
 
 
 @archive.command()
@@ -50,7 +54,12 @@ def archive() -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The archive to write (.bbar).")
 @force_option
 @model_option
-@click.option("--file-model", metavar="MODEL", help="The model for images that a chain model does not fit. Default: the photograph model.")
+@click.option(
+    "--file-model",
+    metavar="MODEL",
+    shell_complete=model_names,
+    help="The model for images that a chain model does not fit. Default: the photograph model.",
+)
 @click.option(
     "--group", type=click.IntRange(1, 65536), default=1000, metavar="N", help="Images of a chained group: to get one, its group is decoded."
 )
@@ -82,7 +91,10 @@ def create(
     threads: int | None,
     quiet: bool,
 ) -> int:
-    """Write an archive of IMAGES: folders, image files, .npy, .npz or idx files."""
+    """Write an archive of IMAGES.
+
+    IMAGES are folders, image files, .npy, .npz or idx files. Those that a latent chain's model fits are chained, others coded one by one.
+    """
     check_output(Path(output), force)
     from bbans import archives
 
@@ -122,7 +134,10 @@ def create(
 @verbose_option
 @max_items_option
 def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
-    """Show the images of an archive: their names, and with -v their sides and groups."""
+    """Show the images of an archive.
+
+    Their names, and with -v their sides and groups.
+    """
     from bbans import archives
 
     found = archives.list_archive(file, max_items=max_items)
@@ -161,7 +176,10 @@ def extract(
     threads: int | None,
     quiet: bool,
 ) -> int:
-    """Restore the images of an archive, or those of these NAMES."""
+    """Restore the images of an archive.
+
+    All of them, or those of these NAMES. To get at one image its group is decoded.
+    """
     from bbans import archives
 
     done = archives.extract_archive(

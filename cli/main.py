@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -14,9 +15,14 @@ import click
 from bbans.errors import BbansError, DamagedTilesError
 
 from .archive import archive
+from .bench import bench
+from .completion import completion
+from .drawing import draw
+from .manual import attach
 from .models import models
 from .options import (
     RegionType,
+    effort_option,
     files_argument,
     force_option,
     max_pixels_option,
@@ -34,8 +40,20 @@ from .train import train
 INTERRUPTED = 130
 
 
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """The version, then name and id of every model on the search path: what a report of a fault needs."""
+    if not wanted or context.resilient_parsing:
+        return
+    from bbans import library
+
+    click.echo(f"bbans {version('bbans')}")
+    for found in library.list_models():
+        click.echo(f"model {found.line()}")
+    context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bbans", prog_name="bbans", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and the models.")
 def commands() -> None:
     """Lossless image compression with trained models.
 
@@ -48,12 +66,7 @@ def commands() -> None:
 @output_options
 @force_option
 @model_option
-@click.option(
-    "--effort",
-    type=click.Choice(["fast", "default", "max"]),
-    default="default",
-    help="A small model, the default one, or that and all orientations: eight times the time.",
-)
+@effort_option
 @threads_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
@@ -74,7 +87,11 @@ def compress(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Compress images: photo.png to photo.bbans."""
+    """Compress images: photo.png to photo.bbans.
+
+    Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it is written. Reads PNG, lossless WebP,
+    TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a sample; a JPEG is refused, since its pixels need more room than it does.
+    """
     targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
 
     def work(source: str) -> None:
@@ -122,7 +139,10 @@ def decompress(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Restore images: photo.bbans to photo.png."""
+    """Restore images: photo.bbans to photo.png.
+
+    Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked by a checksum.
+    """
     if keep_going and (region is not None or preview):
         raise click.UsageError("--keep-going restores the whole image: leave out --region and --preview")
     targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
@@ -173,19 +193,48 @@ def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--no-account", is_flag=True, help="Read the header only: no model is needed, and it takes no time.")
+@click.option("--heatmap", type=click.Path(dir_okay=False), metavar="FILE", help="Write bits per pixel over the image (PNG; one input).")
+@click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
+@click.option("--plot-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write that drawing (.png, .svg, .pdf; one input).")
+@force_option
 @max_pixels_option
 @verbose_option
-def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: bool, max_pixels: int, verbose: bool) -> int:
-    """Show what is in compressed files and what each part costs in bits."""
+def info(
+    files: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    no_account: bool,
+    heatmap: str | None,
+    plot: bool,
+    plot_file: str | None,
+    force: bool,
+    max_pixels: int,
+    verbose: bool,
+) -> int:
+    """Show what each part of compressed files costs.
+
+    What the file holds, its model, and its bits: ideal, net and total, and all their terms.
+    """
+
+    written = [Path(name) for name in (heatmap, plot_file) if name is not None]
+    costs = plot or bool(written)
+    if costs and no_account:
+        raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
+    if written and len(files) > 1:
+        raise click.UsageError("--heatmap and --plot-file take one input")
+    for target in written:
+        check_output(target, force)
 
     def work(source: str) -> None:
         from bbans import api
 
-        found = api.info(read_bytes(source), model=model, account=not no_account, max_pixels=max_pixels)
+        found = api.info(read_bytes(source), model=model, account=not no_account, costs=costs, max_pixels=max_pixels)
         if as_json:
             click.echo(json.dumps({"file": source, **found.to_dict()}))
         else:
             click.echo("\n".join([f"{click.format_filename(source)}:", *(f"  {line}" for line in found.lines(each_tile=verbose))]))
+        if costs:
+            draw(found, heatmap, plot and not as_json, plot_file, force)
 
     return process(files, check_input, work, bar=False)
 
@@ -197,7 +246,10 @@ def info(files: tuple[str, ...], model: str | None, as_json: bool, no_account: b
 @max_pixels_option
 @quiet_option
 def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool) -> int:
-    """Decode compressed files without writing anything, and check every checksum."""
+    """Decode compressed files and check them.
+
+    Every checksum is looked at, and nothing is written.
+    """
 
     def work(source: str) -> None:
         from bbans import api
@@ -209,8 +261,9 @@ def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_p
     return process(files, check_input, work, bar=not quiet)
 
 
-for command in (archive, train, evaluate, sample, reconstruct, interpolate, models):
+for command in (archive, bench, completion, train, evaluate, sample, reconstruct, interpolate, models):
     commands.add_command(command)
+attach(commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from .completion import model_names
 from .options import force_option
 from .run import say
 
@@ -15,13 +16,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 @click.group()
 def models() -> None:
-    """The models at hand: on BBANS_MODEL_PATH, in your own folder, and shipped."""
+    """The models at hand: list, show, add.
+
+    A compressed file names its model by id, and decodes wherever a file with that id is found.
+    """
 
 
 @models.command("list")
 @json_option
 def list_(as_json: bool) -> int:
-    """List the models, a line each."""
+    """List the models, a line each.
+
+    Name, family, the beginning of the id, and how many integers it has. Of models with one name the first on the search path counts.
+    """
     from bbans import library
 
     for found in library.list_models():
@@ -30,10 +37,13 @@ def list_(as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("model")
+@click.argument("model", shell_complete=model_names)
 @json_option
 def show(model: str, as_json: bool) -> int:
-    """Show one model: a name, or a file."""
+    """Show one model: a name, or a file.
+
+    Its full id, its config, and how and from what it was made.
+    """
     from bbans import library
 
     found = library.show_model(model)
@@ -45,7 +55,10 @@ def show(model: str, as_json: bool) -> int:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @force_option
 def add(file: str, force: bool) -> int:
-    """Copy a model file to your own folder, where compressed files find it."""
+    """Copy a model file to your own folder.
+
+    Compressed files that name it find it there.
+    """
     from bbans import library
 
     say(f"added as {click.format_filename(str(library.add_model(Path(file), overwrite=force)))}")

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .completion import model_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
@@ -14,7 +16,14 @@ force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outpu
 model_option = click.option(
     "--model",
     metavar="MODEL",
+    shell_complete=model_names,
     help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
+)
+effort_option = click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "max"]),
+    default="default",
+    help="A small model, the default one, or that and all orientations: eight times the time.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

@@ -36,6 +36,7 @@ shape_option = click.option(
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @click.option("--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image.")
+@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page to look at (HTML): rates, images, heat maps.")
 @seed_option
 @force_option
 def evaluate(
@@ -51,12 +52,16 @@ def evaluate(
     batch: int | None,
     as_json: bool,
     table: str | None,
+    report: str | None,
     seed: int,
     force: bool,
 ) -> int:
-    """Measure a model on IMAGES: a folder, one image, an .npy, .npz or idx file. Ideal (-ELBO), net and total bits per dimension."""
-    if table is not None:
-        check_output(Path(table), force)
+    """Measure a model on IMAGES in bits per dimension.
+
+    IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's message grew by, total the files.
+    """
+    for written in filter(None, (table, report)):
+        check_output(Path(written), force)
     from bbans import evaluation
 
     named = evaluation.named_images(images, shape, count)
@@ -66,6 +71,10 @@ def evaluate(
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if table is not None:
         evaluation.save_table(found, Path(table), overwrite=force)
+    if report is not None:
+        from bbans import reports
+
+        reports.save(reports.gather(found, named, model, seed=seed), Path(report), overwrite=force)
     return 0
 
 
@@ -76,7 +85,10 @@ def evaluate(
 @seed_option
 @force_option
 def sample(model: str | None, count: int, output: str, seed: int, force: bool) -> int:
-    """Decode random bits: images drawn from a model, in a grid."""
+    """Draw images from a model.
+
+    Decoding random bits is sampling: what they decode to is laid out in a grid.
+    """
     check_output(Path(output), force)
     from bbans import pictures
 
@@ -93,7 +105,10 @@ def sample(model: str | None, count: int, output: str, seed: int, force: bool) -
 @seed_option
 @force_option
 def reconstruct(images: str, model: str | None, shape: tuple[int, int] | None, count: int, output: str, seed: int, force: bool) -> int:
-    """Encode IMAGES into a model's latents and decode these: originals above, what came back below."""
+    """Show what a model's latents keep of IMAGES.
+
+    Originals above; below, the mean of what their latents decode to.
+    """
     check_output(Path(output), force)
     from bbans import evaluation, pictures
 
@@ -122,7 +137,10 @@ def interpolate(
     seed: int,
     force: bool,
 ) -> int:
-    """Go from one of IMAGES to another through a model's latents."""
+    """Go from one image to another through latents.
+
+    Pictures on the straight line between the latents of two of IMAGES, for VAEs with Gaussian latents.
+    """
     check_output(Path(output), force)
     from bbans import evaluation, pictures
 

@@ -38,10 +38,17 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "archives": ({"errors", "images", "container", "models", "tiles", "archive", "archives_info", "api"}, set()),
     "evaluation": ({"errors", "images", "models", "tiles", "schemes", "api"}, {"numpy"}),
     "pictures": ({"errors", "images", "distributions", "inference", "models", "tiles", "schemes", "api", "evaluation"}, {"numpy"}),
+    "comparison": ({"errors", "images", "api"}, {"numpy", "PIL", "imagecodecs"}),
+    "heatmaps": ({"errors", "images"}, {"numpy", "PIL"}),
+    "plots": ({"errors", "images", "description"}, {"matplotlib"}),
+    "reports": (
+        {"errors", "images", "models", "schemes", "tiles", "api", "evaluation", "pictures", "heatmaps"},
+        {"numpy", "PIL"},
+    ),
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
-CLI = ({"api", "archives", "evaluation", "library", "pictures", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "comparison", "evaluation", "heatmaps", "library", "plots", "pictures", "reports", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 

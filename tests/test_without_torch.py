@@ -28,8 +28,12 @@ def test_golden_files_decode_without_torch(repository):
     assert done.stdout.split() == [word for pair in expected() for word in pair], done.stderr
 
 
-@pytest.mark.parametrize("statement", ["import bbans", "from bbans_cli.main import main; main(['--help'])"])
-def test_importing_does_not_import_torch(repository, statement):
-    code = f"import sys; {statement}; print('torch' in sys.modules, file=sys.stderr)"
+HELP, VERSION = (f"from bbans_cli.main import main; main(['{option}'])" for option in ("--help", "--version"))
+HEAVY = ("torch", "numpy", "PIL", "rich", "imagecodecs")
+
+
+@pytest.mark.parametrize(("statement", "without"), [("import bbans", HEAVY), (HELP, HEAVY), (VERSION, ("torch", "imagecodecs"))])
+def test_importing_does_not_import_what_is_heavy(repository, statement, without):
+    code = f"import sys; {statement}; print(sorted(set({without}) & set(sys.modules)), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], env=environment(repository), capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "False"
+    assert done.stderr.strip() == "[]"

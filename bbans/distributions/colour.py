@@ -31,16 +31,18 @@ LOCATION_TOP = 2**15
 
 @dataclass(frozen=True)
 class PixelModel:
-    """Mixture parameters of N pixels. outputs int32 `(N, 10 K)`; sums int32 `(N, 3)`, four times the prediction in grey levels.
+    """Mixture parameters of N pixels. outputs int16 `(N, 10 K)`; sums int32 `(N, 3)`, four times the prediction in grey levels.
 
-    `axis` lays the values of a sample out over the grey levels. Raises ValueError on scale indices out of range.
+    `axis` lays the values of a sample out over the grey levels. Raises ValueError on other types, and on scale indices out of range.
     """
 
-    outputs: NDArray[np.int32]
+    outputs: NDArray[np.int16]
     sums: NDArray[np.int32]
     axis: Axis = field(default_factory=regular)
 
     def __post_init__(self) -> None:
+        if self.outputs.dtype != np.int16:
+            raise ValueError(f"outputs are int16; found {self.outputs.dtype}")
         scales = self.outputs[:, 4 * self.mixtures : 7 * self.mixtures]
         if scales.size and (scales.min() < 0 or scales.max() >= SCALES):
             raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {scales.min()} to {scales.max()}")
@@ -95,11 +97,15 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
 
 
 class Channel(NamedTuple):
-    """Mixtures of one channel's values given the channels before, int64 `(N, K)` each: as `mixture` takes them."""
+    """Mixtures of one channel's values given the channels before, `(N, K)` each, as in `mixture`."""
 
-    weights: Ints
-    locations: Ints
-    scales: Ints
+    weights: NDArray[np.int32]
+    locations: NDArray[np.int32]
+    scales: NDArray[np.int32]
+
+    def wide(self) -> tuple[Ints, Ints, Ints]:
+        """As `mixture` takes them, int64."""
+        return as_int64(self.weights), as_int64(self.locations), as_int64(self.scales)
 
 
 def open_channel(model: PixelModel, x: NDArray[np.integer], channel: int, before: Channel | None = None) -> Channel:
@@ -109,11 +115,12 @@ def open_channel(model: PixelModel, x: NDArray[np.integer], channel: int, before
     """
     values = _checked(model, x)
     if (fast := _accelerator()) is not None:
-        found = Channel(*np.empty((3, len(values), model.mixtures), np.int64)) if before is None else before
+        found = Channel(*np.empty((3, len(values), model.mixtures), np.int32)) if before is None else before
         fast.open_channel(*_arrays(model), values, *_tables(model), channel, *found)
         return found
-    weights = _prior_weights(model) if before is None else mixture.condition(*before, values[:, channel - 1], model.axis)
-    return Channel(weights, model.locations(channel, values), model.component(channel, 1))
+    weights = _prior_weights(model) if before is None else mixture.condition(*before.wide(), values[:, channel - 1], model.axis)
+    parts = weights, model.locations(channel, values), model.component(channel, 1)
+    return Channel(*(np.asarray(part, np.int32) for part in parts))
 
 
 def locator(channel: Channel, axis: Axis) -> Locate:
@@ -124,7 +131,7 @@ def locator(channel: Channel, axis: Axis) -> Locate:
     def locate(cf: NDArray[np.integer], first: int, last: int) -> tuple[Ints, Ints, Ints]:
         weights, locations, scales = (array[first:last] for array in channel)
         if fast is None:
-            return mixture.symbol(weights, locations, scales, as_int64(cf), axis)
+            return mixture.symbol(*Channel(weights, locations, scales).wide(), as_int64(cf), axis)
         # a row of lanes is short: what `mixture.symbol` checks holds for the whole channel
         value, start, freq = np.empty((3, last - first), np.int64)
         fast.symbol(weights, locations, scales, as_int64(cf), *tables, value, start, freq)
@@ -148,9 +155,8 @@ def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
     return values
 
 
-def _arrays(model: PixelModel) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    outputs, sums = (np.ascontiguousarray(array, np.int32) for array in (model.outputs, model.sums))
-    return outputs, sums
+def _arrays(model: PixelModel) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    return np.ascontiguousarray(model.outputs), np.ascontiguousarray(model.sums, np.int32)
 
 
 def _tables(model: PixelModel) -> tuple[Ints, ...]:

@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from bbans.distributions.mixture_numba import FINER, MASS_BITS, ONE, PRECISION, WEIGHT_BITS, compiled, standard
 from bbans.distributions.search import Ints
 
-Outputs = NDArray[np.int32]
+Outputs = NDArray[np.int16]
+Narrow = NDArray[np.int32]
 LOCATION_TOP = 2**15
 
-_MODEL = "Array(int32, 2, 'C', readonly=True), Array(int32, 2, 'C', readonly=True)"
+_MODEL = "Array(int16, 2, 'C', readonly=True), Array(int32, 2, 'C', readonly=True)"
 _GIVEN = "Array(int64, 2, 'C', readonly=True)"
 _TABLE = "Array(int64, 1, 'C', readonly=True)"
 _TABLES = ", ".join([_TABLE] * 5)
-_MATRIX = "int64[:,::1]"
+_MATRIX, _NARROW = "int64[:,::1]", "int32[:,::1]"
 
 
 @compiled(f"void({_MODEL}, {_GIVEN}, {_TABLES}, {_MATRIX}, {_MATRIX})")
 def intervals(
-    outputs: Outputs, sums: Outputs, x: Ints, centres: Ints, at: Ints, table: Ints, inverse: Ints, exp2: Ints, starts: Ints, freqs: Ints
+    outputs: Outputs, sums: Narrow, x: Ints, centres: Ints, at: Ints, table: Ints, inverse: Ints, exp2: Ints, starts: Ints, freqs: Ints
 ) -> None:
     """`colour.intervals` into `starts` and `freqs`."""
     K, channels, n = outputs.shape[1] // 10, x.shape[1], at.shape[0] - 1
@@ -73,10 +74,10 @@ def intervals(
             freqs[c, i] = ((high * span) >> MASS_BITS) + value + 1 - start
 
 
-@compiled(f"void({_MODEL}, {_GIVEN}, {_TABLES}, int64, {_MATRIX}, {_MATRIX}, {_MATRIX})")
+@compiled(f"void({_MODEL}, {_GIVEN}, {_TABLES}, int64, {_NARROW}, {_NARROW}, {_NARROW})")
 def open_channel(
     outputs: Outputs,
-    sums: Outputs,
+    sums: Narrow,
     x: Ints,
     centres: Ints,
     at: Ints,
@@ -84,9 +85,9 @@ def open_channel(
     inverse: Ints,
     exp2: Ints,
     c: int,
-    weights: Ints,
-    locations: Ints,
-    scales: Ints,
+    weights: Narrow,
+    locations: Narrow,
+    scales: Narrow,
 ) -> None:
     """`colour.open_channel` into the last three, which hold those of the channel before."""
     K, n = weights.shape[1], at.shape[0] - 1
@@ -103,10 +104,10 @@ def open_channel(
             value = x[i, c - 1]
             begin, end = at[value], at[value + 1]
             for k in range(K):
-                location, scale = locations[i, k] << FINER, inverse[scales[i, k]]
+                location, scale = np.int64(locations[i, k]) << FINER, inverse[scales[i, k]]
                 lower = standard(table, begin - location, scale) if value > 0 else 0
                 upper = standard(table, end - location, scale) if value + 1 != n else ONE
-                raw[k] = weights[i, k] * max(upper - lower, 1)
+                raw[k] = np.int64(weights[i, k]) * max(upper - lower, 1)
         total = largest = 0
         for k in range(K):
             total += raw[k]

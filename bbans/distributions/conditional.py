@@ -35,7 +35,8 @@ class Conditional(NamedTuple):
 
     `bits` are those of the rounded frequencies that the coder uses. The first two make a `coding.codec.Codec`. `units(x) -> (items,)`
     int64 are the bits in `logs.UNIT`ths, from an integer table: a coder may decide by these, as they are the same on every machine.
-    `factors` is there where symbols are independent, for coders that look at intervals.
+    `factors` is there where symbols are independent, for coders that look at intervals. `each(x) -> (items, dims)` are the bits of every
+    symbol, where they can be told apart: their sums over an item are `bits`, up to the order of summation.
     """
 
     push: Callable[[Message, Ints], tuple[Message]]
@@ -43,6 +44,7 @@ class Conditional(NamedTuple):
     bits: Callable[[Ints], NDArray[np.float64]]
     units: Callable[[Ints], Ints]
     factors: Factors | None = None
+    each: Callable[[Ints], NDArray[np.float64]] | None = None
 
 
 def factorised(interval: Interval, symbol: Locate, shape: tuple[int, int], precision: int) -> Conditional:
@@ -62,12 +64,17 @@ def factorised(interval: Interval, symbol: Locate, shape: tuple[int, int], preci
         found: NDArray[np.float64] = precision * dims - np.log2(np.asarray(freqs, np.float64)).reshape(shape).sum(1)
         return found
 
+    def each(x: Ints) -> NDArray[np.float64]:
+        _, freqs = interval(_flat(x, shape))
+        found: NDArray[np.float64] = precision - np.log2(np.asarray(freqs, np.float64)).reshape(shape)
+        return found
+
     def units(x: Ints) -> Ints:
         _, freqs = interval(_flat(x, shape))
         found: Ints = code_lengths(np.asarray(freqs, np.int64), precision).reshape(shape).sum(1)
         return found
 
-    return Conditional(push, pop, bits, units, Factors(interval, symbol, shape, precision))
+    return Conditional(push, pop, bits, units, Factors(interval, symbol, shape, precision), each)
 
 
 def point(x: Ints) -> Conditional:
@@ -76,7 +83,20 @@ def point(x: Ints) -> Conditional:
     def pop(message: Message) -> tuple[Message, Ints]:
         return message, x
 
-    return Conditional(lambda message, _: (message,), pop, lambda _: np.zeros(len(x)), lambda _: np.zeros(len(x), np.int64))
+    return Conditional(
+        lambda message, _: (message,),
+        pop,
+        lambda _: np.zeros(len(x)),
+        lambda _: np.zeros(len(x), np.int64),
+        each=lambda _: np.zeros(x.shape),
+    )
+
+
+def each(conditional: Conditional, x: Ints) -> NDArray[np.float64]:
+    """Bits of every symbol of x `(items, dims)`; where the distribution cannot tell them apart, each item's mean."""
+    if conditional.each is not None:
+        return conditional.each(x)
+    return np.repeat(conditional.bits(x)[:, None] / x.shape[1], x.shape[1], 1)
 
 
 def _flat(x: Ints, shape: tuple[int, int]) -> Ints:

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.coding.rans import Message
+from bbans.distributions import conditional
 from bbans.distributions.builders import categorical
 from bbans.distributions.conditional import Conditional, Ints
+
+Bits: TypeAlias = NDArray[np.float64]
 
 Walk: TypeAlias = Generator[tuple[Ints, Conditional], Ints, None]
 """Yields the columns of a part with its distribution, and is sent the part's symbols `(items, columns)`."""
@@ -45,13 +48,23 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Conditional:
             except StopIteration:
                 return message, x
 
-    def bits(x: Ints) -> NDArray[np.float64]:
+    def bits(x: Ints) -> Bits:
         return np.asarray(np.sum([part.bits(symbols) for symbols, part in parts(x)], 0))
 
     def units(x: Ints) -> Ints:
         return np.asarray(np.sum([part.units(symbols) for symbols, part in parts(x)], 0))
 
-    return Conditional(push, pop, bits, units)
+    def each(x: Ints) -> Bits:
+        found, walking = np.zeros(shape), walk()
+        at, part = next(walking)
+        while True:
+            found[:, at] = conditional.each(part, x[:, at])
+            try:
+                at, part = walking.send(x[:, at])
+            except StopIteration:
+                return found
+
+    return Conditional(push, pop, bits, units, each=each)
 
 
 def columnwise(parts: Callable[[Ints], Sequence[Conditional]], shape: tuple[int, int]) -> Conditional:
@@ -73,13 +86,16 @@ def columnwise(parts: Callable[[Ints], Sequence[Conditional]], shape: tuple[int,
             message, x[:, i : i + 1] = parts(x)[i].pop(message)
         return message, x
 
-    def bits(x: Ints) -> NDArray[np.float64]:
+    def bits(x: Ints) -> Bits:
         return np.asarray(np.sum([part.bits(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0))
 
     def units(x: Ints) -> Ints:
         return np.asarray(np.sum([part.units(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0))
 
-    return Conditional(push, pop, bits, units)
+    def each(x: Ints) -> Bits:
+        return np.stack([part.bits(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 1)
+
+    return Conditional(push, pop, bits, units, each=each)
 
 
 def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Conditional:

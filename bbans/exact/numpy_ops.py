@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from bbans.exact.layers import IntConv
 
 Array = NDArray[np.floating]
+Kept = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class NumpyOps:
 
     def spread(self, x: Array, block: int, h: int, w: int) -> Array:
         """See `ops.Ops`."""
-        return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]
+        return _spread(x, block, h, w)
 
     def to_depth(self, x: Array, rows: int, columns: int) -> Array:
         """See `ops.Ops`."""
@@ -93,10 +96,22 @@ class NumpyOps:
         """See `ops.Ops`."""
         return np.concatenate(arrays, 1)
 
-    def stacked(self, bands: list[tuple[slice, Array]]) -> Array:
+    def keep(self, bands: Iterable[tuple[slice, Array]], height: int) -> Kept:
         """See `ops.Ops`."""
-        return np.concatenate([band for _, band in bands], 2)
+        return np.concatenate([band.astype(np.int16) for _, band in bands], 2)
+
+    def take(self, kept: Kept, rows: slice) -> Array:
+        """See `ops.Ops`."""
+        return kept[..., rows, :].astype(self.dtype)
+
+    def repeat(self, kept: Kept, block: int, h: int, w: int) -> Kept:
+        """See `ops.Ops`."""
+        return _spread(kept, block, h, w)
 
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """See `ops.Ops`."""
         return np.zeros((images, channels, h, w), self.dtype)
+
+
+def _spread(x: NDArray[Any], block: int, h: int, w: int) -> NDArray[Any]:
+    return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]

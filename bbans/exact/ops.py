@@ -5,6 +5,7 @@ An exact network is written once against this protocol; backends differ in speed
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from bbans.exact.layers import IntConv
 
 Array = Any  # the backend's own array type
+Kept = Any  # what it keeps such arrays as between uses: 16-bit integers, so that large maps take little memory
 
 
 class Ops(Protocol):
@@ -60,8 +62,14 @@ class Ops(Protocol):
     def concat(self, arrays: list[Array]) -> Array:
         """Along the channels."""
 
-    def stacked(self, bands: list[tuple[slice, Array]]) -> Array:
-        """Bands of rows, one below the other; each with the rows that it takes."""
+    def keep(self, bands: Iterable[tuple[slice, Array]], height: int) -> Kept:
+        """Bands of rows with |value| < 2^15, one below the other, `height` in all; each with the rows that it takes."""
+
+    def take(self, kept: Kept, rows: slice) -> Array:
+        """Some rows of what was kept."""
+
+    def repeat(self, kept: Kept, block: int, h: int, w: int) -> Kept:
+        """`spread` of what was kept."""
 
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """`(images, channels, h, w)` zeros."""

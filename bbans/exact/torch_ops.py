@@ -6,6 +6,7 @@ float32 operations; then the float64 carrier, which no such setting touches, is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,16 +129,25 @@ class TorchOps:
         """See `ops.Ops`."""
         return torch.cat(arrays, 1)
 
-    def stacked(self, bands: list[tuple[slice, torch.Tensor]]) -> torch.Tensor:
+    def keep(self, bands: Iterable[tuple[slice, torch.Tensor]], height: int) -> torch.Tensor:
         """See `ops.Ops`."""
-        if len(bands) == 1:
-            return bands[0][1]
-        images, channels, _, w = bands[0][1].shape
-        shape = images, channels, bands[-1][0].stop, w
-        found = torch.empty(shape, dtype=self.dtype, device=self.device, memory_format=torch.channels_last)
+        found: torch.Tensor | None = None
         for rows, band in bands:
+            if found is None:
+                images, channels, _, w = band.shape
+                # numpy asks for huge pages: a tile's maps have 25 MB each, and the page faults cost more than what is written
+                found = torch.from_numpy(np.empty((images, height, w, channels), np.int16)).to(self.device).permute(0, 3, 1, 2)
             found[..., rows, :] = band
+        assert found is not None
         return found
+
+    def take(self, kept: torch.Tensor, rows: slice) -> torch.Tensor:
+        """See `ops.Ops`."""
+        return kept[..., rows, :].to(self.dtype)
+
+    def repeat(self, kept: torch.Tensor, block: int, h: int, w: int) -> torch.Tensor:
+        """See `ops.Ops`."""
+        return self.spread(kept, block, h, w)
 
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> torch.Tensor:
         """See `ops.Ops`."""

@@ -2,7 +2,7 @@
 
 from bbans.images.dataset import content_hash, load_folder, split_holdout
 from bbans.images.files import atomic_write
-from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array, make_image
+from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array, make_image, without_metadata
 from bbans.images.labels import read_labels
 from bbans.images.pillow import from_pillow, to_pillow
 from bbans.images.read import read_image
@@ -25,5 +25,6 @@ __all__ = [
     "read_labels",
     "split_holdout",
     "to_pillow",
+    "without_metadata",
     "write_image",
 ]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bbans.errors import InputError, UnsupportedImageError
 
 DEFAULT_MAX_PIXELS = 2**30
+SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
@@ -105,6 +106,12 @@ def make_image(pixels: NDArray[Any], metadata: tuple[PngChunk, ...] = (), bit_de
         raise InputError(f"samples of {bit_depth} bits were expected, found {largest}")
     _check_colours(1 if pixels.ndim == 2 else pixels.shape[2], metadata, palette)
     return Image(np.require(pixels, requirements=("C", "W")), metadata, bit_depth, palette)
+
+
+def without_metadata(image: Image) -> Image:
+    """The image with nothing that its samples do not need: a palette or a transparent colour stays."""
+    kept = tuple(chunk for chunk in image.metadata if chunk.kind in SAMPLES_NEED)
+    return make_image(image.pixels, kept, image.bit_depth, image.palette)
 
 
 def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Image:

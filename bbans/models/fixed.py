@@ -144,11 +144,11 @@ def _sums(phase: int, known: list[Ints]) -> Ints:
     return np.asarray(np.sum(inner, axis=0, dtype=np.int32))
 
 
-def outputs_of(f: Features, constants: Constants) -> Ints:
+def outputs_of(f: Features, constants: Constants) -> NDArray[np.int16]:
     """Mixture parameters `(h * w, 10 K)` in the layout of `schemes.pixels`."""
     h, w = f.direction.shape
     k = MIXTURES
-    out = np.empty((10 * k, h, w), np.int32)
+    out = np.empty((10 * k, h, w), np.int16)
     turn = constants.direction * f.direction >> 6
     for i, sign in enumerate((0, 0, -1, 1)):
         out[i] = np.clip(constants.logits[i] + sign * turn, -LOGIT_TOP, LOGIT_TOP)
@@ -185,6 +185,6 @@ class FixedPredictor:
         """Never asked for: there are no latents."""
         raise NotImplementedError("the fixed predictor has no latents")
 
-    def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints:
+    def outputs(self, phase: int, trunk: Any, u: Ints) -> NDArray[np.int16]:
         """Mixture parameters `(h * w, 10 K)`."""
         return outputs_of(trunk, PHASES[phase])

@@ -89,19 +89,20 @@ class ExactPhoto:
 
     def start(self, h: int, w: int) -> Any:
         """What the coarsest level carries in: nothing."""
-        return self.ops.zeros(self.config.channels, h, w)
+        return self.ops.keep([(slice(0, h), self.ops.zeros(self.config.channels, h, w))], h)
 
     def carry_up(self, trunk: Any, h: int, w: int) -> Any:
         """The trunk of a level's last phase as carried into the next finer level's `h x w` grid."""
-        return self.ops.spread(trunk, 2, h, w)
+        return self.ops.repeat(trunk, 2, h, w)
 
     def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the prediction `(3, h, w)`."""
-        parts = []
-        for rows, seen, kept in _bands(sums.shape[1], 3):
-            part = self._trunk(phase, [k[:, seen] for k in known], sums[:, seen], carried[..., seen, :], level)
-            parts.append((rows, part[..., kept, :]))
-        return self.ops.stacked(parts)
+        height = sums.shape[1]
+        parts = (
+            (rows, self._trunk(phase, [k[:, seen] for k in known], sums[:, seen], self.ops.take(carried, seen), level)[..., kept, :])
+            for rows, seen, kept in _bands(height, 3)
+        )
+        return self.ops.keep(parts, height)
 
     def _trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         ops = self.ops
@@ -119,28 +120,36 @@ class ExactPhoto:
         """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x - sum of phases 11 and 01."""
         ops = self.ops
         magnitudes = ops.table(ops.load(np.concatenate(residuals)), log_magnitude())
-        features = ops.concat([ops.pool(part, self.config.latent_block) for part in (trunk, magnitudes)])
+        features = ops.concat([self._pooled(trunk), ops.pool(magnitudes, self.config.latent_block)])
         hidden = ops.round_clip(ops.conv(self._layers["posterior.first"], features), 0, ACT_TOP)
         out = ops.store(ops.round_clip(ops.conv(self._layers["posterior.last"], hidden), -PRE_TOP, PRE_TOP))
         mean, sigma = np.split(out, 2, axis=1)
         return mean.clip(-MEAN_TOP, MEAN_TOP), sigma.clip(0, SIGMA_TOP)
 
-    def outputs(self, phase: int, trunk: Any, u: Ints) -> Ints:
+    def _pooled(self, trunk: Any) -> Any:
+        ops, block, height = self.ops, self.config.latent_block, trunk.shape[-2]
+        parts = (
+            (slice(rows.start // block, -(-rows.stop // block)), ops.pool(ops.take(trunk, rows), block)) for rows, _, _ in _bands(height, 0)
+        )
+        return ops.take(ops.keep(parts, -(-height // block)), slice(None))
+
+    def outputs(self, phase: int, trunk: Any, u: Ints) -> NDArray[np.int16]:
         """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means (1/128), `(channels, rows, columns)`."""
         ops, C, block = self.ops, self.config.channels, self.config.latent_block
         height, width = trunk.shape[-2:]
-        hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([ops.pool(trunk, block), ops.load(u)]))
+        hidden = ops.conv(self._layers[f"phase{phase}.film_a"], ops.concat([self._pooled(trunk), ops.load(u)]))
         film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
         film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
         scale, shift = film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:]
-        found = np.empty((height * width, self.config.outputs), np.int32)
+        found = np.empty((height * width, self.config.outputs), np.int16)
         for rows, seen, kept in _bands(height, 1):
             blocks = slice(rows.start // block, -(-rows.stop // block))
-            g = ops.conv(self._layers[f"phase{phase}.modulated"], trunk[..., seen, :])[..., kept, :]
+            x = ops.take(trunk, seen)
+            g = ops.conv(self._layers[f"phase{phase}.modulated"], x)[..., kept, :]
             g = ops.round_clip(g, -PRE_TOP, PRE_TOP)
             g = ops.modulate(g, scale[..., blocks, :], shift[..., blocks, :], block)
             g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
-            g += trunk[..., rows, :]
+            g += x[..., kept, :]
             g = ops.round_clip(g, 0, ACT_TOP)
             band = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
             found[rows.start * width : rows.stop * width] = ops.store(band)

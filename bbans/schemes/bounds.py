@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.coding.rans import Message, message_bits
-from bbans.distributions.conditional import Conditional, Ints
+from bbans.distributions.conditional import Conditional, Ints, each
 from bbans.errors import UnderflowError
 from bbans.schemes import importance
 from bbans.schemes.account import Account
@@ -61,6 +61,17 @@ def ideal_bits(chain: Chain | Given, x: Ints, draws: int = 16, seed: int = 0, bl
         parts.append([total / draws for total in sums])
     prior, likelihood, posterior = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Terms(prior, likelihood, posterior)
+
+
+def symbol_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
+    """-log2 p(x_d | z_1, ...) of every sample, float64 `(items, dims)`: the mean over seeded draws of z_1 from q(z_1 | x).
+
+    The sum over an item is its likelihood term. Samples that the distribution cannot tell apart get their mean.
+    """
+    q, total = chain.posterior(1, x), np.zeros(x.shape)
+    for draw in range(draws):
+        total += each(chain.likelihood(0, drawn(q, (seed, 2, draw))), x)
+    return total / draws
 
 
 def importance_weighted_bits(chain: Chain | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK) -> Bits:

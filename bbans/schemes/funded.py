@@ -21,11 +21,13 @@ from bbans.coding import lanes
 from bbans.coding.blocks import GROWTH_WORDS, lanes_needed, pop_block, push_block, push_growing
 from bbans.coding.rans import HEAD_MIN, Message, base_message, message_bits, pseudo_random_message
 from bbans.distributions.axis import Axis, regular
+from bbans.distributions.colour import PRECISION
 from bbans.errors import FormatError, TooFlatError, UnderflowError
 from bbans.schemes import geometry
 from bbans.schemes.account import Account, Ledger
 from bbans.schemes.levels import Level, PyramidNet, open_level
 from bbans.schemes.pixels import Growth, Intervals, pixel_intervals, pop_pixels
+from bbans.schemes.watch import COARSEST, Symbols, Watch
 
 SAMPLING_LANES = 512
 LATENT_PRECISIONS = (10, 8, 6, 0)  # tried in this order; 0: latents off
@@ -120,10 +122,12 @@ def decode(
     growth: Growth,
     axis: Axis | None = None,
     stop: int = 0,
+    watch: Watch | None = None,
 ) -> tuple[Ints, Account]:
     """Inverse of `encode`: the tile `(3, h, w)` and the account. Raises a FormatError or UnderflowError on damage.
 
     With `stop` only every 2^stop-th row and column, from the levels that hold them; what is left of the message is not checked then.
+    `watch` is told the bits of every symbol.
     """
     axis = axis or regular()
     if latent_precision not in LATENT_PRECISIONS:
@@ -132,7 +136,7 @@ def decode(
     if growth:
         message = lanes.grow(message, growth[-1][1])
     ledger = Ledger(message_bits(message), backwards=True)
-    x, message = _popped(net, message, ledger, shape, channels, latent_precision, growth, axis, stop)
+    x, message = _popped(net, message, ledger, shape, channels, latent_precision, growth, axis, stop, watch)
     if stop:
         beyond = 2 ** max(0, stop - (len(geometry.level_shapes(*shape)) - 1))  # coarser than the coarsest level
         return x[:, ::beyond, ::beyond], ledger.close(32.0 * len(words))
@@ -183,6 +187,7 @@ def _popped(
     growth: Growth | None,
     axis: Axis,
     stop: int,
+    watch: Watch | None = None,
 ) -> tuple[Ints, Message]:
     """The image that the message holds down to level `stop`, and what is left of the message."""
     shapes = geometry.level_shapes(*shape)
@@ -191,6 +196,8 @@ def _popped(
     if raw.max(initial=0) >= axis.n:
         raise FormatError(f"a sample of the coarsest image is {raw.max()}, the largest value {axis.n - 1}; the file is damaged")
     ledger.add("likelihood", float(bits_of(axis) * n), message_bits(message))
+    if watch is not None:
+        watch(Symbols("likelihood", len(shapes) - 1, COARSEST, np.full((*shapes[-1], channels), float(bits_of(axis)))))
     x = geometry.from_positions(raw.reshape(-1, channels), shapes[-1])
     carried = net.start(*shapes[-1])
     for s in reversed(range(stop, len(shapes) - 1)):
@@ -204,15 +211,17 @@ def _popped(
             u = latent.value(latent_precision, indices).astype(np.int32)
         for phase in (0, 1):
             level.open_phase(phase)
-            message = _pop_phase(message, level, phase, u, channels, None, ledger)
+            message = _pop_phase(message, level, phase, u, channels, None, ledger, watch)
         if latent_precision:
             mean, sigma = level.posterior()
             starts, freqs = latent.interval(_flat(mean), _flat(sigma), latent_precision, _flat(indices))
             part = Intervals(starts, freqs, POSTERIOR_PRECISION)
             message = push_block(message, starts, freqs, POSTERIOR_PRECISION)
             ledger.add("posterior", -part.bits, message_bits(message))
+            if watch is not None:
+                _tell_latents(watch, level, part, latent_precision)
         level.open_phase(2)
-        message = _pop_phase(message, level, 2, mean, channels, growth if s == 0 else None, ledger)
+        message = _pop_phase(message, level, 2, mean, channels, growth if s == 0 else None, ledger, watch)
         x = level.assemble()
         if s > stop:
             carried = net.carry_up(level.trunks[2], *shapes[s])
@@ -225,14 +234,26 @@ def _intervals(level: Level, phase: int, u: Ints, channels: int) -> list[Interva
     return pixel_intervals(level.pixel_model(phase, u), x) if len(x) else []
 
 
-def _pop_phase(message: Message, level: Level, phase: int, u: Ints, channels: int, growth: Growth | None, ledger: Ledger) -> Message:
+def _pop_phase(
+    message: Message, level: Level, phase: int, u: Ints, channels: int, growth: Growth | None, ledger: Ledger, watch: Watch | None
+) -> Message:
     shape = geometry.phase_shape(*level.shape, phase)
     values: NDArray[np.integer] = np.zeros((0, channels), np.int64)
     if shape[0] and shape[1]:
-        message, values, bits = pop_pixels(message, level.pixel_model(phase, u), channels, growth)
-        ledger.add("likelihood", bits, message_bits(message))
+        message, values, freqs = pop_pixels(message, level.pixel_model(phase, u), channels, growth)
+        ledger.add("likelihood", sum(Intervals(f, f, PRECISION).bits for f in freqs), message_bits(message))
+        if watch is not None:
+            watch(Symbols("likelihood", level.index, phase, PRECISION - np.log2(freqs.T).reshape(*shape, channels)))
     level.close_phase(phase, geometry.from_positions(values, shape) if len(values) else np.zeros((3, *shape), np.int32))
     return message
+
+
+def _tell_latents(watch: Watch, level: Level, posterior: Intervals, precision: int) -> None:
+    channels, rows, columns = level.net.latent_shape(*level.grid)
+    given = np.full((rows, columns, channels), float(precision))
+    back = posterior.precision - np.log2(posterior.freqs).reshape(given.shape)
+    watch(Symbols("prior", level.index, COARSEST, given))
+    watch(Symbols("posterior", level.index, COARSEST, -back))
 
 
 def _pop_posterior(message: Message, mean: Ints, sigma: Ints, precision: int) -> tuple[Message, NDArray[np.int64], float]:

@@ -56,7 +56,7 @@ def neighbour_sums(phase: int, known: list[Ints]) -> Ints:
     return a + shift(a, 1, 0) + d + shift(d, 0, -1)
 
 
-def positions(array: Ints, grid: tuple[int, int], shape: tuple[int, int]) -> Ints:
+def positions(array: NDArray[np.int16], grid: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.int16]:
     """Rows of a position-major `(h * w, n)` array that lie within a phase of `shape`, `(rows * columns, n)`."""
     n = array.shape[1]
     return np.asarray(array.reshape(*grid, n)[: shape[0], : shape[1]].reshape(-1, n))

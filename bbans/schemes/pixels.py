@@ -36,17 +36,19 @@ def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals
     return [Intervals(starts[c], freqs[c], PRECISION) for c in range(x.shape[1])]
 
 
-def pop_pixels(message: Message, model: PixelModel, channels: int, growth: Growth | None = None) -> tuple[Message, Ints, float]:
-    """Inverse of pushing `pixel_intervals` last channel first; with `growth`, of the growing push. Values `(N, channels)` and their bits.
+def pop_pixels(message: Message, model: PixelModel, channels: int, growth: Growth | None = None) -> tuple[Message, Ints, Ints]:
+    """Inverse of pushing `pixel_intervals` last channel first; with `growth`, of the growing push.
+
+    Values `(N, channels)` and the frequencies, out of 2^PRECISION, `(channels, N)`, that they had.
 
     With `growth` all channels were pushed as one sequence, whose growth points count symbols over the whole of it.
     """
     n = len(model.outputs)
     mixtures: colour.Channel | None = None
     values = np.zeros((n, channels), np.int64)
-    bits = 0.0
+    used = np.empty((channels, n), np.int64)
     for c in range(channels):
-        freqs = np.empty(n, np.int64)
+        freqs = used[c]
         mixtures = colour.open_channel(model, values, c, mixtures)
         find = colour.locator(mixtures, model.axis)
 
@@ -60,5 +62,4 @@ def pop_pixels(message: Message, model: PixelModel, channels: int, growth: Growt
             pushed_before = n * (channels - 1 - c)
             part = tuple((at - pushed_before, lanes) for at, lanes in growth if pushed_before <= at < pushed_before + n)
             message, values[:, c] = pop_growing(message, n, PRECISION, locate, part)
-        bits += Intervals(freqs, freqs, PRECISION).bits
-    return message, values, bits
+    return message, values, used

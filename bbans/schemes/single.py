@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bbans.coding import lanes
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Words, base_message, message_bits
-from bbans.distributions.conditional import Ints
+from bbans.distributions.conditional import Ints, each
 from bbans.schemes import deterministic
 from bbans.schemes.account import EMPTY_BITS, Account
 from bbans.schemes.chain import Chain
@@ -42,6 +42,18 @@ def ideal_bits(chain: Chain, x: Ints, certain: bool) -> float:
         return float(chain.likelihood(0, chain.idle(1)).bits(x)[0])
     _, z = chain.posterior(1, x).pop(base_message((1,)))
     return float(chain.likelihood(0, z).bits(x)[0] + chain.prior(1).bits(z)[0])
+
+
+def symbol_bits(chain: Chain, x: Ints, certain: bool) -> tuple[NDArray[np.float64], float]:
+    """Bits of every sample of x, `(1, dims)`, and of the latents, which are idle and free unless q is a point; their sum is `ideal_bits`.
+
+    Samples that their distribution cannot tell apart get their mean.
+    """
+    z, latents = chain.idle(1), 0.0
+    if certain:
+        _, z = chain.posterior(1, x).pop(base_message((1,)))
+        latents = float(chain.prior(1).bits(z)[0])
+    return each(chain.likelihood(0, z), x), latents
 
 
 def _codec(chain: Chain, certain: bool) -> Codec:

@@ -1,6 +1,7 @@
 """One tile of an image to its record and back: codecs for its channels, and the choice among them."""
 
 from bbans.tiles.chained import chain_bits, check_fit
+from bbans.tiles.costs import Costs, Share, measured_tile, together
 from bbans.tiles.decode import decode_tile, preview_tile
 from bbans.tiles.encode import encode_tile, variety
 from bbans.tiles.predicted import Samples, ideal_bits
@@ -8,8 +9,10 @@ from bbans.tiles.predictors import Predictors, fastest_ops, oracle_ops, predicto
 from bbans.tiles.prepared import again, split
 
 __all__ = [
+    "Costs",
     "Predictors",
     "Samples",
+    "Share",
     "again",
     "chain_bits",
     "check_fit",
@@ -17,9 +20,11 @@ __all__ = [
     "encode_tile",
     "fastest_ops",
     "ideal_bits",
+    "measured_tile",
     "oracle_ops",
     "predictors_of",
     "preview_tile",
     "split",
+    "together",
     "variety",
 ]

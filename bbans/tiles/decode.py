@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,30 +12,39 @@ from bbans.container.geometry import from_raw, pixels_crc
 from bbans.container.records import CHAIN, CONSTANT, LZMA, MODELLED, PREDICTIVE, WEBP, TilePart, TileRecord
 from bbans.errors import ChecksumError, FormatError, UnderflowError
 from bbans.schemes.account import Account
+from bbans.schemes.watch import Watch
 from bbans.tiles import fallback
 from bbans.tiles.chained import decode_chain
 from bbans.tiles.predicted import Samples, decode_channels, preview_channels
 from bbans.tiles.predictors import Predictors, oracle_ops, predictors_of
 
+Watches = Callable[[int], Watch]
+
 
 def decode_tile(
-    record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors
+    record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, watches: Watches | None = None
 ) -> tuple[Samples, list[Account]]:
     """Samples of a tile, `(h, w)` or `(h, w, channels)`, and an account of each part.
 
     A tile that fails is decoded once more by the oracle before damage is reported. Raises ChecksumError when the samples are
-    not those that were coded.
+    not those that were coded. `watches(i)` is called when the decoder of part i, a predicted one, begins (once more with the oracle), and
+    gives what to tell of its symbols.
     """
     try:
-        return _decode(record, shape, pixel_format, predictors)
+        return _decode(record, shape, pixel_format, predictors, watches)
     except (FormatError, UnderflowError):
         if predictors.model is None or not {part.codec for part in record.parts} & set(MODELLED):
             raise
-        return _decode(record, shape, pixel_format, predictors_of(predictors.model, oracle_ops()))
+        return _decode(record, shape, pixel_format, predictors_of(predictors.model, oracle_ops()), watches)
 
 
-def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, list[Account]]:
-    parts = [_decode_part(part, shape, pixel_format, predictors) for part in record.parts]
+def _decode(
+    record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, watches: Watches | None
+) -> tuple[Samples, list[Account]]:
+    parts = [
+        _decode_part(part, shape, pixel_format, predictors, None if watches is None or part.codec not in PREDICTIVE else watches(i))
+        for i, part in enumerate(record.parts)
+    ]
     samples = np.concatenate([values for values, _ in parts], axis=2)
     pixels = samples[:, :, 0] if samples.shape[2] == 1 else samples
     if int(pixels.max()) >> pixel_format.bit_depth:
@@ -45,11 +54,13 @@ def _decode(record: TileRecord, shape: tuple[int, int], pixel_format: PixelForma
     return np.ascontiguousarray(pixels), [account for _, account in parts]
 
 
-def _decode_part(part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors) -> tuple[Samples, Account]:
+def _decode_part(
+    part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, watch: Watch | None = None
+) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part."""
     if part.codec in PREDICTIVE:
         with _named():
-            return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth)
+            return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, watch)
     if part.codec == CHAIN:
         with _named():
             return decode_chain(predictors.of_chain(), part.payload, (*shape, part.channels), pixel_format.bit_depth)

@@ -15,6 +15,7 @@ from bbans.models.fixed import FixedPredictor
 from bbans.schemes import funded
 from bbans.schemes.account import Account
 from bbans.schemes.levels import PyramidNet, analyse
+from bbans.schemes.watch import Watch
 from bbans.tiles import prepared
 from bbans.tiles.turned import turn_back, turned_shape
 
@@ -61,10 +62,15 @@ def code_channels(predictor: PyramidNet, samples: Samples, axis: Axis | None, la
     return funded.encodings(levels, coarsest, samples.shape[2], latents, chosen)
 
 
-def decode_channels(predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int) -> tuple[Samples, Account]:
-    """Samples `(h, w, channels)` of a part, and its account. Raises FormatError or UnderflowError on damage."""
+def decode_channels(
+    predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, watch: Watch | None = None
+) -> tuple[Samples, Account]:
+    """Samples `(h, w, channels)` of a part, and its account. Raises FormatError or UnderflowError on damage.
+
+    `watch` is told the bits of every symbol, of samples as they were prepared.
+    """
     at, colours, words = prepared.split(part, shape)
-    x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0)
+    x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0, watch)
     samples = turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation)
     if part.lattice:
         samples = prepared.restored(samples, part.lattice, at, colours)
@@ -88,8 +94,10 @@ def ideal_bits(predictor: PyramidNet, samples: Samples, axis: Axis | None, laten
     return funded.ideal_bits(levels, coarsest, samples.shape[2], latent_precision, draws, axis=chosen)
 
 
-def _decode(predictor: PyramidNet, part: TilePart, message: bytes, shape: tuple[int, int], level: int) -> tuple[Ints, Account]:
+def _decode(
+    predictor: PyramidNet, part: TilePart, message: bytes, shape: tuple[int, int], level: int, watch: Watch | None = None
+) -> tuple[Ints, Account]:
     if len(message) % 4:
         raise FormatError(f"a tile's message is whole 32-bit words, found {len(message)} bytes; the file is damaged")
     words = np.frombuffer(message, "<u4").astype(np.uint32)
-    return funded.decode(predictor, words, shape, part.channels, part.latent_precision, part.growth, layout(part.axis), level)
+    return funded.decode(predictor, words, shape, part.channels, part.latent_precision, part.growth, layout(part.axis), level, watch)

@@ -17,7 +17,7 @@ def pixels(n: int, K: int, values: axis.Axis, channels: int, extreme: bool) -> t
     if not extreme:
         x = np.clip(sums[:, :channels] * values.n // 1024 + rng.integers(-3, 4, (n, channels)), 0, values.n - 1)
     x[:2] = [[0], [values.n - 1]]
-    return colour.PixelModel(np.concatenate(parts, 1).astype(np.int32), sums, values), x
+    return colour.PixelModel(np.concatenate(parts, 1).astype(np.int16), sums, values), x
 
 
 def located(model: colour.PixelModel, x: np.ndarray, at: np.ndarray) -> list[np.ndarray]:
@@ -81,4 +81,4 @@ def test_bad_input() -> None:
         with pytest.raises(ValueError, match="values"):
             colour.intervals(model, bad)
     with pytest.raises(ValueError, match="scale indices"):
-        colour.PixelModel(np.full((4, 20), 161, np.int32), model.sums[:4])
+        colour.PixelModel(np.full((4, 20), 161, np.int16), model.sums[:4])

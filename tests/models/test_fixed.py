@@ -74,11 +74,12 @@ def test_outputs_are_in_range_for_extreme_pixels(top):
     for x in (np.full((3, 16, 16), top), top * rng.integers(0, 2, (3, 16, 16)), rng.integers(0, 256, (3, 16, 16))):
         for phase, known, sums, _ in phases_of(x.astype(np.int32)):
             for carried in (0, 3 * 1020):
-                out = outputs_of(features(phase, known, sums, np.full((8, 8), carried, np.int32)), PHASES[phase])
+                found = features(phase, known, sums, np.full((8, 8), carried, np.int32))
+                out = outputs_of(found, PHASES[phase])
                 scales = out[:, 4 * MIXTURES : 7 * MIXTURES]
-                assert out.shape == (64, 10 * MIXTURES) and out.dtype == np.int32
+                assert out.shape == (64, 10 * MIXTURES) and out.dtype == np.int16
                 assert scales.min() >= 0 and scales.max() < SCALES
-                assert np.abs(out[:, :MIXTURES]).max() <= 255 and np.abs(out[:, MIXTURES : 4 * MIXTURES]).max() < 2**15
+                assert np.abs(out[:, :MIXTURES]).max() <= 255 and np.abs(found.locations).max() <= 32 * 255
 
 
 def test_scales_grow_with_the_spread_and_with_earlier_errors():

@@ -1,0 +1,191 @@
+"""What `--help` says below the options: examples and exit codes, a page for every command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import click
+
+CODES = {
+    0: "all went well",
+    1: "another failure",
+    2: "wrong usage; nothing was done",
+    3: "an input cannot be read or is of a kind that is not coded",
+    4: "an output exists already or cannot be written",
+    5: "a compressed file is damaged, cut off, not ours or of an unknown version",
+    6: "a model is missing or cannot be used",
+    7: "the result did not decode to the same pixels; nothing was written",
+    8: "the coder ran out of bits (a fault of ours)",
+    130: "interrupted",
+}
+ALWAYS = (0, 1, 2, 130)
+
+
+class Page(NamedTuple):
+    """Examples, each with what it does; exit codes besides ALWAYS; and what else there is to say, paragraph by paragraph."""
+
+    examples: tuple[tuple[str, str], ...]
+    exits: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+SEVERAL = "Files after a failing one are still done; the exit code is that of the first failure."
+PATH = (
+    "A model is looked for by name or id in the folders of the environment variable BBANS_MODEL_PATH, then in your own folder "
+    "(`bbans models add`), then among the shipped ones."
+)
+
+PAGES = {
+    "": Page(
+        (
+            ("bbans compress photo.png", "photo.bbans beside it"),
+            ("bbans decompress photo.bbans", "photo.png again, the same pixels"),
+            ("bbans info photo.bbans", "what each part of the file costs"),
+            ("bbans bench *.png", "beside PNG, WebP and JPEG XL"),
+            ("bbans train my-images/ -o mine.safetensors", "a codec for images of one kind"),
+            ("bbans compress --help", "the options of one command"),
+        ),
+        (3, 4, 5, 6, 7, 8),
+        (PATH,),
+    ),
+    "compress": Page(
+        (
+            ("bbans compress photo.png", "photo.bbans beside it"),
+            ("bbans compress *.png -o small/", "many files, into a directory"),
+            ("bbans compress --effort fast photo.png", "a small model: twice as fast"),
+            ("bbans compress --model mine.safetensors photo.png", "a model of your own"),
+            ("bbans compress --model none photo.png", "larger; needs no model, now or later"),
+            ("bbans compress -c photo.png | bbans decompress - > same.png", "through a pipe"),
+        ),
+        (3, 4, 6, 7, 8),
+        (SEVERAL, PATH),
+    ),
+    "decompress": Page(
+        (
+            ("bbans decompress photo.bbans", "photo.png beside it"),
+            ("bbans decompress photo.bbans -o photo.tiff", "as another kind of file"),
+            ("bbans decompress --region 0,0,640,480 photo.bbans", "a corner; only its tiles are decoded"),
+            ("bbans decompress --preview 3 photo.bbans", "every 8th row and column"),
+            ("bbans decompress --keep-going broken.bbans", "what damage leaves of it"),
+        ),
+        (3, 4, 5, 6),
+        (SEVERAL, PATH),
+    ),
+    "info": Page(
+        (
+            ("bbans info photo.bbans", "ideal, net, total, and every term of them"),
+            ("bbans info --json photo.bbans", "for programs"),
+            ("bbans info --no-account photo.bbans", "only what the header says, at once"),
+            ("bbans info --heatmap bits.png --plot photo.bbans", "where in the image, and in which level, the bits are"),
+        ),
+        (3, 4, 5, 6),
+        (
+            "Ideal is the model's -ELBO, net what the coder's message grew by, total the file. The file is decoded to know them.",
+            "In a heat map every pixel has the bits of its own samples, exactly, and an even share of the net bits of the latents that "
+            "stand for its part of the image. What another library coded is spread evenly over its tile.",
+            SEVERAL,
+        ),
+    ),
+    "verify": Page(
+        (
+            ("bbans verify photo.bbans", "decode, check, write nothing"),
+            ("bbans verify -q backup/*.bbans && echo good", "in a script"),
+        ),
+        (3, 5, 6),
+        (SEVERAL,),
+    ),
+    "bench": Page(
+        (
+            ("bbans bench *.png", "a table over all of them"),
+            ("bbans bench -v --effort fast a.png b.png", "the small model, and a table for each image"),
+            ("bbans bench --jpegxl-effort 9 --json photo.png", "for programs"),
+        ),
+        (3, 6, 7, 8),
+        (SEVERAL,),
+    ),
+    "train": Page(
+        (
+            ("bbans train my-images/ -o mine.safetensors", "what suits the images, with its own recipe"),
+            ("bbans train digits.npy -o mine.safetensors --shape 28 28", "rows of an array as images"),
+            ("bbans train photos/ -o mine.safetensors --recipe photo.toml --device cuda", "your own settings, on a GPU"),
+            ("bbans train my-images/ -o mine.safetensors --tensorboard logs", "with curves to look at"),
+        ),
+        (3, 4, 6),
+        ("A broken run goes on where its checkpoint was when the same command is given again.",),
+    ),
+    "evaluate": Page(
+        (
+            ("bbans evaluate --model mine.safetensors more-images/", "ideal, net and total"),
+            ("bbans evaluate --model mine.safetensors test.npy --count 1000 --csv each.csv", "a line an image"),
+            ("bbans evaluate more-photos/ --report photos.html", "a page with heat maps, the best and the worst images"),
+            ("bbans evaluate --model mine.safetensors test.npy --importance 500", "nearer to -log2 p(x)"),
+            ("bbans evaluate --model mine.safetensors test.npy --scheme bb-cis --particles 16", "another bound"),
+        ),
+        (3, 4, 6, 8),
+    ),
+    "sample": Page((("bbans sample --model mine.safetensors -n 64 -o samples.png", "8 rows of 8"),), (3, 4, 6)),
+    "reconstruct": Page((("bbans reconstruct --model mine.safetensors more-images/ -n 8 -o back.png", "8 pairs"),), (3, 4, 6)),
+    "interpolate": Page(
+        (("bbans interpolate --model mine.safetensors more-images/ --between 3 7 --steps 12 -o path.png", "12 pictures"),), (3, 4, 6)
+    ),
+    "archive": Page(
+        (
+            ("bbans archive create icons/ -o icons.bbar --model mine.safetensors", "many images in one file"),
+            ("bbans archive list icons.bbar", "their names"),
+            ("bbans archive extract icons.bbar -o back/", "all of them again"),
+        ),
+        (3, 4, 5, 6, 7, 8),
+        (PATH,),
+    ),
+    "archive create": Page(
+        (
+            ("bbans archive create icons/ -o icons.bbar --model mine.safetensors", "a model of these images"),
+            ("bbans archive create digits.npy -o digits.bbar --model mine.safetensors --shape 28x28", "rows of an array"),
+            ("bbans archive create photos/ more.png -o photos.bbar", "photographs, coded one by one"),
+            ("bbans archive create icons/ -o icons.bbar --model mine.safetensors --unordered --embed-model", "smaller; needs nothing else"),
+        ),
+        (3, 4, 6, 7, 8),
+    ),
+    "archive list": Page((("bbans archive list -v icons.bbar", "names, sides, groups"),), (3, 5)),
+    "archive extract": Page(
+        (
+            ("bbans archive extract icons.bbar -o back/", "all images"),
+            ("bbans archive extract icons.bbar one.png two.png", "two of them, to this folder"),
+            ("bbans archive extract --keep-going broken.bbar -o back/", "what damage leaves"),
+        ),
+        (3, 4, 5, 6),
+    ),
+    "models": Page((("bbans models list", "what is at hand"),), (4, 6), (PATH,)),
+    "models list": Page((("bbans models list --json", "an object a line"),), ()),
+    "models show": Page((("bbans models show photo-2", "its id, config and record"),), (6,)),
+    "models add": Page((("bbans models add mine.safetensors", "files made with it now find it"),), (4, 6)),
+    "completion": Page(
+        (
+            ("bbans completion bash > ~/.local/share/bash-completion/completions/bbans", "for bash 4.4 or newer"),
+            ("bbans completion zsh > ~/.zfunc/_bbans", "for zsh; ~/.zfunc has to be on its fpath"),
+            ("bbans completion fish > ~/.config/fish/completions/bbans.fish", "for fish"),
+        ),
+    ),
+}
+
+
+def commands_below(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """A command and those below it, each with its names from the root, such as "archive list"."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            yield from commands_below(child, f"{path} {name}".strip())
+
+
+def attach(root: click.Command) -> None:
+    """Give every command its page."""
+    for path, command in commands_below(root):
+        command.epilog = epilog(PAGES[path])
+
+
+def epilog(page: Page) -> str:
+    """A page as click lays it out: paragraphs that begin with \\b keep their lines."""
+    examples = "\n".join(f"  {line}\n      {what}" for line, what in page.examples)
+    codes = "\n".join(f"  {code:3}  {CODES[code]}" for code in sorted({*ALWAYS, *page.exits}))
+    return "\n\n".join([*page.notes, f"\b\nExamples:\n{examples}", f"\b\nExit codes:\n{codes}"])
