@@ -84,7 +84,7 @@ bounds: $(STAMP) ## train VAEs on bounds of importance weights and measure what 
 	$(BIN)/python -m benchmarks.tables.mites
 	$(BIN)/python -m benchmarks.tables.snr
 
-tables: $(STAMP) ## write the tables of the README and of docs/ from the benchmarks' JSON
+tables: $(STAMP) ## write the tables and figures of the README and of docs/ from the benchmarks' JSON
 	$(BIN)/python -m benchmarks.tables.write
 
 clean: ## remove the virtual environment and caches

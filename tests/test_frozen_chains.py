@@ -21,6 +21,7 @@ HASHES = json.loads((CHAINS / "hashes.json").read_text())
 
 
 def test_every_config_has_golden_files():
+    """Structured prediction has golden messages instead (`tests/test_frozen_told.py`)."""
     assert set(HASHES) == {name.replace(" ", "-") for name in CONFIGS}
     assert {store.load_file(CHAINS / f"{stem}.safetensors").family for stem in HASHES} == set(FAMILIES) - {"photo", "structured"}
 

@@ -30,7 +30,7 @@ from bbans.images import content_hash
 from bbans.inference import discrete, distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.gradients.control import Control
-from bbans.models.families import family_name, float_network
+from bbans.models.families import float_network
 from bbans.models.terms import OWN, Draws, Terms, Trainable, Training, Weighted, draws
 from bbans.models.vae_config import VaeConfig
 
@@ -142,7 +142,7 @@ def train(
     as they are. Of a `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of
     another run, and on settings that are not for such a model.
     """
-    discrete.check(recipe.training, family_name(recipe.model), recipe.free_bits)
+    discrete.check(recipe.training, recipe.model, recipe.free_bits)
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
     objectives.check(recipe.training, recipe.free_bits, net)
@@ -175,7 +175,7 @@ def train(
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
                 if len(validation.x) and recipe.training.objective not in OWN:
                     row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.estimator in discrete.BOUNDED:
+                if len(validation.x) and recipe.training.bounded:
                     row |= discrete.beside(averaged, *tensors(validation, slice(None), group.device), recipe.training)
                 row |= measure(net, control)
             judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))

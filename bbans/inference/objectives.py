@@ -89,7 +89,7 @@ def check(training: Training, free_bits: float, net: nn.Module) -> None:
         raise InputError(f"an objective is one of {', '.join(OBJECTIVES)}; found {t.objective!r}")
     if t.particles < 1 or t.groups < 1 or t.particles % t.groups or not 0 <= t.elbo_share <= 1:
         raise InputError(f"particles are a multiple of groups, elbo_share lies in 0..1; found {t.particles}, {t.groups}, {t.elbo_share}")
-    if t.objective == ELBO and t.particles > 1:
+    if t.objective == ELBO and t.particles > 1 and not t.bounded:
         raise InputError(f"the ELBO trains on one particle an item, whose divergence is exact; found {t.particles}: take a larger batch")
     if t.objective == SIVI and t.particles > 1:
         raise InputError(f"objective {SIVI!r} trains on one particle an item, whose draws of noise are `parts` of the model: set these")
@@ -110,6 +110,8 @@ def chosen(training: Training, objective: str | None, particles: int | None) -> 
     """
     if objective is None and particles is None:
         return training
+    if training.bounded and objective in (None, ELBO):
+        return replace(training, particles=particles or training.particles)
     name = objective or training.objective
     if name in OWN:
         if (particles or 1) > 1:

@@ -25,8 +25,9 @@ class Terms:
     surrogate: Tensor
 
 
-STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
+STRAIGHT_THROUGH, LAX, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
     "straight-through",
+    "lax",
     "score",
     "nvil",
     "muprop",
@@ -44,16 +45,20 @@ OWN = (ELBO, SIVI)
 class Training:
     """What some families train by, and no model file holds."""
 
-    estimator: str = STRAIGHT_THROUGH  # of gradients through bits and categories, one of ESTIMATORS
+    estimator: str = STRAIGHT_THROUGH  # of gradients by q, one of ESTIMATORS: all through bits and categories but lax
     temperature: float = 0.5  # of concrete; where rebar's and relax's start
-    samples: int = 1  # of z an item, by vimco, two or more
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
     dropout: float = 0.0  # share of a pyramid's inner features that a step leaves out
     objective: str = ELBO  # one of `inference.objectives`, of Gaussian latents
-    particles: int = 1  # draws of z an item, K
+    particles: int = 1  # draws of z an item, K: of an objective, or of vimco and concrete, which train a bound of their own
     groups: int = 1  # M that they are divided into, by miwae and piwae
     elbo_share: float = 0.5  # of the ELBO in ciwae
     codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the estimator trains another bound than the rate, whatever the objective."""
+        return self.estimator in (CONCRETE, VIMCO)
 
 
 def alone(part: Tensor) -> Tensor:

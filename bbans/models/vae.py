@@ -77,9 +77,7 @@ class VaeNet(nn.Module):
         divergence, prior = self._latent_bits(us, read, gaussians)
         if drop is not None:
             divergence = divergence.masked_fill(drop[:, None], 0.0)
-        outputs = self.net("likelihood0")(read[0], *side)
-        shared = self.net("shared") if "shared" in self.nets else None
-        likelihood = sample_bits(config.head, outputs, x, shared).sum(1)
+        likelihood = self.likelihood(x, us[0], side)
         return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
 
     def _latent_bits(self, us: list[Tensor], read: list[Tensor], gaussians: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -107,6 +105,12 @@ class VaeNet(nn.Module):
             outputs.append(torch.full_like(outputs[0], self.config.fixed_sigma / heads.SIGMA_UNIT - heads.SIGMA_OFFSET))
         mean, log2_sigma = outputs
         return mean, log2_sigma
+
+    def likelihood(self, x: Tensor, u: Tensor, side: tuple[Tensor, ...] = ()) -> Tensor:
+        """-log2 p(x | z_1 = u), `(B,)`."""
+        outputs = self.net("likelihood0")(u.clamp(-self.outermost, self.outermost), *side)
+        shared = self.net("shared") if "shared" in self.nets else None
+        return sample_bits(self.config.head, outputs, x, shared).sum(1)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """See `terms.Trainable`; a layer's means given the means below."""

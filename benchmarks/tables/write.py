@@ -1,4 +1,4 @@
-"""Write the tables of the README and of the documents from the benchmarks' JSON, so that no figure is typed.
+"""Write the tables and figures of the README and of the documents from the benchmarks' JSON, so that no number is typed.
 
 python -m benchmarks.tables.write
 """
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import bounds
+from benchmarks.tables import bounds, estimators, figures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = ("binarised-one-layer", "binarised-two-layers", "binarised-best", "grey-one-layer", "grey-best")
@@ -115,7 +115,7 @@ def tables() -> dict[tuple[Path, str], str]:
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])
-    return made
+    return made | {(ROOT / "docs" / "estimators.md", name): text for name, text in estimators.tables(found).items()}
 
 
 def with_table(document: str, name: str, text: str) -> str:
@@ -129,6 +129,7 @@ def main() -> None:
     """See the module's docstring."""
     for (document, name), text in tables().items():
         document.write_text(with_table(document.read_text(), name, text))
+    figures.main()
 
 
 if __name__ == "__main__":

@@ -291,12 +291,38 @@ def test_discrete_latents_by_name(here: Path, latents: str, family: str) -> None
         model = load_file(here / "m.safetensors")
         assert model.family == family and model.config.levels == 17
         assert model.record["recipe"]["training"]["estimator"] == (estimator or STRAIGHT_THROUGH)
-        assert model.record["recipe"]["training"]["samples"] == (5 if estimator == "vimco" else 1)
+        assert model.record["recipe"]["training"]["particles"] == (5 if estimator == "vimco" else 1)
     evaluated = evaluate([(str(i), x.reshape(8, 8).astype(np.uint8)) for i, x in enumerate(digits(40)[0])], here / "m.safetensors", draws=4)
     rates, nats = evaluated.rates(), evaluated.nats()
     assert abs(rates["net_over_ideal"]) < 0.005 + 4 * rates["net_over_ideal_error"]
     assert nats["net"] == pytest.approx(sum(evaluated.net_bits) * np.log(2) / 40)
     assert f"{nats['net']:.2f} nats" in "".join(evaluated.lines()) and evaluated.to_dict()["nats_per_image"] == nats
+
+
+def test_particles_of_estimators(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws of z an image: 5 of vimco unless a recipe or the command says how many, 1 of those that train no bound of several."""
+    source, recipe = here / "digits.npy", here / "structured.toml"
+    recipe.write_text(
+        "family = 'structured'\n[model]\ncondition = 4\nlikelihood = 'categorical'\n[training]\nestimator = 'concrete'\nparticles = 4\n"
+    )
+
+    for wrong in ({"particles": 1}, {"objective": "iwae", "particles": 3}):
+        with pytest.raises(InputError, match="particles are 2 or more with vimco|by estimator 'vimco'"):
+            runs.run(source, here / "m.safetensors", latents="bernoulli", estimator="vimco", **wrong)  # type: ignore[arg-type]
+
+    def particles(**options: Any) -> int:
+        found = decision(monkeypatch, source, **options).training
+        assert found.objective == "elbo" and found.groups == 1
+        return found.particles
+
+    assert particles(latents="bernoulli", estimator="vimco") == 5
+    assert particles(latents="categorical", estimator="vimco", particles=3) == 3
+    assert particles(latents="categorical", estimator="vimco", objective="elbo", particles=3) == 3
+    assert particles(latents="bernoulli", estimator="relax") == 1
+    assert [particles(recipe=recipe, estimator=name) for name in (None, "concrete", "vimco", "relax")] == [4, 4, 4, 1]
+    assert particles(recipe=recipe, particles=6) == 6
+    with pytest.raises(InputError, match="several particles are for another objective"):
+        particles(latents="bernoulli", estimator="relax", particles=3)
 
 
 def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
