@@ -22,13 +22,13 @@ from bbans import container as files
 from bbans.carried import from_chunks, to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
+from bbans.images.metadata import COLOURS
 from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 Pixels = NDArray[Any]
-SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
 ModelLike = str | Path | Model | None
 
 
@@ -180,7 +180,7 @@ def compress_file(
     """
     picture = images.read_image(Path(source), as_pixels=as_pixels)
     if strip:
-        kept = tuple(chunk for chunk in picture.metadata if chunk.kind in SAMPLES_NEED)
+        kept = tuple(chunk for chunk in picture.metadata if chunk.kind in COLOURS)
         picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
     data = compress(picture, model=model, effort=effort, verify=verify, threads=threads)
     images.atomic_write(Path(target), data, overwrite=overwrite)

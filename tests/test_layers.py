@@ -38,6 +38,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "archives": ({"errors", "images", "container", "models", "tiles", "archive", "archives_info", "api"}, set()),
     "evaluation": ({"errors", "images", "models", "tiles", "schemes", "api"}, {"numpy"}),
     "pictures": ({"errors", "images", "distributions", "inference", "models", "tiles", "schemes", "api", "evaluation"}, {"numpy"}),
+    "pillow": ({"errors", "images", "container", "carried", "api"}, {"PIL"}),
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
