@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from bbans import api, archive, images, tiles
+from bbans import api, archive, images
+from bbans import archives_models as models
 from bbans import container as files
-from bbans.archive import ChainModel, Lost
+from bbans.archive import Lost
 from bbans.archives_info import ArchiveInfo, describe_archive
+from bbans.archives_models import ArchiveModel
 from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
-from bbans.models import store
 
-ArchiveModel: TypeAlias = str | Path | store.Model | ChainModel | None
 Source: TypeAlias = "str | os.PathLike[str]"
 Named: TypeAlias = Iterator[tuple[str, images.Image]]
 Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
@@ -86,7 +86,7 @@ def create_archive(
     if not overwrite and os.path.lexists(output):
         raise OutputExistsError(f"{os.fspath(output)}: exists already: ask for overwriting (-f) or choose another name")
     named, skipped = _members(members, shape, as_pixels)
-    chain, single = _models(model, file_model)
+    chain, single = models.to_write(model, file_model)
     if scheme is not None or particles is not None or refine:
         if chain is None:
             raise InputError("a scheme, particles and refinement are for a latent chain; name a model of one with --model")
@@ -150,7 +150,7 @@ def read_archive(
     with api.opened(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=lost is None)
         wanted = _wanted(index, names)
-        for number, image in archive.restore(data, index, _sources(data, index, model, threads, max_pixels), wanted, lost):
+        for number, image in archive.restore(data, index, models.to_read(data, index, model, threads, max_pixels), wanted, lost):
             yield index.archive.items[number].name, image
 
 
@@ -178,7 +178,7 @@ def extract_archive(
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         wanted = _wanted(index, names)
         targets = _targets(index, wanted, root, kind, overwrite)
-        sources = _sources(data, index, model, threads, max_pixels)
+        sources = models.to_read(data, index, model, threads, max_pixels)
         for number, image in archive.restore(data, index, sources, wanted, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
@@ -218,54 +218,6 @@ def _prefixed(path: Path, found: images.ImageSet, several: bool) -> Iterator[tup
     alone = found.names == (path.name,)
     for i, name in enumerate(found.names):
         yield f"{folder}/{name}" if several and not alone else name, found.image(i)
-
-
-def _models(model: ArchiveModel, file_model: api.ModelLike) -> tuple[ChainModel | None, Callable[[], api.ModelLike]]:
-    """The chain that a model is, if it is one, and the model for single images, loaded when it is first asked for."""
-    kept: list[api.ModelLike] = [file_model] if file_model == store.NO_MODEL else []
-
-    def single() -> api.ModelLike:
-        if not kept:
-            kept.append(api.load_model(file_model))
-        return kept[0]
-
-    if model is None or isinstance(model, ChainModel):
-        return model, single
-    if model == store.NO_MODEL:
-        return None, lambda: store.NO_MODEL
-    loaded = api.load_model(model)
-    chain = archive.chain_model(loaded, tiles.fastest_ops())
-    return chain, single if chain is not None else lambda: loaded
-
-
-def _sources(data: files.Buffer, index: reader.ArchiveIndex, model: ArchiveModel, threads: int | None, max_pixels: int) -> archive.Sources:
-    """Models by id: the one given, those of the archive, then those of the search path; each is loaded once."""
-    loaded: dict[bytes, store.Model] = {}
-    chains: dict[bytes, ChainModel] = {model.id: model} if isinstance(model, ChainModel) else {}
-    if not isinstance(model, ChainModel) and model not in (None, store.NO_MODEL):
-        given = api.load_model(model)
-        loaded[given.id] = given
-
-    def by_id(model_id: bytes) -> store.Model:
-        if model_id not in loaded:
-            carried = [n for n, entry in enumerate(index.archive.models) if entry.id == model_id and entry.size]
-            loaded[model_id] = archive.load_embedded(data, index, carried[0]) if carried else store.find_by_id(model_id)
-        return loaded[model_id]
-
-    def chain(number: int) -> ChainModel:
-        model_id = index.archive.models[number].id
-        if model_id not in chains:
-            found = archive.chain_model(by_id(model_id), tiles.fastest_ops())
-            if found is None:
-                raise FormatError(f"a group needs model {model_id.hex()}, which is no chain over images; the archive is malformed")
-            chains[model_id] = found
-        return chains[model_id]
-
-    def image(raw: bytes) -> images.Image:
-        needed = files.read_header(raw).model_id
-        return api.decompress_image(raw, model=None if needed == files.NO_MODEL else by_id(needed), threads=threads, max_pixels=max_pixels)
-
-    return archive.Sources(chain, image)
 
 
 def _wanted(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
