@@ -23,10 +23,13 @@ from bbans.carried import from_chunks, to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
 from bbans.images.metadata import COLOURS
-from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name
+from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name, load_bytes, serialise
+from bbans.spread import on_threads
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
+
+    from bbans.cluster import Cluster
 
 Pixels = NDArray[Any]
 ModelLike = str | Path | Model | None
@@ -44,13 +47,15 @@ def compress(
     effort: str = "default",
     verify: bool = True,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> bytes:
     """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or an `images.Image` with metadata.
 
-    With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once; the bytes do not
-    depend on it. `effort` picks the model where none is named: "fast" a small one, "default" and "max" the default one. With "max" every
-    orientation of a tile is tried, which takes eight times as long. The model "none" stands for the fixed predictor, whose files need no
-    model. A model of small images (a latent chain) codes one of its shape without getting bits back; many are shorter in an archive.
+    With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once, or tiles are coded by
+    the workers of a `cluster` (`cluster.connected`); the bytes depend on neither. `effort` picks the model where none is named: "fast" a
+    small one, "default" and "max" the default one. With "max" every orientation of a tile is tried, which takes eight times as long. The
+    model "none" stands for the fixed predictor, whose files need no model. A model of small images (a latent chain) codes one of its
+    shape without getting bits back; many are shorter in an archive.
     Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
     picture = to_image(image)
@@ -61,8 +66,9 @@ def compress(
     pixels = picture.pixels
     if predictors.chain is not None and chosen is not None:
         tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
+    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(_built, _sent(chosen))
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
-    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads, thorough=effort == "max")
+    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, spread, thorough=effort == "max")
     coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)
     container = files.Container(
         width=pixels.shape[1],
@@ -79,7 +85,7 @@ def compress(
         data = min(data, files.write(assembly.stored(container, pixels)), key=len)
     if verify:
         index = files.read_index(data)
-        back = _image(assembly.decode(data, index, predictors, threads), index)
+        back = _image(assembly.decode(data, index, spread), index)
         if not _same(back, picture):
             raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
     return data
@@ -101,7 +107,7 @@ def decompress_image(
     """
     index = files.read_index(data, max_pixels)
     rectangle = None if region is None else assembly.Region(*region)
-    pixels = assembly.decode(data, index, _predictors(index, model), threads, region=rectangle, level=preview)
+    pixels = assembly.decode(data, index, on_threads(_predictors(index, model), threads), region=rectangle, level=preview)
     return _image(pixels, index)
 
 
@@ -131,7 +137,7 @@ def salvage(
     """
     index = files.read_index(data, max_pixels, whole=False)
     damaged: list[assembly.Damage] = []
-    pixels = assembly.decode(data, index, _predictors(index, model), threads, damaged=damaged)
+    pixels = assembly.decode(data, index, on_threads(_predictors(index, model), threads), damaged=damaged)
     return _image(pixels, index), tuple(damaged)
 
 
@@ -172,17 +178,18 @@ def compress_file(
     as_pixels: bool = False,
     strip: bool = False,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> CompressResult:
     """Compress an image file. Raises InputError, OutputError.
 
-    `model` and `effort` are those of `compress`; `strip` drops metadata other than a palette or transparent colour; `as_pixels` takes a
-    JPEG's pixels.
+    `model`, `effort`, `threads` and `cluster` are those of `compress`; `strip` drops metadata other than a palette or transparent
+    colour; `as_pixels` takes a JPEG's pixels.
     """
     picture = images.read_image(Path(source), as_pixels=as_pixels)
     if strip:
         kept = tuple(chunk for chunk in picture.metadata if chunk.kind in COLOURS)
         picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
-    data = compress(picture, model=model, effort=effort, verify=verify, threads=threads)
+    data = compress(picture, model=model, effort=effort, verify=verify, threads=threads, cluster=cluster)
     images.atomic_write(Path(target), data, overwrite=overwrite)
     return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)
 
@@ -301,6 +308,16 @@ def _image(pixels: Pixels, index: files.Index) -> images.Image:
 def _same(a: images.Image, b: images.Image) -> bool:
     facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
     return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)
+
+
+def _sent(model: Model | None) -> bytes:
+    """A model as it goes to the workers of a cluster: its file; nothing for none."""
+    return b"" if model is None else serialise(model.config, model.layers, model.record)
+
+
+def _built(sent: bytes) -> tiles.Predictors:
+    """Inverse of `_sent`, with its network."""
+    return tiles.predictors_of(load_bytes(sent, "sent"), tiles.fastest_ops()) if sent else tiles.Predictors()
 
 
 def _predictors(index: files.Index, model: ModelLike) -> tiles.Predictors:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from bbans import api, archive, images
 from bbans import archives_models as models
@@ -23,6 +23,9 @@ from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
+
+if TYPE_CHECKING:
+    from bbans.cluster import Cluster
 
 Source: TypeAlias = "str | os.PathLike[str]"
 Named: TypeAlias = Iterator[tuple[str, images.Image]]
@@ -71,6 +74,7 @@ def create_archive(
     as_pixels: bool = False,
     shape: tuple[int, int] | None = None,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> CreateResult:
     """Write an archive of images and say what it cost.
 
@@ -81,7 +85,9 @@ def create_archive(
     order within a group, and what it cost. `embed_model` puts the models into the archive, which then needs nothing else.
     `scheme` is one of `schemes.names.NAMES` for the chain, of `particles` particles where it weights them, and
     `refine` steps of search for every image's posterior (`schemes.refined`); the archive says all three, decoding needs none.
-    With `verify` every group is decoded and compared. Raises InputError, OutputError, VerificationError.
+    With `verify` every group is decoded and compared. The workers of a `cluster` (`cluster.connected`) code groups and files at once,
+    of which twice as many as they have threads are in memory here; the bytes are the same. Raises InputError, OutputError,
+    VerificationError.
     """
     if not overwrite and os.path.lexists(output):
         raise OutputExistsError(f"{os.fspath(output)}: exists already: ask for overwriting (-f) or choose another name")
@@ -104,7 +110,10 @@ def create_archive(
 
     with tempfile.TemporaryFile() as spool:
         settings = archive.Settings(to_file, chain, group, unordered, verify)
-        built = archive.build(named, spool, settings, embedded if embed_model else None)
+        spread = None
+        if cluster is not None:
+            spread = cluster.spread(models.settings_of, models.recipe(chain, single(), unordered, verify))
+        built = archive.build(named, spool, settings, embedded if embed_model else None, spread)
         index = write_index(built.archive)
         spool.seek(0)
         images.atomic_write(output, _pieces((index, *built.models), spool), overwrite)

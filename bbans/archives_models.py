@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ from bbans import api, archive, images, tiles
 from bbans import container as files
 from bbans.archive import ChainModel
 from bbans.container import archive_reader as reader
-from bbans.errors import FormatError
+from bbans.errors import FormatError, InputError
 from bbans.models import store
 
 ArchiveModel: TypeAlias = str | Path | store.Model | ChainModel | None
@@ -32,6 +33,45 @@ def to_write(model: ArchiveModel, file_model: api.ModelLike) -> tuple[ChainModel
     loaded = api.load_model(model)
     chain = archive.chain_model(loaded, tiles.fastest_ops())
     return chain, single if chain is not None else lambda: loaded
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the workers of a cluster make an archive's parts: the files of its models, and the options of `archives.create_archive`.
+
+    model: of a latent chain, None: no image is chained; coded: its scheme, particles and refinement; single: for single images, None:
+    the fixed predictor.
+    """
+
+    model: bytes | None
+    coded: tuple[int, int, int]
+    single: bytes | None
+    unordered: bool
+    verify: bool
+
+
+def recipe(chain: ChainModel | None, single: api.ModelLike, unordered: bool, verify: bool) -> Recipe:
+    """The recipe of these models. Raises InputError on a chain that was given without its file."""
+    file, coded = None, (0, 1, 0)
+    if chain is not None:
+        if chain.file is None:
+            raise InputError("the model was given without its file, so it cannot be sent to a cluster; give its name or file")
+        file, coded = chain.file(), (chain.scheme, chain.particles, chain.refinement)
+    return Recipe(file, coded, None if single == store.NO_MODEL else archive.model_file(api.load_model(single)), unordered, verify)
+
+
+def settings_of(recipe: Recipe) -> archive.Settings:
+    """What a worker codes with. The number of images in a group is none of its business."""
+    chain = None if recipe.model is None else archive.chain_model(store.load_bytes(recipe.model, "sent"), tiles.fastest_ops())
+    if chain is not None:
+        scheme, particles, refinement = recipe.coded
+        chain = replace(chain, scheme=scheme, particles=particles, refinement=refinement)
+    single: api.ModelLike = store.NO_MODEL if recipe.single is None else store.load_bytes(recipe.single, "sent")
+
+    def to_file(image: images.Image) -> bytes:
+        return api.compress(image, model=single, verify=recipe.verify, threads=1)
+
+    return archive.Settings(to_file, chain, unordered=recipe.unordered, verify=recipe.verify)
 
 
 def to_read(data: files.Buffer, index: reader.ArchiveIndex, model: ArchiveModel, threads: int | None, max_pixels: int) -> archive.Sources:

@@ -10,6 +10,7 @@ import click
 from bbans.errors import DamagedTilesError
 
 from .options import (
+    dask_option,
     force_option,
     max_items_option,
     max_pixels_option,
@@ -22,7 +23,7 @@ from .options import (
     verbose_option,
 )
 from .outputs import SUFFIXES, check_output
-from .run import say
+from .run import on_cluster, say
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]
@@ -63,6 +64,7 @@ def archive() -> None:
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
 @threads_option
+@dask_option
 @quiet_option
 def create(
     images: tuple[str, ...],
@@ -80,29 +82,32 @@ def create(
     no_verify: bool,
     as_pixels: bool,
     threads: int | None,
+    cluster: str | None,
     quiet: bool,
 ) -> int:
     """Write an archive of IMAGES: folders, image files, .npy, .npz or idx files."""
     check_output(Path(output), force)
     from bbans import archives
 
-    result = archives.create_archive(
-        output,
-        images,
-        model=model,
-        file_model=file_model,
-        group=group,
-        unordered=unordered,
-        embed_model=embed_model,
-        scheme=scheme,
-        particles=particles,
-        refine=refine,
-        verify=not no_verify,
-        overwrite=force,
-        as_pixels=as_pixels,
-        shape=shape,
-        threads=threads,
-    )
+    with on_cluster(cluster) as workers:
+        result = archives.create_archive(
+            output,
+            images,
+            model=model,
+            file_model=file_model,
+            group=group,
+            unordered=unordered,
+            embed_model=embed_model,
+            scheme=scheme,
+            particles=particles,
+            refine=refine,
+            verify=not no_verify,
+            overwrite=force,
+            as_pixels=as_pixels,
+            shape=shape,
+            threads=threads,
+            cluster=workers,
+        )
     if quiet:
         return 0
     if result.skipped:

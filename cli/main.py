@@ -17,6 +17,7 @@ from .archive import archive
 from .models import models
 from .options import (
     RegionType,
+    dask_option,
     files_argument,
     force_option,
     max_pixels_option,
@@ -28,7 +29,7 @@ from .options import (
 )
 from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
 from .research import evaluate, interpolate, reconstruct, sample
-from .run import process, report, say
+from .run import on_cluster, process, report, say
 from .train import train
 
 INTERRUPTED = 130
@@ -55,6 +56,7 @@ def commands() -> None:
     help="A small model, the default one, or that and all orientations: eight times the time.",
 )
 @threads_option
+@dask_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
@@ -68,6 +70,7 @@ def compress(
     model: str | None,
     effort: str,
     threads: int | None,
+    cluster: str | None,
     no_verify: bool,
     as_pixels: bool,
     strip: bool,
@@ -80,14 +83,25 @@ def compress(
     def work(source: str) -> None:
         from bbans import api
 
-        options = {"verify": not no_verify, "overwrite": force, "as_pixels": as_pixels, "strip": strip}
         with as_files(source, targets[source]) as (read, write):
-            result = api.compress_file(read, write, model=model, effort=effort, threads=threads, **options)
+            result = api.compress_file(
+                read,
+                write,
+                model=model,
+                effort=effort,
+                verify=not no_verify,
+                overwrite=force,
+                as_pixels=as_pixels,
+                strip=strip,
+                threads=threads,
+                cluster=workers,
+            )
         if verbose and not quiet:
             share = f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, {result.file_bytes / result.raw_bytes:.1%} of raw"
             say(f"{click.format_filename(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})")
 
-    return process(targets, _ends_checker(targets, force), work, bar=not quiet)
+    with on_cluster(cluster) as workers:
+        return process(targets, _ends_checker(targets, force), work, bar=not quiet, at_once=1 if workers is None else workers.threads + 1)
 
 
 @commands.command()

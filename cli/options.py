@@ -17,6 +17,12 @@ model_option = click.option(
     help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
+dask_option = click.option(
+    "--dask",
+    "cluster",
+    metavar="ADDRESS",
+    help="Work on the dask cluster of this scheduler, such as tcp://host:8786; the files are the same.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
 

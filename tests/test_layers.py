@@ -27,16 +27,31 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container"}, {"numpy", "PIL"}),
     "carried": ({"errors", "images", "container"}, set()),
-    "assembly": ({"errors", "container", "tiles"}, {"numpy"}),
+    "spread": (set(), set()),
+    "cluster": ({"errors", "spread"}, {"distributed"}),
+    "assembly": ({"errors", "container", "tiles", "spread"}, {"numpy"}),
     "description": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "archive": ({"errors", "images", "carried", "container", "schemes", "exact", "models"}, {"numpy"}),
+    "archive": ({"errors", "spread", "images", "carried", "container", "schemes", "exact", "models"}, {"numpy"}),
     "api": (
-        {"errors", "images", "assembly", "container", "schemes", "inference", "models", "tiles", "description", "carried"},
+        {
+            "errors",
+            "images",
+            "assembly",
+            "container",
+            "schemes",
+            "inference",
+            "models",
+            "tiles",
+            "description",
+            "carried",
+            "spread",
+            "cluster",
+        },
         {"numpy", "PIL"},
     ),
     "archives_info": ({"container"}, set()),
     "archives_models": ({"errors", "images", "container", "models", "tiles", "archive", "api"}, set()),
-    "archives": ({"errors", "images", "container", "archive", "archives_info", "archives_models", "api"}, set()),
+    "archives": ({"errors", "images", "container", "archive", "archives_info", "archives_models", "api", "cluster"}, set()),
     "chunks": ({"errors", "images", "container", "models", "tiles", "archive", "archives_models", "api"}, {"numpy"}),
     "zarr": ({"chunks"}, {"numpy", "zarr"}),
     "numcodecs": ({"errors", "chunks"}, {"numpy", "numcodecs"}),
@@ -46,7 +61,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
-CLI = ({"api", "archives", "evaluation", "library", "pictures", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "cluster", "evaluation", "library", "pictures", "spread", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 
