@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -115,30 +116,33 @@ def decode(
                 record = error
             yield record, rectangles[number][2:]
 
-    results = spread(partial(_decoded, pixel_format=pixel_format, level=level), coded())
-    for (number, part), result in zip(jobs, results, strict=True):
-        top, left, rows, columns = rectangles[number]
-        if isinstance(result, FormatError):
-            if damaged is None:
-                raise result
-            damaged.append(Damage(number, Region(left, top, columns, rows), str(result)))
-            continue
-        inside = result if level else result[part.y - top : part.y - top + part.height, part.x - left : part.x - left + part.width]
-        y, x = (part.y - wanted.y) // step, (part.x - wanted.x) // step
-        pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    with closing(spread(partial(_decoded, pixel_format=pixel_format, level=level, keep_going=damaged is not None), coded())) as results:
+        for (number, part), result in zip(jobs, results, strict=True):
+            top, left, rows, columns = rectangles[number]
+            if isinstance(result, FormatError):
+                assert damaged is not None
+                damaged.append(Damage(number, Region(left, top, columns, rows), str(result)))
+                continue
+            inside = result if level else result[part.y - top : part.y - top + part.height, part.x - left : part.x - left + part.width]
+            y, x = (part.y - wanted.y) // step, (part.x - wanted.x) // step
+            pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return pixels
 
 
-def _decoded(predictors: tiles.Predictors, job: Coded, *, pixel_format: files.PixelFormat, level: int) -> Pixels | FormatError:
-    """The pixels of a tile, or why there are none."""
+def _decoded(
+    predictors: tiles.Predictors, job: Coded, *, pixel_format: files.PixelFormat, level: int, keep_going: bool
+) -> Pixels | FormatError:
+    """The pixels of a tile; with `keep_going`, or why there are none."""
     record, shape = job
     try:
         if isinstance(record, FormatError):
-            return record
+            raise record
         if level:
             return tiles.preview_tile(record, shape, pixel_format, predictors, level)
         return tiles.decode_tile(record, shape, pixel_format, predictors)[0]
     except FormatError as error:
+        if not keep_going:
+            raise
         return error
 
 

@@ -15,7 +15,7 @@ from importlib import import_module, metadata
 from typing import Any, TypeVar
 
 from bbans.errors import BbansError, ClusterError
-from bbans.spread import Context, Job, Result, Spread, windowed
+from bbans.spread import Context, Job, Result, Results, Spread, windowed
 
 Recipe = TypeVar("Recipe", bound=Hashable)
 SENT_AT_ONCE = 2**22  # bytes of a task's arguments; dask warns of tasks of 10 MB
@@ -41,7 +41,7 @@ class Cluster:
         """
         kept = self._sent(recipe)
 
-        def spread(function: Callable[[Context, Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        def spread(function: Callable[[Context, Job], Result], jobs: Iterable[Job]) -> Results[Result]:
             def submit(job: Job) -> Any:
                 return self.client.submit(_work, build, kept, function, self._sent(job), pure=False)
 

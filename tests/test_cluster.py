@@ -67,7 +67,7 @@ class Deadly(Cluster):
 def named(count: int):
     """Digits, with other images among them: chained groups, files, and a group that a chain does not suit."""
     found = [(f"{i}.png", image) for i, image in enumerate(DIGITS[:count])]
-    found.insert(5, ("photo.png", smooth_image(20, 30)))
+    found.insert(5, ("photo.png", smooth_image(9, 9)))
     return [*found, *((f"noise{i}.png", np.random.default_rng(i).integers(0, 17, (8, 8), dtype=np.uint8)) for i in range(3))]
 
 
@@ -82,34 +82,32 @@ def test_archives_are_the_same_bytes(scheduler, model, tmp_path, options):
 
 
 def test_a_killed_worker_costs_a_retry_and_no_file(scheduler, model, tmp_path, monkeypatch):
-    bbans.create_archive(tmp_path / "serial.bbar", named(40), model=model, file_model="none", group=4)
+    bbans.create_archive(tmp_path / "serial.bbar", named(24), model=model, file_model="none", group=4)
     monkeypatch.setenv("BBANS_TEST_MARKER", str(tmp_path / "marker"))
     with connected(scheduler) as cluster:
         before = cluster.client.run(os.getpid)
         result = bbans.create_archive(
-            tmp_path / "spread.bbar", named(40), model=model, file_model="none", group=4, cluster=Deadly(cluster.client)
+            tmp_path / "spread.bbar", named(24), model=model, file_model="none", group=4, cluster=Deadly(cluster.client)
         )
         cluster.client.wait_for_workers(2, timeout=60)
         assert len(set(before.values()) & set(cluster.client.run(os.getpid).values())) == 1
-    assert result.items == 44 and (tmp_path / "spread.bbar").read_bytes() == (tmp_path / "serial.bbar").read_bytes()
+    assert result.items == 28 and (tmp_path / "spread.bbar").read_bytes() == (tmp_path / "serial.bbar").read_bytes()
 
 
 def test_tiles_are_the_same_bytes(scheduler, monkeypatch):
     from bbans import assembly
 
-    monkeypatch.setattr(assembly, "TILE_SIDE", 96)
-    image = smooth_image(200, 150)
+    monkeypatch.setattr(assembly, "TILE_SIDE", 32)
+    image, model_ = smooth_image(40, 60), tiny_model()
+    expected = bbans.compress(image, model=model_, verify=False)
     with connected(scheduler) as cluster:
-        for model_ in ("none", tiny_model()):
-            expected = bbans.compress(image, model=model_)
-            assert bbans.compress(image, model=model_, cluster=cluster) == expected
-    assert np.array_equal(bbans.decompress(expected, model=tiny_model()), image)
+        assert bbans.compress(image, model=model_, cluster=cluster) == expected
 
 
 def test_the_command_writes_the_same_files(scheduler, tmp_path, capsys):
     for i in range(3):
         with (tmp_path / f"{i}.png").open("wb") as file:
-            images.write_image(images.from_array(smooth_image(40, 50, i)), file)
+            images.write_image(images.from_array(smooth_image(20, 30, i)), file)
     (tmp_path / "none.png").write_bytes(b"no image")
     inputs = [str(tmp_path / name) for name in ("0.png", "none.png", "1.png", "2.png")]
     assert main(["compress", "-q", "--model", "none", *inputs, "-o", f"{tmp_path}/serial/"]) == 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -18,7 +18,7 @@ from bbans.carried import to_chunk
 from bbans.container import archive_records as records
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.schemes import stream
-from bbans.spread import Spread
+from bbans.spread import Spread, on_threads
 
 OPEN = -1  # the group of an item whose group is not written yet
 
@@ -101,9 +101,9 @@ def build(
     if not 1 <= settings.group <= records.MAX_GROUP_ITEMS:
         raise InputError(f"a group has 1 to {records.MAX_GROUP_ITEMS} images; found {settings.group}")
     state = _State(settings, spool)
-    works = state.works(members)
-    for done in map(partial(coded, settings), works) if spread is None else spread(coded, works):
-        state.take(done)
+    with closing((spread or on_threads(settings, 1))(coded, state.works(members))) as results:
+        for done in results:
+            state.take(done)
     return state.finish(embedded)
 
 
