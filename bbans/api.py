@@ -7,9 +7,7 @@ leaves the process's torch settings alone.
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans import assembly, images, tiles
+from bbans import assembly, images, places, tiles
 from bbans import container as files
 from bbans.carried import from_chunks, to_chunk
 from bbans.description import FileInfo, describe
@@ -143,7 +141,7 @@ def salvage(
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """A file as a Pillow image."""
-    with opened(path) as data:
+    with places.opened(path) as data:
         return images.to_pillow(decompress_image(data, model=model))
 
 
@@ -180,18 +178,18 @@ def compress_file(
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> CompressResult:
-    """Compress an image file. Raises InputError, OutputError.
+    """Compress an image file. Source and target are paths or URLs (`urls`). Raises InputError, OutputError.
 
     `model`, `effort`, `threads` and `cluster` are those of `compress`; `strip` drops metadata other than a palette or transparent
     colour; `as_pixels` takes a JPEG's pixels.
     """
-    picture = images.read_image(Path(source), as_pixels=as_pixels)
+    picture, source_bytes = places.read_picture(source, as_pixels)
     if strip:
         kept = tuple(chunk for chunk in picture.metadata if chunk.kind in COLOURS)
         picture = images.make_image(picture.pixels, kept, picture.bit_depth, picture.palette)
     data = compress(picture, model=model, effort=effort, verify=verify, threads=threads, cluster=cluster)
-    images.atomic_write(Path(target), data, overwrite=overwrite)
-    return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)
+    places.save(target, data, overwrite)
+    return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 
 
 def decompress_file(
@@ -207,12 +205,12 @@ def decompress_file(
     preview: int = 0,
     keep_going: bool = False,
 ) -> tuple[assembly.Damage, ...]:
-    """Restore an image file, PNG unless `format` says otherwise. Raises FormatError, ModelNotFoundError, OutputError.
+    """Restore an image file, PNG unless `format` says otherwise; paths or URLs. Raises FormatError, ModelNotFoundError, OutputError.
 
     With `keep_going` a damaged file is restored as far as it can be; the tiles that are missing are returned.
     """
     damaged: tuple[assembly.Damage, ...] = ()
-    with opened(source) as data:
+    with places.opened(source) as data:
         if keep_going:
             picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
         else:
@@ -222,7 +220,7 @@ def decompress_file(
         images.write_image(picture, buffer, format=format or "PNG")
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
-    images.atomic_write(Path(target), buffer.getvalue(), overwrite=overwrite)
+    places.save(target, buffer.getvalue(), overwrite)
     return damaged
 
 
@@ -272,21 +270,6 @@ def train_model(
         report=report,
         overwrite=overwrite,
     )
-
-
-@contextmanager
-def opened(path: str | Path) -> Iterator[files.FileBuffer]:
-    """A regular file, of which only what is asked for is read."""
-    try:
-        if not Path(path).is_file():
-            raise InputError(f"{path}: a .bbans file was expected, found {'no regular file' if Path(path).exists() else 'nothing'}")
-        buffer = files.FileBuffer(Path(path))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    try:
-        yield buffer
-    finally:
-        buffer.close()
 
 
 def to_image(image: Any) -> images.Image:

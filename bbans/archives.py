@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO
 
-from bbans import api, archive, images
+from bbans import api, archive, images, places, urls
 from bbans import archives_models as models
 from bbans import container as files
 from bbans.archive import Lost
 from bbans.archives_info import ArchiveInfo, describe_archive
+from bbans.archives_members import Members, Reading, Source, named_images
 from bbans.archives_models import ArchiveModel
 from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
@@ -27,9 +28,6 @@ from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
 if TYPE_CHECKING:
     from bbans.cluster import Cluster
 
-Source: TypeAlias = "str | os.PathLike[str]"
-Named: TypeAlias = Iterator[tuple[str, images.Image]]
-Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
 COPIED_AT_ONCE = 2**20
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
@@ -78,6 +76,7 @@ def create_archive(
 ) -> CreateResult:
     """Write an archive of images and say what it cost.
 
+    output and members are paths or URLs (`urls`).
     members: a folder, image, `.npy`, `.npz` or idx file, or several of them (`images.open_set`; `shape` and `as_pixels` are its),
     or `(name, image)` pairs, each image what `compress` takes. `model` with a latent chain (a model's name, file or value)
     chains the images of its shape, `group` to a group: to get at one of them its group is decoded. Other images are coded one by
@@ -89,9 +88,11 @@ def create_archive(
     of which twice as many as they have threads are in memory here; the bytes are the same. Raises InputError, OutputError,
     VerificationError.
     """
-    if not overwrite and os.path.lexists(output):
-        raise OutputExistsError(f"{os.fspath(output)}: exists already: ask for overwriting (-f) or choose another name")
-    named, skipped = _members(members, shape, as_pixels)
+    place = urls.located(output)
+    if not isinstance(place, Path):
+        urls.check(place, overwrite)
+    elif not overwrite and os.path.lexists(place):
+        raise OutputExistsError(f"{place}: exists already: ask for overwriting (-f) or choose another name")
     chain, single = models.to_write(model, file_model)
     if scheme is not None or particles is not None or refine:
         if chain is None:
@@ -108,15 +109,19 @@ def create_archive(
             return chain.file()
         return archive.model_file(api.load_model(single()))
 
-    with tempfile.TemporaryFile() as spool:
+    with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
+        named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
         settings = archive.Settings(to_file, chain, group, unordered, verify)
         spread = None
         if cluster is not None:
             spread = cluster.spread(models.settings_of, models.recipe(chain, single(), unordered, verify))
         built = archive.build(named, spool, settings, embedded if embed_model else None, spread)
         index = write_index(built.archive)
+        file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()
         spool.seek(0)
-        images.atomic_write(output, _pieces((index, *built.models), spool), overwrite)
+        images.atomic_write(local := _here(place, folder), _pieces((index, *built.models), spool), overwrite)
+        if not isinstance(place, Path):
+            urls.write(place, local, overwrite)
     chained = sum(item.size == 0 for item in built.archive.items)
     return CreateResult(
         items=len(built.archive.items),
@@ -124,7 +129,7 @@ def create_archive(
         groups=len(built.archive.groups),
         skipped=skipped,
         raw_bytes=built.raw_bytes,
-        file_bytes=os.path.getsize(output),
+        file_bytes=file_bytes,
         index_bytes=len(index),
         model_bytes=sum(map(len, built.models)),
         restart_bytes=built.restart_bits / 8,
@@ -136,7 +141,7 @@ def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
 
     Raises FormatError, of which LimitError where it claims more than `max_items` images, and InputError.
     """
-    with api.opened(os.fspath(path)) as data:
+    with places.opened(os.fspath(path)) as data:
         return describe_archive(reader.read_archive_index(data, max_items), len(data))
 
 
@@ -156,7 +161,7 @@ def read_archive(
     images or an image of more than `max_pixels`, ModelNotFoundError. With `lost` images of damaged groups are added to it instead,
     and the others go on.
     """
-    with api.opened(os.fspath(path)) as data:
+    with places.opened(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=lost is None)
         wanted = _wanted(index, names)
         for number, image in archive.restore(data, index, models.to_read(data, index, model, threads, max_pixels), wanted, lost):
@@ -182,8 +187,10 @@ def extract_archive(
     Raises OutputExistsError before anything is written, OutputError, and what `read_archive` raises.
     """
     kind = format or "PNG"
-    root, lost, written = Path(output), list[Lost](), list[Path]()
-    with api.opened(os.fspath(path)) as data:
+    if not isinstance(urls.located(output), Path):
+        raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
+    root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
+    with places.opened(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         wanted = _wanted(index, names)
         targets = _targets(index, wanted, root, kind, overwrite)
@@ -201,32 +208,15 @@ def extract_archive(
     return ExtractResult(tuple(written), tuple(lost))
 
 
+def _here(place: Path | str, folder: str) -> Path:
+    """Where a file is written on this machine before it goes to its URL."""
+    return place if isinstance(place, Path) else Path(folder, "archive")
+
+
 def _pieces(first: Iterable[bytes], spool: BinaryIO) -> Iterator[bytes]:
     yield from first
     while piece := spool.read(COPIED_AT_ONCE):
         yield piece
-
-
-def _members(members: Members, shape: tuple[int, int] | None, as_pixels: bool) -> tuple[Named, tuple[str, ...]]:
-    """Named images, read when they are asked for, and the files that are none."""
-    if isinstance(members, images.ImageSet):
-        return ((name, members.image(i)) for i, name in enumerate(members.names)), members.skipped
-    if isinstance(members, str | os.PathLike):
-        return _members(images.open_set(members, shape=shape, as_pixels=as_pixels), None, False)
-    if isinstance(members, Sequence) and members and all(isinstance(member, str | os.PathLike) for member in members):
-        sets = [(Path(os.fspath(path)), images.open_set(path, shape=shape, as_pixels=as_pixels)) for path in members]  # type: ignore[arg-type]
-        skipped = tuple(f"{path}/{name}" for path, found in sets for name in found.skipped)
-        return (pair for path, found in sets for pair in _prefixed(path, found, len(sets) > 1)), skipped
-    pairs: Iterable[Any] = members
-    return ((name, api.to_image(image)) for name, image in pairs), ()
-
-
-def _prefixed(path: Path, found: images.ImageSet, several: bool) -> Iterator[tuple[str, images.Image]]:
-    """A set's images; one of several sets has its folder's or file's name in front, unless it is one image file."""
-    folder = path.resolve().name if path.is_dir() else path.stem
-    alone = found.names == (path.name,)
-    for i, name in enumerate(found.names):
-        yield f"{folder}/{name}" if several and not alone else name, found.image(i)
 
 
 def _wanted(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
+from bbans import urls
 from bbans.errors import DamagedTilesError
 
 from .options import (
+    PathOrUrl,
     dask_option,
     force_option,
     max_items_option,
@@ -47,7 +48,7 @@ def archive() -> None:
 
 
 @archive.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True), metavar="IMAGES...")
+@click.argument("images", nargs=-1, required=True, type=PathOrUrl(exists=True), metavar="IMAGES...")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The archive to write (.bbar).")
 @force_option
 @model_option
@@ -85,8 +86,8 @@ def create(
     cluster: str | None,
     quiet: bool,
 ) -> int:
-    """Write an archive of IMAGES: folders, image files, .npy, .npz or idx files."""
-    check_output(Path(output), force)
+    """Write an archive of IMAGES: folders, image files, .npy, .npz or idx files, or their URLs."""
+    check_output(urls.located(output), force)
     from bbans import archives
 
     with on_cluster(cluster) as workers:

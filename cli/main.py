@@ -174,7 +174,7 @@ def _restored_name(source: Path, kind: str | None) -> Path:
     return source.with_suffix(suffix) if source.suffix == ".bbans" else source.with_name(source.name + suffix)
 
 
-def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[str], None]:
+def _ends_checker(targets: Mapping[str, Path | str | None], force: bool) -> Callable[[str], None]:
     def check(source: str) -> None:
         check_input(source)
         check_output(targets[source], force)

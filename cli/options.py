@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bbans import urls
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
@@ -63,6 +65,14 @@ class RegionType(click.ParamType):  # type: ignore[type-arg]
         if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
             self.fail(f"{value!r} is no rectangle: write X,Y,W,H in pixels, such as 100,200,640,480", param, ctx)
         return tuple(int(part) for part in parts)
+
+
+class PathOrUrl(click.Path):
+    """A path that is there, or a URL, which is looked at when it is read."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name as it was given."""
+        return value if isinstance(value, str) and urls.URL.match(value) else super().convert(value, param, ctx)
 
 
 def output_options(command: Command) -> Command:

@@ -27,6 +27,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container"}, {"numpy", "PIL"}),
     "carried": ({"errors", "images", "container"}, set()),
+    "urls": ({"errors"}, {"fsspec"}),
+    "places": ({"errors", "images", "container", "urls"}, set()),
     "spread": (set(), set()),
     "cluster": ({"errors", "spread"}, {"distributed"}),
     "assembly": ({"errors", "container", "tiles", "spread"}, {"numpy"}),
@@ -46,12 +48,29 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "carried",
             "spread",
             "cluster",
+            "places",
         },
         {"numpy", "PIL"},
     ),
     "archives_info": ({"container"}, set()),
     "archives_models": ({"errors", "images", "container", "models", "tiles", "archive", "api"}, set()),
-    "archives": ({"errors", "images", "container", "archive", "archives_info", "archives_models", "api", "cluster"}, set()),
+    "archives_members": ({"errors", "images", "api", "places", "urls"}, set()),
+    "archives": (
+        {
+            "errors",
+            "images",
+            "container",
+            "archive",
+            "archives_info",
+            "archives_members",
+            "archives_models",
+            "api",
+            "cluster",
+            "places",
+            "urls",
+        },
+        set(),
+    ),
     "chunks": ({"errors", "images", "container", "models", "tiles", "archive", "archives_models", "api"}, {"numpy"}),
     "zarr": ({"chunks"}, {"numpy", "zarr"}),
     "numcodecs": ({"errors", "chunks"}, {"numpy", "numcodecs"}),
@@ -61,7 +80,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "library": ({"errors", "images", "models", "api"}, set()),
     "__init__": ({"api", "archives", "evaluation", "pictures"}, set()),
 }
-CLI = ({"api", "archives", "cluster", "evaluation", "library", "pictures", "spread", "errors"}, {"click", "rich"})
+CLI = ({"api", "archives", "cluster", "evaluation", "library", "pictures", "spread", "urls", "errors"}, {"click", "rich"})
 WITHOUT_TORCH = ("coding", "distributions", "schemes", "container", "images")
 
 
