@@ -71,9 +71,9 @@ def connected(address: str) -> Iterator[Cluster]:
     with client:
         with _named_errors():
             client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
-            found = set(client.run(_version).values())
-        if found != {_version()}:
-            raise ClusterError(f"workers have bbans {', '.join(sorted(found))}, this is {_version()}; install one version everywhere")
+            found, ours = set(client.run(_version).values()), _version()
+        if found != {ours}:
+            raise ClusterError(f"workers have bbans {', '.join(sorted(found))}, this is {ours}; install one version everywhere")
         yield Cluster(client)
 
 
