@@ -14,6 +14,8 @@ PORTABILITY_ARGS ?=
 PYTEST_ARGS ?=
 # Folder with `kodak` and `validation`, for `make bench`.
 PHOTOS ?= ../shared/data/photos
+# A NIfTI file of unsigned samples, for `make stacks`.
+MRI ?=
 # Folders with `mnist` and `binarized_mnist`, with the test set of Fashion-MNIST, and with the models, for `make rows`.
 DATA ?= ../shared/data
 FASHION ?= /usr/share/datasets/fashion-mnist
@@ -26,7 +28,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow check format coverage fuzz portability bench rows bounds tables clean
+.PHONY: help venv demo test slow check format coverage fuzz portability bench stacks rows bounds tables clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +73,9 @@ coverage: $(STAMP) ## run the tests and report which branches they miss
 bench: $(STAMP) ## measure sizes and speeds on PHOTOS against other codecs; writes JSON (minutes)
 	$(BIN)/python benchmarks/photos.py $(PHOTOS) --json benchmarks/results/photos.json
 	$(BIN)/python benchmarks/histories.py $(PHOTOS) --json benchmarks/results/histories.json
+
+stacks: $(STAMP) ## measure chunks of stacks against other codecs, of the NIfTI file MRI too if given; writes JSON (a minute)
+	$(BIN)/python benchmarks/stacks.py $(if $(MRI),--mri $(MRI)) --json benchmarks/results/stacks.json
 
 rows: $(STAMP) ## measure the models in MODELS on the test sets in DATA and FASHION; writes JSON (minutes a model)
 	for row in binarised_one_layer binarised_two_layers binarised_best grey_one_layer grey_best; do \

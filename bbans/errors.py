@@ -100,6 +100,12 @@ class VerificationError(BbansError):
     exit_code = 7
 
 
+class ClusterError(BbansError):
+    """A dask cluster cannot be reached, or its workers cannot do the work."""
+
+    exit_code = 9
+
+
 class UnderflowError(BbansError):
     """A pop from a message that holds too little. `missing_bits` is how many bits the scheme is short of, at least."""
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bbans import urls
 from bbans.errors import InputError
 
 from .completion import model_names
@@ -28,6 +29,12 @@ effort_option = click.option(
     help="A small model, the default one, or that and all orientations: eight times the time.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
+dask_option = click.option(
+    "--dask",
+    "cluster",
+    metavar="ADDRESS",
+    help="Work on the dask cluster of this scheduler, such as tcp://host:8786; the files are the same.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
 
@@ -92,6 +99,14 @@ class RegionType(click.ParamType):  # type: ignore[type-arg]
         if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
             self.fail(f"{value!r} is no rectangle: write X,Y,W,H in pixels, such as 100,200,640,480", param, ctx)
         return tuple(int(part) for part in parts)
+
+
+class PathOrUrl(click.Path):
+    """A path that is there, or a URL, which is looked at when it is read."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name as it was given."""
+        return value if isinstance(value, str) and urls.URL.match(value) else super().convert(value, param, ctx)
 
 
 def output_options(command: Command) -> Command:

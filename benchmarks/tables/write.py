@@ -101,6 +101,17 @@ def codes(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def stacks(results: dict[str, Any]) -> str:
+    """Ratios and speeds on chunks of stacks."""
+    names = list(results["stacks"])
+    lines = [f"| codec | {' | '.join(f'{name}, ratio | encode | decode' for name in names)} |", "|---" * (3 * len(names) + 1) + "|"]
+    for codec, row in results["measured"].items():
+        cells = (f"{row[name]['ratio']:.3f} | {row[name]['encode_mbs']:.2f} | {row[name]['decode_mbs']:.2f}" for name in names)
+        lines.append(f"| {codec} | {' | '.join(cells)} |")
+    shapes = ", ".join(f"{name} {' × '.join(map(str, s['shape']))} of {s['dtype']}" for name, s in results["stacks"].items())
+    return "\n".join([*lines, "", f"{shapes}. Measured on {results['machine']}, commit {results['commit']}."])
+
+
 def tables() -> dict[tuple[Path, str], str]:
     """The text of every table that there are results for, by the document and the name of its markers."""
     results, models = ROOT / "benchmarks" / "results", ROOT / "docs" / "models.md"
@@ -112,6 +123,8 @@ def tables() -> dict[tuple[Path, str], str]:
     if (results / "histories.json").exists():
         made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
     made |= {(ROOT / "docs" / "bounds.md", name): text for name, text in bounds.tables(found).items()}
+    if (results / "stacks.json").exists():
+        made[ROOT / "docs" / "integrations.md", "stacks"] = stacks(json.loads((results / "stacks.json").read_text()))
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])

@@ -199,7 +199,9 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
     run("decompress", "a.bbans", "-f", "--model", "m", "--threads", "3")
     run("decompress", "a.bbans", "-f", "--region", "1,2,3,4", "--preview", "5", "--max-pixels", "6")
     defaults = {"model": None, "effort": "default", "threads": None, "verify": True, "overwrite": False, "as_pixels": False, "strip": False}
+    defaults |= {"cluster": None}
     given = {"model": "m", "effort": "default", "threads": 3, "verify": False, "overwrite": True, "as_pixels": True, "strip": True}
+    given |= {"cluster": None}
     whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
     whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
     assert standin.calls == [
