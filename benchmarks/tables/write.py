@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.tables import bounds, estimators, figures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+EFFORTS = ("fast", "default", "max")
 ROWS = ("binarised-one-layer", "binarised-two-layers", "binarised-best", "grey-one-layer", "grey-best")
 
 
@@ -112,6 +113,29 @@ def stacks(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{shapes}. Measured on {results['machine']}, commit {results['commit']}."])
 
 
+def speeds(results: dict[str, Any]) -> str:
+    """Rates and speeds of one large photograph by effort, and what the coder alone does."""
+    lines = ["| effort | bpsp | encode MP/s, `--no-verify` | encode MP/s | decode MP/s |", "|---|---|---|---|---|"]
+    for name in (name for name in EFFORTS if name in results):
+        row = results[name]
+        given = " | ".join(f"{row[key]:.2f}" for key in ("encode_mps", "verified_encode_mps", "decode_mps"))
+        lines.append(f"| {name} | {row['bpsp']:.3f} | {given} |")
+    coder = f"{results['coder']['push_millions']:.0f} million symbols a second pushed and {results['coder']['pop_millions']:.0f} popped"
+    size = " × ".join(map(str, results["pixels"]))
+    return "\n".join([*lines, "", f"{size} pixels, {results['machine']}, start-up excluded. The coder alone, on one core: {coder}."])
+
+
+def ablation(results: dict[str, Any]) -> str:
+    """Rates of the same network and training with latents and without, by seed."""
+    rates = {(row["seed"], row["latents"]): row["bpsp"] for row in results["measured"]}
+    lines = ["| seed | with latents, bpsp | without | gain |", "|---|---|---|---|"]
+    for seed, gain in enumerate(results["gain"]):
+        lines.append(f"| {seed} | {rates[seed, True]:.4f} | {rates[seed, False]:.4f} | {gain:.2%} |")
+    recipe = results["recipe"]
+    about = f"{recipe['steps']} steps of {recipe['batch']} crops of {recipe['crop']} pixels; photographs set aside from training."
+    return "\n".join([*lines, "", about])
+
+
 def tables() -> dict[tuple[Path, str], str]:
     """The text of every table that there are results for, by the document and the name of its markers."""
     results, models = ROOT / "benchmarks" / "results", ROOT / "docs" / "models.md"
@@ -120,11 +144,15 @@ def tables() -> dict[tuple[Path, str], str]:
         (ROOT / "README.md", "photos"): photos(json.loads((results / "photos.json").read_text())),
         (models, "rates"): rates([found[name] for name in ROWS if name in found]),
     }
-    if (results / "histories.json").exists():
-        made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
+    for name, document, table in (
+        ("histories", "README.md", histories),
+        ("speed", "README.md", speeds),
+        ("stacks", "docs/integrations.md", stacks),
+        ("ablation", "docs/decisions/0010-what-latents-earn.md", ablation),
+    ):
+        if (results / f"{name}.json").exists():
+            made[ROOT / document, name] = table(json.loads((results / f"{name}.json").read_text()))
     made |= {(ROOT / "docs" / "bounds.md", name): text for name, text in bounds.tables(found).items()}
-    if (results / "stacks.json").exists():
-        made[ROOT / "docs" / "integrations.md", "stacks"] = stacks(json.loads((results / "stacks.json").read_text()))
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])
