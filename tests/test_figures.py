@@ -130,3 +130,19 @@ def test_the_table_of_structured_prediction():
     assert "| two layers | concrete | net, test (-L_1) | 60.00 | 69.00 | – |" in text
     assert "m = 1: concrete is 1.00 nats below vimco." in text and "m = 50: vimco is 0.75 nats below concrete." in text
     assert "9 steps of 100 images, one seed, 1,000 test images; commit abc." in text
+
+
+def test_ratios_and_their_slopes(tmp_path):
+    """Points are the JSON's, lines have the slopes of theory and pass through the points' middle."""
+    points = {"counts": [1, 4, 16], "p": [1.0, 2.0, 4.0], "q": [0.5, 0.25, 0.125], "slopes": [0.5, -0.5]}
+    row = {
+        "measured": {"particles": points, "groups": {**points, "q": [0.5, 1.0, 2.0]}},
+        "published": {"particles": [0.5, -0.5], "groups": [0.5, 0.5]},
+    }
+    for axes in figures.noise(row).axes:
+        given = row["measured"][axes.get_title()]
+        for dots, line, part in zip(axes.lines[::2], axes.lines[1::2], "pq", strict=True):
+            assert list(dots.get_xdata()) == given["counts"] and list(dots.get_ydata()) == given[part]
+            assert np.allclose(line.get_ydata(), given[part])  # these lie on the line
+    data = figures.save_noise(row, tmp_path).read_bytes()
+    assert len(data) < 60_000 and figures.save_noise(row, tmp_path / "again").read_bytes() == data

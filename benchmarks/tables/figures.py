@@ -95,17 +95,48 @@ def drawn(row: Mapping[str, Any], figure: Curves) -> Figure:
     return found
 
 
+def noise(row: Mapping[str, Any]) -> Figure:
+    """A panel for particles and one for groups: signal-to-noise ratios of p's and of q's gradients, and the slopes of theory."""
+    with matplotlib.style.context("default", after_reset=True):
+        found = Figure(SIZE, DPI, facecolor=PAPER, layout="constrained")
+        for axes, (name, points) in zip(found.subplots(1, 2, sharey=True), sorted(row["measured"].items(), reverse=True), strict=True):
+            counts = np.array(points["counts"], float)
+            for i, part in enumerate(("p", "q")):
+                ratios, theory = np.array(points[part]), row["published"][name][i]
+                label = f"{part}: slope {points['slopes'][i]:+.2f}, in theory {theory:+.1f}"
+                axes.plot(counts, ratios, "os"[i], color=COLOURS[i], label=label)
+                middle = np.exp(np.log(ratios).mean() - theory * np.log(counts).mean())
+                axes.plot(counts, middle * counts**theory, DASHES[i], color=COLOURS[i], linewidth=1)
+            axes.set(title=name, xscale="log", yscale="log", xticks=counts, xticklabels=[f"{n:g}" for n in counts], facecolor=PAPER)
+            axes.minorticks_off()
+            axes.set_xlabel({"particles": "particles K, one group", "groups": "groups M of 4 particles"}[name])
+            axes.grid(color="#dddddd", linewidth=0.6)
+            axes.legend(frameon=False)
+        found.supylabel("signal-to-noise ratio of a gradient", fontsize="medium")
+    return found
+
+
 def save(row: Mapping[str, Any], figure: Curves, folder: Path) -> Path:
+    """Write a figure of curves."""
+    return written(drawn(row, figure), folder / f"{figure.name}.png", figure.about, digest(row, figure))
+
+
+def save_noise(row: Mapping[str, Any], folder: Path) -> Path:
+    """Write the figure of `noise`."""
+    shows = hashlib.sha256(json.dumps([row["measured"], row["published"]], sort_keys=True).encode()).hexdigest()
+    return written(noise(row), folder / "snr.png", "Signal-to-noise ratio of gradients", shows)
+
+
+def written(figure: Figure, path: Path, title: str, shows: str) -> Path:
     """Write a figure, in few colours so that it is small; the same data and matplotlib make the same bytes."""
     with matplotlib.style.context("default", after_reset=True):
-        canvas = FigureCanvasAgg(drawn(row, figure))
+        canvas = FigureCanvasAgg(figure)
         canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
     text = PngInfo()
-    text.add_text("Title", figure.about)
-    text.add_text(DIGEST, digest(row, figure))
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{figure.name}.png"
+    text.add_text("Title", title)
+    text.add_text(DIGEST, shows)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE).save(path, pnginfo=text, optimize=True)
     return path
 
@@ -115,6 +146,8 @@ def main() -> None:
     if row := rows.saved("relax"):
         for figure in CURVES:
             save(row, figure, FOLDER)
+    if row := rows.saved("snr"):
+        save_noise(row, FOLDER)
 
 
 if __name__ == "__main__":
