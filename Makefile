@@ -14,17 +14,21 @@ PORTABILITY_ARGS ?=
 PYTEST_ARGS ?=
 # Folder with `kodak` and `validation`, for `make bench`.
 PHOTOS ?= ../shared/data/photos
+# A NIfTI file of unsigned samples, for `make stacks`.
+MRI ?=
 # Folders with `mnist` and `binarized_mnist`, with the test set of Fashion-MNIST, and with the models, for `make rows`.
 DATA ?= ../shared/data
 FASHION ?= /usr/share/datasets/fashion-mnist
 MODELS ?= .
+# For `make bounds`: --steps 4000 --draws 4 --results benchmarks/results/rows for a shorter run that is written all the same.
+BOUNDS_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow check format coverage fuzz portability bench rows tables docs wheel clean
+.PHONY: help venv demo test slow check format coverage fuzz portability bench stacks rows bounds tables docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,13 +74,22 @@ bench: $(STAMP) ## measure sizes and speeds on PHOTOS against other codecs; writ
 	$(BIN)/python benchmarks/photos.py $(PHOTOS) --json benchmarks/results/photos.json
 	$(BIN)/python benchmarks/histories.py $(PHOTOS) --json benchmarks/results/histories.json
 
+stacks: $(STAMP) ## measure chunks of stacks against other codecs, of the NIfTI file MRI too if given; writes JSON (a minute)
+	$(BIN)/python benchmarks/stacks.py $(if $(MRI),--mri $(MRI)) --json benchmarks/results/stacks.json
+
 rows: $(STAMP) ## measure the models in MODELS on the test sets in DATA and FASHION; writes JSON (minutes a model)
 	for row in binarised_one_layer binarised_two_layers binarised_best grey_one_layer grey_best; do \
 		$(BIN)/python -m benchmarks.tables.$$row $(DATA) --models $(MODELS) --if-there || exit 1; done
 	$(BIN)/python -m benchmarks.tables.vqvae $(DATA) --models $(MODELS) --if-there
 	$(BIN)/python -m benchmarks.tables.fashion --data $(FASHION) --models $(MODELS)
 
-tables: $(STAMP) ## write the tables of the README and of docs/models.md from the benchmarks' JSON
+bounds: $(STAMP) ## train VAEs on bounds of importance weights and measure what codes them; writes JSON (hours); BOUNDS_ARGS='--steps 4000'
+	for table in mcbits trained_coded tightness; do \
+		$(BIN)/python -m benchmarks.tables.$$table $(DATA) --models $(MODELS) $(BOUNDS_ARGS) || exit 1; done
+	$(BIN)/python -m benchmarks.tables.mites
+	$(BIN)/python -m benchmarks.tables.snr
+
+tables: $(STAMP) ## write the tables and figures of the README and of docs/ from the benchmarks' JSON
 	$(BIN)/python -m benchmarks.tables.write
 
 docs: $(STAMP) ## build the site of the documents and the API into site/, without network

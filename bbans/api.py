@@ -7,9 +7,7 @@ leaves the process's torch settings alone.
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans import assembly, images, tiles
+from bbans import assembly, images, places, tiles
 from bbans import container as files
 from bbans.carried import from_chunks, to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
-from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name
+from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name, load_bytes, serialise
+from bbans.spread import on_threads
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
+
+    from bbans.cluster import Cluster
 
 Pixels = NDArray[Any]
 ModelLike = str | Path | Model | None
@@ -43,13 +44,15 @@ def compress(
     effort: str = "default",
     verify: bool = True,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> bytes:
     """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or an `images.Image` with metadata.
 
-    With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once; the bytes do not
-    depend on it. `effort` picks the model where none is named: "fast" a small one, "default" and "max" the default one. With "max" every
-    orientation of a tile is tried, which takes eight times as long. The model "none" stands for the fixed predictor, whose files need no
-    model. A model of small images (a latent chain) codes one of its shape without getting bits back; many are shorter in an archive.
+    With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once, or tiles are coded by
+    the workers of a `cluster` (`cluster.connected`); the bytes depend on neither. `effort` picks the model where none is named: "fast" a
+    small one, "default" and "max" the default one. With "max" every orientation of a tile is tried, which takes eight times as long. The
+    model "none" stands for the fixed predictor, whose files need no model. A model of small images (a latent chain) codes one of its
+    shape without getting bits back; many are shorter in an archive.
     Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
     picture = to_image(image)
@@ -60,8 +63,9 @@ def compress(
     pixels = picture.pixels
     if predictors.chain is not None and chosen is not None:
         tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
+    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(_built, _sent(chosen))
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
-    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, predictors, threads, thorough=effort == "max")
+    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, spread, thorough=effort == "max")
     coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)
     container = files.Container(
         width=pixels.shape[1],
@@ -78,7 +82,7 @@ def compress(
         data = min(data, files.write(assembly.stored(container, pixels)), key=len)
     if verify:
         index = files.read_index(data)
-        back = _image(assembly.decode(data, index, predictors, threads), index)
+        back = _image(assembly.decode(data, index, spread), index)
         if not _same(back, picture):
             raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
     return data
@@ -100,7 +104,7 @@ def decompress_image(
     """
     index = files.read_index(data, max_pixels)
     rectangle = None if region is None else assembly.Region(*region)
-    pixels = assembly.decode(data, index, _predictors(index, model), threads, region=rectangle, level=preview)
+    pixels = assembly.decode(data, index, on_threads(_predictors(index, model), threads), region=rectangle, level=preview)
     return _image(pixels, index)
 
 
@@ -130,13 +134,13 @@ def salvage(
     """
     index = files.read_index(data, max_pixels, whole=False)
     damaged: list[assembly.Damage] = []
-    pixels = assembly.decode(data, index, _predictors(index, model), threads, damaged=damaged)
+    pixels = assembly.decode(data, index, on_threads(_predictors(index, model), threads), damaged=damaged)
     return _image(pixels, index), tuple(damaged)
 
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """A file as a Pillow image."""
-    with opened(path) as data:
+    with places.opened(path) as data:
         return images.to_pillow(decompress_image(data, model=model))
 
 
@@ -173,18 +177,19 @@ def compress_file(
     as_pixels: bool = False,
     strip: bool = False,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> CompressResult:
-    """Compress an image file. Raises InputError, OutputError.
+    """Compress an image file. Source and target are paths or URLs (`urls`). Raises InputError, OutputError.
 
-    `model` and `effort` are those of `compress`; `strip` drops metadata other than a palette or transparent colour; `as_pixels` takes a
-    JPEG's pixels.
+    `model`, `effort`, `threads` and `cluster` are those of `compress`; `strip` drops metadata other than a palette or transparent
+    colour; `as_pixels` takes a JPEG's pixels.
     """
-    picture = images.read_image(Path(source), as_pixels=as_pixels)
+    picture, source_bytes = places.read_picture(source, as_pixels)
     if strip:
         picture = images.without_metadata(picture)
-    data = compress(picture, model=model, effort=effort, verify=verify, threads=threads)
-    images.atomic_write(Path(target), data, overwrite=overwrite)
-    return CompressResult(os.path.getsize(source), len(data), picture.pixels.nbytes)
+    data = compress(picture, model=model, effort=effort, verify=verify, threads=threads, cluster=cluster)
+    places.save(target, data, overwrite)
+    return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 
 
 def decompress_file(
@@ -200,12 +205,12 @@ def decompress_file(
     preview: int = 0,
     keep_going: bool = False,
 ) -> tuple[assembly.Damage, ...]:
-    """Restore an image file, PNG unless `format` says otherwise. Raises FormatError, ModelNotFoundError, OutputError.
+    """Restore an image file, PNG unless `format` says otherwise; paths or URLs. Raises FormatError, ModelNotFoundError, OutputError.
 
     With `keep_going` a damaged file is restored as far as it can be; the tiles that are missing are returned.
     """
     damaged: tuple[assembly.Damage, ...] = ()
-    with opened(source) as data:
+    with places.opened(source) as data:
         if keep_going:
             picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
         else:
@@ -215,7 +220,7 @@ def decompress_file(
         images.write_image(picture, buffer, format=format or "PNG")
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
-    images.atomic_write(Path(target), buffer.getvalue(), overwrite=overwrite)
+    places.save(target, buffer.getvalue(), overwrite)
     return damaged
 
 
@@ -267,21 +272,6 @@ def train_model(
     )
 
 
-@contextmanager
-def opened(path: str | Path) -> Iterator[files.FileBuffer]:
-    """A regular file, of which only what is asked for is read."""
-    try:
-        if not Path(path).is_file():
-            raise InputError(f"{path}: a .bbans file was expected, found {'no regular file' if Path(path).exists() else 'nothing'}")
-        buffer = files.FileBuffer(Path(path))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    try:
-        yield buffer
-    finally:
-        buffer.close()
-
-
 def to_image(image: Any) -> images.Image:
     """An array or a Pillow image as `compress` takes it. Raises InputError."""
     if isinstance(image, images.Image):
@@ -301,6 +291,16 @@ def _image(pixels: Pixels, index: files.Index) -> images.Image:
 def _same(a: images.Image, b: images.Image) -> bool:
     facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
     return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)
+
+
+def _sent(model: Model | None) -> bytes:
+    """A model as it goes to the workers of a cluster: its file; nothing for none."""
+    return b"" if model is None else serialise(model.config, model.layers, model.record)
+
+
+def _built(sent: bytes) -> tiles.Predictors:
+    """Inverse of `_sent`, with its network."""
+    return tiles.predictors_of(load_bytes(sent, "sent"), tiles.fastest_ops()) if sent else tiles.Predictors()
 
 
 def _predictors(index: files.Index, model: ModelLike) -> tiles.Predictors:

@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO
 
-from bbans import api, archive, images, tiles
+from bbans import api, archive, images, places, urls
+from bbans import archives_models as models
 from bbans import container as files
-from bbans.archive import ChainModel, Lost
+from bbans.archive import Lost
 from bbans.archives_info import ArchiveInfo, describe_archive
+from bbans.archives_members import Members, Reading, Source, named_images
+from bbans.archives_models import ArchiveModel
 from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
-from bbans.models import store
 
-ArchiveModel: TypeAlias = str | Path | store.Model | ChainModel | None
-Source: TypeAlias = "str | os.PathLike[str]"
-Named: TypeAlias = Iterator[tuple[str, images.Image]]
-Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
+if TYPE_CHECKING:
+    from bbans.cluster import Cluster
+
 COPIED_AT_ONCE = 2**20
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
@@ -71,9 +72,11 @@ def create_archive(
     as_pixels: bool = False,
     shape: tuple[int, int] | None = None,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> CreateResult:
     """Write an archive of images and say what it cost.
 
+    output and members are paths or URLs (`urls`).
     members: a folder, image, `.npy`, `.npz` or idx file, or several of them (`images.open_set`; `shape` and `as_pixels` are its),
     or `(name, image)` pairs, each image what `compress` takes. `model` with a latent chain (a model's name, file or value)
     chains the images of its shape, `group` to a group: to get at one of them its group is decoded. Other images are coded one by
@@ -81,12 +84,16 @@ def create_archive(
     order within a group, and what it cost. `embed_model` puts the models into the archive, which then needs nothing else.
     `scheme` is one of `schemes.names.NAMES` for the chain, of `particles` particles where it weights them, and
     `refine` steps of search for every image's posterior (`schemes.refined`); the archive says all three, decoding needs none.
-    With `verify` every group is decoded and compared. Raises InputError, OutputError, VerificationError.
+    With `verify` every group is decoded and compared. The workers of a `cluster` (`cluster.connected`) code groups and files at once,
+    of which twice as many as they have threads are in memory here; the bytes are the same. Raises InputError, OutputError,
+    VerificationError.
     """
-    if not overwrite and os.path.lexists(output):
-        raise OutputExistsError(f"{os.fspath(output)}: exists already: ask for overwriting (-f) or choose another name")
-    named, skipped = _members(members, shape, as_pixels)
-    chain, single = _models(model, file_model)
+    place = urls.located(output)
+    if not isinstance(place, Path):
+        urls.check(place, overwrite)
+    elif not overwrite and os.path.lexists(place):
+        raise OutputExistsError(f"{place}: exists already: ask for overwriting (-f) or choose another name")
+    chain, single = models.to_write(model, file_model)
     if scheme is not None or particles is not None or refine:
         if chain is None:
             raise InputError("a scheme, particles and refinement are for a latent chain; name a model of one with --model")
@@ -102,12 +109,19 @@ def create_archive(
             return chain.file()
         return archive.model_file(api.load_model(single()))
 
-    with tempfile.TemporaryFile() as spool:
+    with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
+        named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
         settings = archive.Settings(to_file, chain, group, unordered, verify)
-        built = archive.build(named, spool, settings, embedded if embed_model else None)
+        spread = None
+        if cluster is not None:
+            spread = cluster.spread(models.settings_of, models.recipe(chain, single(), unordered, verify))
+        built = archive.build(named, spool, settings, embedded if embed_model else None, spread)
         index = write_index(built.archive)
+        file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()
         spool.seek(0)
-        images.atomic_write(output, _pieces((index, *built.models), spool), overwrite)
+        images.atomic_write(local := _here(place, folder), _pieces((index, *built.models), spool), overwrite)
+        if not isinstance(place, Path):
+            urls.write(place, local, overwrite)
     chained = sum(item.size == 0 for item in built.archive.items)
     return CreateResult(
         items=len(built.archive.items),
@@ -115,7 +129,7 @@ def create_archive(
         groups=len(built.archive.groups),
         skipped=skipped,
         raw_bytes=built.raw_bytes,
-        file_bytes=os.path.getsize(output),
+        file_bytes=file_bytes,
         index_bytes=len(index),
         model_bytes=sum(map(len, built.models)),
         restart_bytes=built.restart_bits / 8,
@@ -127,7 +141,7 @@ def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
 
     Raises FormatError, of which LimitError where it claims more than `max_items` images, and InputError.
     """
-    with api.opened(os.fspath(path)) as data:
+    with places.opened(os.fspath(path)) as data:
         return describe_archive(reader.read_archive_index(data, max_items), len(data))
 
 
@@ -147,10 +161,10 @@ def read_archive(
     images or an image of more than `max_pixels`, ModelNotFoundError. With `lost` images of damaged groups are added to it instead,
     and the others go on.
     """
-    with api.opened(os.fspath(path)) as data:
+    with places.opened(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=lost is None)
         wanted = _wanted(index, names)
-        for number, image in archive.restore(data, index, _sources(data, index, model, threads, max_pixels), wanted, lost):
+        for number, image in archive.restore(data, index, models.to_read(data, index, model, threads, max_pixels), wanted, lost):
             yield index.archive.items[number].name, image
 
 
@@ -173,12 +187,14 @@ def extract_archive(
     Raises OutputExistsError before anything is written, OutputError, and what `read_archive` raises.
     """
     kind = format or "PNG"
-    root, lost, written = Path(output), list[Lost](), list[Path]()
-    with api.opened(os.fspath(path)) as data:
+    if not isinstance(urls.located(output), Path):
+        raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
+    root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
+    with places.opened(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         wanted = _wanted(index, names)
         targets = _targets(index, wanted, root, kind, overwrite)
-        sources = _sources(data, index, model, threads, max_pixels)
+        sources = models.to_read(data, index, model, threads, max_pixels)
         for number, image in archive.restore(data, index, sources, wanted, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
@@ -192,80 +208,15 @@ def extract_archive(
     return ExtractResult(tuple(written), tuple(lost))
 
 
+def _here(place: Path | str, folder: str) -> Path:
+    """Where a file is written on this machine before it goes to its URL."""
+    return place if isinstance(place, Path) else Path(folder, "archive")
+
+
 def _pieces(first: Iterable[bytes], spool: BinaryIO) -> Iterator[bytes]:
     yield from first
     while piece := spool.read(COPIED_AT_ONCE):
         yield piece
-
-
-def _members(members: Members, shape: tuple[int, int] | None, as_pixels: bool) -> tuple[Named, tuple[str, ...]]:
-    """Named images, read when they are asked for, and the files that are none."""
-    if isinstance(members, images.ImageSet):
-        return ((name, members.image(i)) for i, name in enumerate(members.names)), members.skipped
-    if isinstance(members, str | os.PathLike):
-        return _members(images.open_set(members, shape=shape, as_pixels=as_pixels), None, False)
-    if isinstance(members, Sequence) and members and all(isinstance(member, str | os.PathLike) for member in members):
-        sets = [(Path(os.fspath(path)), images.open_set(path, shape=shape, as_pixels=as_pixels)) for path in members]  # type: ignore[arg-type]
-        skipped = tuple(f"{path}/{name}" for path, found in sets for name in found.skipped)
-        return (pair for path, found in sets for pair in _prefixed(path, found, len(sets) > 1)), skipped
-    pairs: Iterable[Any] = members
-    return ((name, api.to_image(image)) for name, image in pairs), ()
-
-
-def _prefixed(path: Path, found: images.ImageSet, several: bool) -> Iterator[tuple[str, images.Image]]:
-    """A set's images; one of several sets has its folder's or file's name in front, unless it is one image file."""
-    folder = path.resolve().name if path.is_dir() else path.stem
-    alone = found.names == (path.name,)
-    for i, name in enumerate(found.names):
-        yield f"{folder}/{name}" if several and not alone else name, found.image(i)
-
-
-def _models(model: ArchiveModel, file_model: api.ModelLike) -> tuple[ChainModel | None, Callable[[], api.ModelLike]]:
-    """The chain that a model is, if it is one, and the model for single images, loaded when it is first asked for."""
-    kept: list[api.ModelLike] = [file_model] if file_model == store.NO_MODEL else []
-
-    def single() -> api.ModelLike:
-        if not kept:
-            kept.append(api.load_model(file_model))
-        return kept[0]
-
-    if model is None or isinstance(model, ChainModel):
-        return model, single
-    if model == store.NO_MODEL:
-        return None, lambda: store.NO_MODEL
-    loaded = api.load_model(model)
-    chain = archive.chain_model(loaded, tiles.fastest_ops())
-    return chain, single if chain is not None else lambda: loaded
-
-
-def _sources(data: files.Buffer, index: reader.ArchiveIndex, model: ArchiveModel, threads: int | None, max_pixels: int) -> archive.Sources:
-    """Models by id: the one given, those of the archive, then those of the search path; each is loaded once."""
-    loaded: dict[bytes, store.Model] = {}
-    chains: dict[bytes, ChainModel] = {model.id: model} if isinstance(model, ChainModel) else {}
-    if not isinstance(model, ChainModel) and model not in (None, store.NO_MODEL):
-        given = api.load_model(model)
-        loaded[given.id] = given
-
-    def by_id(model_id: bytes) -> store.Model:
-        if model_id not in loaded:
-            carried = [n for n, entry in enumerate(index.archive.models) if entry.id == model_id and entry.size]
-            loaded[model_id] = archive.load_embedded(data, index, carried[0]) if carried else store.find_by_id(model_id)
-        return loaded[model_id]
-
-    def chain(number: int) -> ChainModel:
-        model_id = index.archive.models[number].id
-        if model_id not in chains:
-            found = archive.chain_model(by_id(model_id), tiles.fastest_ops())
-            if found is None:
-                raise FormatError(f"a group needs model {model_id.hex()}, which is no chain over images; the archive is malformed")
-            chains[model_id] = found
-        return chains[model_id]
-
-    def image(raw: bytes) -> images.Image:
-        needed = files.read_header(raw).model_id
-        return api.decompress_image(raw, model=None if needed == files.NO_MODEL else by_id(needed), threads=threads, max_pixels=max_pixels)
-
-    return archive.Sources(chain, image)
 
 
 def _wanted(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from bbans import container as files
 from bbans import tiles
 from bbans.errors import FormatError, InputError
+from bbans.spread import Spread
 
 TILE_SIDE = 1024
 LARGE_PIXELS, LARGE_TILE_SIDE = 2**24, 512  # larger images have smaller tiles, which take a quarter of the memory
@@ -23,8 +23,7 @@ GRAPHIC_TILE = (2048, 4096)  # rows, columns: fallback coders find repetitions o
 PREVIEW_LEVELS = 10  # tiles start at multiples of 2^9 or more; of one tile every level is there
 
 Pixels = NDArray[Any]
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+Coded: TypeAlias = tuple[files.TileRecord | FormatError, tuple[int, int]]  # a tile, or why it cannot be read, and its sides
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class Damage:
 
 
 def encode(
-    pixels: Pixels, pixel_format: files.PixelFormat, predictors: tiles.Predictors, threads: int | None, thorough: bool = False
+    pixels: Pixels, pixel_format: files.PixelFormat, spread: Spread[tiles.Predictors], thorough: bool = False
 ) -> tuple[tuple[int, int], tuple[files.TileRecord, ...]]:
-    """Sides `(height, width)` of the tiles of an image, and their records. The bytes do not depend on `threads`.
+    """Sides `(height, width)` of the tiles of an image, and their records. The bytes do not depend on how the work is spread.
 
     `thorough` tries whatever may be shorter.
     """
@@ -59,11 +58,12 @@ def encode(
     side = min(h, rows), min(w, columns)
     rectangles = files.tile_rectangles(w, h, side[1], side[0])
 
-    def work(rectangle: tuple[int, int, int, int]) -> files.TileRecord:
-        top, left, height, width = rectangle
-        return tiles.encode_tile(pixels[top : top + height, left : left + width], pixel_format, predictors, thorough)
+    cuts = (pixels[top : top + height, left : left + width] for top, left, height, width in rectangles)
+    return side, tuple(spread(partial(_encoded, pixel_format=pixel_format, thorough=thorough), cuts))
 
-    return side, tuple(in_order(work, rectangles, threads))
+
+def _encoded(predictors: tiles.Predictors, cut: Pixels, *, pixel_format: files.PixelFormat, thorough: bool) -> files.TileRecord:
+    return tiles.encode_tile(cut, pixel_format, predictors, thorough)
 
 
 def stored(container: files.Container, pixels: Pixels) -> files.Container:
@@ -87,8 +87,7 @@ def _mostly_graphic(pixels: Pixels, pixel_format: files.PixelFormat) -> bool:
 def decode(
     data: files.Buffer,
     index: files.Index,
-    predictors: tiles.Predictors,
-    threads: int | None,
+    spread: Spread[tiles.Predictors],
     *,
     region: Region | None = None,
     level: int = 0,
@@ -109,29 +108,42 @@ def decode(
     shape = (-(-wanted.height // step), -(-wanted.width // step))
     pixels = np.zeros(shape if pixel_format.channels == 1 else (*shape, pixel_format.channels), dtype)
 
-    def work(job: tuple[int, Region]) -> Pixels | FormatError:
-        number = job[0]
-        rows, columns = rectangles[number][2:]
-        try:
-            record = files.read_tile(data, index, number)
-            if level:
-                return tiles.preview_tile(record, (rows, columns), pixel_format, predictors, level)
-            return tiles.decode_tile(record, (rows, columns), pixel_format, predictors)[0]
-        except FormatError as error:
-            if damaged is None:
-                raise
-            return error
+    def coded() -> Iterator[Coded]:
+        for number, _ in jobs:
+            try:
+                record: files.TileRecord | FormatError = files.read_tile(data, index, number)
+            except FormatError as error:
+                record = error
+            yield record, rectangles[number][2:]
 
-    for (number, part), result in zip(jobs, in_order(work, jobs, threads), strict=True):
-        top, left, rows, columns = rectangles[number]
-        if isinstance(result, FormatError):
-            assert damaged is not None
-            damaged.append(Damage(number, Region(left, top, columns, rows), str(result)))
-            continue
-        inside = result if level else result[part.y - top : part.y - top + part.height, part.x - left : part.x - left + part.width]
-        y, x = (part.y - wanted.y) // step, (part.x - wanted.x) // step
-        pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    with closing(spread(partial(_decoded, pixel_format=pixel_format, level=level, keep_going=damaged is not None), coded())) as results:
+        for (number, part), result in zip(jobs, results, strict=True):
+            top, left, rows, columns = rectangles[number]
+            if isinstance(result, FormatError):
+                assert damaged is not None
+                damaged.append(Damage(number, Region(left, top, columns, rows), str(result)))
+                continue
+            inside = result if level else result[part.y - top : part.y - top + part.height, part.x - left : part.x - left + part.width]
+            y, x = (part.y - wanted.y) // step, (part.x - wanted.x) // step
+            pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return pixels
+
+
+def _decoded(
+    predictors: tiles.Predictors, job: Coded, *, pixel_format: files.PixelFormat, level: int, keep_going: bool
+) -> Pixels | FormatError:
+    """The pixels of a tile; with `keep_going`, or why there are none."""
+    record, shape = job
+    try:
+        if isinstance(record, FormatError):
+            raise record
+        if level:
+            return tiles.preview_tile(record, shape, pixel_format, predictors, level)
+        return tiles.decode_tile(record, shape, pixel_format, predictors)[0]
+    except FormatError as error:
+        if not keep_going:
+            raise
+        return error
 
 
 def _checked_region(header: files.Header, region: Region | None) -> Region:
@@ -162,24 +174,3 @@ def _overlap(rectangle: tuple[int, int, int, int], region: Region) -> Region | N
     x, y = max(left, region.x), max(top, region.y)
     right, bottom = min(left + columns, region.x + region.width), min(top + rows, region.y + region.height)
     return Region(x, y, right - x, bottom - y) if x < right and y < bottom else None
-
-
-def in_order(function: Callable[[Job], Result], jobs: Iterable[Job], threads: int | None) -> Iterator[Result]:
-    """Results in order, from up to `threads` threads (default: one a core), at most one waiting result a thread."""
-    queue = list(jobs)
-    workers = min(len(queue), threads or os.cpu_count() or 1)
-    if workers <= 1:
-        yield from map(function, queue)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        pending: deque[Future[Result]] = deque()
-        try:
-            for job in queue:
-                pending.append(pool.submit(function, job))
-                if len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()

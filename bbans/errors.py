@@ -26,6 +26,10 @@ class JpegInputError(InputError):
     """A JPEG file: its pixels cost more than its own bytes, so taking it as pixels must be asked for."""
 
 
+class NoCodecError(InputError):
+    """A posterior that trains, and that nothing codes."""
+
+
 class OutputExistsError(BbansError):
     """The output is there already and overwriting was not asked for."""
 
@@ -94,6 +98,12 @@ class VerificationError(BbansError):
     """The encoder decoded its own output and got something else; nothing was written."""
 
     exit_code = 7
+
+
+class ClusterError(BbansError):
+    """A dask cluster cannot be reached, or its workers cannot do the work."""
+
+    exit_code = 9
 
 
 class UnderflowError(BbansError):

@@ -242,12 +242,11 @@ def _chain(
     def given(rows: slice) -> Chain:
         return refined.refined(network if labels is None else network.given(labels[rows]), refine or 0)
 
-    chain = given(slice(None))
-    ideal = bounds.ideal_bits(chain, x, draws, seed)
-    weighted = bounds.importance_weighted_bits(chain, x, importance_draws, seed) if importance_draws else None
+    ideal = bounds.ideal_bits(given, x, draws, seed)
+    weighted = bounds.importance_weighted_bits(given, x, importance_draws, seed) if importance_draws else None
     batches = [slice(first, first + batch) for first in range(0, len(x), batch)]
     nets = bounds.net_bits(coder, ((given(some), x[some]) for some in batches), seed)
-    bound = bounds.weighted_bits(chain, x, particles, name == names.BB_CIS, draws, seed) if name in names.WEIGHTED else None
+    bound = bounds.weighted_bits(given, x, particles, name == names.BB_CIS, draws, seed) if name in names.WEIGHTED else None
     rates = []
     for i, (image_name, _) in enumerate(named):
         total, prior, likelihood, posterior = (float(part[i]) for part in (ideal.total, ideal.prior, ideal.likelihood, ideal.posterior))
@@ -257,7 +256,7 @@ def _chain(
         rates.append(ImageRate(image_name, x.shape[1], total, prior, likelihood, posterior, net, weight, bound=limit))
     group_bits = math.nan
     if labels is None:
-        group_bits = 32.0 * len(stream.encode(chain, lambda c, n: coder(c, n, None), x).words)
+        group_bits = 32.0 * len(stream.encode(given(slice(None)), lambda c, n: coder(c, n, None), x).words)
     head = model.name, model.id.hex(), model.family, name, draws, importance_draws
     return Evaluation(*head, tuple(rates), group_bits, batch, nets, particles, refine or 0)
 

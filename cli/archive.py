@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
+from bbans import urls
 from bbans.errors import DamagedTilesError
 
 from .completion import model_names
 from .options import (
+    PathOrUrl,
+    dask_option,
     force_option,
     max_items_option,
     max_pixels_option,
@@ -23,7 +25,7 @@ from .options import (
     verbose_option,
 )
 from .outputs import SUFFIXES, check_output
-from .run import say
+from .run import on_cluster, say
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]
@@ -50,7 +52,7 @@ def archive() -> None:
 
 
 @archive.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True), metavar="IMAGES...")
+@click.argument("images", nargs=-1, required=True, type=PathOrUrl(exists=True), metavar="IMAGES...")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The archive to write (.bbar).")
 @force_option
 @model_option
@@ -72,6 +74,7 @@ def archive() -> None:
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
 @threads_option
+@dask_option
 @quiet_option
 def create(
     images: tuple[str, ...],
@@ -89,32 +92,36 @@ def create(
     no_verify: bool,
     as_pixels: bool,
     threads: int | None,
+    cluster: str | None,
     quiet: bool,
 ) -> int:
     """Write an archive of IMAGES.
 
-    IMAGES are folders, image files, .npy, .npz or idx files. Those that a latent chain's model fits are chained, others coded one by one.
+    IMAGES are folders, image files, .npy, .npz or idx files, or their URLs. Those that a latent chain's model fits are chained, others
+    coded one by one.
     """
-    check_output(Path(output), force)
+    check_output(urls.located(output), force)
     from bbans import archives
 
-    result = archives.create_archive(
-        output,
-        images,
-        model=model,
-        file_model=file_model,
-        group=group,
-        unordered=unordered,
-        embed_model=embed_model,
-        scheme=scheme,
-        particles=particles,
-        refine=refine,
-        verify=not no_verify,
-        overwrite=force,
-        as_pixels=as_pixels,
-        shape=shape,
-        threads=threads,
-    )
+    with on_cluster(cluster) as workers:
+        result = archives.create_archive(
+            output,
+            images,
+            model=model,
+            file_model=file_model,
+            group=group,
+            unordered=unordered,
+            embed_model=embed_model,
+            scheme=scheme,
+            particles=particles,
+            refine=refine,
+            verify=not no_verify,
+            overwrite=force,
+            as_pixels=as_pixels,
+            shape=shape,
+            threads=threads,
+            cluster=workers,
+        )
     if quiet:
         return 0
     if result.skipped:

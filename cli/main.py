@@ -22,6 +22,8 @@ from .manual import attach
 from .models import models
 from .options import (
     RegionType,
+    archives_only,
+    dask_option,
     effort_option,
     files_argument,
     force_option,
@@ -34,7 +36,7 @@ from .options import (
 )
 from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
 from .research import evaluate, interpolate, reconstruct, sample
-from .run import process, report, say
+from .run import on_cluster, process, report, say
 from .train import train
 
 INTERRUPTED = 130
@@ -68,9 +70,11 @@ def commands() -> None:
 @model_option
 @effort_option
 @threads_option
+@dask_option
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
+@archives_only
 @quiet_option
 @verbose_option
 def compress(
@@ -81,6 +85,7 @@ def compress(
     model: str | None,
     effort: str,
     threads: int | None,
+    cluster: str | None,
     no_verify: bool,
     as_pixels: bool,
     strip: bool,
@@ -97,14 +102,25 @@ def compress(
     def work(source: str) -> None:
         from bbans import api
 
-        options = {"verify": not no_verify, "overwrite": force, "as_pixels": as_pixels, "strip": strip}
         with as_files(source, targets[source]) as (read, write):
-            result = api.compress_file(read, write, model=model, effort=effort, threads=threads, **options)
+            result = api.compress_file(
+                read,
+                write,
+                model=model,
+                effort=effort,
+                verify=not no_verify,
+                overwrite=force,
+                as_pixels=as_pixels,
+                strip=strip,
+                threads=threads,
+                cluster=workers,
+            )
         if verbose and not quiet:
             share = f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, {result.file_bytes / result.raw_bytes:.1%} of raw"
             say(f"{click.format_filename(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})")
 
-    return process(targets, _ends_checker(targets, force), work, bar=not quiet)
+    with on_cluster(cluster) as workers:
+        return process(targets, _ends_checker(targets, force), work, bar=not quiet, at_once=1 if workers is None else workers.threads + 1)
 
 
 @commands.command()
@@ -180,7 +196,7 @@ def _restored_name(source: Path, kind: str | None) -> Path:
     return source.with_suffix(suffix) if source.suffix == ".bbans" else source.with_name(source.name + suffix)
 
 
-def _ends_checker(targets: Mapping[str, Path | None], force: bool) -> Callable[[str], None]:
+def _ends_checker(targets: Mapping[str, Path | str | None], force: bool) -> Callable[[str], None]:
     def check(source: str) -> None:
         check_input(source)
         check_output(targets[source], force)

@@ -17,6 +17,7 @@ CODES = {
     6: "a model is missing or cannot be used",
     7: "the result did not decode to the same pixels; nothing was written",
     8: "the coder ran out of bits (a fault of ours)",
+    9: "a dask cluster (`--dask`) cannot be reached or cannot do the work",
     130: "interrupted",
 }
 ALWAYS = (0, 1, 2, 130)
@@ -46,7 +47,7 @@ PAGES = {
             ("bbans train my-images/ -o mine.safetensors", "a codec for images of one kind"),
             ("bbans compress --help", "the options of one command"),
         ),
-        (3, 4, 5, 6, 7, 8),
+        (3, 4, 5, 6, 7, 8, 9),
         (PATH,),
     ),
     "compress": Page(
@@ -57,8 +58,9 @@ PAGES = {
             ("bbans compress --model mine.safetensors photo.png", "a model of your own"),
             ("bbans compress --model none photo.png", "larger; needs no model, now or later"),
             ("bbans compress -c photo.png | bbans decompress - > same.png", "through a pipe"),
+            ("bbans compress --dask tcp://host:8786 *.png -o small/", "on a cluster; the same files"),
         ),
-        (3, 4, 6, 7, 8),
+        (3, 4, 6, 7, 8, 9),
         (SEVERAL, PATH),
     ),
     "decompress": Page(
@@ -145,7 +147,7 @@ PAGES = {
             ("bbans archive create photos/ more.png -o photos.bbar", "photographs, coded one by one"),
             ("bbans archive create icons/ -o icons.bbar --model mine.safetensors --unordered --embed-model", "smaller; needs nothing else"),
         ),
-        (3, 4, 6, 7, 8),
+        (3, 4, 6, 7, 8, 9),
     ),
     "archive list": Page((("bbans archive list -v icons.bbar", "names, sides, groups"),), (3, 5)),
     "archive extract": Page(

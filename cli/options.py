@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from bbans import urls
+from bbans.errors import InputError
+
 from .completion import model_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,6 +29,12 @@ effort_option = click.option(
     help="A small model, the default one, or that and all orientations: eight times the time.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
+dask_option = click.option(
+    "--dask",
+    "cluster",
+    metavar="ADDRESS",
+    help="Work on the dask cluster of this scheduler, such as tcp://host:8786; the files are the same.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
 
@@ -48,6 +57,30 @@ refine_option = click.option(
 )
 
 
+def archives_only(command: Command) -> Command:
+    """Options that files of one image have no field for: hidden, and refused with a reason if they ask for anything."""
+    for name, (kind, refused) in ARCHIVES_ONLY.items():
+        command = click.option(
+            f"--{name}", type=kind, hidden=True, expose_value=False, callback=_refuse(refused), help="Of archives only."
+        )(command)
+    return command
+
+
+ARCHIVES_ONLY = {"scheme": (str, None), "particles": (int, 1), "refine": (int, 0)}
+"""Their types, and the values of them that ask for nothing."""
+
+
+def _refuse(nothing: int | None) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value not in (None, nothing):
+            raise InputError(
+                f"{parameter.opts[0]} is for `bbans archive create`, whose groups record it: "
+                "a file of one image has no place for it (docs/format.md); leave it out"
+            )
+
+    return check
+
+
 max_items_option = click.option(
     "--max-items", type=click.IntRange(min=1), default=2**20, metavar="N", help="Refuse archives of more images. Default: 2^20."
 )
@@ -66,6 +99,14 @@ class RegionType(click.ParamType):  # type: ignore[type-arg]
         if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
             self.fail(f"{value!r} is no rectangle: write X,Y,W,H in pixels, such as 100,200,640,480", param, ctx)
         return tuple(int(part) for part in parts)
+
+
+class PathOrUrl(click.Path):
+    """A path that is there, or a URL, which is looked at when it is read."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name as it was given."""
+        return value if isinstance(value, str) and urls.URL.match(value) else super().convert(value, param, ctx)
 
 
 def output_options(command: Command) -> Command:

@@ -1,6 +1,6 @@
 """Which output each input gets, decided before any work is done, and streams as files.
 
-An input is a name as it was given; "-" is standard input. An output is a path; None is standard output.
+An input is a name as it was given: a path, a URL, or "-" for standard input. An output is a path or a URL; None is standard output.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from bbans import urls
 from bbans.errors import OutputExistsError
 
 STREAM = "-"
@@ -29,7 +30,7 @@ SUFFIXES = {
 }
 
 
-def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]) -> dict[str, Path | None]:
+def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]) -> dict[str, Path | str | None]:
     """The output of every source. `rename` gives the default: a path beside the source.
 
     Usage errors: two sources with one output, an output that is also a source, several outputs for one file or stream.
@@ -49,24 +50,42 @@ def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Ca
     return dict(targets)
 
 
-def _paths(sources: Sequence[str], output: str | None, rename: Callable[[Path], Path]) -> dict[str, Path]:
+def _paths(sources: Sequence[str], output: str | None, rename: Callable[[Path], Path]) -> dict[str, Path | str]:
     if output is None:
-        return {source: rename(Path(source)) for source in sources}
-    folder = Path(output)
+        return {source: _beside(source, rename) for source in sources}
+    folder = urls.located(output)
+    if isinstance(folder, str):
+        one = len(sources) == 1 and not output.endswith("/")
+        return {source: output if one else f"{output.rstrip('/')}/{rename(_named(source)).name}" for source in sources}
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(os.sep):
         return {sources[0]: folder}
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{output} is not a directory, and several inputs need one")
     if sources[0] == STREAM:
         raise click.UsageError("standard input has no name to use in a directory: name a file with -o, or use -c")
-    return {source: folder / rename(Path(source)).name for source in sources}
+    return {source: folder / rename(_named(source)).name for source in sources}
 
 
-def _check_distinct(targets: Mapping[str, Path]) -> None:
-    inputs = {Path(source).resolve() for source in targets if source != STREAM}
-    taken: dict[Path, str] = {}
+def _named(source: str) -> Path:
+    """A source's path, or the name that its URL ends with."""
+    place = urls.located(source)
+    return place if isinstance(place, Path) else Path(urls.name_of(place))
+
+
+def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
+    place = urls.located(source)
+    if isinstance(place, Path):
+        return rename(place)
+    if "::" in place:
+        raise click.UsageError(f"{source} is inside another file: name an output with -o")
+    return f"{place.rpartition('/')[0]}/{rename(_named(source)).name}"
+
+
+def _check_distinct(targets: Mapping[str, Path | str]) -> None:
+    inputs = {_resolved(urls.located(source)) for source in targets if source != STREAM}
+    taken: dict[Path | str, str] = {}
     for source, target in targets.items():
-        place = target.resolve()
+        place = _resolved(target)
         if place in inputs:
             raise click.UsageError(f"{target} is an input, and inputs are kept: name another output with -o")
         if place in taken:
@@ -74,32 +93,38 @@ def _check_distinct(targets: Mapping[str, Path]) -> None:
         taken[place] = source
 
 
-def image_kind(target: Path | None) -> str:
+def _resolved(place: Path | str) -> Path | str:
+    return place.resolve() if isinstance(place, Path) else place
+
+
+def image_kind(target: Path | str | None) -> str:
     """The kind of image file that a name asks for; PNG for standard output and names without a suffix."""
-    if target is None or not target.suffix:
+    suffix = "" if target is None else Path(target).suffix
+    if not suffix:
         return "png"
     for kind, suffixes in SUFFIXES.items():
-        if target.suffix.lower() in suffixes:
+        if suffix.lower() in suffixes:
             return kind
-    raise click.UsageError(
-        f"{target.suffix} is not among the lossless kinds that are written ({', '.join(SUFFIXES)}); choose one with --format"
-    )
+    raise click.UsageError(f"{suffix} is not among the lossless kinds that are written ({', '.join(SUFFIXES)}); choose one with --format")
 
 
 def check_input(source: str) -> None:
     """Raise OSError if there is no such file or it is a directory."""
-    if source == STREAM:
+    place = urls.located(source)
+    if source == STREAM or isinstance(place, str):
         return
-    Path(source).stat()
-    if Path(source).is_dir():
+    place.stat()
+    if place.is_dir():
         raise _directory_error(source)
 
 
-def check_output(target: Path | None, overwrite: bool) -> None:
+def check_output(target: Path | str | None, overwrite: bool) -> None:
     """Raise what can be known before the work: something is there already, or it is a terminal."""
     if target is None:
         if not overwrite and sys.stdout.isatty():
             raise OutputExistsError("standard output is a terminal: redirect it, name a file with -o, or force it with -f")
+    elif isinstance(target, str):
+        urls.check(target, overwrite)
     elif target.is_dir():
         raise _directory_error(str(target))
     elif target.exists() and not overwrite:
@@ -111,26 +136,30 @@ def _directory_error(name: str) -> OSError:
 
 
 @contextmanager
-def as_files(source: str, target: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Paths to read and to write. Standard input is read into a temporary file; standard output is written from one.
+def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | str, Path | str]]:
+    """Paths or URLs to read and to write. Standard input is read into a temporary file; standard output is written from one.
 
     Nothing is written to standard output if the body raises.
     """
     if source != STREAM and target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield Path(source), target
+        if isinstance(target, Path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        yield urls.located(source), target
         return
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
-        read, write = Path(source), target or Path(folder, "stdout")
+        read, write = urls.located(source), target or Path(folder, "stdout")
         if source == STREAM:
             read = Path(folder, "stdin")
             read.write_bytes(read_bytes(STREAM))
         yield read, write
         if target is None:
-            sys.stdout.buffer.write(write.read_bytes())
+            sys.stdout.buffer.write(Path(write).read_bytes())
             sys.stdout.buffer.flush()
 
 
 def read_bytes(source: str) -> bytes:
-    """All bytes of a file or of standard input."""
-    return sys.stdin.buffer.read() if source == STREAM else Path(source).read_bytes()
+    """All bytes of a file, of what a URL names, or of standard input."""
+    if source == STREAM:
+        return sys.stdin.buffer.read()
+    place = urls.located(source)
+    return place.read_bytes() if isinstance(place, Path) else urls.read(place)

@@ -7,10 +7,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from bbans.errors import BbansError, InputError, OutputError
+from bbans.spread import in_order
+
+if TYPE_CHECKING:
+    from bbans.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -21,22 +26,29 @@ class Outcome:
     status: int
 
 
-def each(sources: Iterable[str], work: Callable[[str], None]) -> Outcome:
-    """Call `work` for every source."""
+def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) -> Outcome:
+    """Call `work` for every source, for up to `at_once` of them at the same time; failures are reported in their order."""
     done, status = [], 0
-    for source in sources:
+
+    def attempt(source: str) -> tuple[str, BbansError | OSError | None]:
         try:
             work(source)
-            done.append(source)
         except BrokenPipeError:
             raise  # nobody reads standard output any more
         except (BbansError, OSError) as error:
+            return source, error
+        return source, None
+
+    for source, error in in_order(attempt, sources, at_once):
+        if error is None:
+            done.append(source)
+        else:
             failure = report(error, source)
             status = status or failure
     return Outcome(tuple(done), status)
 
 
-def process(sources: Iterable[str], check: Callable[[str], None], work: Callable[[str], None], bar: bool) -> int:
+def process(sources: Iterable[str], check: Callable[[str], None], work: Callable[[str], None], bar: bool, at_once: int = 1) -> int:
     """Check every source, then work on those that passed, with a progress bar if wanted; the exit code of the first failure."""
     checked = each(sources, check)
     with progress(checked.done, bar) as step:
@@ -45,7 +57,7 @@ def process(sources: Iterable[str], check: Callable[[str], None], work: Callable
             step(source)
             work(source)
 
-        worked = each(checked.done, stepping)
+        worked = each(checked.done, stepping, at_once)
     return checked.status or worked.status
 
 
@@ -73,6 +85,18 @@ def _describe(error: OSError, source: str | None) -> tuple[str, int]:
 def say(message: str) -> None:
     """One line on standard error."""
     click.echo(message, err=True)
+
+
+@contextmanager
+def on_cluster(address: str | None) -> Iterator[Cluster | None]:
+    """The dask cluster at an address, None for none."""
+    if address is None:
+        yield None
+        return
+    from bbans.cluster import connected
+
+    with connected(address) as found:
+        yield found
 
 
 @contextmanager

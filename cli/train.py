@@ -22,17 +22,25 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 @shape_option
 @click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="An integer an image (.npy, idx): a conditional model.")
 @click.option("--latents", type=click.Choice(["bernoulli", "categorical"]), help="A VAE of such latents, instead of a recipe.")
-@click.option("--estimator", metavar="NAME", help="Of gradients through such latents: relax, rebar, muprop, nvil, vimco, concrete, ...")
+@click.option(
+    "--estimator",
+    metavar="NAME",
+    help="Of gradients through such latents: relax, rebar, muprop, nvil, vimco, concrete, ...; lax, through Gaussian ones.",
+)
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's; its schedule is stretched.")
 @click.option(
-    "--objective", type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae"]), help="The bound that a latent chain is trained on."
+    "--objective",
+    type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae", "sivi"]),
+    help="The bound that a latent chain is trained on.",
 )
-@click.option("--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo.")
+@click.option(
+    "--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo or of vimco."
+)
 @click.option(
     "--posterior",
     type=click.Choice(["gaussian", "mixture", "flow", "coupling", "semi-implicit", "planar"]),
-    help="What q(z | x) of a dense VAE is. Default: gaussian.",
+    help="What q(z | x) of a dense VAE is; planar trains in floats only. Default: gaussian.",
 )
 @click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
 @click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")

@@ -9,6 +9,7 @@ import bbans
 from bbans import api, assembly
 from bbans import container as files
 from bbans.errors import InputError
+from bbans.tiles import fallback
 from tests.tiny import smooth_image, tiny_model
 
 MODEL = tiny_model()
@@ -148,6 +149,17 @@ def test_photographs_are_not_taken_for_drawings(repository):
     pixels = bbans.images.read_image(path).pixels
     assert api.tiles.variety(pixels) == np.inf
     assert api.tiles.variety(drawing(300, 300)) <= 0.02
+
+
+def test_grey_scans_on_a_flat_background_are_tried_with_the_model(repository):
+    """A disc cut out of a photograph, as in a medical slice: grey has at most 256 levels, which does not make it a drawing."""
+    grey = bbans.images.read_image(repository / "samples" / "tea-gardens.png").pixels[:300, :300, 1]
+    disc = np.hypot(*np.meshgrid(np.arange(300) - 150, np.arange(300) - 150)) < 110
+    scan, few = np.where(disc, grey, 0).astype(np.uint8), np.where(disc, grey & 0xF0, 0).astype(np.uint8)
+    data = bbans.compress(scan)
+    assert codecs_of(data) <= {files.BITS_BACK, files.PREPARED} and np.array_equal(bbans.decompress(data), scan)
+    assert len(data) < len(fallback.encode_webp(scan[:, :, None]))
+    assert api.tiles.variety(few[:, :, None]) <= 0.02
 
 
 def test_large_images_have_smaller_tiles(monkeypatch):

@@ -14,6 +14,7 @@ from bbans import evaluation, library, pictures
 from bbans.errors import InputError, ModelFormatError, OutputExistsError
 from bbans.inference import chain_run
 from bbans.models import store
+from bbans.schemes.bounds import BLOCK
 from bbans_cli.main import main
 from tests.chains import chain_model, picture
 from tests.digits import digits
@@ -81,12 +82,14 @@ def test_weighted_draws_tighten_the_bound(folder):
 
 
 def test_labels_are_side_information(folder):
-    x, labels = digits(ITEMS, seed=5, moved=False)
+    """More images than a bound takes at once, whose labels go with them block by block."""
+    x, labels = digits(BLOCK + 4, seed=5, moved=False)
     members = [(str(i), image) for i, image in enumerate(x.reshape(-1, 8, 8))]
     model = folder / "labelled.safetensors"
-    found = bbans.evaluate(members, model, labels=labels).rates()
-    wrong = bbans.evaluate(members, model, labels=(labels + 1) % 10, batch=16).rates()
+    found = bbans.evaluate(members, model, labels=labels, importance_draws=2).rates()
+    wrong = bbans.evaluate(members, model, labels=(labels + 1) % 10, importance_draws=2, batch=16).rates()
     assert found["ideal"] < wrong["ideal"] and found["net"] < wrong["net"]
+    assert found["importance_weighted"] < wrong["importance_weighted"] and abs(found["net_over_ideal"]) < 0.02
     assert np.isnan(found["total"])
     with pytest.raises(InputError, match="labels"):
         bbans.evaluate(named(), model)

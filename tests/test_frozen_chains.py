@@ -7,16 +7,21 @@ from pathlib import Path
 import pytest
 
 import bbans
+from bbans.archive import groups
+from bbans.container import archive_reader
 from bbans.models import store
 from bbans.models.families import FAMILIES
-from tests.chains import CONFIGS, chain_file
+from bbans.schemes import stream
+from tests.chains import BACKENDS, CONFIGS, chain_file
 from tests.frozen.decode import decoded, expected
+from tests.frozen.make import pixel_hash
 from tests.frozen.make_chains import CHAINS, archive_of
 
 HASHES = json.loads((CHAINS / "hashes.json").read_text())
 
 
 def test_every_config_has_golden_files():
+    """Structured prediction has golden messages instead (`tests/test_frozen_told.py`)."""
     assert set(HASHES) == {name.replace(" ", "-") for name in CONFIGS}
     assert {store.load_file(CHAINS / f"{stem}.safetensors").family for stem in HASHES} == set(FAMILIES) - {"photo", "structured"}
 
@@ -37,3 +42,33 @@ def test_the_same_images_make_the_same_bytes(stem, tmp_path):
         pictures = [image.pixels for _, image in bbans.read_archive(archive, model=path)]
         assert archive_of(tmp_path / "again.bbar", path, pictures) == archive.read_bytes()
         assert {group["kind"] for group in bbans.list_archive(archive).to_dict()["groups"]} == {"chained"}
+
+
+CODED = [(stem, kind) for stem in sorted(HASHES) for kind in sorted(HASHES[stem]["coded"])]
+
+
+@pytest.mark.parametrize(("stem", "kind"), CODED)
+def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
+    """Their groups say what they were coded with, every backend decodes them, and the same images make the same bytes."""
+    path, wanted, place = CHAINS / f"{stem}.safetensors", HASHES[stem]["coded"][kind], CHAINS / f"{stem}.{kind}.bbar"
+    data, model = place.read_bytes(), store.load_file(path)
+    assert hashlib.sha256(data).hexdigest() == wanted["file"]
+    index = archive_reader.read_archive_index(data)
+    (group,) = index.archive.groups
+    particles, refine = (wanted["options"].get(name, 0) for name in ("particles", "refine"))
+    assert (group.particles, group.refinement) == (particles or 1, refine)
+    assert sum(s.batches * s.batch for s in group.schedule if s.kind == stream.CHAINED) >= 3  # the others' latents are idle
+    payload = archive_reader.read_message(data, index, 0)
+    for ops in BACKENDS:
+        chain = groups.chain_model(model, ops)
+        pictures = groups.decode_group(chain, group, payload, wanted["items"])
+        assert [pixel_hash(image) for image in pictures] == HASHES[stem]["pixels"][: wanted["items"]]
+    assert archive_of(tmp_path / "again.bbar", path, pictures, verify=False, **wanted["options"]) == data
+
+
+def test_every_scheme_has_golden_archives():
+    """BB-IS and BB-CIS, with and without refined posteriors, and these by themselves."""
+    found = [HASHES[stem]["coded"][kind]["options"] for stem, kind in CODED]
+    assert {(one.get("scheme"), "refine" in one) for one in found} == {
+        ("bb-is", False), ("bb-is", True), ("bb-cis", False), ("bb-cis", True), (None, True)
+    }  # fmt: skip

@@ -9,7 +9,8 @@ import torch
 
 from bbans.inference import chain_run
 from bbans.inference.chains import Samples
-from benchmarks.tables import fashion, rows, structured, vqvae, write
+from bbans.schemes.bounds import BLOCK
+from benchmarks.tables import fashion, rows, runs, structured, vqvae, write
 from tests.digits import digits
 from tests.seeds.trained import RECIPES, data, trained
 
@@ -57,16 +58,44 @@ def test_other_messages_are_found_out(models, monkeypatch):
         vqvae.measure("uniform", models["uniform"], IMAGES, 1)
 
 
-def test_structured_prediction_is_measured_as_it_is_coded():
-    """Whole runs of some steps: the net rate is L_1 of the exact model, which more samples tighten."""
-    x = digits(300, levels=2)[0]
-    options = argparse.Namespace(which=["two layers"], samples=(1, 5), seeds=1, steps=30, height=8, width=8)
+def test_structured_prediction_is_measured_as_it_is_coded(tmp_path):
+    """Whole runs of some steps: the net rate is L_1 of the exact model, which more samples tighten. Images are more than a block."""
+    x = digits(BLOCK + 204, levels=2)[0]
+    size = {"height": 8, "width": 8, "results": tmp_path}
+    options = argparse.Namespace(which=["two layers"], samples=(1, 5), seeds=1, steps=30, **size)
     with torch.random.fork_rng():
-        found = structured.table((Samples(x[100:]), Samples(x[50:100]), Samples(x[:50])), options)["two layers"]
-    for runs in found.values():
-        for m, (run,) in runs.items():
-            assert run["net"] == pytest.approx(run["test_1"], rel=0.03)  # 50 images, drawn again
+        found = structured.table((Samples(x[:150]), Samples(x[150:200]), Samples(x[200:])), options)["two layers"]
+    for by_m in found.values():
+        for m, by_seed in by_m.items():
+            run = by_seed["0"]
+            assert run["net"] == pytest.approx(run["test_1"], rel=0.02)  # 260 images, drawn again
             assert run["test"] == run["test_1"] if m == "1" else run["test"] < run["test_1"]
+
+
+def test_a_table_that_was_broken_off_goes_on(tmp_path):
+    """Runs that a row holds are not done again; a row of other settings stays as it is."""
+    options, calls = argparse.Namespace(results=tmp_path), []
+
+    def job(name, fail=False):
+        def run():
+            if fail:
+                raise KeyboardInterrupt
+            calls.append(name)
+            return {"test": float(len(calls)), "curve": {"step": [1]}}
+
+        return ("model", name, "0"), run
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.grow("t", {"steps": 2}, {"data": "d"}, [job("a"), job("b", fail=True)], options)
+    kept = json.loads((tmp_path / "t.json").read_text())
+    assert kept["measured"] == {"model": {"a": {"0": {"test": 1.0, "curve": {"step": [1]}}}}}
+    found = runs.grow("t", {"steps": 2}, {"data": "d"}, [job("a"), job("b")], options)
+    assert calls == ["a", "b"] and {name: by_seed["0"]["test"] for name, by_seed in found["model"].items()} == {"a": 1.0, "b": 2.0}
+    whole = json.loads((tmp_path / "t.json").read_text())
+    assert whole["measured"] == found and whole["steps"] == 2 and whole["seconds"] >= kept["seconds"]
+    with pytest.raises(SystemExit, match=r"t\.json has runs of other settings, \{'steps': 2\}"):
+        runs.grow("t", {"steps": 3}, {"data": "d"}, [job("c")], options)
+    assert json.loads((tmp_path / "t.json").read_text()) == whole
 
 
 def rans_bits(message):

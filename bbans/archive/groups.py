@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,11 +102,7 @@ def model_file(model: store.Model) -> bytes:
 
 def load_embedded(data: files.Buffer, index: reader.ArchiveIndex, number: int) -> store.Model:
     """A model that an archive carries. Raises FormatError on damage, ModelError on a file that is no model, or another one."""
-    raw = reader.read_model_file(data, index, number)
-    with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
-        path = Path(folder, "embedded.safetensors")
-        path.write_bytes(raw)
-        model = store.load_file(path)
+    model = store.load_bytes(reader.read_model_file(data, index, number), "embedded")
     if model.id != index.archive.models[number].id:
         raise ModelFormatError("the archive carries another model than it says; it is malformed")
     return model

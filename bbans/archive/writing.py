@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -16,6 +18,7 @@ from bbans.carried import to_chunk
 from bbans.container import archive_records as records
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.schemes import stream
+from bbans.spread import Spread, on_threads
 
 OPEN = -1  # the group of an item whose group is not written yet
 
@@ -29,6 +32,43 @@ class Settings:
     group: int = 1000
     unordered: bool = False
     verify: bool = True
+
+
+@dataclass(frozen=True)
+class Work:
+    """Images that are coded together: a chained group, or one that becomes a file."""
+
+    images: tuple[images.Image, ...]
+    chained: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """What becomes of them: a group, its payload, and its order and cost; or the file of each."""
+
+    files: tuple[bytes, ...] = ()
+    group: records.ChainedGroup | None = None
+    payload: bytes = b""
+    encoded: stream.Encoded | None = None
+
+
+def coded(settings: Settings, work: Work) -> Done:
+    """Code images: a chained group, if that is shorter than their samples."""
+    chain, pixels = settings.chain, [image.pixels for image in work.images]
+    if chain is None or not work.chained:
+        return Done(tuple(map(settings.to_file, work.images)))
+    depth = work.images[0].bit_depth
+    try:
+        group, payload, encoded = encode_group(chain, pixels, depth, settings.unordered)
+    except TooFlatError:
+        return coded(settings, replace(work, chained=False))
+    if len(payload) >= len(pixels) * chain.pixel_format(depth).raw_bytes(*chain.shape[:2]):
+        return coded(settings, replace(work, chained=False))
+    if settings.verify:
+        back = decode_group(chain, group, payload, len(pixels))
+        if not all(np.array_equal(image, pixels[i]) for image, i in zip(back, encoded.order, strict=True)):
+            raise VerificationError("a group decoded to other images than were given: nothing was written; please report this")
+    return Done((), group, payload, replace(encoded, words=encoded.words[:0]))
 
 
 @dataclass(frozen=True)
@@ -46,24 +86,33 @@ class Built:
 
 
 def build(
-    members: Iterable[tuple[str, images.Image]], spool: BinaryIO, settings: Settings, embedded: Callable[[bytes], bytes] | None
+    members: Iterable[tuple[str, images.Image]],
+    spool: BinaryIO,
+    settings: Settings,
+    embedded: Callable[[bytes], bytes] | None,
+    spread: Spread[Settings] | None = None,
 ) -> Built:
     """The archive of named images, whose payloads are written to `spool`, groups in order.
 
+    `spread` does the work, in the context of the same settings (default: here, group by group); the bytes do not depend on it.
     `embedded(id)` gives the file of a model that the archive shall carry; None: it carries none. Raises InputError on names
     that no archive may have, and whatever `members` and `to_file` raise.
     """
     if not 1 <= settings.group <= records.MAX_GROUP_ITEMS:
         raise InputError(f"a group has 1 to {records.MAX_GROUP_ITEMS} images; found {settings.group}")
     state = _State(settings, spool)
-    for name, image in members:
-        state.add(name, image)
+    with closing((spread or on_threads(settings, 1))(coded, state.works(members))) as results:
+        for done in results:
+            state.take(done)
     return state.finish(embedded)
 
 
 @dataclass
 class _State:
-    """An archive in progress. `names` are in the order given, `items` get their group when it is written."""
+    """An archive in progress. `names` are in the order given, `items` get their group when it is written.
+
+    `waiting` are images of a group that is not full, `sent` the numbers of those that are being coded, and whether as a group.
+    """
 
     settings: Settings
     spool: BinaryIO
@@ -71,6 +120,7 @@ class _State:
     items: list[records.Item] = field(default_factory=list)
     groups: list[records.Group] = field(default_factory=list)
     waiting: list[tuple[int, images.Image]] = field(default_factory=list)
+    sent: deque[tuple[tuple[int, ...], bool]] = field(default_factory=deque)
     files_group: int = OPEN
     files_items: int = 0
     file_models: set[bytes] = field(default_factory=set)
@@ -78,32 +128,62 @@ class _State:
     spent: stream.Spent = field(default_factory=stream.Spent)
     restart_bits: float = 0.0
 
-    def add(self, name: str, image: images.Image) -> None:
-        """The next image."""
+    def works(self, members: Iterable[tuple[str, images.Image]]) -> Iterator[Work]:
+        """What is to be coded, in the order in which it is written."""
+        for name, image in members:
+            yield from self.add(name, image)
+        if self.waiting:
+            yield self.close_chained()
+
+    def add(self, name: str, image: images.Image) -> Iterator[Work]:
+        """The next image, and what can be coded now."""
         _as_input(lambda: records.check_name(name))
         channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
         pixel_format = files.format_of(channels, image.bit_depth, image.palette)
         height, width = image.pixels.shape[:2]
         self.raw_bytes += pixel_format.raw_bytes(height, width)
         self.names.append(name)
+        number = len(self.items)
         chain = self.settings.chain
         if chain is None or not chain.fits(image):
             self.items.append(records.Item(name, OPEN, pixel_format.code, width, height))
-            self.add_file(len(self.items) - 1, image)
+            self.sent.append(((number,), False))
+            yield Work((image,), chained=False)
             return
         metadata = tuple(to_chunk(chunk) for chunk in image.metadata)
         if self.waiting and self.waiting[0][1].bit_depth != image.bit_depth:
-            self.close_chained(chain)
+            yield self.close_chained()
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
-        self.waiting.append((len(self.items) - 1, image))
+        self.waiting.append((number, image))
         evaluations = chain.particles + records.STEP_EVALUATIONS * chain.refinement
         most = min(records.MAX_GROUP_SAMPLES, records.MAX_WEIGHTED_SAMPLES // evaluations) // chain.dims
         if len(self.waiting) == min(self.settings.group, max(1, most)):
-            self.close_chained(chain)
+            yield self.close_chained()
 
-    def add_file(self, number: int, image: images.Image) -> None:
-        """An image as a file of its own, in the group of files that is open."""
-        data = self.settings.to_file(image)
+    def close_chained(self) -> Work:
+        """The images that wait, as a group."""
+        waiting, self.waiting = self.waiting, []
+        self.sent.append((tuple(number for number, _ in waiting), True))
+        return Work(tuple(image for _, image in waiting), chained=True)
+
+    def take(self, done: Done) -> None:
+        """Write what was coded of the first images of `sent`."""
+        slots, chained = self.sent.popleft()
+        if chained:
+            self.files_group = OPEN  # payloads come in the order of their groups and items
+        if done.group is not None and done.encoded is not None:
+            moved = [replace(self.items[slots[i]], group=len(self.groups)) for i in done.encoded.order]
+            for slot, item in zip(slots, moved, strict=True):
+                self.items[slot] = item
+            self.groups.append(done.group)
+            self.spool.write(done.payload)
+            self.account(done.encoded)
+            return
+        for slot, data in zip(slots, done.files, strict=True):
+            self.add_file(slot, data)
+
+    def add_file(self, number: int, data: bytes) -> None:
+        """An image's file, in the group of files that is open."""
         if self.files_group == OPEN or self.files_items == self.settings.group:
             self.groups.append(records.FilesGroup())
             self.files_group, self.files_items = len(self.groups) - 1, 0
@@ -111,32 +191,6 @@ class _State:
         self.file_models |= {files.read_header(data).model_id} - {files.NO_MODEL}
         self.items[number] = replace(self.items[number], group=self.files_group, metadata=(), size=len(data))
         self.spool.write(data)
-
-    def close_chained(self, chain: ChainModel) -> None:
-        """Write the images that wait as a chained group, or as files where a chain does not suit them."""
-        waiting, self.waiting = self.waiting, []
-        pixels, depth = [image.pixels for _, image in waiting], waiting[0][1].bit_depth
-        raw = len(pixels) * chain.pixel_format(depth).raw_bytes(*chain.shape[:2])
-        try:
-            group, payload, encoded = encode_group(chain, pixels, depth, self.settings.unordered)
-        except TooFlatError:
-            payload = bytes(raw)
-        self.files_group = OPEN  # payloads come in the order of their groups and items
-        if len(payload) >= raw:
-            for number, image in waiting:
-                self.add_file(number, image)
-            return
-        if self.settings.verify:
-            back = decode_group(chain, group, payload, len(pixels))
-            if not all(np.array_equal(image, pixels[i]) for image, i in zip(back, encoded.order, strict=True)):
-                raise VerificationError("a group decoded to other images than were given: nothing was written; please report this")
-        slots = [number for number, _ in waiting]
-        moved = [replace(self.items[slots[i]], group=len(self.groups)) for i in encoded.order]
-        for slot, item in zip(slots, moved, strict=True):
-            self.items[slot] = item
-        self.groups.append(group)
-        self.spool.write(payload)
-        self.account(encoded)
 
     def account(self, encoded: stream.Encoded) -> None:
         """Add a group's cost."""
@@ -150,8 +204,6 @@ class _State:
     def finish(self, embedded: Callable[[bytes], bytes] | None) -> Built:
         """The rest of the archive."""
         chain = self.settings.chain
-        if chain is not None and self.waiting:
-            self.close_chained(chain)
         if not self.items:
             raise InputError("an archive holds at least one image, found none")
         _as_input(lambda: records.check_names(self.names))

@@ -10,7 +10,7 @@ import os
 import struct
 import threading
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from bbans.errors import FormatError, TruncatedError
 
@@ -23,11 +23,11 @@ class Buffer(Protocol):
 
 
 class FileBuffer:
-    """A file as a buffer: only what is asked for is read. Raises OSError as the system does."""
+    """A file, by its path or open for reading, as a buffer: only what is asked for is read. Raises OSError as the file does."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._size = os.fstat(self._file.fileno()).st_size
+    def __init__(self, file: Path | BinaryIO) -> None:
+        self._file: BinaryIO = file.open("rb") if isinstance(file, Path) else file
+        self._size = self._file.seek(0, os.SEEK_END)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:

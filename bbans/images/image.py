@@ -66,7 +66,8 @@ def transparency(metadata: Iterable[PngChunk]) -> bytes | None:
     return _only(metadata, "tRNS")
 
 
-def _check_colours(channels: int, metadata: tuple[PngChunk, ...], palette: bool) -> None:
+def check_colours(channels: int, metadata: tuple[PngChunk, ...], palette: bool) -> None:
+    """Raises `InputError` unless palette and transparency fit samples of so many channels."""
     alpha = transparency(metadata)
     if palette:
         entries = palette_entries(metadata)
@@ -104,7 +105,7 @@ def make_image(pixels: NDArray[Any], metadata: tuple[PngChunk, ...] = (), bit_de
         raise InputError("palette indices have 1, 2, 4 or 8 bits, found 16")
     if bit_depth < 8 and (largest := int(pixels.max())) >> bit_depth:
         raise InputError(f"samples of {bit_depth} bits were expected, found {largest}")
-    _check_colours(1 if pixels.ndim == 2 else pixels.shape[2], metadata, palette)
+    check_colours(1 if pixels.ndim == 2 else pixels.shape[2], metadata, palette)
     return Image(np.require(pixels, requirements=("C", "W")), metadata, bit_depth, palette)
 
 

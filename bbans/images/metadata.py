@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import PIL.Image
-from PIL import ExifTags
+from PIL import ExifTags, PngImagePlugin
 
 from bbans.images.image import PngChunk
 
@@ -21,6 +21,7 @@ EXIF_PREFIX = b"Exif\0\0"
 MAX_INFLATED = 2**26
 # Tags of a TIFF that describe the picture; the others describe the file that is left behind.
 DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
+COLOURS = ("PLTE", "tRNS")  # they belong to the samples, not to what is said about them
 BEFORE_PALETTE = ("iCCP", "gAMA", "cHRM", "sRGB", "sBIT")
 
 
@@ -97,13 +98,10 @@ def with_colours(found: tuple[PngChunk, ...], colours: tuple[PngChunk, ...]) -> 
 
 
 def _icc_profile(payload: bytes) -> bytes | None:
-    _, _, packed = payload.partition(b"\0")
-    stream = zlib.decompressobj()
     try:
-        profile = stream.decompress(packed[1:], MAX_INFLATED)
-    except zlib.error:
+        return _inflated(payload.partition(b"\0")[2][1:])
+    except ValueError:
         return None
-    return profile if stream.eof else None
 
 
 def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
@@ -128,3 +126,43 @@ def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
         elif kind == "gAMA" and len(payload) == 4:
             info["gamma"] = struct.unpack(">I", payload)[0] / 100_000
     return info
+
+
+def to_texts(metadata: Iterable[PngChunk]) -> dict[str, str]:
+    """The texts of `tEXt`, `zTXt` and `iTXt` chunks by keyword, as Pillow has them for a PNG; those that cannot be read are left out."""
+    found: dict[str, str] = {}
+    for chunk in metadata:
+        key, _, rest = chunk.payload.partition(b"\0")
+        if key == XMP_KEYWORD or chunk.kind not in ("tEXt", "zTXt", "iTXt"):
+            continue
+        try:
+            found[key.decode("latin-1")] = _text(chunk.kind, rest)
+        except ValueError:
+            continue
+    return found
+
+
+def _text(kind: str, rest: bytes) -> str:
+    """The text after a keyword. Raises ValueError on one that cannot be read."""
+    if kind == "tEXt":
+        return rest.decode("latin-1")
+    if kind == "zTXt":
+        return _inflated(rest[1:]).decode("latin-1")
+    packed, fields = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
+    if len(fields) != 3:
+        raise ValueError("an iTXt chunk has a language, a translated keyword and a text")
+    text = _inflated(fields[2]) if packed else fields[2]
+    kept: str = PngImagePlugin.iTXt(text.decode(), fields[0].decode(), fields[1].decode())
+    return kept
+
+
+def _inflated(packed: bytes) -> bytes:
+    """A zlib stream of at most MAX_INFLATED bytes. Raises ValueError."""
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(packed, MAX_INFLATED)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not stream.eof:
+        raise ValueError("a compressed text is cut off or too long")
+    return text

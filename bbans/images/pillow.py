@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import PIL.Image
-from PIL import PngImagePlugin, TiffImagePlugin
+from PIL import TiffImagePlugin
 
 from bbans.errors import BbansError, InputError, UnsupportedImageError
 from bbans.images import metadata
@@ -36,6 +36,7 @@ MODE_NAMES = {
 BITS_PER_SAMPLE, X_RESOLUTION, SAMPLE_FORMAT = 258, 282, 339
 # How Pillow scales the samples that it holds in 8 bits: a file's transparent sample is not scaled with them.
 SCALES = {"L;2": 85, "L;4": 17}
+GREY_SCALES = {2: 85, 4: 17}
 
 
 @contextmanager
@@ -94,11 +95,12 @@ def _info(source: PIL.Image.Image) -> dict[str | tuple[int, int], object]:
 
 
 def _texts(source: PIL.Image.Image) -> tuple[PngChunk, ...]:
-    if not isinstance(source, PngImagePlugin.PngImageFile):
+    texts = getattr(source, "text", None)  # of a PNG, and of a file of ours (`bbans.pillow`)
+    if not isinstance(texts, Mapping):
         return ()
     return tuple(
         metadata.text_chunk(key, str(text), getattr(text, "lang", "") or "", getattr(text, "tkey", "") or "")
-        for key, text in source.text.items()
+        for key, text in texts.items()
         if key.encode("latin-1", "replace") != metadata.XMP_KEYWORD
     )
 
@@ -133,10 +135,11 @@ def _colours(source: PIL.Image.Image, scale: int) -> tuple[PngChunk, ...]:
 
 
 def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
-    """An image of mode 1, L, LA, P, RGB, RGBA or I;16 with its ICC profile, EXIF, XMP, resolution, transparency and, of a PNG, texts.
+    """An image of mode 1, L, LA, P, RGB, RGBA or I;16 with its ICC profile, EXIF, XMP, resolution, transparency and texts.
 
-    Palette indices have 8 bits, whatever the file had. Raises `UnsupportedImageError` for other modes and `InputError` if the
-    file behind the image is damaged. A 16-bit RGB file that Pillow has decoded already is 8-bit RGB and cannot be told from it.
+    Texts are those of a PNG, or of a file that `bbans.pillow` opened. Palette indices have 8 bits, whatever the file had.
+    Raises `UnsupportedImageError` for other modes and `InputError` if the file behind the image is damaged. A 16-bit RGB file
+    that Pillow has decoded already is 8-bit RGB and cannot be told from it.
     """
     with guarded("image"):
         check_source(source)
@@ -153,35 +156,46 @@ def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -
         return make_image(pixels, found + _texts(source), depth, mode == "P")
 
 
-def _transparency(image: Image, scale: int) -> bytes | int | tuple[int, ...] | None:
+def _transparency(chunks: Iterable[PngChunk], palette: bool, scale: int) -> bytes | int | tuple[int, ...] | None:
     """Pillow's `transparency` for `tRNS`."""
-    alpha = transparency(image.metadata)
-    if alpha is None or image.palette:
+    alpha = transparency(chunks)
+    if alpha is None or palette:
         return alpha
     samples = tuple(sample * scale for sample in struct.unpack(f">{len(alpha) // 2}H", alpha))
     return samples if len(samples) > 1 else samples[0]
+
+
+def pillow_info(chunks: Iterable[PngChunk], bit_depth: int, palette: bool) -> dict[str, Any]:
+    """Pillow's `info` for the metadata of an image, texts left out."""
+    chunks = tuple(chunks)
+    transparent = _transparency(chunks, palette, GREY_SCALES.get(bit_depth, 1))
+    return metadata.to_info(chunks) | ({} if transparent is None else {"transparency": transparent})
+
+
+def pillow_mode(channels: int, bit_depth: int, palette: bool) -> str:
+    """Pillow's mode for samples. Raises `UnsupportedImageError` for 16-bit samples of more than one channel: it has no such mode."""
+    if bit_depth == 16 and channels > 1:
+        raise UnsupportedImageError(f"Pillow has no mode for {channels} channels of 16 bits: take the array of pixels instead")
+    if palette:
+        return "P"
+    return {1: "1", 16: "I;16"}.get(bit_depth, ("L", "LA", "RGB", "RGBA")[channels - 1])
 
 
 def to_pillow(image: Image) -> PIL.Image.Image:
     """A Pillow image with the metadata that Pillow's `info` has a name for.
 
     Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does. Raises `UnsupportedImageError` for 16-bit samples of
-    more than one channel: Pillow has no such mode.
+    more than one channel.
     """
     height, width = image.pixels.shape[:2]
-    scale = 1
-    if image.bit_depth == 16 and image.pixels.ndim == 3:
-        raise UnsupportedImageError(f"Pillow has no mode for {image.pixels.shape[2]} channels of 16 bits: take the array of pixels instead")
+    pillow_mode(1 if image.pixels.ndim == 2 else image.pixels.shape[2], image.bit_depth, image.palette)
     if image.palette:
         result = PIL.Image.frombytes("P", (width, height), image.pixels.tobytes())
         result.putpalette(palette_entries(image.metadata) or b"")
     elif image.bit_depth == 1:
         result = PIL.Image.fromarray(image.pixels.astype(bool))
     else:
-        scale = {2: 85, 4: 17}.get(image.bit_depth, 1)
+        scale = GREY_SCALES.get(image.bit_depth, 1)
         result = PIL.Image.fromarray(image.pixels if scale == 1 else image.pixels * np.uint8(scale))
-    result.info.update(metadata.to_info(image.metadata))
-    transparent = _transparency(image, scale)
-    if transparent is not None:
-        result.info["transparency"] = transparent
+    result.info.update(pillow_info(image.metadata, image.bit_depth, image.palette))
     return result

@@ -30,8 +30,8 @@ from bbans.images import content_hash
 from bbans.inference import discrete, distributed, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.gradients.control import Control
-from bbans.models.families import family_name, float_network
-from bbans.models.terms import ELBO, Draws, Terms, Trainable, Training, draws
+from bbans.models.families import float_network
+from bbans.models.terms import OWN, Draws, Terms, Trainable, Training, Weighted, draws
 from bbans.models.vae_config import VaeConfig
 
 COSINE, LINEAR = "cosine", "linear"
@@ -107,7 +107,7 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
 
 
 @torch.no_grad()
-def bound(net: Trainable, data: Samples, training: Training, seed: int = 0, batch: int = 500) -> float:
+def bound(net: Weighted, data: Samples, training: Training, seed: int = 0, batch: int = 500) -> float:
     """Minus the objective in bits per dimension: what the model is judged by where it is trained on another bound than the ELBO."""
     total = 0.0
     device = next(net.parameters()).device  # type: ignore[attr-defined]
@@ -142,7 +142,7 @@ def train(
     as they are. Of a `group` of processes, all of which call this, the first has the result. Raises InputError on a checkpoint of
     another run, and on settings that are not for such a model.
     """
-    discrete.check(recipe.training, family_name(recipe.model), recipe.free_bits)
+    discrete.check(recipe.training, recipe.model, recipe.free_bits)
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
     objectives.check(recipe.training, recipe.free_bits, net)
@@ -173,9 +173,9 @@ def train(
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.objective != ELBO:
+                if len(validation.x) and recipe.training.objective not in OWN:
                     row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.estimator in discrete.BOUNDED:
+                if len(validation.x) and recipe.training.bounded:
                     row |= discrete.beside(averaged, *tensors(validation, slice(None), group.device), recipe.training)
                 row |= measure(net, control)
             judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
@@ -234,7 +234,7 @@ def _step(
     drop = None if dropped is None else dropped[ours].to(group.device)
     beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
-    if recipe.training.objective == ELBO:
+    if recipe.training.objective in OWN:
         terms = discrete.terms(net, control, recipe.training, x, labels, source, drop, beta)
         mean = distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
         weighted = loss(terms, beta, recipe.free_bits, mean) * (len(x) / items)

@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from bbans.errors import InputError
+from bbans.inference import continuous
 from bbans.inference.gradients.control import Control
 from bbans.inference.gradients.estimate import Estimate, Noise, improve
 from bbans.inference.gradients.muprop import muprop
@@ -26,11 +27,13 @@ from bbans.inference.gradients.relax import relax
 from bbans.inference.gradients.score import score
 from bbans.inference.gradients.vimco import signals
 from bbans.models.bernoulli_vae import BernoulliVaeNet, Draw, Inferred
+from bbans.models.families import family_name
 from bbans.models.heads_float import LN2
 from bbans.models.terms import (
     CONCRETE,
     ELBO,
     ESTIMATORS,
+    LAX,
     MUPROP,
     NVIL,
     RELAX,
@@ -45,15 +48,16 @@ from bbans.models.terms import (
 
 STRUCTURED = "structured"
 FAMILIES = ("bernoulli_vae", "categorical_vae", STRUCTURED)
-BOUNDED = (CONCRETE, VIMCO)  # estimators that train another bound than the rate
 
 
-def check(training: Training, family: str, free_bits: float = 0.0) -> None:
-    """Raise InputError unless the family can be trained by the estimator, and on the objective where its latents are discrete."""
-    t = training
+def check(training: Training, model: Any, free_bits: float = 0.0) -> None:
+    """Raise InputError unless a config's family can be trained by the estimator, and on the objective where its latents are discrete."""
+    t, family = training, family_name(model)
     if t.estimator not in ESTIMATORS:
         raise InputError(f"an estimator is one of {', '.join(ESTIMATORS)}; found {t.estimator!r}")
-    if t.estimator != STRAIGHT_THROUGH and family not in FAMILIES:
+    if t.estimator == LAX:
+        continuous.check(t, model)
+    elif t.estimator != STRAIGHT_THROUGH and family not in FAMILIES:
         raise InputError(
             f"estimator {t.estimator!r} is for latents of bits or categories ({', '.join(FAMILIES)}); found the family {family}"
         )
@@ -62,12 +66,12 @@ def check(training: Training, family: str, free_bits: float = 0.0) -> None:
             f"objective {t.objective!r} is for Gaussian latents; the family {family} has the bound of several samples by "
             f"estimator {VIMCO!r}: name that, with objective {ELBO!r}; found the estimator {t.estimator!r}"
         )
-    if t.estimator != STRAIGHT_THROUGH and free_bits:
+    if t.estimator not in (STRAIGHT_THROUGH, LAX) and free_bits:
         raise InputError(f"estimator {t.estimator!r} needs free_bits = 0: what the loss leaves out it would still train on")
     several = t.estimator == VIMCO or (t.estimator == CONCRETE and family == STRUCTURED)
-    if t.samples < (2 if t.estimator == VIMCO else 1) or (t.samples > 1 and not several):
-        said = f"samples are 2 or more with {VIMCO}, 1 or more with {CONCRETE} of the family {STRUCTURED}, and 1 with other estimators"
-        raise InputError(f"{said}; found {t.samples} with {t.estimator!r}")
+    if t.particles < (2 if t.estimator == VIMCO else 1) or (family in FAMILIES and t.particles > 1 and not several):
+        said = f"particles are 2 or more with {VIMCO}, 1 or more with {CONCRETE} of the family {STRUCTURED}, and 1 with other estimators"
+        raise InputError(f"{said}; found {t.particles} with {t.estimator!r}")
     if not t.temperature > 0:
         raise InputError(f"a temperature is above 0; found {t.temperature}")
 
@@ -84,8 +88,10 @@ def terms(
     if name == STRAIGHT_THROUGH:
         found: Terms = net.terms(x, labels, source, drop)
         return found
+    if name == LAX:
+        return continuous.terms(net, control, x, source, drop)
     seen = net.seen(x, labels)
-    if name in BOUNDED:
+    if training.bounded:
         return _bound(net, training, x, seen, source, drop, beta)
     uniforms: list[Tensor] = []
 
@@ -241,15 +247,15 @@ def _bound(
     net: BernoulliVaeNet, training: Training, x: Tensor, seen: Tensor, source: Draws, drop: Tensor | None = None, beta: float = 1.0
 ) -> Terms:
     """What concrete or vimco trains on."""
-    if training.estimator == CONCRETE and training.samples == 1:
+    if training.estimator == CONCRETE and training.particles == 1:
         return relaxed(net, x, seen, source, training.temperature, drop)
     temperature = training.temperature if training.estimator == CONCRETE else None
-    return weighted(net, x, seen, source, training.samples, drop, beta, temperature)
+    return weighted(net, x, seen, source, training.particles, drop, beta, temperature)
 
 
 @torch.no_grad()
 def beside(net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500) -> dict[str, float]:
-    """Bits per dimension that a run by one of BOUNDED trained on besides the rate: `relaxed` of concrete, `bound` of vimco."""
+    """Bits per dimension that a run by concrete or vimco trained on besides the rate: `relaxed` of concrete, `bound` of vimco."""
     total = 0.0
     for first in range(0, len(x), batch):
         rows = slice(first, first + batch)

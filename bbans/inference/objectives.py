@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from bbans.errors import InputError
-from bbans.models.terms import CIWAE, ELBO, MIWAE, OBJECTIVES, PIWAE, Draws, Trainable, Training
+from bbans.models.rich_config import SEMI_IMPLICIT
+from bbans.models.terms import CIWAE, ELBO, MIWAE, OBJECTIVES, OWN, PIWAE, SIVI, Draws, Training, Weighted
 
 LN2 = math.log(2)
 DEFAULT_PARTICLES = 8
@@ -77,7 +78,7 @@ def of(training: Training, log_w: Tensor) -> Pair:
     elif training.objective == CIWAE:
         bound = ciwae(log_w, training.elbo_share)
     else:
-        bound = elbo(log_w) if training.objective == ELBO else iwae(log_w)
+        bound = elbo(log_w) if training.objective in OWN else iwae(log_w)
     return Pair(bound, bound)
 
 
@@ -88,9 +89,16 @@ def check(training: Training, free_bits: float, net: nn.Module) -> None:
         raise InputError(f"an objective is one of {', '.join(OBJECTIVES)}; found {t.objective!r}")
     if t.particles < 1 or t.groups < 1 or t.particles % t.groups or not 0 <= t.elbo_share <= 1:
         raise InputError(f"particles are a multiple of groups, elbo_share lies in 0..1; found {t.particles}, {t.groups}, {t.elbo_share}")
-    if t.objective == ELBO and t.particles > 1:
+    if t.objective == ELBO and t.particles > 1 and not t.bounded:
         raise InputError(f"the ELBO trains on one particle an item, whose divergence is exact; found {t.particles}: take a larger batch")
-    if t.objective != ELBO and (free_bits or not hasattr(net, "sampled")):
+    if t.objective == SIVI and t.particles > 1:
+        raise InputError(f"objective {SIVI!r} trains on one particle an item, whose draws of noise are `parts` of the model: set these")
+    if t.objective == SIVI and getattr(getattr(net, "config", None), "posterior", None) != SEMI_IMPLICIT:
+        raise InputError(
+            f"objective {SIVI!r} is the surrogate bound of a semi-implicit posterior, and this model has another: "
+            f"name --posterior {SEMI_IMPLICIT}, or the objective {ELBO!r}"
+        )
+    if t.objective not in OWN and (free_bits or not hasattr(net, "sampled")):
         raise InputError(f"objective {t.objective!r} needs Gaussian latents and no free_bits: it is no sum over latents")
 
 
@@ -98,15 +106,17 @@ def chosen(training: Training, objective: str | None, particles: int | None) -> 
     """The settings with another objective, of so many particles, where these are given.
 
     Particles are 8 by default, 64 of miwae and piwae; where a recipe does not say how these two divide them, into about as many groups
-    as each has particles. Raises InputError where particles are given to the ELBO.
+    as each has particles. Raises InputError where particles are given to an objective of one draw.
     """
     if objective is None and particles is None:
         return training
+    if training.bounded and objective in (None, ELBO):
+        return replace(training, particles=particles or training.particles)
     name = objective or training.objective
-    if name == ELBO:
+    if name in OWN:
         if (particles or 1) > 1:
-            raise InputError("several particles are for another objective than the ELBO; name one with --objective")
-        return replace(training, objective=ELBO, particles=1, groups=1)
+            raise InputError(f"several particles are for another objective than {name}; name one with --objective")
+        return replace(training, objective=name, particles=1, groups=1)
     grouped = name in (MIWAE, PIWAE)
     count = particles or (training.particles if training.particles > 1 else DEFAULT_PARTICLES**2 if grouped else DEFAULT_PARTICLES)
     groups = training.groups
@@ -115,9 +125,10 @@ def chosen(training: Training, objective: str | None, particles: int | None) -> 
     return replace(training, objective=name, particles=count, groups=groups)
 
 
-def weights(net: Trainable, x: Tensor, labels: Tensor | None, draws: Draws, particles: int, drop: Tensor | None = None) -> Weights:
-    """K draws of z an item from a network that was made for such an objective; x int64 `(B, dims)`."""
-    terms = [net.terms(x, labels, draws, drop) for _ in range(particles)]
+def weights(net: Weighted, x: Tensor, labels: Tensor | None, draws: Draws, particles: int, drop: Tensor | None = None) -> Weights:
+    """K draws of z an item from a network that was made for such an objective, which sees x once; x int64 `(B, dims)`."""
+    encoded = net.encoded(x, labels)
+    terms = [net.terms(x, labels, draws, drop, encoded) for _ in range(particles)]
     return Weights(torch.stack([t.likelihood for t in terms]), torch.stack([t.divergence.sum(1) for t in terms]))
 
 

@@ -18,6 +18,7 @@ from bbans.inference.distributed import Processes, processes, wanted
 from bbans.inference.recipes import read_record, read_toml
 from bbans.inference.small_images import SmallImages, gather, split
 from bbans.inference.tensorboard import logged
+from bbans.models.terms import LAX
 
 Report = Callable[[dict[str, float]], None]
 PHOTO = "photo"
@@ -51,7 +52,7 @@ def run(
     with a side below 128 pixels make a latent chain (`chain_run.default_recipe`), others are photographs, which come from a folder. `shape`
     (H, W) and `labels` (one integer an image, for conditional models) are for latent chains, `float_weights` for photographs. `latents`
     in place of a recipe asks for a VAE of bits (`bernoulli`) or of categories (`categorical`). `estimator` (`models.terms.ESTIMATORS`, of
-    gradients through such latents), `seed` and `steps` go before the recipe's, and so do `objective` and `particles`
+    gradients by q), `seed` and `steps` go before the recipe's, and so do `objective` and `particles`
     (`objectives.chosen`) and `posterior` (`chain_run.with_posterior`) of chains of Gaussian latents. A run goes on from `checkpoint`
     (default: beside the output; that of a latent chain goes when the model is there). `tensorboard`: a folder for logs. With WORLD_SIZE
     set, as by torchrun, the processes share the batches of a latent chain.
@@ -74,8 +75,11 @@ def run(
             settings = replace(settings, training=objectives.chosen(settings.training, objective, particles))
             _chain(images, output, settings, recipe, checkpoint, reported, overwrite, group)
             return
-        if any(option is not None for option in (objective, particles, posterior)):
-            raise InputError("objectives, particles and posteriors are for latent chains, and these are photographs; leave them out")
+        if any(option is not None for option in (objective, particles, posterior, estimator)):
+            said = (
+                "objectives, particles and posteriors are for latent chains, and so are estimators; these are photographs: leave them out"
+            )
+            raise InputError(said)
         _check_photographs(source, shape, labels)
         photo_run.run(
             source,
@@ -95,7 +99,7 @@ def _check_discrete(recipe: Path | None, family: str | None, latents: str | None
     """Raise InputError on latents beside a recipe, and on an estimator with a model that has no discrete latents."""
     if recipe is not None and latents is not None:
         raise InputError(f"{recipe} says which latents a model has; leave --latents out, or the recipe")
-    if latents is None and estimator is not None and family not in discrete.FAMILIES:
+    if latents is None and estimator not in (None, LAX) and family not in discrete.FAMILIES:
         found = "no recipe" if family is None else f"a recipe of the family {family}"
         raise InputError(
             f"an estimator is for --latents bernoulli or categorical, or a recipe of {' or '.join(discrete.FAMILIES)}; found {found}"
@@ -126,7 +130,8 @@ def _settings(
         recipe = found
     else:
         recipe = read_recipe(path, sizes)
-        recipe = recipe if estimator is None else estimated(recipe, estimator)
+    if latents is None and estimator is not None:
+        recipe = estimated(recipe, estimator)
     _check_fit(images, recipe)
     if steps is not None:  # the schedule is stretched
         warm, every = (round(part * steps / recipe.steps) for part in (recipe.kl_warmup_steps, recipe.validate_every))

@@ -8,6 +8,7 @@ al. 2017, arXiv:1703.03664). The integer twin is `pyramid_exact`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,9 +99,16 @@ class PyramidNet(nn.Module):
         assert isinstance(found, FloatMlp)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; the KL divergence is exact, or of the sample where the objective needs weights of samples."""
-        mean, log2_sigma = self.posterior(x)
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """See `terms.Weighted`; the KL divergence is exact, or of the sample where the objective needs weights of samples."""
+        mean, log2_sigma = encoded or self.posterior(x)
         u = mean + torch.exp2(log2_sigma) * draws(generator, len(x)).normal(mean)
         divergence = -gaussian_bits(u, mean, log2_sigma) if self.sampled else standard_divergence(mean, log2_sigma)
         if drop is not None:
@@ -108,6 +116,10 @@ class PyramidNet(nn.Module):
         likelihood = self.sample_bits(x, u)
         prior = u.new_full((len(u),), float(self.config.latent_precision * self.config.latents[0]))
         return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
+
+    def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `terms.Weighted`: mean and log2 sigma of q(z | x)."""
+        return self.posterior(x)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""

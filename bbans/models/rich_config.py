@@ -2,7 +2,7 @@
 
 `mixture`: Gaussians, one of which is drawn for an item. `flow`: each latent is a Gaussian given those before it. `coupling`: a diagonal
 Gaussian, then additions modulo the number of bins. `semi-implicit`: Gaussians whose parameters are networks of noise, which is coded as
-latents beside z.
+latents beside z. `planar` (`models.planar`) is for training in floats only: no model file holds it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.errors import ModelFormatError
+from bbans.errors import ModelFormatError, NoCodecError
 from bbans.models.heads import gaussian_fields, latent_field, log_weights
 from bbans.models.latent_config import ImageConfig, check_common
 from bbans.models.mlp_exact import Field, Mlp
@@ -21,6 +21,8 @@ from bbans.models.mlp_exact import Field, Mlp
 MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
 FINE = 256  # units at least that samples are read in: all weights of an output share a scale, coarse beside latents in units of 1
 MAX_OUTPUTS = 2**16
+PLANAR = "planar"
+PLANAR_UNIT, PLANAR_TOP = 128, 2**11  # its parameters are reals of up to 16
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class RichVaeConfig(ImageConfig):
     hidden_layers: int = 2
     latent_precision: int = 12  # bits of a latent under the prior
     posterior: str = MIXTURE
-    parts: int = 4  # components of a mixture, draws of noise K + 1, steps of a coupling flow
+    parts: int = 4  # components of a mixture, draws of noise K + 1, steps of a coupling or planar flow
     noise: int = 4  # dimensions of a draw of noise
 
     @property
@@ -58,6 +60,9 @@ class RichVaeConfig(ImageConfig):
             found["posterior1"] = Mlp((seen, latent_field(dims)), hidden, gaussian_fields(dims))
         elif self.posterior == SEMI_IMPLICIT:
             found["posterior1"] = Mlp((seen, latent_field(self.noise)), hidden, gaussian_fields(dims))
+        elif self.posterior == PLANAR:
+            steps = Field(self.parts * (2 * dims + 1), PLANAR_UNIT, -PLANAR_TOP, PLANAR_TOP)
+            found["posterior1"] = Mlp((seen,), hidden, (*gaussian_fields(dims), steps))
         else:
             found["posterior1"] = Mlp((seen,), hidden, gaussian_fields(dims))
             sizes = (dims + 1) // 2, dims // 2  # even and odd columns
@@ -65,6 +70,12 @@ class RichVaeConfig(ImageConfig):
                 shift = shift_field(sizes[1 - s % 2], self.latent_precision)
                 found[f"posterior_shift{s}"] = Mlp((seen, latent_field(sizes[s % 2])), hidden, (shift,))
         return found
+
+
+def check_codes(posterior: str | None) -> None:
+    """Raise NoCodecError on a posterior that trains but does not code."""
+    if posterior == PLANAR:
+        raise NoCodecError(f"a planar flow trains but does not code: its inverse is solved, not computed; take {FLOW!r} or {COUPLING!r}")
 
 
 def shift_field(count: int, latent_precision: int) -> Field:

@@ -23,13 +23,17 @@ from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
 from bbans.models.mlp_exact import ExactMlp, check_networks
-from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, RichVaeConfig
+from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, RichVaeConfig, check_codes
 
 Ints = NDArray[np.int64]
 
 
 def check_layers(config: RichVaeConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound."""
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction of the bound.
+
+    Raises ModelErrors, and NoCodecError on a posterior that is for training only.
+    """
+    check_codes(config.posterior)
     return check_networks(config.plans, layers)
 
 

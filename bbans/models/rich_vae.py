@@ -3,6 +3,7 @@
 - mixture: the expectation over the component is taken exactly, one sample of z a component.
 - flow: u_d = mean_d(x, u_<d) + sigma_d(x, u_<d) e_d, one pass of the network a latent.
 - coupling: in v = Phi(u), whose prior is uniform on [0, 1), a step adds a function of one half to the other, modulo 1.
+- planar: z = u + v tanh(w u + b), `parts` times, with v, w and b networks of x; nothing codes it (`planar`).
 - semi-implicit: log2 q is replaced by log2 (1 / (K + 1)) sum_k q(z | noise_k) with noise_0 that of the sample, whose bound lies below the
   ELBO of the implicit q and rises to it with K (L_K of Yin and Zhou 2018, arXiv:1805.11183): it is the exact rate of the coder.
 
@@ -12,6 +13,7 @@ Densities are relative to N(0, 1), as in `vae`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -21,7 +23,8 @@ from bbans.exact.layers import IntConv
 from bbans.models import heads, mlp
 from bbans.models.heads_float import LN2, gaussian_bits, sample_bits, start
 from bbans.models.mlp import FloatMlp
-from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, RichVaeConfig, flow_masks
+from bbans.models.planar import planar
+from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, PLANAR, SEMI_IMPLICIT, RichVaeConfig, check_codes, flow_masks
 from bbans.models.terms import Draws, Terms, Training, draws
 
 
@@ -36,7 +39,7 @@ class RichVaeNet(nn.Module):
         self.outermost = float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
         masks = [torch.from_numpy(mask) for mask in flow_masks(config)] if config.posterior == FLOW else None
         self.nets = nn.ModuleDict({name: FloatMlp(plan, masks if name == "posterior1" else None) for name, plan in config.plans.items()})
-        self.net("posterior1").output_bias(-1 % len(self.net("posterior1").plan.outputs)).fill_(-1.0)
+        self.net("posterior1").output_bias(2 if config.posterior == MIXTURE else 1).fill_(-1.0)
         for name in config.plans:
             if name.startswith("posterior_shift"):
                 with torch.no_grad():
@@ -49,11 +52,19 @@ class RichVaeNet(nn.Module):
         assert isinstance(found, FloatMlp)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; the divergence has one column, of all latents together."""
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """See `terms.Weighted`; the divergence has one column, of all latents together."""
         config, source = self.config, draws(generator, len(x))
         seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
-        u, weight, log_q = self._mixture(seen, source) if config.posterior == MIXTURE else self._sample(seen, source)
+        once = self.encoded(x, labels) if encoded is None else encoded
+        u, weight, log_q = self._mixture(once, source) if config.posterior == MIXTURE else self._sample(seen, once, source)
         if drop is not None:
             u, log_q = u.masked_fill(drop[:, None, None], 0.0), log_q.masked_fill(drop[:, None], 0.0)
         outputs = self.net("likelihood0")(self._read(u).flatten(0, 1))
@@ -66,28 +77,39 @@ class RichVaeNet(nn.Module):
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """See `terms.Trainable`: of a mixture its mean, of the others z where all noise is 0."""
         seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
+        once = self.encoded(x, labels)
         if self.config.posterior == MIXTURE:
-            log_weights, mean, _ = self.net("posterior1")(seen)
+            log_weights, mean, _ = once
             found: Tensor = (torch.softmax(log_weights * LN2, 1)[:, :, None] * mean.view(len(x), self.config.parts, -1)).sum(1)
             return found
-        u, _, _ = self._sample(seen, Middle())
+        u, _, _ = self._sample(seen, once, Middle())
         return u[:, 0]
 
-    def _sample(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor, Tensor]:
+    def encoded(self, x: Tensor, labels: Tensor | None) -> list[Tensor]:
+        """See `terms.Weighted`: nothing where the network of q sees latents or noise as well."""
+        if self.config.posterior in (FLOW, SEMI_IMPLICIT):
+            return []
+        found: list[Tensor] = self.net("posterior1")(x.to(torch.get_default_dtype()) / (self.config.levels - 1))
+        return found
+
+    def _sample(self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor, Tensor]:
         """u `(B, 1, dims)`, the weight 1 and log2 q / p `(B, 1)` of a sample."""
-        if self.config.posterior == FLOW:
+        config = self.config
+        if config.posterior == FLOW:
             u, log_q = self._flow(seen, source)
-        elif self.config.posterior == COUPLING:
-            u, log_q = self._coupling(seen, source)
+        elif config.posterior == COUPLING:
+            u, log_q = self._coupling(seen, once, source)
+        elif config.posterior == PLANAR:
+            u, log_q = self._planar(once, source)
         else:
             u, log_q = self._semi_implicit(seen, source)
         return u[:, None], torch.ones_like(log_q)[:, None], log_q[:, None]
 
-    def _mixture(self, seen: Tensor, source: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    def _mixture(self, once: Sequence[Tensor], source: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """u `(B, parts, dims)`, a sample of each component, and of each its weight and log2 q / p, `(B, parts)`."""
-        log_weights, *gaussians = self.net("posterior1")(seen)
+        log_weights, *gaussians = once
         log_weights = torch.log_softmax(log_weights * LN2, 1) / LN2
-        mean, log2_sigma = (part.view(len(seen), self.config.parts, -1) for part in gaussians)
+        mean, log2_sigma = (part.view(len(log_weights), self.config.parts, -1) for part in gaussians)
         u = mean + torch.exp2(log2_sigma) * source.normal(gaussians[0]).view_as(mean)
         bits = gaussian_bits(u[:, :, None], mean[:, None], log2_sigma[:, None]).sum(3)  # (B, sample, component)
         log_q = torch.logsumexp((log_weights[:, None] - bits) * LN2, 2) / LN2
@@ -111,8 +133,8 @@ class RichVaeNet(nn.Module):
             u = torch.cat([u[:, :d], column[:, None], u[:, d + 1 :]], 1)
         return u, -gaussian_bits(u, *self.net("posterior1")(seen, self._read(u))).sum(1)
 
-    def _coupling(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
-        mean, log2_sigma = self.net("posterior1")(seen)
+    def _coupling(self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
+        mean, log2_sigma = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
         log_q = -gaussian_bits(u, mean, log2_sigma).sum(1)
         edge = 2.0 ** -(self.config.latent_precision + 1)
@@ -123,6 +145,16 @@ class RichVaeNet(nn.Module):
             u = u.clone()
             u[:, 1 - s % 2 :: 2] = moved
         return u, log_q
+
+    def _planar(self, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
+        mean, log2_sigma, parameters = once
+        u = mean + torch.exp2(log2_sigma) * source.normal(mean)
+        log_q = (u**2).sum(1) / -(2 * LN2) - gaussian_bits(u, mean, log2_sigma).sum(1)  # relative to a constant, not to N(0, 1)
+        dims = u.shape[1]
+        for step in parameters.view(len(u), self.config.parts, -1).unbind(1):
+            u, log_det = planar(u, step[:, :dims], step[:, dims:-1], step[:, -1])
+            log_q = log_q - log_det
+        return u, log_q + (u**2).sum(1) / (2 * LN2)
 
     def _read(self, u: Tensor) -> Tensor:
         """Latents as networks read them."""
@@ -138,5 +170,6 @@ class Middle:
 
 
 def export(net: RichVaeNet) -> dict[str, IntConv]:
-    """Every layer of `rich_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
+    """Every layer of `rich_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact, NoCodecError on a planar flow."""
+    check_codes(net.config.posterior)
     return mlp.export({name: net.net(name) for name in net.nets})

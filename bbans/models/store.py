@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -133,6 +134,14 @@ def load_file(path: Path) -> Model:
     family.check(config)
     family.check_layers(config, layers)
     return Model(path.stem, config, layers, record, model_id(config, tensors))
+
+
+def load_bytes(data: bytes, name: str) -> Model:
+    """Read and check the bytes of a model file. Raises as `load_file` does."""
+    with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
+        path = Path(folder, f"{name}.safetensors")
+        path.write_bytes(data)
+        return load_file(path)
 
 
 def user_folder() -> Path:

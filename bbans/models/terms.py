@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,8 +25,9 @@ class Terms:
     surrogate: Tensor
 
 
-STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
+STRAIGHT_THROUGH, LAX, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATORS = (
     "straight-through",
+    "lax",
     "score",
     "nvil",
     "muprop",
@@ -35,23 +36,29 @@ STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTIMATOR
     "rebar",
     "relax",
 )
-ELBO, IWAE, MIWAE, CIWAE, PIWAE = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae", "piwae"
+ELBO, IWAE, MIWAE, CIWAE, PIWAE, SIVI = OBJECTIVES = "elbo", "iwae", "miwae", "ciwae", "piwae", "sivi"
+OWN = (ELBO, SIVI)
+"""Those that are the sum of a network's own terms, of one draw of z an item."""
 
 
 @dataclass(frozen=True)
 class Training:
     """What some families train by, and no model file holds."""
 
-    estimator: str = STRAIGHT_THROUGH  # of gradients through bits and categories, one of ESTIMATORS
+    estimator: str = STRAIGHT_THROUGH  # of gradients by q, one of ESTIMATORS: all through bits and categories but lax
     temperature: float = 0.5  # of concrete; where rebar's and relax's start
-    samples: int = 1  # of z an item, by vimco, two or more
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
     dropout: float = 0.0  # share of a pyramid's inner features that a step leaves out
     objective: str = ELBO  # one of `inference.objectives`, of Gaussian latents
-    particles: int = 1  # draws of z an item, K
+    particles: int = 1  # draws of z an item, K: of an objective, or of vimco and concrete, which train a bound of their own
     groups: int = 1  # M that they are divided into, by miwae and piwae
     elbo_share: float = 0.5  # of the ELBO in ciwae
     codebook_average: float = 0.0  # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the estimator trains another bound than the rate, whatever the objective."""
+        return self.estimator in (CONCRETE, VIMCO)
 
 
 def alone(part: Tensor) -> Tensor:
@@ -96,3 +103,20 @@ class Trainable(Protocol):
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """E_q[z | x], `(B, latents)`: what activity is measured on."""
+
+
+class Weighted(Trainable, Protocol):
+    """What bounds of several draws of z need besides: the part of q that no draw changes, once for all of them."""
+
+    def encoded(self, x: Tensor, labels: Tensor | None) -> Sequence[Tensor]:
+        """What networks that see x alone make of it, each `(B, ...)`; empty where there are none."""
+
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """As of `Trainable`; `encoded` is what that function made of the same x and labels, or None."""

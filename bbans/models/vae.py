@@ -8,6 +8,8 @@ that the config plans, multi-layer perceptrons or convolutional.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -45,31 +47,37 @@ class VaeNet(nn.Module):
         assert isinstance(found, FloatMlp | FloatConv)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; KL divergences of the top layer are exact, those below estimated with one sample.
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """See `terms.Weighted`; KL divergences of the top layer are exact, those below estimated with one sample.
 
         Where the objective needs weights of samples all of them are: minus the sum of likelihood and divergence is log2 w.
         """
         config, source = self.config, draws(generator, len(x))
         side = self._side(labels)
-        seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
         us, read = list[Tensor](), list[Tensor]()
         gaussians: list[tuple[Tensor, Tensor]] = []
         for layer in range(1, len(config.latents) + 1):
-            mean, log2_sigma = self.posterior(layer, seen, side)
+            if layer == 1:
+                mean, log2_sigma = encoded or self.encoded(x, labels)
+            else:
+                mean, log2_sigma = self.posterior(layer, read[-1])
             u = mean + torch.exp2(log2_sigma) * source.normal(mean)
             if drop is not None:
                 u = u.masked_fill(drop[:, None], 0.0)
             us.append(u)
             gaussians.append((mean, log2_sigma))
-            seen = u.clamp(-self.outermost, self.outermost)
-            read.append(seen)
+            read.append(u.clamp(-self.outermost, self.outermost))
         divergence, prior = self._latent_bits(us, read, gaussians)
         if drop is not None:
             divergence = divergence.masked_fill(drop[:, None], 0.0)
-        outputs = self.net("likelihood0")(read[0], *side)
-        shared = self.net("shared") if "shared" in self.nets else None
-        likelihood = sample_bits(config.head, outputs, x, shared).sum(1)
+        likelihood = self.likelihood(x, us[0], side)
         return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
 
     def _latent_bits(self, us: list[Tensor], read: list[Tensor], gaussians: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -86,6 +94,10 @@ class VaeNet(nn.Module):
                 prior = prior + bits.detach().sum(1)
         return torch.cat(divergences, 1), prior
 
+    def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `terms.Weighted`: mean and log2 sigma of q(z_1 | x)."""
+        return self.posterior(1, x.to(torch.get_default_dtype()) / (self.config.levels - 1), self._side(labels))
+
     def posterior(self, layer: int, seen: Tensor, side: tuple[Tensor, ...] = ()) -> tuple[Tensor, Tensor]:
         """Mean and log2 sigma of q(z_layer | z_(layer - 1)), each `(B, dims)`; layer 1 sees samples scaled to 0..1."""
         outputs = self.net(f"posterior{layer}")(seen, *(side if layer == 1 else ()))
@@ -93,6 +105,12 @@ class VaeNet(nn.Module):
             outputs.append(torch.full_like(outputs[0], self.config.fixed_sigma / heads.SIGMA_UNIT - heads.SIGMA_OFFSET))
         mean, log2_sigma = outputs
         return mean, log2_sigma
+
+    def likelihood(self, x: Tensor, u: Tensor, side: tuple[Tensor, ...] = ()) -> Tensor:
+        """-log2 p(x | z_1 = u), `(B,)`."""
+        outputs = self.net("likelihood0")(u.clamp(-self.outermost, self.outermost), *side)
+        shared = self.net("shared") if "shared" in self.nets else None
+        return sample_bits(self.config.head, outputs, x, shared).sum(1)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """See `terms.Trainable`; a layer's means given the means below."""

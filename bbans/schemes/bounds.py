@@ -8,8 +8,9 @@ Sources: Townsend, Bird and Barber 2019 (arXiv:1901.04866); the second bound: Bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from bbans.schemes.chain import Chain
 from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Record, Scheme
 
 Bits = NDArray[np.float64]
+Given: TypeAlias = Callable[[slice], Chain]
+"""The chain of a slice of the items, of a model that is told something of each."""
 
 BLOCK = 256
 START_WORDS = 2**14
@@ -43,15 +46,16 @@ class Terms:
         return self.prior + self.likelihood + self.posterior
 
 
-def ideal_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK) -> Terms:
+def ideal_bits(chain: Chain | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK) -> Terms:
     """-ELBO of each item of x int64 `(items, dims)`, in three terms: the mean over seeded draws of z from q.
 
-    `block` items or copies of an item are evaluated at once; it bounds the memory, and other blocks draw other z.
+    `block` items or copies of an item are evaluated at once; it bounds the memory, and other blocks draw other z. A model that is told
+    something of every item is a function of a slice of x's rows.
     """
     parts = []
     for first, some in _blocks(x, draws, block):
         sums = [np.zeros(len(some)) for _ in range(3)]
-        for terms in _draws(chain, some, draws, (seed, first), block):
+        for terms in _draws(_of(chain, first, some), some, draws, (seed, first), block):
             for total, part in zip(sums, (terms.prior, terms.likelihood, terms.posterior), strict=True):
                 total += part.sum(0)
         parts.append([total / draws for total in sums])
@@ -70,12 +74,12 @@ def symbol_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
     return total / draws
 
 
-def importance_weighted_bits(chain: Chain, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK) -> Bits:
+def importance_weighted_bits(chain: Chain | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK) -> Bits:
     """-log2 (1 / K) sum of w over K seeded draws, for each item: float64 `(items,)`. Arguments as those of `ideal_bits`."""
     found = []
     for first, some in _blocks(x, draws, block):
         least, total = np.full(len(some), np.inf), np.zeros(len(some))
-        for terms in _draws(chain, some, draws, (seed, first), block):
+        for terms in _draws(_of(chain, first, some), some, draws, (seed, first), block):
             bits = terms.total
             lower = np.minimum(least, bits.min(0))
             total = total * np.exp2(lower - least) + np.exp2(lower - bits).sum(0)
@@ -84,7 +88,7 @@ def importance_weighted_bits(chain: Chain, x: Ints, draws: int = 5000, seed: int
     return np.concatenate(found)
 
 
-def weighted_bits(chain: Chain, x: Ints, particles: int, coupled: bool = False, draws: int = 16, seed: int = 0) -> Bits:
+def weighted_bits(chain: Chain | Given, x: Ints, particles: int, coupled: bool = False, draws: int = 16, seed: int = 0) -> Bits:
     """The mean over seeded draws of -log2 (1 / K) sum of w over K particles, for each item: what the net bits of `importance` should be.
 
     `coupled` particles are those of BB-CIS. float64 `(items,)`.
@@ -92,6 +96,7 @@ def weighted_bits(chain: Chain, x: Ints, particles: int, coupled: bool = False, 
     if not coupled:
         runs = [importance_weighted_bits(chain, x, particles, seed + 1_000_003 * draw) for draw in range(draws)]
         return np.asarray(np.mean(runs, 0))
+    chain = _of(chain, 0, x)
     q, prior = chain.posterior(1, x), chain.prior(len(x))
     rng = np.random.default_rng(seed)
     total = np.zeros(len(x))
@@ -188,6 +193,10 @@ def initial_bits(scheme: Scheme, chain: Chain, x: Ints, seed: int = 0) -> float:
 
 def _listing(changes: list[float]) -> Record:
     return lambda _, bits: changes.append(bits)
+
+
+def _of(chain: Chain | Given, first: int, some: Ints) -> Chain:
+    return chain(slice(first, first + len(some))) if callable(chain) else chain
 
 
 def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:

@@ -39,12 +39,14 @@ from bbans.tiles.prepared import Prepared, prepare
 TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
 REPEATED, DISTINCT = 0.25, 0.25  # graphics have more repeated pixels and fewer distinct colours among the others
 FLAT = 0.02  # with so few distinct colours the model is not tried
+GREYS = 64  # one channel that has more levels may be a scan on a flat background: the model is tried too
 
 
 def variety(pixels: Samples) -> float:
     """Distinct colours per pixel of a tile `(h, w, channels)` that looks drawn, infinity where it looks photographed.
 
-    Pixels that repeat their left and upper neighbours are not counted. Every fourth pair of rows is looked at: this costs little.
+    One channel of more than GREYS levels may be either, and counts as the least drawn. Pixels that repeat their left and upper neighbours
+    are not counted. Every fourth pair of rows is looked at: this costs little.
     """
     rows = np.arange(1, len(pixels), 4) if len(pixels) > 256 else np.arange(1, len(pixels))
     if not len(rows) or pixels.shape[1] < 2:
@@ -55,7 +57,10 @@ def variety(pixels: Samples) -> float:
         return np.inf
     others = here[~repeated].astype(np.uint64)
     weights = np.uint64(65536) ** np.arange(pixels.shape[2], dtype=np.uint64)
-    share = (len(np.unique(others @ weights)) - 256) / max(1, len(others))
+    distinct = len(np.unique(others @ weights))
+    if pixels.shape[2] == 1 and distinct > GREYS:
+        return DISTINCT
+    share = (distinct - 256) / max(1, len(others))
     return share if share <= DISTINCT else np.inf
 
 

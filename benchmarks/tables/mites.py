@@ -87,7 +87,7 @@ def measure(steps: int) -> dict[str, Any]:
         mean_r, mean_p = q.sum(1) @ r, q.sum(0) @ p
         sd_r, sd_p = (q.sum(1) @ r**2 - mean_r**2) ** 0.5, (q.sum(0) @ p**2 - mean_p**2) ** 0.5
         found[name] = {"gap": gap, "sd_r": sd_r, "correlation": (r @ q @ p - mean_r * mean_p) / (sd_r * sd_p)}
-    for draws in (0, 20, 1000):
+    for draws in (0, 20, 100, 1000):
         found[f"semi-implicit, K = {draws}"] = semi_implicit(draws, steps)
     return found
 

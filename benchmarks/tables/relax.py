@@ -3,18 +3,22 @@
 python -m benchmarks.tables.relax ../shared/data --steps 50000
 python -m benchmarks.tables.relax ../shared/data --steps 100 --seeds 1 --results folder          for a quick look
 
+A run that is in the results is not done again: a table that was broken off goes on, and more seeds come to those that are there.
+
 Each model is trained by each estimator from each seed. `train` is the best objective of the training batches between two reports, as in
 the published table, which names training objectives; `test` and `net` are the rates on the test set, nats an image, of the exact model of
 the weights that were best on a part of the training set. The curve has the objective and the log of the summed variance of the gradient
-by q's parameters at each report: of noise alone, for one fixed batch. What is published comes from longer runs and another binarisation.
+of bits an image by q's parameters at each report: of noise alone, for one fixed batch. What is published comes from longer runs and
+another binarisation.
 """
 
 import argparse
 import copy
+import itertools
 import math
 import time
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +33,7 @@ from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX, Draws, Training
 from bbans.schemes.bounds import ideal_bits
-from benchmarks.tables import rows, sets
+from benchmarks.tables import rows, runs, sets
 
 NAME = "relax"
 ESTIMATORS = (CONCRETE, NVIL, MUPROP, REBAR, RELAX)
@@ -71,9 +75,13 @@ def measured(recipe: ChainRecipe, training: Samples, validation: Samples, test: 
     ideal = ideal_bits(chain, x, 16).total
     batches = [x[first : first + 5] for first in range(0, len(x), 5)]
     net_found = sum(rows.clean_net_bits((chain, part) for part in batches)) / len(x)
-    curve = [{key: row[key] for key in ("step", "log_variance")} | {"train": -nats * row["train_rate"]} for row in history]
+    curve = {
+        "step": [row["step"] for row in history],
+        "train": [round(-nats * row["train_rate"], 3) for row in history],
+        "log_variance": [round(row["log_variance"], 3) for row in history],
+    }
     return {
-        "train": max(row["train"] for row in curve),
+        "train": max(curve["train"]),
         "test": -math.log(2) * float(ideal.mean()),
         "net": -math.log(2) * net_found,
         "curve": curve,
@@ -87,44 +95,22 @@ def recipe_of(model: BernoulliVaeConfig, estimator: str, seed: int, steps: int) 
     return ChainRecipe(model, seed, steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=Training(estimator))
 
 
-def summary(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation over the seeds of each number, by estimator."""
-    made = {}
-    for estimator, runs in found.items():
-        columns = {key: [run[key] for run in runs.values()] for key in ("train", "test", "net")}
-        made[estimator] = {key: float(np.mean(values)) for key, values in columns.items()}
-        made[estimator] |= {f"{key}_sd": float(np.std(values, ddof=1)) for key, values in columns.items() if len(values) > 1}
-    return made
-
-
 def table(data: tuple[Samples, Samples, Samples], options: argparse.Namespace) -> dict[str, Any]:
-    """Every model, estimator and seed; what one said before is in the row as it grows."""
-    found: dict[str, Any] = {}
-    for name in options.which:
-        runs: dict[str, dict[str, Any]] = {}
-        for estimator in options.estimators:
-            for seed in range(options.seeds):
-                recipe = recipe_of(replace(MODELS[name], height=options.height, width=options.width), estimator, seed, options.steps)
-                runs.setdefault(estimator, {})[str(seed)] = measured(recipe, *data)
-                print(f"{name}, {estimator}, seed {seed}: " + str({k: v for k, v in runs[estimator][str(seed)].items() if k != "curve"}))
-        found[name] = {"mean": summary(runs), "runs": runs}
-    return found
+    """Every seed, model and estimator, by model, estimator and seed."""
+    jobs = list[runs.Job]()
+    for seed, name, estimator in itertools.product(range(options.seeds), options.which, options.estimators):
+        recipe = recipe_of(replace(MODELS[name], height=options.height, width=options.width), estimator, seed, options.steps)
+        jobs.append(((name, estimator, str(seed)), partial(measured, recipe, *data)))
+    settings = {"steps": options.steps, "batch": BATCH, "test_images": len(data[2].x)}
+    return runs.grow(NAME, settings, {"data": "binarised MNIST, nats an image", "published": PUBLISHED}, jobs, options)
 
 
 def main() -> None:
     """See the module's docstring."""
-    parser = rows.parser(__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--steps", type=int, default=50_000, help="of each run")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--which", nargs="+", choices=MODELS, default=list(MODELS), help="the models")
+    parser = runs.parser(__doc__, MODELS, seeds=3)
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=list(ESTIMATORS))
-    parser.set_defaults(height=28, width=28)
     options = parser.parse_args()
-    start = time.monotonic()
-    found = table(sets.binarised_samples(options.data, VALIDATION, TEST_ITEMS), options)
-    facts = {"data": "binarised MNIST, nats an image", "published": PUBLISHED, "steps": options.steps, "seeds": options.seeds}
-    rows.save(NAME, {**facts, "measured": found, **rows.circumstances(start)}, options)
+    table(sets.binarised_samples(options.data, VALIDATION, TEST_ITEMS), options)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import bbans
 from bbans import archives, evaluation
+from bbans.images import atomic_write
 from bbans.models.store import Model
 from bbans.schemes import bits_back, bounds
 from bbans.schemes.chain import Chain
@@ -139,12 +140,20 @@ def circumstances(start: float) -> dict[str, Any]:
 
 def save(name: str, row: Mapping[str, Any], options: argparse.Namespace, whole: bool | None = None) -> None:
     """Print a row, and write it if it is of a whole run (default: of the whole set) or a folder was named."""
-    text = json.dumps(row, indent=1, sort_keys=True) + "\n"
-    print(text, end="")
+    print(_text(row), end="")
     if (options.count >= 10_000 if whole is None else whole) or options.results:
-        folder = options.results or RESULTS
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(text)
+        write(name, row, options.results)
+
+
+def write(name: str, row: Mapping[str, Any], folder: Path | None = None) -> None:
+    """Write a row; whoever stops this leaves the row that was there."""
+    folder = folder or RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(folder / f"{name}.json", _text(row).encode(), overwrite=True)
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, indent=1, sort_keys=True) + "\n"
 
 
 def saved(name: str, folder: Path | None = None) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 python -m benchmarks.tables.structured ../shared/data --steps 50000
 python -m benchmarks.tables.structured ../shared/data --steps 100 --seeds 1 --results folder     for a quick look
 
+A run that is in the results is not done again: a table that was broken off goes on, and more seeds come to those that are there.
+
 Networks of two and three layers of 240 bits with linear maps, trained on L_m = E log (1/m) sum_i p(x | z_i), z_i from the prior given
 the top half, by Concrete (relaxed in training, bits here) and by VIMCO; with m = 1, where VIMCO has no other sample, by NVIL. `test` and
 `train` are -L_m of the exact model in nats, `net` what the coder's message grows by for an image, which is -L_1. The lecture that prints
@@ -11,10 +13,11 @@ at m = 50.
 """
 
 import argparse
+import itertools
 import math
 import time
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +29,7 @@ from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.structured_config import StructuredConfig
 from bbans.models.terms import CONCRETE, NVIL, VIMCO, Training
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits
-from benchmarks.tables import rows, sets
+from benchmarks.tables import rows, runs, sets
 
 NAME = "structured"
 MODELS = {"two layers": StructuredConfig(latents=(240, 240)), "three layers": StructuredConfig(latents=(240, 240, 240))}
@@ -47,12 +50,17 @@ ITEMS, VALIDATION, BATCH = 1000, 500, 100
 
 def training_of(estimator: str, m: int) -> Training:
     """The estimator of the column, of m samples."""
-    return Training(NVIL) if estimator == VIMCO and m == 1 else Training(estimator, samples=m)
+    return Training(NVIL) if estimator == VIMCO and m == 1 else Training(estimator, particles=m)
 
 
 def bound(chain: Any, data: Samples, m: int) -> float:
     """-L_m of the exact model, nats an image."""
-    x, given = data.x.astype(np.int64), chain.given(data.labels)
+    assert data.labels is not None
+    x, told = data.x.astype(np.int64), data.labels
+
+    def given(items: slice) -> Any:
+        return chain.given(told[items])
+
     found = ideal_bits(given, x, 16).total if m == 1 else importance_weighted_bits(given, x, m, 0)
     return math.log(2) * float(found.mean())
 
@@ -72,38 +80,24 @@ def measured(recipe: ChainRecipe, m: int, training: Samples, validation: Samples
 
 
 def table(sets_of: tuple[Samples, Samples, Samples], options: argparse.Namespace) -> dict[str, Any]:
-    """Every model, estimator, m and seed; the sets hold whole images."""
-    found: dict[str, Any] = {}
-    for name in options.which:
-        size = {"height": options.height, "width": options.width, "condition": options.height // 2}
-        model = replace(MODELS[name], **size)
-        parts = [told(model, part) for part in sets_of]
-        for estimator in (CONCRETE, VIMCO):
-            for m in options.samples:
-                for seed in range(options.seeds):
-                    every = max(1, options.steps // 10)
-                    training = training_of(estimator, m)
-                    recipe = ChainRecipe(model, seed, options.steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=training)
-                    run = measured(recipe, m, *parts)
-                    found.setdefault(name, {}).setdefault(estimator, {}).setdefault(str(m), []).append(run)
-                    print(f"{name}, {estimator}, m = {m}, seed {seed}: {run}")
-    return found
+    """Every seed, model, estimator and m, by name, estimator, m and seed; the sets hold whole images."""
+    size = {"height": options.height, "width": options.width, "condition": options.height // 2}
+    every = max(1, options.steps // 10)
+    jobs = list[runs.Job]()
+    for seed, name, estimator, m in itertools.product(range(options.seeds), options.which, (CONCRETE, VIMCO), options.samples):
+        model, training = replace(MODELS[name], **size), training_of(estimator, m)
+        recipe = ChainRecipe(model, seed, options.steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=training)
+        jobs.append(((name, estimator, str(m), str(seed)), partial(measured, recipe, m, *(told(model, part) for part in sets_of))))
+    settings = {"steps": options.steps, "batch": BATCH, "test_images": len(sets_of[2].x)}
+    return runs.grow(NAME, settings, {"data": "binarised MNIST, nats for half an image", "published": PUBLISHED}, jobs, options)
 
 
 def main() -> None:
     """See the module's docstring."""
-    parser = rows.parser(__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--steps", type=int, default=50_000, help="of each run")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--which", nargs="+", choices=MODELS, default=list(MODELS), help="the models")
+    parser = runs.parser(__doc__, MODELS, seeds=1)
     parser.add_argument("--samples", nargs="+", type=int, default=SAMPLES, help="m")
-    parser.set_defaults(height=28, width=28)
     options = parser.parse_args()
-    start = time.monotonic()
-    found = table(sets.binarised_samples(options.data, VALIDATION, ITEMS), options)
-    facts = {"data": "binarised MNIST, nats for half an image", "published": PUBLISHED, "steps": options.steps, "seeds": options.seeds}
-    rows.save(NAME, {**facts, "measured": found, **rows.circumstances(start)}, options)
+    table(sets.binarised_samples(options.data, VALIDATION, ITEMS), options)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,30 @@
-"""What the tables of importance weighting share: a VAE on binarised MNIST, trained on a bound, and kept as a model file by its name."""
+"""What the tables of importance weighting share: VAEs on binarised MNIST, each trained on a bound and kept in a model file by its name."""
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bbans.images import atomic_write
 from bbans.inference import chain_run
 from bbans.inference.chains import ChainRecipe, Samples
 from bbans.models.heads import BERNOULLI
-from bbans.models.terms import Training
+from bbans.models.terms import CIWAE, IWAE, MIWAE, PIWAE, Training
 from bbans.models.vae_config import VaeConfig
 from benchmarks.tables import sets
 from benchmarks.tables.sets import Pixels
 
 MODEL = VaeConfig(28, 28, 1, 2, BERNOULLI, 0, latents=(50,), hidden=200, hidden_layers=2)  # one stochastic layer of Burda et al. 2016
-STEPS, BATCH = 30_000, 100
+SETTINGS = {
+    "elbo": Training(),
+    "iwae8": Training(objective=IWAE, particles=8),
+    "iwae64": Training(objective=IWAE, particles=64),
+    "piwae": Training(objective=PIWAE, particles=64, groups=8),
+    "miwae": Training(objective=MIWAE, particles=64, groups=8),
+    "ciwae": Training(objective=CIWAE, particles=64, elbo_share=0.5),
+}
+"""What models are trained by. Tables that name the same one share its file."""
+STEPS, BATCH, COUNT = 30_000, 100, 500
 VALIDATION = 1_000
 
 
@@ -26,10 +36,20 @@ def parser(about: str | None) -> argparse.ArgumentParser:
         "--models", type=Path, default=Path(), help="the folder of the models, made where they are missing; default: this one"
     )
     found.add_argument("--steps", type=int, default=STEPS, help="of each training")
-    found.add_argument("--count", type=int, default=500, help="test images")
-    found.add_argument("--draws", type=int, default=16, help="draws of the latents for ideals")
-    found.add_argument("--results", type=Path, help="the folder of the JSON")
+    found.add_argument("--count", type=int, default=COUNT, help="test images")
+    found.add_argument("--draws", type=int, default=16, help="draws of the latents for bounds")
+    found.add_argument("--results", type=Path, help="the folder of the JSON; a shorter run than the default writes none without it")
     return found
+
+
+def facts(options: argparse.Namespace) -> dict[str, Any]:
+    """What a row says of its models and images."""
+    return {"data": "binarised MNIST", "steps": options.steps, "batch": BATCH, "images": options.count}
+
+
+def whole(options: argparse.Namespace) -> bool:
+    """Whether a run is as long as the default."""
+    return options.steps >= STEPS and options.count >= COUNT
 
 
 def images(data: Path) -> tuple[Samples, Samples, Pixels]:
@@ -38,17 +58,18 @@ def images(data: Path) -> tuple[Samples, Samples, Pixels]:
     return training, validation, sets.binarised_mnist(data)
 
 
-def trained(name: str, training: Training, options: argparse.Namespace, seed: int = 0) -> Path:
-    """The model file `weighted-NAME-STEPS.safetensors`, trained unless it is there; a run that was broken off goes on."""
+def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
+    """The model file `weighted-NAME-STEPS.safetensors` of a name in SETTINGS, trained unless it is there; a run broken off goes on."""
     path: Path = options.models / f"weighted-{name}-{options.steps}.safetensors"
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         every = max(1, options.steps // 20)
         warmup = min(200, options.steps // 10)
-        recipe = ChainRecipe(MODEL, seed, options.steps, BATCH, warmup_steps=warmup, training=training, validate_every=every)
+        recipe = ChainRecipe(MODEL, seed, options.steps, BATCH, warmup_steps=warmup, training=SETTINGS[name], validate_every=every)
         fit, validation, _ = images(options.data)
         checkpoint = path.with_suffix(".checkpoint")
         data = chain_run.run(
-            fit, validation, replace(recipe, kl_warmup_steps=options.steps // 20), checkpoint, lambda row: print(name, row)
+            fit, validation, replace(recipe, kl_warmup_steps=options.steps // 20), checkpoint, lambda row: print(name, row, flush=True)
         )
         atomic_write(path, data)
         checkpoint.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Write the tables of the README and of the documents from the benchmarks' JSON, so that no figure is typed.
+"""Write the tables and figures of the README and of the documents from the benchmarks' JSON, so that no number is typed.
 
 python -m benchmarks.tables.write
 """
@@ -9,7 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import bounds, estimators, figures
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+EFFORTS = ("fast", "default", "max")
 ROWS = ("binarised-one-layer", "binarised-two-layers", "binarised-best", "grey-one-layer", "grey-best")
 
 
@@ -99,6 +102,40 @@ def codes(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def stacks(results: dict[str, Any]) -> str:
+    """Ratios and speeds on chunks of stacks."""
+    names = list(results["stacks"])
+    lines = [f"| codec | {' | '.join(f'{name}, ratio | encode | decode' for name in names)} |", "|---" * (3 * len(names) + 1) + "|"]
+    for codec, row in results["measured"].items():
+        cells = (f"{row[name]['ratio']:.3f} | {row[name]['encode_mbs']:.2f} | {row[name]['decode_mbs']:.2f}" for name in names)
+        lines.append(f"| {codec} | {' | '.join(cells)} |")
+    shapes = ", ".join(f"{name} {' × '.join(map(str, s['shape']))} of {s['dtype']}" for name, s in results["stacks"].items())
+    return "\n".join([*lines, "", f"{shapes}. Measured on {results['machine']}, commit {results['commit']}."])
+
+
+def speeds(results: dict[str, Any]) -> str:
+    """Rates and speeds of one large photograph by effort, and what the coder alone does."""
+    lines = ["| effort | bpsp | encode MP/s, `--no-verify` | encode MP/s | decode MP/s |", "|---|---|---|---|---|"]
+    for name in (name for name in EFFORTS if name in results):
+        row = results[name]
+        given = " | ".join(f"{row[key]:.2f}" for key in ("encode_mps", "verified_encode_mps", "decode_mps"))
+        lines.append(f"| {name} | {row['bpsp']:.3f} | {given} |")
+    coder = f"{results['coder']['push_millions']:.0f} million symbols a second pushed and {results['coder']['pop_millions']:.0f} popped"
+    size = " × ".join(map(str, results["pixels"]))
+    return "\n".join([*lines, "", f"{size} pixels, {results['machine']}, start-up excluded. The coder alone, on one core: {coder}."])
+
+
+def ablation(results: dict[str, Any]) -> str:
+    """Rates of the same network and training with latents and without, by seed."""
+    rates = {(row["seed"], row["latents"]): row["bpsp"] for row in results["measured"]}
+    lines = ["| seed | with latents, bpsp | without | gain |", "|---|---|---|---|"]
+    for seed, gain in enumerate(results["gain"]):
+        lines.append(f"| {seed} | {rates[seed, True]:.4f} | {rates[seed, False]:.4f} | {gain:.2%} |")
+    recipe = results["recipe"]
+    about = f"{recipe['steps']} steps of {recipe['batch']} crops of {recipe['crop']} pixels; photographs set aside from training."
+    return "\n".join([*lines, "", about])
+
+
 def tables() -> dict[tuple[Path, str], str]:
     """The text of every table that there are results for, by the document and the name of its markers."""
     results, models = ROOT / "benchmarks" / "results", ROOT / "docs" / "models.md"
@@ -107,13 +144,21 @@ def tables() -> dict[tuple[Path, str], str]:
         (ROOT / "README.md", "photos"): photos(json.loads((results / "photos.json").read_text())),
         (models, "rates"): rates([found[name] for name in ROWS if name in found]),
     }
-    if (results / "histories.json").exists():
-        made[ROOT / "README.md", "histories"] = histories(json.loads((results / "histories.json").read_text()))
-    made |= {(ROOT / "docs" / "benchmarks.md", name): text for (_, name), text in made.items() if name != "rates"}
+    for name, document, table in (
+        ("histories", "README.md", histories),
+        ("speed", "README.md", speeds),
+        ("stacks", "docs/integrations.md", stacks),
+        ("ablation", "docs/decisions/0010-what-latents-earn.md", ablation),
+    ):
+        if (results / f"{name}.json").exists():
+            made[ROOT / document, name] = table(json.loads((results / f"{name}.json").read_text()))
+    collected = ROOT / "docs" / "benchmarks.md"
+    made |= {(collected, name): text for (_, name), text in made.items() if name in ("photos", "histories", "speed")}
+    made |= {(ROOT / "docs" / "bounds.md", name): text for name, text in bounds.tables(found).items()}
     for name, table in (("fashion", catalogue), ("vqvae", codes)):
         if name in found:
             made[models, name] = table(found[name])
-    return made
+    return made | {(ROOT / "docs" / "estimators.md", name): text for name, text in estimators.tables(found).items()}
 
 
 def with_table(document: str, name: str, text: str) -> str:
@@ -127,6 +172,7 @@ def main() -> None:
     """See the module's docstring."""
     for (document, name), text in tables().items():
         document.write_text(with_table(document.read_text(), name, text))
+    figures.main()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Make golden files of latent chains that are not there yet: for every config of `tests.chains` the model's file, the file of one image
-and, where the untrained model makes images smaller, an archive. As with the other golden files, those that are there change only with the
-format version.
+and, where the untrained model makes images smaller, an archive; of some, archives of K particles and of refined posteriors (`CODED`).
+As with the other golden files, those that are there change only with the format version.
 
 python -m tests.frozen.make_chains
 """
@@ -20,6 +20,24 @@ CHAINS = HERE / "chains"
 LISTED = CHAINS / "hashes.json"
 TOO_FLAT = ("beta-binomial", "low rank")  # untrained, they take every value for about as likely
 ITEMS = 30
+CODED = {
+    "binary": {
+        "bb-is-5": {"scheme": "bb-is", "particles": 5},
+        "bb-cis-8": {"items": 10, "scheme": "bb-cis", "particles": 8},
+        "refined": {"items": 7, "refine": 2},
+        "bb-is-2-refined": {"items": 11, "scheme": "bb-is", "particles": 2, "refine": 1},
+        "bb-cis-3-refined": {"items": 7, "scheme": "bb-cis", "particles": 3, "refine": 1},
+    },
+    "logistic": {"refined": {"items": 8, "refine": 1}},
+    "pyramid": {"bb-is-3": {"items": 16, "scheme": "bb-is", "particles": 3}},
+    "mixture": {"bb-is-3": {"scheme": "bb-is", "particles": 3}},
+    "autoregressive flow": {"bb-is-3": {"items": 8, "scheme": "bb-is", "particles": 3}},
+    "coupling flow": {"bb-is-3": {"scheme": "bb-is", "particles": 3}},
+    "semi-implicit": {"bb-is-3": {"scheme": "bb-is", "particles": 3}},
+    "bits": {"bb-cis-4": {"scheme": "bb-cis", "particles": 4}},
+    "categories": {"bb-is-4": {"scheme": "bb-is", "particles": 4}},
+}
+"""What `create_archive` is told besides for the archives `<config>.<name>.bbar`, by config and name; `items`: of so many images."""
 
 
 def golden_pictures(name: str) -> list[np.ndarray]:
@@ -27,10 +45,22 @@ def golden_pictures(name: str) -> list[np.ndarray]:
     return [picture(chain_model(name), seed) for seed in range(1 if name in TOO_FLAT else ITEMS)]
 
 
-def archive_of(place: Path, model: Path, pictures: list[np.ndarray]) -> bytes:
+def archive_of(place: Path, model: Path, pictures: list[np.ndarray], **options: object) -> bytes:
     """The archive of images named 0, 1, ..."""
-    bbans.create_archive(place, [(str(i), image) for i, image in enumerate(pictures)], model=model)
+    bbans.create_archive(place, [(str(i), image) for i, image in enumerate(pictures)], model=model, **options)
     return place.read_bytes()
+
+
+def add_coded(name: str, hashes: dict[str, dict[str, object]]) -> None:
+    """Write the archives of CODED that are not there, and add their hashes."""
+    stem = name.replace(" ", "-")
+    for kind, options in CODED.get(name, {}).items():
+        if kind not in hashes:
+            place, model = CHAINS / f"{stem}.{kind}.bbar", CHAINS / f"{stem}.safetensors"
+            pictures = golden_pictures(name)[: options.get("items")]
+            told = {key: value for key, value in options.items() if key != "items"}
+            data = archive_of(place, model, pictures, **told)
+            hashes[kind] = {"file": hashlib.sha256(data).hexdigest(), "items": len(pictures), "options": told}
 
 
 def main() -> None:
@@ -40,6 +70,7 @@ def main() -> None:
     for name in CONFIGS:
         stem = name.replace(" ", "-")
         if stem in hashes:
+            add_coded(name, hashes[stem].setdefault("coded", {}))
             continue
         made, pictures = chain_model(name), golden_pictures(name)
         path = CHAINS / f"{stem}.safetensors"
@@ -49,6 +80,7 @@ def main() -> None:
         hashes[stem] = {"pixels": [pixel_hash(image) for image in pictures], "file": hashlib.sha256(data).hexdigest()}
         if len(pictures) > 1:
             hashes[stem]["archive"] = hashlib.sha256(archive_of(CHAINS / f"{stem}.bbar", path, pictures)).hexdigest()
+        add_coded(name, hashes[stem].setdefault("coded", {}))
     LISTED.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
 
 

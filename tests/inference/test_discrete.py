@@ -15,7 +15,7 @@ from bbans.inference.gradients.control import Control
 from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.bernoulli_vae import Inferred
 from bbans.models.categorical_config import CategoricalVaeConfig
-from bbans.models.families import export, family_name, float_network
+from bbans.models.families import export, float_network
 from bbans.models.pyramid_config import PyramidConfig
 from bbans.models.rich_config import RichVaeConfig
 from bbans.models.structured_config import StructuredConfig
@@ -143,7 +143,7 @@ def test_unbiased_in_every_parameter(name, estimator):
 @pytest.mark.parametrize("name", ["bits", "two layers of bits", "categories", "structured"])
 def test_vimco_is_unbiased(name):
     """Of the bound of two samples, enumerated over pairs of configurations; as above."""
-    training = Training(VIMCO, samples=2)
+    training = Training(VIMCO, particles=2)
     net, control = small(CONFIGS[name], training)
     x, z, q = configurations(net)
     information = sum(net.latent.bits(logits, b).sum(1) for logits, b in zip(z.logits, z.samples, strict=True))
@@ -212,7 +212,7 @@ MODELS = {
 @pytest.mark.parametrize("estimator", [STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX])
 @pytest.mark.parametrize("name", MODELS)
 def test_all_models_learn_by_all_estimators(name, estimator):
-    recipe = replace(RECIPE, model=MODELS[name], training=Training(estimator, samples=3 if estimator == VIMCO else 1))
+    recipe = replace(RECIPE, model=MODELS[name], training=Training(estimator, particles=3 if estimator == VIMCO else 1))
     net, history = train(*(told(recipe.model, part) for part in DATA), recipe)
     assert history[-1]["rate"] < 0.9 * history[0]["rate"]
     beside = {VIMCO: {"bound"}, CONCRETE: {"relaxed"}}.get(estimator, set())
@@ -243,15 +243,15 @@ def test_a_resumed_run_has_the_control_of_an_unbroken_one(estimator, tmp_path):
 BAD = {
     "is one of": (MODEL, Training("exact")),
     "found the family vae": (VaeConfig(8, 8), Training(RELAX)),
-    "found the family pyramid": (PyramidConfig(8, 8), Training(VIMCO, samples=2)),
+    "found the family pyramid": (PyramidConfig(8, 8), Training(VIMCO, particles=2)),
     "2 or more": (MODEL, Training(VIMCO)),
-    "1 with other": (MODEL, Training(RELAX, samples=2)),
+    "1 with other": (MODEL, Training(RELAX, particles=2)),
     "above 0": (MODEL, Training(CONCRETE, temperature=0.0)),
     "'iwae' is for Gaussian latents; the family bernoulli_vae": (MODEL, Training(objective=IWAE, particles=4)),
     "estimator 'vimco': name that, .*found the estimator 'relax'": (MODEL, Training(RELAX, objective=PIWAE, particles=4, groups=2)),
     "'ciwae' is for Gaussian latents; the family structured": (MODELS["structured"], Training(objective=CIWAE, particles=4)),
     "estimator 'relax' is for latents of bits": (VaeConfig(8, 8), Training(RELAX, objective=IWAE, particles=4)),
-    "estimator 'vimco' is for latents of bits": (RichVaeConfig(8, 8), Training(VIMCO, samples=2, objective=IWAE, particles=4)),
+    "estimator 'vimco' is for latents of bits": (RichVaeConfig(8, 8), Training(VIMCO, objective=IWAE, particles=4)),
 }
 
 
@@ -259,7 +259,7 @@ BAD = {
 def test_combinations_that_cannot_be_are_refused(said):
     model, training = BAD[said]
     with pytest.raises(InputError, match=said):
-        discrete.check(training, family_name(model))
+        discrete.check(training, model)
     with pytest.raises(InputError, match=said):
         train(*DATA, replace(RECIPE, model=model, training=training))
 

@@ -13,76 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from bbans.errors import InputError, OutputExistsError
-from bbans.evaluation import evaluate
 from bbans.images import read_labels
 from bbans.inference import run as runs
-from bbans.inference.chain_run import default_recipe, read_recipe
-from bbans.inference.chains import ChainRecipe, Samples, train
+from bbans.inference.chain_run import default_recipe
+from bbans.inference.chains import Samples, train
 from bbans.inference.small_images import gather, levels, split
 from bbans.inference.train import Recipe
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.store import load_file
-from bbans.models.terms import STRAIGHT_THROUGH
 from tests.digits import digits
-
-RECIPE = """family = 'vae'
-steps = 6
-batch = 10
-validate_every = 2
-[model]
-hidden = 8
-hidden_layers = 1
-latents = [2]
-likelihood = 'categorical'
-components = 0
-[record]
-licence = 'CC0'
-"""
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """A folder with images and a recipe that takes no time."""
-    x, labels = digits(80)
-    np.save(tmp_path / "digits.npy", x.reshape(-1, 8, 8))
-    np.save(tmp_path / "labels.npy", labels)
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-    return tmp_path
-
-
-def save(folder: Path, arrays: list[np.ndarray], mode: str | None = None) -> Path:
-    folder.mkdir()
-    for i, array in enumerate(arrays):
-        image = Image.fromarray(array)
-        (image if mode is None else image.convert(mode)).save(folder / f"{i:03}.png")
-    return folder
-
-
-def noise(shape: tuple[int, ...], count: int = 40, top: int = 256) -> list[np.ndarray]:
-    return list(np.random.default_rng(0).integers(0, top, (count, *shape), np.uint8))
-
-
-class Chosen(Exception):
-    """What a run was about to train."""
-
-
-def decision(monkeypatch: pytest.MonkeyPatch, source: Path, **options: Any) -> Any:
-    """The recipe of a latent chain, or "photo"."""
-
-    def chain(training: Samples, validation: Samples, recipe: ChainRecipe, *rest: Any, **others: Any) -> None:
-        raise Chosen(recipe)
-
-    def photo(*arguments: Any, **others: Any) -> None:
-        raise Chosen("photo")
-
-    monkeypatch.setattr(runs, "train", chain)
-    monkeypatch.setattr(runs.photo_run, "run", photo)
-    with pytest.raises(Chosen) as found:
-        runs.run(source, source.parent / "never.safetensors", **options)
-    return found.value.args[0]
+from tests.inference.running import RECIPE, decision, noise, save
 
 
 def test_few_values_get_a_weight_each(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,40 +224,6 @@ def test_recipes_that_do_not_fit(here: Path) -> None:
     refused("photographs are read from a folder", "family = 'photo'\n")
 
 
-@pytest.mark.parametrize(("latents", "family"), [("bernoulli", "bernoulli_vae"), ("categorical", "categorical_vae")])
-def test_discrete_latents_by_name(here: Path, latents: str, family: str) -> None:
-    """A model of the family, trained by the estimator asked for, that codes what it is given."""
-    for estimator in (None, "vimco", "relax"):
-        options = {"latents": latents, "estimator": estimator, "steps": 10, "overwrite": True}
-        runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
-        model = load_file(here / "m.safetensors")
-        assert model.family == family and model.config.levels == 17
-        assert model.record["recipe"]["training"]["estimator"] == (estimator or STRAIGHT_THROUGH)
-        assert model.record["recipe"]["training"]["samples"] == (5 if estimator == "vimco" else 1)
-    evaluated = evaluate([(str(i), x.reshape(8, 8).astype(np.uint8)) for i, x in enumerate(digits(40)[0])], here / "m.safetensors", draws=4)
-    rates, nats = evaluated.rates(), evaluated.nats()
-    assert abs(rates["net_over_ideal"]) < 0.005 + 4 * rates["net_over_ideal_error"]
-    assert nats["net"] == pytest.approx(sum(evaluated.net_bits) * np.log(2) / 40)
-    assert f"{nats['net']:.2f} nats" in "".join(evaluated.lines()) and evaluated.to_dict()["nats_per_image"] == nats
-
-
-def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
-    def refused(message: str, **options: Any) -> None:
-        with pytest.raises(InputError, match=message) as found:
-            runs.run(here / "digits.npy", here / "m.safetensors", **options)
-        assert "\n" not in str(found.value) and not (here / "m.safetensors").exists()
-
-    refused("bernoulli or categorical; found 'gaussian'", latents="gaussian")
-    refused("an estimator is one of", latents="bernoulli", estimator="exact")
-    refused("found no recipe", estimator="relax")
-    refused("a recipe of the family vae", estimator="relax", recipe=here / "recipe.toml")
-    refused("leave --latents out", latents="bernoulli", recipe=here / "recipe.toml")
-    refused("told no labels", latents="categorical", labels=here / "labels.npy")
-    (here / "bits.toml").write_text("family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n")
-    runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "bits.toml", estimator="rebar")
-    assert load_file(here / "m.safetensors").record["recipe"]["training"]["estimator"] == "rebar"
-
-
 def test_images_that_do_not_fit(tmp_path: Path) -> None:
     def refused(source: Path, message: str, **options: Any) -> None:
         with pytest.raises(InputError, match=message) as found:
@@ -381,81 +289,3 @@ def test_tensorboard_that_is_missing_is_named(here: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r'pip install "bbans\[train\]"'):
         runs.run(here / "digits.npy", here / "m.safetensors", tensorboard=here / "logs")
-
-
-def test_objectives_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, recipe = here / "digits.npy", here / "weighted.toml"
-    recipe.write_text(RECIPE + "[training]\nobjective = 'miwae'\nparticles = 12\ngroups = 4\n")
-
-    def training(**options: Any) -> tuple[str, int, int]:
-        found = decision(monkeypatch, source, **options).training
-        return found.objective, found.particles, found.groups
-
-    assert training() == ("elbo", 1, 1)
-    assert training(objective="iwae") == ("iwae", 8, 1)
-    assert training(objective="iwae", particles=5) == ("iwae", 5, 1)
-    assert training(objective="piwae") == ("piwae", 64, 8)
-    assert training(objective="miwae", particles=10) == ("miwae", 10, 2)
-    assert training(recipe=recipe) == ("miwae", 12, 4)
-    assert training(recipe=recipe, objective="piwae") == ("piwae", 12, 4)
-    assert training(recipe=recipe, particles=8) == ("miwae", 8, 4)
-    assert training(recipe=recipe, objective="iwae") == ("iwae", 12, 1)
-    assert training(recipe=recipe, objective="elbo") == ("elbo", 1, 1)
-    with pytest.raises(InputError, match="name one with --objective"):
-        training(particles=4)
-
-
-def test_photographs_have_no_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = save(tmp_path / "photos", noise((128, 130, 3), 1))
-    with pytest.raises(InputError, match="objectives, particles and posteriors are for latent chains"):
-        decision(monkeypatch, folder, objective="iwae")
-
-
-def test_objectives_and_estimators_exclude_each_other(here: Path) -> None:
-    for options in (
-        {"latents": "bernoulli", "objective": "iwae"},
-        {"latents": "categorical", "estimator": "relax", "objective": "miwae", "particles": 6},
-    ):
-        with pytest.raises(InputError, match=f"objective '{options['objective']}' is for Gaussian latents"):
-            runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"an estimator is for --latents .*found a recipe of the family vae"):
-        runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", objective="iwae", estimator="relax")
-    (here / "both.toml").write_text("family = 'bernoulli_vae'\n[training]\nestimator = 'nvil'\nobjective = 'piwae'\nparticles = 4\n")
-    with pytest.raises(InputError, match=r"both\.toml: objective 'piwae' is for Gaussian latents"):
-        read_recipe(here / "both.toml")
-    assert not (here / "m.safetensors").exists()
-
-
-def test_a_model_of_a_bound(here: Path) -> None:
-    rows: list[dict[str, float]] = []
-    options = {"recipe": here / "recipe.toml", "objective": "iwae", "particles": 3, "threads": 1}
-    runs.run(here / "digits.npy", here / "model.safetensors", report=rows.append, **options)  # type: ignore[arg-type]
-    assert load_file(here / "model.safetensors").record["recipe"]["training"]["objective"] == "iwae"
-    assert all(row["bound"] < row["rate"] for row in rows)
-
-
-def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = here / "digits.npy"
-
-    def model(**options: Any) -> Any:
-        return decision(monkeypatch, source, **options).model
-
-    assert model(posterior="gaussian") == model()
-    found = model(posterior="semi-implicit", recipe=here / "recipe.toml")
-    assert (found.posterior, found.hidden, found.latents, found.levels) == ("semi-implicit", 8, (2,), 17)
-    assert model(posterior="mixture").posterior == "mixture"
-    (here / "flow.toml").write_text(RECIPE.replace("vae", "rich_vae").replace("[record]", "posterior = 'flow'\n[record]"))
-    assert model(recipe=here / "flow.toml").posterior == "flow"
-    assert model(recipe=here / "flow.toml", posterior="coupling").posterior == "coupling"
-    assert model(recipe=here / "flow.toml", posterior="gaussian") == model(recipe=here / "recipe.toml")
-    (here / "pyramid.toml").write_text("family = 'pyramid'\n[model]\nlikelihood = 'categorical'\ncomponents = 0")
-    for options, words in (
-        ({"posterior": "planar"}, "trains but does not code"),
-        ({"posterior": "best"}, "one of gaussian, mixture"),
-        ({"posterior": "flow", "labels": here / "labels.npy"}, "without labels"),
-        ({"posterior": "flow", "recipe": here / "pyramid.toml"}, "family vae or rich_vae"),
-        ({"posterior": "mixture", "latents": "bernoulli"}, "of the family bernoulli_vae are discrete"),
-        ({"posterior": "gaussian", "latents": "categorical"}, "of the family categorical_vae are discrete"),
-    ):
-        with pytest.raises(InputError, match=words):
-            model(**options)

@@ -78,7 +78,7 @@ def test_the_volume_of_a_coupling_in_training():
         mean, log2_sigma = net.net("posterior1")(seen)
         noise = Fixed()
         noise.e = (torch.special.ndtri(v) - mean) / torch.exp2(log2_sigma)
-        return torch.special.ndtr(net._coupling(seen, noise)[0])[0]
+        return torch.special.ndtr(net._coupling(seen, net.net("posterior1")(seen), noise)[0])[0]
 
     jacobian = torch.autograd.functional.jacobian(outer, torch.special.ndtr(inner))[:, 0]
     assert float(torch.linalg.det(jacobian)) == pytest.approx(1.0, abs=1e-6)

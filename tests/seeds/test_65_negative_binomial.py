@@ -43,9 +43,15 @@ def test_what_coding_the_counts_costs():
 
 
 def test_a_semi_implicit_posterior():
-    """K = 20 draws of noise: a gap under 0.1 nat, the posterior's correlation and, within a fifth, its sd of r."""
+    """Gaps under 0.1 nat and the posterior's correlation from K = 20 draws of noise on; its sd of r within a tenth with 200.
+
+    The surrogate of few draws prefers a narrower q: with 20 the sd is 0.277 +- 0.003 however long the training (600 to 2000 steps, three
+    seeds each), 14 % low; with 100 and 200 it is 0.303 +- 0.005 and 0.311 +- 0.002 (eight and four runs).
+    """
     from benchmarks.tables.mites import semi_implicit
 
-    found = semi_implicit(20, 600)
-    assert found["gap"] < 0.1 and found["correlation"] < -0.8
-    assert found["sd_r"] == pytest.approx(0.323, rel=0.2)
+    few, many = semi_implicit(20, 600), semi_implicit(200, 600)
+    for found in (few, many):
+        assert found["gap"] < 0.1 and found["correlation"] < -0.8
+    assert many["gap"] < few["gap"]
+    assert many["sd_r"] == pytest.approx(0.323, rel=0.1) and many["sd_r"] > few["sd_r"] > 0.25

@@ -21,19 +21,19 @@ CONFIG = StructuredConfig(8, 8, condition=4, latents=(12, 12))
 
 
 @cache
-def trained(estimator, samples):
+def trained(estimator, particles):
     x, _ = digits(800, levels=2)
     data = [told(CONFIG, Samples(part)) for part in (x[200:], x[:200])]
-    training = Training(estimator, samples=samples)
+    training = Training(estimator, particles=particles)
     recipe = ChainRecipe(CONFIG, steps=250, batch=50, learning_rate=1e-2, warmup_steps=5, average=0.9, validate_every=50, training=training)
     with torch.random.fork_rng():
         net, history = train(*data, recipe)
     return exact(CONFIG, export(net)), data[1], history
 
 
-@pytest.mark.parametrize(("estimator", "samples"), [(CONCRETE, 1), (CONCRETE, 5), (VIMCO, 5)])
-def test_half_an_image_costs_the_bound(estimator, samples):
-    chain, data, history = trained(estimator, samples)
+@pytest.mark.parametrize(("estimator", "particles"), [(CONCRETE, 1), (CONCRETE, 5), (VIMCO, 5)])
+def test_half_an_image_costs_the_bound(estimator, particles):
+    chain, data, history = trained(estimator, particles)
     name = {CONCRETE: "relaxed", VIMCO: "bound"}[estimator]
     assert history[-1]["rate"] < history[0]["rate"] and history[-1][name] < history[0][name]
     x, given = data.x.astype(np.int64), chain.given(data.labels)

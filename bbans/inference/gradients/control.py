@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from bbans.inference.gradients.nvil import Moments
 from bbans.models.bernoulli_vae import BernoulliVaeNet
 from bbans.models.latents import Latent
-from bbans.models.terms import MUPROP, NVIL, REBAR, RELAX, Training
+from bbans.models.terms import LAX, MUPROP, NVIL, REBAR, RELAX, Training
+from bbans.models.vae import VaeNet
 
 HIDDEN = 100
 SCALARS_RATE = 10.0  # learning rate of temperatures and scales, in the network's: at 1 a run of MNIST ends before they have arrived
@@ -44,6 +45,9 @@ class Control(nn.Module):
                     baselines.append(_scalar(below))
                 elif self.name == RELAX:
                     frees.append(_scalar(below + own))
+        if isinstance(net, VaeNet) and self.name == LAX:
+            depth = 1
+            frees.append(_scalar(net.config.head.dims + net.config.latents[0]))
         self.baselines, self.frees = nn.ModuleList(baselines), nn.ModuleList(frees)
         self.register_buffer("moments", torch.zeros(depth, 3, dtype=torch.float64))
         if self.name in (REBAR, RELAX):
@@ -64,6 +68,11 @@ class Control(nn.Module):
     def free(self, layer: int, latent: Latent, z: Tensor, below: Tensor) -> Tensor:
         """RELAX's network of the continuous z, `(B,)`."""
         found: Tensor = self.frees[layer - 1](torch.cat([2 * latent.soft(z, 1.0).flatten(1) - 1, below], 1))[:, 0]
+        return found
+
+    def surrogate(self, z: Tensor, seen: Tensor) -> Tensor:
+        """LAX's network of z and the samples that q is given, `(B,)`."""
+        found: Tensor = self.frees[0](torch.cat([z, seen], 1))[:, 0]
         return found
 
     def temperature(self, layer: int) -> Tensor:

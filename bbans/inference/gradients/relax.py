@@ -7,6 +7,9 @@ The parameters of c follow `estimate.improve`, which lowers the variance of g it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import torch
 from torch import Generator, Tensor
 
@@ -14,8 +17,24 @@ from bbans.inference.gradients.estimate import Estimate, Function, Noise, column
 from bbans.models.latents import BITS, Latent
 
 
-def lax(f: Function, control: Function, logits: Tensor, source: Generator | Noise, latent: Latent = BITS) -> Estimate:
-    """Of E[f(H(z))] by the density of the continuous z; c takes z like the logits and returns `(B,)`."""
+class Continuous(Protocol):
+    """What LAX needs of a latent: z from parameters and uniform numbers shaped like them, what f sees of z, and log q(z) `(B,)` in nats."""
+
+    @property
+    def continuous(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """z, differentiable in the parameters."""
+
+    @property
+    def hard(self) -> Function:
+        """H(z)."""
+
+    @property
+    def log_density(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Of parameters and z."""
+
+
+def lax(f: Function, control: Function, logits: Tensor, source: Generator | Noise, latent: Continuous = BITS) -> Estimate:
+    """Of E[f(H(z))] by the density of the continuous z; c takes z and returns `(B,)`. The logits may be any parameters of q(z)."""
     leaf = logits.detach().requires_grad_()
     z = latent.continuous(leaf, noise(source, logits).uniform(logits))
     value, c = f(latent.hard(z.detach())), control(z)
