@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 SOURCES = ("bbans", "cli", "pyproject.toml", "README.md", "LICENSE", "WEIGHTS-LICENSE.md")
-EXTRAS = {"bench", "dev", "docs", "fast", "plots", "train"}
+EXTRAS = {"bench", "dask", "dev", "docs", "fast", "plots", "train", "zarr"}
 
 
 def call(*command: str | Path, cwd: Path) -> str:
