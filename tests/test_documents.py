@@ -57,6 +57,7 @@ def test_pages_with_code_are_found() -> None:
     assert {name for name, found in languages.items() if "python" in found} >= NEEDED
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed", "ignore::ResourceWarning")  # dask's, as in tests/test_cluster.py
 @pytest.mark.parametrize("page", [page for page in PAGES if {"python", "sh"} & set(opened(page))], ids=lambda page: page.stem)
 def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Image.open(REPOSITORY / "samples" / "tea-gardens.png") as sample:
