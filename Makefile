@@ -12,6 +12,8 @@ FUZZ_FILES ?= 1000000
 FUZZ_SEED ?= 0
 PORTABILITY_ARGS ?=
 PYTEST_ARGS ?=
+# Processes that share the tests, file by file
+JOBS ?= 2
 # Folder with `kodak` and `validation`, for `make bench`.
 PHOTOS ?= ../shared/data/photos
 # A NIfTI file of unsigned samples, for `make stacks`.
@@ -45,8 +47,8 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 demo: $(STAMP) ## compress and restore a sample photograph, next to PNG, WebP and JPEG XL
 	$(BIN)/python benchmarks/demo.py
 
-test: $(STAMP) ## run the tests; PYTEST_ARGS='-k rans' for some of them
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMP) ## run the tests in JOBS processes; PYTEST_ARGS='-k rans' for some of them
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 slow: $(STAMP) ## the tests that are cut short in `test`: a hundred kills, 100000 damaged and forged files
 	BBANS_KILLS=100 $(BIN)/python -m pytest tests/test_robustness.py -k killed

@@ -62,7 +62,10 @@ def test_killed_at_any_moment(here, repository):
             process = subprocess.Popen([*BBANS, *command], env=environment(repository), start_new_session=True)
             time.sleep(rng.uniform(0.5, 1.0) * whole)
             process.send_signal(signal.SIGKILL)
-            killed += process.wait(timeout=60) == -signal.SIGKILL
+            if process.wait(timeout=60) == -signal.SIGKILL:
+                killed += 1
+            else:  # it was done before the signal came: a busy machine had made the first run long
+                whole *= 0.8
             if Path(name).exists():
                 assert Path(name).read_bytes() == result
             assert Path("a.png").read_bytes() == source and Path("good.bbans").read_bytes() == good
