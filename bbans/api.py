@@ -20,7 +20,7 @@ from bbans import container as files
 from bbans.carried import from_chunks, to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
-from bbans.models.store import DEFAULT_MODEL, EFFORTS, NO_MODEL, Model, find_by_id, find_by_name, load_bytes, serialise
+from bbans.models.store import DEFAULT_MODEL, NO_MODEL, Model, find_by_id, find_by_name, load_bytes, name_of_effort, serialise
 from bbans.spread import on_threads
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ def compress(
     Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
     """
     picture = to_image(image)
-    if effort not in EFFORTS:
-        raise InputError(f"effort is {', '.join(EFFORTS)}; found {effort!r}")
-    chosen = None if model == NO_MODEL else load_model(model or EFFORTS[effort])
+    default = name_of_effort(effort)
+    chosen = None if model == NO_MODEL else load_model(model or default)
     predictors = tiles.Predictors() if chosen is None else tiles.predictors_of(chosen, tiles.fastest_ops())
     pixels = picture.pixels
     if predictors.chain is not None and chosen is not None:

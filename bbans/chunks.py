@@ -55,11 +55,10 @@ def chunk_coder(model: api.ModelLike, effort: str, channel_last: bool | None, ve
 
     Raises InputError, and ModelNotFoundError where the search path has no such model: an array says no more than its id.
     """
-    if effort not in store.EFFORTS:
-        raise InputError(f"effort is {', '.join(store.EFFORTS)}; found {effort!r}")
+    default = store.name_of_effort(effort)
     if model == store.NO_MODEL or (isinstance(model, str) and re.fullmatch("[0-9a-f]{64}", model)):
         return ChunkCoder(str(model), effort, channel_last, verify)
-    found = api.load_model(model or store.EFFORTS[effort]).id.hex()
+    found = api.load_model(model or default).id.hex()
     _by_id(found)
     return ChunkCoder(found, effort, channel_last, verify)
 
@@ -85,7 +84,7 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
         return api.compress(np.ascontiguousarray(image), model=model, effort=coder.effort, verify=coder.verify, threads=1)
 
     if chain is not None:
-        single = api.load_model(store.EFFORTS[coder.effort])  # of planes that do not suit the chain
+        single = api.load_model(store.name_of_effort(coder.effort))  # of planes that do not suit the chain
         to_file = _file_maker(lambda image: api.compress(image, model=single, verify=coder.verify, threads=1))
         named = [(records.plain_name(i, len(planes)), plane) for i, plane in enumerate(planes)]
         return _archived(named, archive.Settings(to_file, chain, records.MAX_GROUP_ITEMS, False, coder.verify))

@@ -73,9 +73,9 @@ class NumpyOps:
         h, w = x.shape[-2:]
         return np.asarray(x * self.spread(scale, block, h, w) + self.spread(shift, block, h, w))
 
-    def spread(self, x: Array, block: int, h: int, w: int) -> Array:
+    def spread(self, x: NDArray[Any], block: int, h: int, w: int) -> NDArray[Any]:
         """See `ops.Ops`."""
-        return _spread(x, block, h, w)
+        return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]
 
     def to_depth(self, x: Array, rows: int, columns: int) -> Array:
         """See `ops.Ops`."""
@@ -104,14 +104,6 @@ class NumpyOps:
         """See `ops.Ops`."""
         return kept[..., rows, :].astype(self.dtype)
 
-    def repeat(self, kept: Kept, block: int, h: int, w: int) -> Kept:
-        """See `ops.Ops`."""
-        return _spread(kept, block, h, w)
-
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """See `ops.Ops`."""
         return np.zeros((images, channels, h, w), self.dtype)
-
-
-def _spread(x: NDArray[Any], block: int, h: int, w: int) -> NDArray[Any]:
-    return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]

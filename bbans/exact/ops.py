@@ -47,8 +47,8 @@ class Ops(Protocol):
     def modulate(self, x: Array, scale: Array, shift: Array, block: int) -> Array:
         """x scale + shift, of which scale and shift hold a value a block; the result is exact. May overwrite x."""
 
-    def spread(self, x: Array, block: int, h: int, w: int) -> Array:
-        """Each value repeated over a block, cropped to (h, w)."""
+    def spread(self, x: Array | Kept, block: int, h: int, w: int) -> Array | Kept:
+        """Each value repeated over a block, cropped to (h, w); what was kept stays kept."""
 
     def to_depth(self, x: Array, rows: int, columns: int) -> Array:
         """Blocks of rows x columns positions as channels: channel c at (i, j) of a block becomes (i columns + j) C + c.
@@ -67,9 +67,6 @@ class Ops(Protocol):
 
     def take(self, kept: Kept, rows: slice) -> Array:
         """Some rows of what was kept."""
-
-    def repeat(self, kept: Kept, block: int, h: int, w: int) -> Kept:
-        """`spread` of what was kept."""
 
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
         """`(images, channels, h, w)` zeros."""

@@ -145,10 +145,6 @@ class TorchOps:
         """See `ops.Ops`."""
         return kept[..., rows, :].to(self.dtype)
 
-    def repeat(self, kept: torch.Tensor, block: int, h: int, w: int) -> torch.Tensor:
-        """See `ops.Ops`."""
-        return self.spread(kept, block, h, w)
-
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> torch.Tensor:
         """See `ops.Ops`."""
         x = torch.zeros(images, channels, h, w, dtype=self.dtype, device=self.device)

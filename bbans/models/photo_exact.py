@@ -93,7 +93,7 @@ class ExactPhoto:
 
     def carry_up(self, trunk: Any, h: int, w: int) -> Any:
         """The trunk of a level's last phase as carried into the next finer level's `h x w` grid."""
-        return self.ops.repeat(trunk, 2, h, w)
+        return self.ops.spread(trunk, 2, h, w)
 
     def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the prediction `(3, h, w)`."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from bbans.errors import ModelError, ModelFormatError, ModelNotFoundError
+from bbans.errors import InputError, ModelError, ModelFormatError, ModelNotFoundError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models.families import FAMILIES, family_name
@@ -157,6 +157,13 @@ def user_folder() -> Path:
 def search_path() -> list[Path]:
     """Folders with model files: those of the environment variable BBANS_MODEL_PATH, the user's, then the shipped one."""
     return [*(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p), user_folder(), SHIPPED]
+
+
+def name_of_effort(effort: str) -> str:
+    """The model that an effort takes where none is named. Raises InputError."""
+    if effort not in EFFORTS:
+        raise InputError(f"effort is {', '.join(EFFORTS)}; found {effort!r}")
+    return EFFORTS[effort]
 
 
 def find_by_name(name: str) -> Model:

@@ -84,7 +84,7 @@ def test_other_operations_agree(shape):
         cuts = [slice(0, 1), slice(1, shape[0])] if shape[0] > 1 else [slice(0, 1)]
         kept = ops.keep([(rows, a[..., rows, :]) for rows in cuts], shape[0])
         parts += [ops.store(ops.take(kept, slice(None))), ops.store(ops.take(kept, slice(0, 1)))]
-        parts += [ops.store(ops.take(ops.repeat(kept, 2, 2 * shape[0] - 1, 2 * shape[1]), slice(None)))]
+        parts += [ops.store(ops.take(ops.spread(kept, 2, 2 * shape[0] - 1, 2 * shape[1]), slice(None)))]
         parts += [ops.store(modulated(ops, x, factors, block)) for block in (1, 8)]
         results.append(parts)
     h, w = shape
