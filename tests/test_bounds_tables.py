@@ -51,7 +51,7 @@ def test_models_are_trained_once(run, tmp_path):
     found = run(tightness, *where, "--particles", "100")
     found = run(mcbits, *where, "--refine", "1", "--refined-count", "6")
     assert sorted(map(str, run.trained)) == sorted(map(str, weighted.SETTINGS.values()))
-    assert {path.name for path in Path(run.models).iterdir()} == {f"weighted-{name}-4.safetensors" for name in weighted.SETTINGS}
+    assert {path.name for path in Path(run.models).iterdir()} == {f"weighted-{name}-4x100.safetensors" for name in weighted.SETTINGS}
     coded, tight, coders = (found[name]["measured"] for name in ("trained-coded", "tightness", "mcbits"))
     assert coded["trained 1, coded 1"]["bound"] == pytest.approx(coders["bits-back"]["expected"], rel=0.02)  # of other draws
     for m in tight.values():

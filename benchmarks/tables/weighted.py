@@ -36,6 +36,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
         "--models", type=Path, default=Path(), help="the folder of the models, made where they are missing; default: this one"
     )
     found.add_argument("--steps", type=int, default=STEPS, help="of each training")
+    found.add_argument("--batch", type=int, default=BATCH, help="images a step of it")
     found.add_argument("--count", type=int, default=COUNT, help="test images")
     found.add_argument("--draws", type=int, default=16, help="draws of the latents for bounds")
     found.add_argument("--results", type=Path, help="the folder of the JSON; a shorter run than the default writes none without it")
@@ -44,12 +45,12 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 
 def facts(options: argparse.Namespace) -> dict[str, Any]:
     """What a row says of its models and images."""
-    return {"data": "binarised MNIST", "steps": options.steps, "batch": BATCH, "images": options.count}
+    return {"data": "binarised MNIST", "steps": options.steps, "batch": options.batch, "images": options.count}
 
 
 def whole(options: argparse.Namespace) -> bool:
     """Whether a run is as long as the default."""
-    return options.steps >= STEPS and options.count >= COUNT
+    return options.steps * options.batch >= STEPS * BATCH and options.count >= COUNT
 
 
 def images(data: Path) -> tuple[Samples, Samples, Pixels]:
@@ -59,13 +60,13 @@ def images(data: Path) -> tuple[Samples, Samples, Pixels]:
 
 
 def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
-    """The model file `weighted-NAME-STEPS.safetensors` of a name in SETTINGS, trained unless it is there; a run broken off goes on."""
-    path: Path = options.models / f"weighted-{name}-{options.steps}.safetensors"
+    """The model file `weighted-NAME-STEPSxBATCH.safetensors` of a name in SETTINGS, trained unless there; a run broken off goes on."""
+    path: Path = options.models / f"weighted-{name}-{options.steps}x{options.batch}.safetensors"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         every = max(1, options.steps // 20)
         warmup = min(200, options.steps // 10)
-        recipe = ChainRecipe(MODEL, seed, options.steps, BATCH, warmup_steps=warmup, training=SETTINGS[name], validate_every=every)
+        recipe = ChainRecipe(MODEL, seed, options.steps, options.batch, warmup_steps=warmup, training=SETTINGS[name], validate_every=every)
         fit, validation, _ = images(options.data)
         checkpoint = path.with_suffix(".checkpoint")
         data = chain_run.run(
