@@ -9,18 +9,22 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bbans import assembly, images, places, tiles
 from bbans import container as files
-from bbans.carried import from_chunks, to_chunk
+from bbans.carried import to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
-from bbans.models.store import DEFAULT_MODEL, NO_MODEL, Model, find_by_id, find_by_name, load_bytes, name_of_effort, serialise
+from bbans.given import ModelLike as ModelLike
+from bbans.given import load_model as load_model
+from bbans.given import predictors_asked, predictors_of_file, restored, same, sent
+from bbans.given import to_image as to_image
+from bbans.models.store import NO_MODEL, name_of_effort
 from bbans.spread import on_threads
 
 if TYPE_CHECKING:
@@ -29,12 +33,6 @@ if TYPE_CHECKING:
     from bbans.cluster import Cluster
 
 Pixels = NDArray[Any]
-ModelLike = str | Path | Model | None
-
-
-def load_model(model: ModelLike = None) -> Model:
-    """A model by name, by file path, or the default one. Raises ModelNotFoundError and ModelFormatError."""
-    return model if isinstance(model, Model) else find_by_name(str(model or DEFAULT_MODEL))
 
 
 def compress(
@@ -42,6 +40,9 @@ def compress(
     *,
     model: ModelLike = None,
     effort: str = "default",
+    scheme: str | None = None,
+    particles: int | None = None,
+    refine: int | None = None,
     verify: bool = True,
     threads: int | None = None,
     cluster: Cluster | None = None,
@@ -52,17 +53,20 @@ def compress(
     the workers of a `cluster` (`cluster.connected`); the bytes depend on neither. `effort` picks the model where none is named: "fast" a
     small one, "default" and "max" the default one. With "max" every orientation of a tile is tried, which takes eight times as long. The
     model "none" stands for the fixed predictor, whose files need no model. A model of small images (a latent chain) codes one of its
-    shape without getting bits back; many are shorter in an archive.
-    Raises InputError on images that cannot be coded, VerificationError on a failed comparison.
+    shape under latents that are chosen for it; many are shorter in an archive. `scheme` (one of `schemes.names.NAMES`), `particles` and
+    `refine`, steps of search for the posterior, are for such a model: bits that come back are paid for first, in every file, so that they
+    make a file longer, except for two-part codes. Raises InputError on images that cannot be coded so, VerificationError on a failed
+    comparison.
     """
     picture = to_image(image)
     default = name_of_effort(effort)
     chosen = None if model == NO_MODEL else load_model(model or default)
-    predictors = tiles.Predictors() if chosen is None else tiles.predictors_of(chosen, tiles.fastest_ops())
+    build = partial(predictors_asked, asked=(scheme, particles, refine))
+    predictors = build(chosen)
     pixels = picture.pixels
     if predictors.chain is not None and chosen is not None:
         tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
-    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(_built, _sent(chosen))
+    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(build, sent(chosen))
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
     (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, spread, thorough=effort == "max")
     coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)
@@ -77,12 +81,13 @@ def compress(
         tiles=records,
     )
     data = files.write(container)
-    if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]):
+    as_asked = predictors.chain is not None and predictors.chain.asked is not None
+    if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]) and not as_asked:
         data = min(data, files.write(assembly.stored(container, pixels)), key=len)
     if verify:
         index = files.read_index(data)
-        back = _image(assembly.decode(data, index, spread), index)
-        if not _same(back, picture):
+        back = restored(assembly.decode(data, index, spread), index)
+        if not same(back, picture):
             raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
     return data
 
@@ -103,8 +108,8 @@ def decompress_image(
     """
     index = files.read_index(data, max_pixels)
     rectangle = None if region is None else assembly.Region(*region)
-    pixels = assembly.decode(data, index, on_threads(_predictors(index, model), threads), region=rectangle, level=preview)
-    return _image(pixels, index)
+    pixels = assembly.decode(data, index, on_threads(predictors_of_file(index, model), threads), region=rectangle, level=preview)
+    return restored(pixels, index)
 
 
 def decompress(
@@ -133,8 +138,8 @@ def salvage(
     """
     index = files.read_index(data, max_pixels, whole=False)
     damaged: list[assembly.Damage] = []
-    pixels = assembly.decode(data, index, on_threads(_predictors(index, model), threads), damaged=damaged)
-    return _image(pixels, index), tuple(damaged)
+    pixels = assembly.decode(data, index, on_threads(predictors_of_file(index, model), threads), damaged=damaged)
+    return restored(pixels, index), tuple(damaged)
 
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
@@ -153,7 +158,7 @@ def info(
 ) -> FileInfo:
     """What a file holds and, with `account`, where its bits went (the file is decoded for that); with `costs` also pixel by pixel."""
     index = files.read_index(data, max_pixels)
-    return describe(data, index, _predictors(index, model) if account else tiles.Predictors(), account, costs and account)
+    return describe(data, index, predictors_of_file(index, model) if account else tiles.Predictors(), account, costs and account)
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,9 @@ def compress_file(
     *,
     model: ModelLike = None,
     effort: str = "default",
+    scheme: str | None = None,
+    particles: int | None = None,
+    refine: int | None = None,
     verify: bool = True,
     overwrite: bool = False,
     as_pixels: bool = False,
@@ -180,13 +188,14 @@ def compress_file(
 ) -> CompressResult:
     """Compress an image file. Source and target are paths or URLs (`urls`). Raises InputError, OutputError.
 
-    `model`, `effort`, `threads` and `cluster` are those of `compress`; `strip` drops metadata other than a palette or transparent
+    The options of `compress` are the same; `strip` drops metadata other than a palette or transparent
     colour; `as_pixels` takes a JPEG's pixels.
     """
     picture, source_bytes = places.read_picture(source, as_pixels)
     if strip:
         picture = images.without_metadata(picture)
-    data = compress(picture, model=model, effort=effort, verify=verify, threads=threads, cluster=cluster)
+    asked: dict[str, Any] = {"scheme": scheme, "particles": particles, "refine": refine}
+    data = compress(picture, model=model, effort=effort, **asked, verify=verify, threads=threads, cluster=cluster)
     places.save(target, data, overwrite)
     return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 
@@ -269,48 +278,3 @@ def train_model(
         report=report,
         overwrite=overwrite,
     )
-
-
-def to_image(image: Any) -> images.Image:
-    """An array or a Pillow image as `compress` takes it. Raises InputError."""
-    if isinstance(image, images.Image):
-        return image
-    return images.from_array(image) if isinstance(image, np.ndarray) else images.from_pillow(image)
-
-
-def _image(pixels: Pixels, index: files.Index) -> images.Image:
-    """Raises FormatError when samples and metadata make no image: a palette is missing, for instance."""
-    pixel_format = files.FORMATS[index.header.pixel_format]
-    try:
-        return images.make_image(pixels, from_chunks(index.metadata), pixel_format.bit_depth, pixel_format.palette)
-    except InputError as error:
-        raise FormatError(f"the file holds no image that can be restored: {error}") from error
-
-
-def _same(a: images.Image, b: images.Image) -> bool:
-    facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
-    return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)
-
-
-def _sent(model: Model | None) -> bytes:
-    """A model as it goes to the workers of a cluster: its file; nothing for none."""
-    return b"" if model is None else serialise(model.config, model.layers, model.record)
-
-
-def _built(sent: bytes) -> tiles.Predictors:
-    """Inverse of `_sent`, with its network."""
-    return tiles.predictors_of(load_bytes(sent, "sent"), tiles.fastest_ops()) if sent else tiles.Predictors()
-
-
-def _predictors(index: files.Index, model: ModelLike) -> tiles.Predictors:
-    """The model that a file needs, with its network; none when no tile needs one."""
-    wanted = index.header.model_id
-    if wanted == files.NO_MODEL:
-        return tiles.Predictors()
-    chosen = None if model in (None, NO_MODEL) else load_model(model)
-    if chosen is None or chosen.id != wanted:
-        chosen = find_by_id(wanted)
-    try:
-        return tiles.predictors_of(chosen, tiles.fastest_ops())
-    except InputError as error:
-        raise FormatError(f"the file is forged or damaged: {error}") from error

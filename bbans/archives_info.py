@@ -8,6 +8,7 @@ from typing import Any
 from bbans.container import FORMATS
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
+from bbans.container.codings import SCHEME_NAMES
 
 
 @dataclass(frozen=True)
@@ -94,5 +95,6 @@ def _group(group: records.Group, items: int, size: int, models: tuple[records.Mo
     if not isinstance(group, records.ChainedGroup):
         return GroupInfo(records.KIND_NAMES[records.FILES], items, size)
     starters = sum(s.batches * s.batch for s in group.schedule if s.kind == 0)
-    name, scheme = records.KIND_NAMES[records.CHAINED], records.SCHEME_NAMES[group.scheme]
-    return GroupInfo(name, items, size, scheme, group.unordered, starters, models[group.model].id.hex(), group.particles, group.refinement)
+    name, coding = records.KIND_NAMES[records.CHAINED], group.coding
+    facts = group.unordered, starters, models[group.model].id.hex(), coding.particles, coding.refinement
+    return GroupInfo(name, items, size, SCHEME_NAMES[coding.scheme], *facts)

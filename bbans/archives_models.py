@@ -11,6 +11,7 @@ from bbans import api, archive, images, tiles
 from bbans import container as files
 from bbans.archive import ChainModel
 from bbans.container import archive_reader as reader
+from bbans.container.codings import Coding
 from bbans.errors import FormatError, InputError
 from bbans.models import store
 
@@ -39,12 +40,12 @@ def to_write(model: ArchiveModel, file_model: api.ModelLike) -> tuple[ChainModel
 class Recipe:
     """How the workers of a cluster make an archive's parts: the files of its models, and the options of `archives.create_archive`.
 
-    model: of a latent chain, None: no image is chained; coded: its scheme, particles and refinement; single: for single images, None:
+    model: of a latent chain, None: no image is chained; coding: how it codes; single: for single images, None:
     the fixed predictor.
     """
 
     model: bytes | None
-    coded: tuple[int, int, int]
+    coding: Coding | None
     single: bytes | None
     unordered: bool
     verify: bool
@@ -52,20 +53,20 @@ class Recipe:
 
 def recipe(chain: ChainModel | None, single: api.ModelLike, unordered: bool, verify: bool) -> Recipe:
     """The recipe of these models. Raises InputError on a chain that was given without its file."""
-    file, coded = None, (0, 1, 0)
+    file = None
     if chain is not None:
         if chain.file is None:
             raise InputError("the model was given without its file, so it cannot be sent to a cluster; give its name or file")
-        file, coded = chain.file(), (chain.scheme, chain.particles, chain.refinement)
-    return Recipe(file, coded, None if single == store.NO_MODEL else archive.model_file(api.load_model(single)), unordered, verify)
+        file = chain.file()
+    coding = None if chain is None else chain.coding
+    return Recipe(file, coding, None if single == store.NO_MODEL else archive.model_file(api.load_model(single)), unordered, verify)
 
 
 def settings_of(recipe: Recipe) -> archive.Settings:
     """What a worker codes with. The number of images in a group is none of its business."""
     chain = None if recipe.model is None else archive.chain_model(store.load_bytes(recipe.model, "sent"), tiles.fastest_ops())
-    if chain is not None:
-        scheme, particles, refinement = recipe.coded
-        chain = replace(chain, scheme=scheme, particles=particles, refinement=refinement)
+    if chain is not None and recipe.coding is not None:
+        chain = replace(chain, coding=recipe.coding)
     single: api.ModelLike = store.NO_MODEL if recipe.single is None else store.load_bytes(recipe.single, "sent")
 
     def to_file(image: images.Image) -> bytes:

@@ -139,7 +139,7 @@ def _decoded(
             raise record
         if level:
             return tiles.preview_tile(record, shape, pixel_format, predictors, level)
-        return tiles.decode_tile(record, shape, pixel_format, predictors)[0]
+        return tiles.decode_tile(record, shape, pixel_format, predictors, accounted=False)[0]
     except FormatError as error:
         if not keep_going:
             raise

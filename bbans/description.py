@@ -130,7 +130,7 @@ def describe(
     header = index.header
     pixel_format = files.FORMATS[header.pixel_format]
     parts = [part for entry in index.entries for part in entry.tile.parts]
-    names = [files.CODEC_NAMES[part.codec] for part in parts]
+    names = [files.codec_name(part) for part in parts]
     modelless = header.model_id == files.NO_MODEL
     account, ideal, costs = None, None, None
     if with_account and (modelless or predictors.model is not None):
@@ -179,7 +179,7 @@ def _parts(index: files.Index) -> Iterator[PartInfo]:
     rectangles = files.tile_rectangles(h.width, h.height, h.tile_width, h.tile_height)
     for number, (entry, (top, left, rows, columns)) in enumerate(zip(index.entries, rectangles, strict=True)):
         for part, size in zip(entry.tile.parts, entry.sizes, strict=True):
-            name = files.CODEC_NAMES[part.codec]
+            name = files.codec_name(part)
             yield PartInfo(number, left, top, columns, rows, part.channels, name, part.latent_precision, size)
 
 
@@ -193,8 +193,8 @@ def _ideal(record: files.TileRecord, pixels: tiles.Samples, predictors: tiles.Pr
             coded = tiles.again(samples, part)
             total += tiles.ideal_bits(predictors.of(part.codec), coded, part.axis, part.latent_precision, IDEAL_DRAWS)
             total += 8.0 * (len(part.payload) - len(tiles.split(part, samples.shape[:2])[2]))
-        elif part.codec == files.CHAIN:
-            total += tiles.chain_bits(predictors.of_chain(), samples)
+        elif part.codec in files.CHAINS:
+            total += tiles.chain_bits(predictors.of_chain(), part, samples, IDEAL_DRAWS)
         else:
             total += 8.0 * len(part.payload)
     return total

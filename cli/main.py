@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,7 +23,7 @@ from .manual import attach
 from .models import models
 from .options import (
     RegionType,
-    archives_only,
+    coding_options,
     dask_option,
     effort_option,
     files_argument,
@@ -74,7 +75,7 @@ def commands() -> None:
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
-@archives_only
+@coding_options
 @quiet_option
 @verbose_option
 def compress(
@@ -91,6 +92,7 @@ def compress(
     strip: bool,
     quiet: bool,
     verbose: bool,
+    **coding: Any,
 ) -> int:
     """Compress images: photo.png to photo.bbans.
 
@@ -114,6 +116,7 @@ def compress(
                 strip=strip,
                 threads=threads,
                 cluster=workers,
+                **coding,
             )
         if verbose and not quiet:
             share = f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, {result.file_bytes / result.raw_bytes:.1%} of raw"

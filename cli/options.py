@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import click
 
 from bbans import urls
-from bbans.errors import InputError
 
 from .completion import model_names
 
@@ -46,39 +45,20 @@ max_pixels_option = click.option(
 
 scheme_option = click.option(
     "--scheme",
-    type=click.Choice(["bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis"]),
-    help="How a latent chain is coded. Default: what suits the model.",
+    type=click.Choice(["bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis", "two-part"]),
+    help="How a latent chain is coded. Default: what suits the model; one image has chosen latents, without bits back.",
 )
 particles_option = click.option(
-    "--particles", type=click.IntRange(1, 1024), metavar="K", help="Particles of bb-is and bb-cis. Default: 8; an archive takes up to 256."
+    "--particles", type=click.IntRange(1, 1024), metavar="K", help="Particles of bb-is and bb-cis. Default: 8; files take up to 256."
 )
 refine_option = click.option(
     "--refine", type=click.IntRange(0, 255), metavar="T", help="Steps of search for every image's posterior. Default: 0."
 )
 
 
-def archives_only(command: Command) -> Command:
-    """Options that files of one image have no field for: hidden, and refused with a reason if they ask for anything."""
-    for name, (kind, refused) in ARCHIVES_ONLY.items():
-        command = click.option(
-            f"--{name}", type=kind, hidden=True, expose_value=False, callback=_refuse(refused), help="Of archives only."
-        )(command)
-    return command
-
-
-ARCHIVES_ONLY = {"scheme": (str, None), "particles": (int, 1), "refine": (int, 0)}
-"""Their types, and the values of them that ask for nothing."""
-
-
-def _refuse(nothing: int | None) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def check(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-        if value not in (None, nothing):
-            raise InputError(
-                f"{parameter.opts[0]} is for `bbans archive create`, whose groups record it: "
-                "a file of one image has no place for it (docs/format.md); leave it out"
-            )
-
-    return check
+def coding_options(command: Command) -> Command:
+    """How a latent chain codes: --scheme, --particles and --refine."""
+    return scheme_option(particles_option(refine_option(command)))
 
 
 max_items_option = click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import force_option, model_option, particles_option, refine_option, scheme_option
+from .options import coding_options, force_option, model_option
 from .outputs import check_output
 
 set_argument = click.argument("images", type=click.Path(exists=True))
@@ -28,9 +28,7 @@ shape_option = click.option(
 @click.option(
     "--importance", type=click.IntRange(0, 5000), default=0, metavar="K", help="Also -log2 p(x) from K weighted draws, up to 5000."
 )
-@scheme_option
-@particles_option
-@refine_option
+@coding_options
 @click.option(
     "--batch", type=click.IntRange(1, 256), metavar="N", help="Images pushed at once. Default: 1, or 1/200 of more than 500 images."
 )

@@ -87,11 +87,15 @@ def picture(model, seed=0):
     return pixels if c.channels > 1 else pixels[:, :, 0]
 
 
-def chain_file(model, pixels):
-    """The file of one image whose only tile the model codes, whether or not that is the shortest. Returns its bytes."""
+def chain_file(model, pixels, **asked):
+    """The file of one image whose only tile the model codes, as is asked or without latents, whether or not that is the shortest."""
     predictor = chained.chain_predictor(model, model.network(NumpyOps()))
     shape = (*pixels.shape, 1)[:3]
-    part = files.TilePart(files.CHAIN, shape[2], chained.encode_chain(predictor, pixels.reshape(shape)))
+    samples = pixels.reshape(shape)
+    if asked:
+        part = chained.chain_part(chained.asking_chain(predictor, *map(asked.get, ("scheme", "particles", "refine"))), samples)
+    else:
+        part = files.TilePart(files.CHAIN, shape[2], chained.encode_chain(predictor, samples))
     tile = files.TileRecord((part,), zlib.crc32(files.to_raw(pixels, 8)))
     pixel_format = files.format_of(shape[2], 8, False).code
     return files.write(files.Container(shape[1], shape[0], pixel_format, shape[1], shape[0], model.id, (), (tile,)))

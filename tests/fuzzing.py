@@ -19,6 +19,10 @@ from tests.tiny import prepared_file, smooth_image, tiny_model
 SECONDS = 2.0
 MAX_PIXELS = 2**11
 CHAINS = ("pyramid of colours", "binary", "codes with a prior")
+ASKED = {
+    "binary": ({"scheme": "bits-back"}, {"scheme": "bb-is", "particles": 3, "refine": 1}, {"scheme": "bb-cis", "particles": 2}),
+    "pyramid of colours": ({"scheme": "two-part"},),
+}
 
 
 def options(data: bytes) -> dict[str, object]:
@@ -67,7 +71,7 @@ def seeds() -> tuple[bytes, ...]:
         on_lattice = lattices.to_rgb(smooth_image(45, 45), number)
         on_lattice[7, 7] = 1, 2, 3  # an exception
         found.append(prepared_file(on_lattice, 0))
-    found += [chain_file(chain_model(name), picture(chain_model(name))) for name in CHAINS]
+    found += [chain_file(chain_model(name), picture(chain_model(name)), **asked) for name in CHAINS for asked in ({}, *ASKED.get(name, ()))]
     return tuple(dict.fromkeys(found))
 
 

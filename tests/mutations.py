@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
+from bbans.container.codings import Coding
 from bbans.container.integers import u32, varint
 
 MAGIC = bytes.fromhex("bb414e530d0a1a0a")
@@ -56,11 +57,11 @@ def _number(value: int, rng: random.Random, top: int) -> int:
 
 def forged_part(part: TilePart, rng: random.Random) -> TilePart:
     """One field changed."""
-    kind = rng.randrange(10)
+    kind = rng.randrange(11)
     if kind < 4:
         return replace(part, payload=_bytes(part.payload, rng))
     if kind == 4:
-        return replace(part, codec=rng.randrange(9))
+        return replace(part, codec=rng.randrange(10))
     if kind == 5:
         return replace(part, channels=rng.randrange(1, 5))
     if kind == 6:
@@ -77,6 +78,10 @@ def forged_part(part: TilePart, rng: random.Random) -> TilePart:
     if kind == 8:
         orientation = rng.choice((0, 1, 7, _number(part.orientation, rng, 255)))
         return replace(part, orientation=orientation, lattice=rng.choice((part.lattice, 0, 1, 2, 3)))
+    if kind == 9:
+        old = part.coding or Coding(0)
+        steps = rng.choice((_number(old.refinement, rng, 3), 256))  # what `info` takes grows with them
+        return replace(part, coding=Coding(rng.randrange(7), _number(old.particles, rng, 2**20), steps, _number(old.fineness, rng, 255)))
     low, span, curve = (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
     return replace(part, axis=Axis(_number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))))
 
@@ -137,6 +142,10 @@ def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
                 axis = part.axis or Axis(0, 255, 0)
                 out += varint(axis.low) + varint(axis.span) + bytes([axis.curve])
             out += bytes([len(part.growth)]) + b"".join(varint(a) + varint(b) for a, b in part.growth)
+        if part.codec == 8:
+            coding = part.coding or Coding(0)
+            particles = varint(coding.particles) if coding.scheme in (3, 4) else b""
+            out += bytes([coding.scheme]) + particles + bytes([coding.fineness if coding.scheme == 5 else coding.refinement])
         out += varint(len(part.payload))
     payload = zlib.crc32(tile.payload)
     # of one stored part both checksums are the same: a forger makes them so, mostly

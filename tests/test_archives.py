@@ -16,6 +16,7 @@ from bbans import archives, images
 from bbans.archive import ChainModel, encode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
+from bbans.container import codings
 from bbans.container.integers import FileBuffer
 from bbans.errors import (
     FormatError,
@@ -92,7 +93,7 @@ def test_schemes_are_read_from_the_archive(tmp_path: Path, scheme: str, particle
 def test_groups_of_many_particles_keep_to_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches are at most 2^12 / K, groups at most 2^30 / K samples: here smaller, so that they are met."""
     monkeypatch.setattr(records, "MAX_BATCH_PARTICLES", 16)
-    monkeypatch.setattr(records, "MAX_WEIGHTED_SAMPLES", 48 * 5 * 30)
+    monkeypatch.setattr(codings, "MAX_WEIGHTED_SAMPLES", 48 * 5 * 30)
     path = tmp_path / "a.bbar"
     bbans.create_archive(path, thumbnails(50), model=CHAIN, scheme="bb-is", particles=5)
     assert same(restored(path), thumbnails(50))

@@ -38,8 +38,8 @@ def test_encoder_still_makes_the_golden_bytes(name):
 
 def test_golden_files_cover_the_codecs():
     parts = {name: files.read((FROZEN / f"{name}.bbans").read_bytes()).tiles[0].parts for name in HASHES}
-    of_chains = files.read((FROZEN / "chains" / "pyramid.bbans").read_bytes()).tiles[0].parts
-    assert {part.codec for found in (*parts.values(), of_chains) for part in found} == set(files.CODEC_NAMES)
+    of_chains = [files.read((FROZEN / "chains" / f"{name}.bbans").read_bytes()).tiles[0].parts for name in ("pyramid", "binary.two-part")]
+    assert {part.codec for found in (*parts.values(), *of_chains) for part in found} == set(files.CODEC_NAMES)
     assert parts["photo"][0].codec == parts["grey"][0].codec == files.BITS_BACK
     assert parts["photo"][0].latent_precision > 0 and parts["photo"][0].growth and parts["fixed"][0].growth
     assert parts["deep"][0].axis is not None and len(parts["alpha"]) == 2

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 import bbans
+from bbans import codings
+from bbans import container as files
 from bbans.archive import groups
 from bbans.container import archive_reader
 from bbans.models import store
 from bbans.models.families import FAMILIES
 from bbans.schemes import stream
+from bbans.tiles import chained
 from tests.chains import BACKENDS, CONFIGS, chain_file
 from tests.frozen.decode import decoded, expected
 from tests.frozen.make import pixel_hash
@@ -56,7 +59,7 @@ def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
     index = archive_reader.read_archive_index(data)
     (group,) = index.archive.groups
     particles, refine = (wanted["options"].get(name, 0) for name in ("particles", "refine"))
-    assert (group.particles, group.refinement) == (particles or 1, refine)
+    assert (group.coding.particles, group.coding.refinement) == (particles or 1, refine)
     assert sum(s.batches * s.batch for s in group.schedule if s.kind == stream.CHAINED) >= 3  # the others' latents are idle
     payload = archive_reader.read_message(data, index, 0)
     for ops in BACKENDS:
@@ -64,6 +67,28 @@ def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
         pictures = groups.decode_group(chain, group, payload, wanted["items"])
         assert [pixel_hash(image) for image in pictures] == HASHES[stem]["pixels"][: wanted["items"]]
     assert archive_of(tmp_path / "again.bbar", path, pictures, verify=False, **wanted["options"]) == data
+
+
+@pytest.mark.parametrize(("stem", "kind"), [(stem, kind) for stem in sorted(HASHES) for kind in sorted(HASHES[stem]["single"])])
+def test_files_of_one_image_by_a_scheme(stem, kind):
+    """They say what they were coded with, every backend decodes them, and the same image makes the same bytes."""
+    wanted, data = HASHES[stem]["single"][kind], (CHAINS / f"{stem}.{kind}.bbans").read_bytes()
+    model = store.load_file(CHAINS / f"{stem}.safetensors")
+    assert hashlib.sha256(data).hexdigest() == wanted["file"]
+    ((part,),) = (tile.parts for tile in files.read(data).tiles)
+    scheme, particles, refine = map(wanted["asked"].get, ("scheme", "particles", "refine"))
+    assert (part.codec, part.coding.scheme) == (files.CODED_CHAIN, codings.CODES[scheme or "bits-back"])
+    assert (part.coding.particles, part.coding.refinement) == (particles or 1, 0 if scheme == "two-part" else refine or 0)
+    for ops in BACKENDS:
+        predictor = chained.chain_predictor(model, model.network(ops))
+        pixels, _, _ = chained.decode_chain(predictor, part, predictor.shape, 8)
+        assert pixel_hash(pixels if pixels.shape[2] > 1 else pixels[:, :, 0]) == HASHES[stem]["pixels"][0]
+    assert chain_file(model, bbans.decompress(data, model=model), **wanted["asked"]) == data
+
+
+def test_every_scheme_has_golden_files_of_one_image():
+    found = {one["asked"].get("scheme") for hashes in HASHES.values() for one in hashes["single"].values()}
+    assert found == {"two-part", "bits-back", "bit-swap", "bb-is", "bb-cis", None}
 
 
 def test_every_scheme_has_golden_archives():

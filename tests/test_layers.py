@@ -25,7 +25,9 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "schemes": ({"errors", "coding", "distributions"}, {"numpy"}),
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
-    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container"}, {"numpy", "PIL"}),
+    "codings": ({"errors", "schemes", "container"}, set()),
+    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container", "codings"}, {"numpy", "PIL"}),
+    "given": ({"errors", "images", "container", "carried", "models", "tiles"}, {"numpy"}),
     "carried": ({"errors", "images", "container"}, set()),
     "urls": ({"errors"}, {"fsspec"}),
     "places": ({"errors", "images", "container", "urls"}, set()),
@@ -33,7 +35,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "cluster": ({"errors", "spread"}, {"distributed"}),
     "assembly": ({"errors", "container", "tiles", "spread"}, {"numpy"}),
     "description": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "archive": ({"errors", "spread", "images", "carried", "container", "schemes", "exact", "models"}, {"numpy"}),
+    "archive": ({"errors", "spread", "images", "carried", "container", "codings", "schemes", "exact", "models"}, {"numpy"}),
     "api": (
         {
             "errors",
@@ -46,6 +48,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "tiles",
             "description",
             "carried",
+            "given",
             "spread",
             "cluster",
             "places",

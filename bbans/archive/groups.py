@@ -10,31 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans import codings, images
 from bbans import container as files
-from bbans import images
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
-from bbans.errors import ChecksumError, FormatError, InputError, ModelFormatError, UnderflowError
+from bbans.container.codings import DETERMINISTIC, PLAIN, Coding
+from bbans.errors import ChecksumError, FormatError, ModelFormatError, UnderflowError
 from bbans.exact.ops import Ops
 from bbans.models import store
-from bbans.schemes import names, refined, stream
+from bbans.schemes import refined, stream
 from bbans.schemes.chain import Chain
 
 Pixels = NDArray[Any]
 
 
-CODES = {
-    names.BITS_BACK: records.BITS_BACK,
-    names.BIT_SWAP: records.BIT_SWAP,
-    names.DETERMINISTIC: records.DETERMINISTIC,
-    names.BB_IS: records.BB_IS,
-    names.BB_CIS: records.BB_CIS,
-}
-
-
-def scheme_of(code: int, particles: int) -> stream.Scheme:
+def scheme_of(coding: Coding) -> stream.Scheme:
     """The scheme of a group's record."""
-    found = names.by_name(next(name for name, number in CODES.items() if number == code), particles)
+    found = codings.scheme_of(coding)
     return lambda chain, items: found(chain, items, None)
 
 
@@ -43,16 +35,14 @@ class ChainModel:
     """A chain, the images that it codes, and how. `file` makes the model file that can be embedded, None where there is none.
 
     shape: `(H, W)` or `(H, W, C)` of the images, whose samples in C order are an item of the chain; `levels`: they are 0 to levels - 1.
-    Groups say themselves what scheme and how many particles they were coded with; those here are for new ones.
+    Groups say themselves how they were coded; `coding` is for new ones.
     """
 
     id: bytes
     chain: Chain
     shape: tuple[int, ...]
     levels: int
-    scheme: int = records.BITS_BACK
-    particles: int = 1
-    refinement: int = 0
+    coding: Coding = PLAIN
     file: Callable[[], bytes] | None = None
 
     def fits(self, image: images.Image) -> bool:
@@ -78,21 +68,14 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
         return None
     chain: Any = model.network(ops)
     shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]
-    scheme = records.BIT_SWAP if chain.depth > 1 else records.BITS_BACK
-    if hasattr(config, "codebook"):  # q is certain, and the decoder need not run it
-        scheme = records.DETERMINISTIC
-    return ChainModel(model.id, chain, shape, config.levels, scheme, file=lambda: model_file(model))
+    coding = codings.default(chain, certain=hasattr(config, "codebook"))
+    return ChainModel(model.id, chain, shape, config.levels, coding, file=lambda: model_file(model))
 
 
 def with_scheme(model: ChainModel, scheme: str | None, particles: int | None, refine: int | None = None) -> ChainModel:
     """The model with a scheme by its name (default: its own) and a refined posterior. Raises InputError where that cannot be."""
-    if scheme is None:
-        scheme = next(name for name, number in CODES.items() if number == model.scheme)
-    if why := names.misfit(scheme, model.scheme == records.DETERMINISTIC, model.chain, particles, refine):
-        raise InputError(why)
-    if scheme in names.WEIGHTED and (particles or 1) > records.MAX_PARTICLES:
-        raise InputError(f"a group of an archive has up to {records.MAX_PARTICLES} particles, and {particles} were asked for")
-    return replace(model, scheme=CODES[scheme], particles=names.particles_of(scheme, particles), refinement=refine or 0)
+    certain = model.coding.scheme == DETERMINISTIC  # the decoder need not run its posterior
+    return replace(model, coding=codings.asked(model.chain, certain, scheme, particles, refine))
 
 
 def model_file(model: store.Model) -> bytes:
@@ -113,8 +96,8 @@ def encode_group(
 ) -> tuple[records.ChainedGroup, bytes, stream.Encoded]:
     """Images as one message: the group's record (its model is number 0), its payload, and its order and cost. Raises TooFlatError."""
     x = np.stack(pixels).reshape(len(pixels), -1)
-    scheme, limit = scheme_of(model.scheme, model.particles), max(1, records.MAX_BATCH_PARTICLES // model.particles)
-    chain = refined.refined(model.chain, model.refinement)
+    scheme, limit = scheme_of(model.coding), max(1, records.MAX_BATCH_PARTICLES // model.coding.particles)
+    chain = refined.refined(model.chain, model.coding.refinement)
     encoded = stream.encode(chain, scheme, x, unordered=unordered, limit=min(limit, stream.MAX_BATCH))
     payload = encoded.words.astype("<u4").tobytes()
     schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
@@ -122,7 +105,7 @@ def encode_group(
     height, width = model.shape[:2]
     sizes = len(payload), zlib.crc32(payload), crc
     kind = model.pixel_format(bit_depth).code
-    group = records.ChainedGroup(0, model.scheme, unordered, kind, width, height, schedule, *sizes, model.particles, model.refinement)
+    group = records.ChainedGroup(0, model.coding, unordered, kind, width, height, schedule, *sizes)
     return group, payload, encoded
 
 
@@ -137,11 +120,11 @@ def decode_group(model: ChainModel, group: records.ChainedGroup, payload: bytes,
     words = np.frombuffer(payload, "<u4").astype(np.uint32)
     dtype = np.uint16 if depth == 16 else np.uint8
     pixels: list[Pixels] = []
-    if group.refinement and not refined.searchable(model.chain):
+    if group.coding.refinement and not refined.searchable(model.chain):
         raise FormatError("the group's posterior is refined, and its model's cannot be; the archive is malformed")
-    chain = refined.refined(model.chain, group.refinement)
+    chain = refined.refined(model.chain, group.coding.refinement)
     try:
-        scheme = scheme_of(group.scheme, group.particles)
+        scheme = scheme_of(group.coding)
         for x in stream.decode(chain, scheme, words, schedule, items, model.dims, unordered=group.unordered):
             if x.min() < 0 or int(x.max()) >> depth:
                 raise FormatError(f"samples of {depth} bits were expected, found {x.min()} to {x.max()}")

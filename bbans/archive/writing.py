@@ -16,6 +16,7 @@ from bbans import images
 from bbans.archive.groups import ChainModel, decode_group, encode_group
 from bbans.carried import to_chunk
 from bbans.container import archive_records as records
+from bbans.container import codings
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.schemes import stream
 from bbans.spread import Spread, on_threads
@@ -155,8 +156,7 @@ class _State:
             yield self.close_chained()
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
         self.waiting.append((number, image))
-        evaluations = chain.particles + records.STEP_EVALUATIONS * chain.refinement
-        most = min(records.MAX_GROUP_SAMPLES, records.MAX_WEIGHTED_SAMPLES // evaluations) // chain.dims
+        most = min(records.MAX_GROUP_SAMPLES, codings.MAX_WEIGHTED_SAMPLES // chain.coding.evaluations) // chain.dims
         if len(self.waiting) == min(self.settings.group, max(1, most)):
             yield self.close_chained()
 

@@ -10,7 +10,9 @@ from bbans.container.reader import Index, read, read_header, read_index, read_ti
 from bbans.container.records import (
     BITS_BACK,
     CHAIN,
+    CHAINS,
     CODEC_NAMES,
+    CODED_CHAIN,
     CONSTANT,
     DEFAULT_MAX_PIXELS,
     EXIF,
@@ -37,13 +39,16 @@ from bbans.container.records import (
     MetadataChunk,
     TilePart,
     TileRecord,
+    codec_name,
 )
 from bbans.container.writer import framing_bits, write
 
 __all__ = [
     "BITS_BACK",
     "CHAIN",
+    "CHAINS",
     "CODEC_NAMES",
+    "CODED_CHAIN",
     "CONSTANT",
     "DEFAULT_MAX_PIXELS",
     "EXIF",
@@ -77,6 +82,7 @@ __all__ = [
     "PixelFormat",
     "TilePart",
     "TileRecord",
+    "codec_name",
     "format_of",
     "framing_bits",
     "from_raw",

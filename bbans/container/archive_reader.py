@@ -20,17 +20,13 @@ from bbans.container.archive_records import (
     MAX_MODEL_BYTES,
     MAX_MODELS,
     MAX_NAME,
-    MAX_PARTICLES,
-    MAX_REFINEMENT,
     PACKED_INDEX,
     PARTICLES,
     PLAIN_NAMES,
     REFINED,
     RUNGS,
-    SCHEME_NAMES,
     UNORDERED,
     VERSION,
-    WEIGHTED,
     Archive,
     ChainedGroup,
     FilesGroup,
@@ -42,6 +38,7 @@ from bbans.container.archive_records import (
     has_plain_names,
     plain_name,
 )
+from bbans.container.codings import MAX_PARTICLES, MAX_REFINEMENT, SCHEME_NAMES, WEIGHTED, Coding
 from bbans.container.integers import Buffer, Cursor
 from bbans.container.reader import check_crc, inflate, read_chunks
 from bbans.container.records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
@@ -182,7 +179,8 @@ def _group(cursor: Cursor) -> Group:
     schedule = tuple(_stretch(cursor) for _ in range(cursor.u8()))
     size = cursor.varint("payload size", MAX_FILE_BYTES)
     sums = cursor.u32(), cursor.u32()
-    return ChainedGroup(model, scheme, bool(flags & UNORDERED), pixel_format, width, height, schedule, size, *sums, particles, refinement)
+    coding = Coding(scheme, particles, refinement)
+    return ChainedGroup(model, coding, bool(flags & UNORDERED), pixel_format, width, height, schedule, size, *sums)
 
 
 def _stretch(cursor: Cursor) -> Stretch:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bbans.container import codings
+from bbans.container.codings import Coding
 from bbans.container.formats import FORMATS
 from bbans.container.records import MODEL_ID_SIZE, NO_MODEL, U32_MAX, MetadataChunk, check_metadata
 from bbans.errors import FormatError, VersionError
@@ -19,9 +21,6 @@ PLAIN_NAMES, PACKED_INDEX = 1, 2  # flags of the header
 
 FILES, CHAINED = 0, 1
 KIND_NAMES = {FILES: "files", CHAINED: "chained"}
-BITS_BACK, BIT_SWAP, DETERMINISTIC, BB_IS, BB_CIS = 0, 1, 2, 3, 4
-SCHEME_NAMES = {BITS_BACK: "bits-back", BIT_SWAP: "Bit-Swap", DETERMINISTIC: "deterministic", BB_IS: "BB-IS", BB_CIS: "BB-CIS"}
-WEIGHTED = (BB_IS, BB_CIS)  # schemes of several particles
 UNORDERED, PARTICLES, REFINED = 1, 2, 4  # flags of a chained group
 STRETCH_KINDS = 3  # starters, chained, drawn
 RUNGS = (1, 8, 64, 512, 4096, 32768)
@@ -35,9 +34,7 @@ MAX_GROUP_ITEMS, MAX_GROUP_SAMPLES = 2**16, 2**26
 MAX_STRETCHES = 255
 MAX_BATCH, MAX_BATCH_SAMPLES = 256, 2**20
 MAX_ROWS = 2**18
-MAX_PARTICLES, MAX_REFINEMENT = 256, 255
-STEP_EVALUATIONS = 160  # of the likelihood, in a step of refinement
-MAX_BATCH_PARTICLES, MAX_WEIGHTED_SAMPLES = 2**12, 2**30  # of a batch, of a group: what a decoder evaluates
+MAX_BATCH_PARTICLES = 2**12  # what a decoder evaluates at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +58,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class ChainedGroup:
-    """Items of one shape and pixel format in one message. `pixels_crc` is over the raw pixels of all, in their order.
-
-    `particles` is 1 but for the schemes that weight several, `refinement` the steps of the search for q(z | x), or 0.
-    """
+    """Items of one shape and pixel format in one message, coded as `coding` says. `pixels_crc` is over the raw pixels of all, in order."""
 
     model: int
-    scheme: int
+    coding: Coding
     unordered: bool
     pixel_format: int
     width: int
@@ -76,13 +70,6 @@ class ChainedGroup:
     size: int
     payload_crc: int
     pixels_crc: int
-    particles: int = 1
-    refinement: int = 0
-
-    @property
-    def evaluations(self) -> int:
-        """How often a decoder evaluates an item, at most."""
-        return self.particles + STEP_EVALUATIONS * self.refinement
 
     @property
     def samples(self) -> int:
@@ -179,10 +166,7 @@ def check_group(where: str, group: ChainedGroup, models: int) -> None:
     require(f"{where}: model", group.model, 0, models - 1)
     if FORMATS[group.pixel_format].palette:
         raise FormatError(f"{where}: palette indices are not chained")
-    if group.scheme not in SCHEME_NAMES:
-        raise VersionError(f"{where}: scheme {group.scheme} is unknown to this release: use a newer bbans")
-    require(f"{where}: particles", group.particles, 1, MAX_PARTICLES if group.scheme in WEIGHTED else 1)
-    require(f"{where}: refinement", group.refinement, 0, 0 if group.scheme == DETERMINISTIC else MAX_REFINEMENT)
+    codings.check_coding(where, group.coding, codings.CHAINABLE)
     require(f"{where}: payload size", group.size, 8, MAX_FILE_BYTES)
     if group.size % 4:
         raise FormatError(f"{where}: a message is whole words of 4 bytes, found {group.size} bytes")
@@ -194,9 +178,9 @@ def check_schedule(where: str, group: ChainedGroup, items: int) -> None:
     """Raise FormatError unless a group of so many items may have its schedule."""
     require(f"{where}: items", items, 1, MAX_GROUP_ITEMS)
     require(f"{where}: samples", items * group.samples, 1, MAX_GROUP_SAMPLES)
-    require(f"{where}: samples of all evaluations", items * group.samples * group.evaluations, 1, MAX_WEIGHTED_SAMPLES)
+    require(f"{where}: samples of all evaluations", items * group.samples * group.coding.evaluations, 1, codings.MAX_WEIGHTED_SAMPLES)
     require(f"{where}: stretches", len(group.schedule), 1, MAX_STRETCHES)
-    largest = max(1, min(MAX_BATCH, MAX_BATCH_SAMPLES // group.samples, MAX_BATCH_PARTICLES // group.particles))
+    largest = max(1, min(MAX_BATCH, MAX_BATCH_SAMPLES // group.samples, MAX_BATCH_PARTICLES // group.coding.particles))
     for s in group.schedule:
         require(f"{where}: batches", s.batches, 1, items)
         require(f"{where}: items of a batch", s.batch, 1, largest)

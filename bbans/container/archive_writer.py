@@ -15,7 +15,6 @@ from bbans.container.archive_records import (
     REFINED,
     UNORDERED,
     VERSION,
-    WEIGHTED,
     Archive,
     ChainedGroup,
     Group,
@@ -23,6 +22,7 @@ from bbans.container.archive_records import (
     check_archive,
     has_plain_names,
 )
+from bbans.container.codings import WEIGHTED
 from bbans.container.integers import u32, varint
 from bbans.container.writer import chunks_body, with_crc
 from bbans.errors import FormatError
@@ -49,10 +49,11 @@ def write_index(archive: Archive) -> bytes:
 def _group(group: Group) -> bytes:
     if not isinstance(group, ChainedGroup):
         return bytes([FILES])
-    weighted = group.scheme in WEIGHTED
-    flags = UNORDERED * group.unordered + PARTICLES * weighted + REFINED * bool(group.refinement)
-    fields = bytes([CHAINED]) + varint(group.model) + bytes([group.scheme, flags, group.pixel_format])
-    fields += (varint(group.particles) if weighted else b"") + (varint(group.refinement) if group.refinement else b"")
+    coding = group.coding
+    weighted = coding.scheme in WEIGHTED
+    flags = UNORDERED * group.unordered + PARTICLES * weighted + REFINED * bool(coding.refinement)
+    fields = bytes([CHAINED]) + varint(group.model) + bytes([coding.scheme, flags, group.pixel_format])
+    fields += (varint(coding.particles) if weighted else b"") + (varint(coding.refinement) if coding.refinement else b"")
     stretches = b"".join(varint(s.batches) + varint(s.batch) + varint(s.lanes) + bytes([s.kind]) for s in group.schedule)
     sizes = varint(group.width) + varint(group.height) + bytes([len(group.schedule)]) + stretches + varint(group.size)
     return fields + sizes + u32(group.payload_crc) + u32(group.pixels_crc)

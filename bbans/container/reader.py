@@ -9,11 +9,13 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, replace
 
+from bbans.container.codings import MAX_PARTICLES, TWO_PART, WEIGHTED, Coding
 from bbans.container.formats import FORMATS, PixelFormat
 from bbans.container.geometry import tile_count
 from bbans.container.integers import Buffer, Cursor
 from bbans.container.records import (
     CODEC_NAMES,
+    CODED_CHAIN,
     DEFAULT_MAX_PIXELS,
     HAS_METADATA,
     HAS_MODEL,
@@ -183,7 +185,15 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
             axis = Axis(cursor.varint("smallest sample", U16_MAX), cursor.varint("range of samples", U16_MAX), cursor.u8())
         steps = cursor.u8()
         growth = tuple((cursor.varint("symbols", U32_MAX), cursor.varint("lanes", U16_MAX)) for _ in range(steps))
-    return TilePart(codec, channels, b"", precision, growth, axis, orientation, lattice), cursor.varint("payload size", MAX_PAYLOAD)
+    coding = _coding(cursor) if codec == CODED_CHAIN else None
+    return TilePart(codec, channels, b"", precision, growth, axis, orientation, lattice, coding), cursor.varint("payload size", MAX_PAYLOAD)
+
+
+def _coding(cursor: Cursor) -> Coding:
+    scheme = cursor.u8()
+    particles = cursor.varint("particles", MAX_PARTICLES) if scheme in WEIGHTED else 1
+    last = cursor.u8()
+    return Coding(scheme, particles, fineness=last) if scheme == TWO_PART else Coding(scheme, particles, last)
 
 
 def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:

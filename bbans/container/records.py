@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bbans.container import codings
+from bbans.container.codings import Coding
 from bbans.container.formats import FORMATS, PixelFormat
 from bbans.container.geometry import tile_count, tile_rectangles
 from bbans.errors import FormatError, VersionError
@@ -18,7 +20,7 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED = range(8)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
 CODEC_NAMES = {
     STORED: "stored",
     BITS_BACK: "bits-back",
@@ -28,10 +30,12 @@ CODEC_NAMES = {
     LZMA: "LZMA",
     CHAIN: "latent chain",
     PREPARED: "bits-back, prepared",
+    CODED_CHAIN: "latent chain, coded",
 }
 PREDICTIVE = (BITS_BACK, FIXED, PREPARED)
 LATENT = (BITS_BACK, PREPARED)  # what has a latent precision
-MODELLED = (BITS_BACK, CHAIN, PREPARED)  # what needs a model
+CHAINS = (CHAIN, CODED_CHAIN)  # what a latent chain codes, all channels together
+MODELLED = (BITS_BACK, PREPARED, *CHAINS)  # what needs a model
 ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4  # bits of an orientation, in the order in which an encoder does them
 LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.lattices`
 CURVES = (0, 1)  # linear, square root: `distributions.axis`
@@ -64,7 +68,8 @@ class TilePart:
     """Some consecutive channels of a tile and their coded bytes.
 
     `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec; `latent_precision` is in bits,
-    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit, `orientation` and `lattice` to prepared ones.
+    0 without latents; `axis` belongs to predictive codecs of samples that are not 8-bit, `orientation` and `lattice` to prepared ones,
+    `coding` to coded chains.
     """
 
     codec: int
@@ -75,6 +80,12 @@ class TilePart:
     axis: Axis | None = None
     orientation: int = 0
     lattice: int = 0
+    coding: Coding | None = None
+
+
+def codec_name(part: TilePart) -> str:
+    """A part's codec for people, with its scheme where it has one."""
+    return CODEC_NAMES[part.codec] if part.coding is None else f"{CODEC_NAMES[CHAIN]}, {part.coding.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +201,15 @@ def _check_part(where: str, pixel_format: PixelFormat, shape: tuple[int, int], p
     if part.codec in PREDICTIVE and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
     rows = shape[0] * shape[1] * part.channels // max([lanes for _, lanes in part.growth], default=1)
-    if part.codec == CHAIN and part.channels != pixel_format.channels:
+    if (part.coding is not None) != (part.codec == CODED_CHAIN):
+        raise FormatError(f"{name}: a scheme belongs to a coded chain, and to nothing else")
+    if part.coding is not None:
+        codings.check_coding(name, part.coding, codings.SINGLE)
+        evaluated = shape[0] * shape[1] * part.channels * part.coding.evaluations
+        _require_range(f"{name}: samples of all evaluations", evaluated, 1, codings.MAX_WEIGHTED_SAMPLES)
+    if part.codec in CHAINS and part.channels != pixel_format.channels:
         raise FormatError(f"{name}: it codes all {pixel_format.channels} channels together, found {part.channels}")
-    if part.codec in (*PREDICTIVE, CHAIN) and rows > MAX_ROWS:
+    if part.codec in (*PREDICTIVE, *CHAINS) and rows > MAX_ROWS:
         raise FormatError(f"{name}: a lane of the message holds up to {MAX_ROWS} samples, found {rows}")
     if part.codec in PREDICTIVE and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
         raise FormatError(f"{name}: tiles of up to {MAX_PREDICTED_PIXELS} pixels are predicted, found {shape[1]} x {shape[0]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+from bbans.container.codings import TWO_PART, WEIGHTED, Coding
 from bbans.container.integers import u32, varint
 from bbans.container.records import (
     HAS_METADATA,
@@ -74,7 +75,14 @@ def _part_entry(part: TilePart) -> bytes:
         entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
     if part.codec in PREDICTIVE:
         entry += bytes([len(part.growth)]) + b"".join(varint(symbols) + varint(lanes) for symbols, lanes in part.growth)
+    if part.coding is not None:
+        entry += _coding(part.coding)
     return entry + varint(len(part.payload))
+
+
+def _coding(coding: Coding) -> bytes:
+    particles = varint(coding.particles) if coding.scheme in WEIGHTED else b""
+    return bytes([coding.scheme]) + particles + bytes([coding.fineness if coding.scheme == TWO_PART else coding.refinement])
 
 
 def _tile_entry(tile: TileRecord) -> bytes:

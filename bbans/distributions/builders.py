@@ -12,6 +12,7 @@ import numpy as np
 from bbans.distributions import bernoulli as bits
 from bbans.distributions import beta_binomial as beta
 from bbans.distributions import categorical as classes
+from bbans.distributions import cells as whole
 from bbans.distributions import latent, mixture
 from bbans.distributions import uniform as even
 from bbans.distributions.axis import Axis
@@ -52,6 +53,24 @@ def reversed_bits(bits: int) -> Ints:
     turned: Ints = sum(((x >> i) & 1) << (bits - 1 - i) for i in range(bits))  # type: ignore[assignment]
     turned.setflags(write=False)
     return turned
+
+
+def cells(items: int, steps: Ints, latent_precision: int) -> Conditional:
+    """p(u) = N(0, 1) over cells (`cells`): of dimension d those of width steps[d] / 128, int64 `(dims,)`."""
+    widths = np.tile(steps, items)
+
+    def interval(cell: Ints) -> tuple[Ints, Ints]:
+        start, freq = whole.interval(cell, widths, latent_precision)
+        if not freq.all():
+            raise ValueError("a symbol is a cell that holds a bin; found one beyond the outermost")
+        return start, freq
+
+    return factorised(
+        interval,
+        lambda cf, first, last: whole.symbol(as_int64(cf), widths[first:last], latent_precision),
+        (items, len(steps)),
+        latent_precision,
+    )
 
 
 def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Conditional:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from bbans.schemes import bit_swap, bits_back, deterministic, importance, refined
+from bbans.schemes import bit_swap, bits_back, deterministic, importance, refined, two_part
 from bbans.schemes.chain import Chain
 from bbans.schemes.terms import Scheme
 
-BITS_BACK, BIT_SWAP, DETERMINISTIC, BB_IS, BB_CIS = NAMES = "bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis"
+BITS_BACK, BIT_SWAP, DETERMINISTIC, BB_IS, BB_CIS, TWO_PART = NAMES = (
+    "bits-back",
+    "bit-swap",
+    "deterministic",
+    "bb-is",
+    "bb-cis",
+    "two-part",
+)
 WEIGHTED = (BB_IS, BB_CIS)
 """Those of K particles."""
-PLAIN: dict[str, Scheme] = {BITS_BACK: bits_back.codec, BIT_SWAP: bit_swap.codec, DETERMINISTIC: deterministic.codec}
+PLAIN: dict[str, Scheme] = {
+    BITS_BACK: bits_back.codec,
+    BIT_SWAP: bit_swap.codec,
+    DETERMINISTIC: deterministic.codec,
+    TWO_PART: two_part.codec,
+}
 DEFAULT_PARTICLES = 8
 
 
@@ -18,7 +30,7 @@ def by_name(name: str, particles: int = 1) -> Scheme:
     if name in WEIGHTED:
         return importance.scheme(particles, coupled=name == BB_CIS)
     if name not in PLAIN or particles != 1:
-        raise ValueError(f"schemes are {', '.join(NAMES)}, the last two of several particles; found {name!r} of {particles}")
+        raise ValueError(f"schemes are {', '.join(NAMES)}, {' and '.join(WEIGHTED)} of several particles; found {name!r} of {particles}")
     return PLAIN[name]
 
 
@@ -39,6 +51,8 @@ def misfit(name: str, certain: bool, chain: Chain, particles: int | None, refine
     if name not in NAMES or (name == DETERMINISTIC) != certain:
         fitting = (DETERMINISTIC,) if certain else tuple(n for n in NAMES if n != DETERMINISTIC)
         return f"this model is not coded with {name!r}; take one of {', '.join(fitting)}"
+    if name == TWO_PART and not refined.searchable(chain):
+        return f"{name} codes one layer of latents with a diagonal Gaussian posterior, which this model has not; take {BITS_BACK}"
     if name not in WEIGHTED:
         return None if particles in (None, 1) else f"{name} has one particle, and {particles} were asked for; take {' or '.join(WEIGHTED)}"
     if chain.depth != 1:

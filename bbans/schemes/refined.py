@@ -62,8 +62,19 @@ class Refined:
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q_phi*(z | x)."""
-        mean, sigma, precision = search(self.chain, below, self.steps)
-        return builders.gaussian(mean, sigma, precision)
+        return builders.gaussian(*self.gaussians(below))
+
+    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
+        """Those of q_phi*(z | x); copies of an item are searched for once."""
+        items, copies = np.unique(x, axis=0, return_inverse=True)
+        mean, sigma, precision = search(self.chain, items, self.steps)
+        rows = copies.reshape(-1)
+        return mean[rows], sigma[rows], precision
+
+    @property
+    def unrefined(self) -> Searchable:
+        """The chain with the network's own q(z | x)."""
+        return self.chain
 
     def idle(self, items: int) -> Ints:
         """That of the chain."""

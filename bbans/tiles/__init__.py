@@ -5,7 +5,7 @@ from bbans.tiles.costs import Costs, Share, measured_tile, together
 from bbans.tiles.decode import decode_tile, preview_tile
 from bbans.tiles.encode import encode_tile, variety
 from bbans.tiles.predicted import Samples, ideal_bits
-from bbans.tiles.predictors import Predictors, fastest_ops, oracle_ops, predictors_of
+from bbans.tiles.predictors import Predictors, asking, fastest_ops, oracle_ops, predictors_of
 from bbans.tiles.prepared import again, split
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Samples",
     "Share",
     "again",
+    "asking",
     "chain_bits",
     "check_fit",
     "decode_tile",

@@ -1,31 +1,43 @@
-"""A tile as an item of a latent chain, in a message of its own (`schemes.single`)."""
+"""A tile as an item of a latent chain, in a message of its own.
+
+Without latents or with certain ones (`schemes.single`), or by a scheme: with latents that the encoder chooses (`schemes.two_part`), which
+is mostly the shortest, or with latents that are bits of the message's own (`schemes.charged`), for whoever asks.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.container.records import MAX_ROWS
+from bbans import codings
+from bbans.container.codings import BB_CIS, DETERMINISTIC, SINGLE, TWO_PART, WEIGHTED, Coding
+from bbans.container.records import CHAIN, CODED_CHAIN, MAX_ROWS, TilePart
 from bbans.errors import FormatError, InputError
 from bbans.models.store import Model
-from bbans.schemes import single
+from bbans.schemes import bounds, charged, names, refined, single, two_part
 from bbans.schemes.account import Account
 from bbans.schemes.chain import Chain
+from bbans.schemes.terms import Scheme
 
 Samples = NDArray[Any]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ChainPredictor:
-    """A chain, the shape `(H, W, channels)` of its images, the values of a sample, and whether its posterior is certain."""
+    """A chain, the shape `(H, W, channels)` of its images, the values of a sample, and whether its posterior is certain.
+
+    `asked`: how new tiles are to be coded, None for as short as can be.
+    """
 
     chain: Chain
     shape: tuple[int, int, int]
     levels: int
     certain: bool
+    asked: Coding | None = None
 
 
 def chain_predictor(model: Model, network: Any) -> ChainPredictor:
@@ -36,6 +48,15 @@ def chain_predictor(model: Model, network: Any) -> ChainPredictor:
     if hasattr(config, "told"):
         raise InputError(f"model {model.name} codes a part of an image given the rest, which a file has no place for; train another")
     return ChainPredictor(network, (config.height, config.width, config.channels), config.levels, hasattr(config, "codebook"))
+
+
+def asking_chain(predictor: ChainPredictor, scheme: str | None, particles: int | None, refine: int | None) -> ChainPredictor:
+    """The predictor with a scheme by name, so many particles, so many steps of refinement; None: what suits. Raises InputError."""
+    if scheme is None and particles in (None, 1) and not refine:
+        return predictor
+    schemes = (DETERMINISTIC, *SINGLE)
+    found = codings.asked(predictor.chain, predictor.certain, scheme, particles, refine, schemes)
+    return predictor if found.scheme == DETERMINISTIC else replace(predictor, asked=found)
 
 
 def check_fit(predictor: ChainPredictor, pixels: Samples, palette: bool, name: str) -> None:
@@ -49,26 +70,76 @@ def check_fit(predictor: ChainPredictor, pixels: Samples, palette: bool, name: s
 
 
 def encode_chain(predictor: ChainPredictor, samples: Samples) -> bytes:
-    """The payload of a tile `(H, W, channels)` that fits."""
+    """The payload of a tile `(H, W, channels)` that fits, without latents or with certain ones."""
     return single.encode(predictor.chain, _item(samples), predictor.certain).astype("<u4").tobytes()
 
 
-def decode_chain(predictor: ChainPredictor, payload: bytes, shape: tuple[int, int, int], bit_depth: int) -> tuple[Samples, Account]:
-    """Inverse of `encode_chain` for a tile of this shape, with its account. Raises FormatError or UnderflowError on damage."""
-    if len(payload) % 4:
-        raise FormatError(f"a tile's message is whole 32-bit words, found {len(payload)} bytes; the file is damaged")
+def chain_part(predictor: ChainPredictor, samples: Samples) -> TilePart:
+    """A tile that fits as a chain codes it: as was asked, or as short as it can."""
+    x, channels, chain, asked = _item(samples), samples.shape[2], predictor.chain, predictor.asked
+    if asked is not None and asked.scheme != TWO_PART:
+        words = charged.encode(refined.refined(chain, asked.refinement), codings.scheme_of(asked), x)
+        return TilePart(CODED_CHAIN, channels, words.astype("<u4").tobytes(), coding=asked)
+    if not predictor.certain and refined.searchable(chain):
+        if asked is not None:  # the encoder's alone: a decoder is told the cells
+            chain = refined.refined(chain, asked.refinement)
+        found = two_part.best(chain, x)
+        if asked is not None or found.bits < single.ideal_bits(chain, x, certain=False):
+            words = charged.encode(chain, two_part.scheme(found.fineness, found.grid), x)
+            return TilePart(CODED_CHAIN, channels, words.astype("<u4").tobytes(), coding=Coding(TWO_PART, fineness=found.fineness))
+    return TilePart(CHAIN, channels, encode_chain(predictor, samples))
+
+
+class Decoded(NamedTuple):
+    """Samples of a part `(H, W, channels)`; the z_1 they were coded under, None where it is idle, certain or not asked for; the account."""
+
+    samples: Samples
+    z: Ints | None
+    account: Account
+
+
+def decode_chain(predictor: ChainPredictor, part: TilePart, shape: tuple[int, int, int], bit_depth: int, accounted: bool = True) -> Decoded:
+    """A part of a tile of this shape. Raises FormatError or UnderflowError on damage.
+
+    Unless the account is asked for, it is empty, and initial bits, which say nothing of the samples, are not looked at.
+    """
+    if len(part.payload) % 4:
+        raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
     if shape != predictor.shape:
         raise FormatError(f"the model codes tiles {predictor.shape}, this one has {shape}; the file is damaged or its model another")
-    words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    x, account = single.decode(predictor.chain, words, predictor.certain)
+    words = np.frombuffer(part.payload, "<u4").astype(np.uint32)
+    z: Ints | None = None
+    if part.coding is None:
+        x, account = single.decode(predictor.chain, words, predictor.certain)
+    elif accounted or predictor.chain.depth > 1 or part.coding.scheme == TWO_PART:
+        x, z, account = charged.decode(*_coder(predictor, part.coding), words)
+    else:
+        chain, _ = _coder(predictor, part.coding)
+        x, account = charged.samples(chain, words), Account()
     if int(x.max()) >> bit_depth:
         raise FormatError(f"samples of {bit_depth} bits were expected, found {x.max()}; the file is damaged")
-    return x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), account
+    return Decoded(x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), z, account)
 
 
-def chain_bits(predictor: ChainPredictor, samples: Samples) -> float:
-    """Information content of a tile `(H, W, channels)` under the exact model, in bits."""
-    return single.ideal_bits(predictor.chain, _item(samples), predictor.certain)
+def chain_bits(predictor: ChainPredictor, part: TilePart, samples: Samples, draws: int) -> float:
+    """What a part should take under the exact model, in bits: -ELBO or the bound of its scheme by so many draws, if it has latents."""
+    x = _item(samples)
+    if part.coding is None:
+        return single.ideal_bits(predictor.chain, x, predictor.certain)
+    chain = charged.Watched(_coder(predictor, part.coding)[0])
+    if part.coding.scheme in WEIGHTED:
+        coupled = part.coding.scheme == BB_CIS
+        return float(bounds.weighted_bits(chain, x, part.coding.particles, coupled, draws)[0])
+    return float(bounds.ideal_bits(chain, x, draws).total[0])
+
+
+def _coder(predictor: ChainPredictor, coding: Coding) -> tuple[Chain, Scheme]:
+    """The chain and the scheme of a part. Raises FormatError where the model has no such."""
+    wanted = codings.NAMES[coding.scheme]
+    particles = coding.particles if coding.scheme in WEIGHTED else None
+    if why := names.misfit(wanted, predictor.certain, predictor.chain, particles, coding.refinement):
+        raise FormatError(f"the file is damaged or its model another: {why}")
+    return refined.refined(predictor.chain, coding.refinement), codings.scheme_of(coding)
 
 
 def _item(samples: Samples) -> NDArray[np.int64]:

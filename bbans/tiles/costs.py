@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.container.formats import PixelFormat
-from bbans.container.records import CHAIN, CODEC_NAMES, PREDICTIVE, TilePart, TileRecord
+from bbans.container.records import CHAINS, CODEC_NAMES, PREDICTIVE, TilePart, TileRecord, codec_name
+from bbans.distributions.conditional import each
 from bbans.schemes import geometry, single
 from bbans.schemes.account import Account
 from bbans.schemes.watch import COARSEST, Symbols, Watch
-from bbans.tiles.chained import ChainPredictor
+from bbans.tiles.chained import ChainPredictor, decode_chain
 from bbans.tiles.decode import decode_tile
 from bbans.tiles.predicted import Samples
 from bbans.tiles.predictors import Predictors
@@ -67,8 +68,8 @@ def measured_tile(
         if part.codec in PREDICTIVE:
             block = 1 if predictors.net is None else predictors.net.config.latent_block
             found.append(_predicted(part, told.pop(i), shape, block))
-        elif part.codec == CHAIN:
-            found.append(_chained(predictors.of_chain(), samples))
+        elif part.codec in CHAINS:
+            found.append(_chained(predictors.of_chain(), part, samples))
         else:
             found.append(_even(CODEC_NAMES[part.codec], accounts[i].likelihood, shape))
     bits = np.sum([costs.bits for costs in found], 0)
@@ -115,12 +116,19 @@ def _add(coded: Bits, symbols: Symbols, block: int) -> None:
         coded += np.repeat(np.repeat(bits / np.outer(rows, columns), rows, 0), columns, 1)
 
 
-def _chained(predictor: ChainPredictor, samples: Samples) -> Costs:
-    name, area = CODEC_NAMES[CHAIN], samples.shape[0] * samples.shape[1]
-    x = samples.reshape(1, -1).astype(np.int64)
-    of_samples, of_latents = single.symbol_bits(predictor.chain, x, predictor.certain)
-    shares = Share(name, None, "likelihood", float(of_samples.sum())), Share(name, None, "prior", of_latents)
-    return Costs(of_samples.reshape(samples.shape).sum(2) + of_latents / area, shares)
+def _chained(predictor: ChainPredictor, part: TilePart, samples: Samples) -> Costs:
+    name, x = codec_name(part), samples.reshape(1, -1).astype(np.int64)
+    if part.coding is None:
+        of_samples, prior = single.symbol_bits(predictor.chain, x, predictor.certain)
+        latents = {"prior": prior}
+    else:
+        _, z, account = decode_chain(predictor, part, samples.shape, 16)
+        assert z is not None
+        of_samples = each(predictor.chain.likelihood(0, z), x)
+        latents = {"prior": account.prior, "posterior": account.posterior}
+    bits = of_samples.reshape(samples.shape).sum(2) + sum(latents.values()) / (samples.shape[0] * samples.shape[1])
+    shares = [Share(name, None, "likelihood", float(of_samples.sum())), *(Share(name, None, *latent) for latent in latents.items())]
+    return Costs(bits, tuple(shares))
 
 
 def _even(name: str, bits: float, shape: tuple[int, int]) -> Costs:

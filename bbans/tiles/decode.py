@@ -9,7 +9,7 @@ import numpy as np
 
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import from_raw, pixels_crc
-from bbans.container.records import CHAIN, CONSTANT, LZMA, MODELLED, PREDICTIVE, WEBP, TilePart, TileRecord
+from bbans.container.records import CHAINS, CONSTANT, LZMA, MODELLED, PREDICTIVE, WEBP, TilePart, TileRecord
 from bbans.errors import ChecksumError, FormatError, UnderflowError
 from bbans.schemes.account import Account
 from bbans.schemes.watch import Watch
@@ -22,29 +22,37 @@ Watches = Callable[[int], Watch]
 
 
 def decode_tile(
-    record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, watches: Watches | None = None
+    record: TileRecord,
+    shape: tuple[int, int],
+    pixel_format: PixelFormat,
+    predictors: Predictors,
+    watches: Watches | None = None,
+    accounted: bool = True,
 ) -> tuple[Samples, list[Account]]:
-    """Samples of a tile, `(h, w)` or `(h, w, channels)`, and an account of each part.
+    """Samples of a tile, `(h, w)` or `(h, w, channels)`, and an account of each part, which some are quicker without (not `accounted`).
 
     A tile that fails is decoded once more by the oracle before damage is reported. Raises ChecksumError when the samples are
     not those that were coded. `watches(i)` is called when the decoder of part i, a predicted one, begins (once more with the oracle), and
     gives what to tell of its symbols.
     """
     try:
-        return _decode(record, shape, pixel_format, predictors, watches)
+        return _decode(record, shape, pixel_format, predictors, watches, accounted)
     except (FormatError, UnderflowError):
         if predictors.model is None or not {part.codec for part in record.parts} & set(MODELLED):
             raise
-        return _decode(record, shape, pixel_format, predictors_of(predictors.model, oracle_ops()), watches)
+        return _decode(record, shape, pixel_format, predictors_of(predictors.model, oracle_ops()), watches, accounted)
 
 
 def _decode(
-    record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, watches: Watches | None
+    record: TileRecord,
+    shape: tuple[int, int],
+    pixel_format: PixelFormat,
+    predictors: Predictors,
+    watches: Watches | None,
+    accounted: bool,
 ) -> tuple[Samples, list[Account]]:
-    parts = [
-        _decode_part(part, shape, pixel_format, predictors, None if watches is None or part.codec not in PREDICTIVE else watches(i))
-        for i, part in enumerate(record.parts)
-    ]
+    told = [None if watches is None or part.codec not in PREDICTIVE else watches(i) for i, part in enumerate(record.parts)]
+    parts = [_decode_part(part, shape, pixel_format, predictors, watch, accounted) for part, watch in zip(record.parts, told, strict=True)]
     samples = np.concatenate([values for values, _ in parts], axis=2)
     pixels = samples[:, :, 0] if samples.shape[2] == 1 else samples
     if int(pixels.max()) >> pixel_format.bit_depth:
@@ -55,15 +63,22 @@ def _decode(
 
 
 def _decode_part(
-    part: TilePart, shape: tuple[int, int], pixel_format: PixelFormat, predictors: Predictors, watch: Watch | None = None
+    part: TilePart,
+    shape: tuple[int, int],
+    pixel_format: PixelFormat,
+    predictors: Predictors,
+    watch: Watch | None = None,
+    accounted: bool = False,
 ) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part."""
     if part.codec in PREDICTIVE:
         with _named():
             return decode_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, watch)
-    if part.codec == CHAIN:
+    if part.codec in CHAINS:
         with _named():
-            return decode_chain(predictors.of_chain(), part.payload, (*shape, part.channels), pixel_format.bit_depth)
+            full = (*shape, part.channels)
+            samples, _, account = decode_chain(predictors.of_chain(), part, full, pixel_format.bit_depth, accounted)
+            return samples, account
     return _decode_plain(part, shape, pixel_format), Account(likelihood=8.0 * len(part.payload))
 
 

@@ -15,7 +15,7 @@ from bbans.container.formats import PixelFormat
 from bbans.container.geometry import to_raw
 from bbans.container.records import (
     BITS_BACK,
-    CHAIN,
+    CHAINS,
     CONSTANT,
     FIXED,
     LZMA,
@@ -27,11 +27,11 @@ from bbans.container.records import (
     TilePart,
     TileRecord,
 )
-from bbans.errors import TooFlatError
+from bbans.errors import InputError, TooFlatError
 from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
 from bbans.tiles import fallback
-from bbans.tiles.chained import encode_chain
+from bbans.tiles.chained import ChainPredictor, chain_part
 from bbans.tiles.predicted import Samples, axis_of, code_channels
 from bbans.tiles.predictors import Predictors
 from bbans.tiles.prepared import Prepared, prepare
@@ -67,11 +67,14 @@ def variety(pixels: Samples) -> float:
 def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predictors, thorough: bool = False) -> TileRecord:
     """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can, or in every orientation too if `thorough`.
 
-    A latent chain's tile has the chain's shape.
+    A latent chain's tile has the chain's shape. Raises InputError where a chain was asked for that makes the tile larger than its samples.
     """
     raw = to_raw(pixels, pixel_format.bit_depth)
     crc = zlib.crc32(raw)
     samples = pixels.reshape(*pixels.shape[:2], -1)
+    stored = TilePart(STORED, samples.shape[2], raw)
+    if predictors.chain is not None and predictors.chain.asked is not None:
+        return TileRecord(_as_asked(predictors.chain, samples, _cost((stored,))), crc)
     if (samples == samples[0, 0]).all():
         return TileRecord((_constant(samples, pixel_format),), crc)
     small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
@@ -82,16 +85,27 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predicto
     if not pixel_format.palette and (small or colours > FLAT):
         candidates.append(_predicted(samples, pixel_format, predictors.net, small, range(8) if thorough else ()))
     if predictors.chain is not None:
-        candidates.append((TilePart(CHAIN, samples.shape[2], encode_chain(predictors.chain, samples)),))
+        candidates.append((chain_part(predictors.chain, samples),))
     best = min(candidates, key=_cost)
-    stored = TilePart(STORED, samples.shape[2], raw)
     return TileRecord(best if _cost(best) < _cost((stored,)) else (stored,), crc)
 
 
 def _cost(parts: tuple[TilePart, ...]) -> int:
     """Bytes of the payloads and, roughly, of the table's entries. An image of a latent chain is one tile, which pays for the model's id."""
-    chained = MODEL_ID_SIZE if parts[0].codec == CHAIN else 0
+    chained = MODEL_ID_SIZE if parts[0].codec in CHAINS else 0
     return chained + sum(len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts)
+
+
+def _as_asked(chain: ChainPredictor, samples: Samples, most: int) -> tuple[TilePart]:
+    """The part that was asked for. Raises InputError where it takes more than the samples."""
+    part = chain_part(chain, samples)
+    if (cost := _cost((part,))) > most:
+        name = "" if part.coding is None else f" by {part.coding.name}"
+        raise InputError(
+            f"coded{name} this image takes {cost} bytes, and its samples {most}: initial bits are paid for every latent and particle; "
+            "leave the scheme out, ask for fewer particles, or put many images into an archive"
+        )
+    return (part,)
 
 
 def _constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:

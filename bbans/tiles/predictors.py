@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from bbans.models.fixed import FixedPredictor
 from bbans.models.photo_exact import ExactPhoto
 from bbans.models.store import Model
 from bbans.schemes.levels import PyramidNet
-from bbans.tiles.chained import ChainPredictor, chain_predictor
+from bbans.schemes.names import BITS_BACK
+from bbans.tiles.chained import ChainPredictor, asking_chain, chain_predictor
 
 PHOTO = "photo"  # the family that codes images of any size, tile by tile
 
@@ -51,6 +52,17 @@ def predictors_of(model: Model, ops: Ops) -> Predictors:
     if not all(hasattr(model.config, name) for name in ("height", "width", "channels", "levels")):
         raise InputError(f"model {model.name} codes no images")
     return Predictors(None, model, chain_predictor(model, network))
+
+
+def asking(predictors: Predictors, scheme: str | None, particles: int | None, refine: int | None) -> Predictors:
+    """Predictors whose chain codes new tiles with a scheme by name, particles and refinement; None: what suits. Raises InputError."""
+    if predictors.chain is not None:
+        return replace(predictors, chain=asking_chain(predictors.chain, scheme, particles, refine))
+    if scheme not in (None, BITS_BACK) or particles not in (None, 1) or refine:
+        raise InputError(
+            "other schemes, particles and refinement are for a latent chain; leave them out or name a model of one with --model"
+        )
+    return predictors
 
 
 def fastest_ops(device: str = "cpu") -> Ops:

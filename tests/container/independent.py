@@ -1,6 +1,6 @@
 """A second reader of the container, written from docs/format.md alone: nothing of `bbans` is imported here.
 
-It reads and checks everything of a file except what tiles of codecs 1, 2, 4, 6 and 7 hold. Where it and `bbans` disagree, the document is
+It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 8 hold. Where it and `bbans` disagree, the document is
 unclear, or one of the two is wrong.
 """
 
@@ -18,8 +18,9 @@ FORMATS = {
     **{8: (1, 1, False), 9: (1, 2, False), 10: (1, 4, False)},
     **{11: (1, 1, True), 12: (1, 2, True), 13: (1, 4, True), 14: (1, 8, True)},
 }
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED = range(8)
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
 PREDICTED = (BITS_BACK, FIXED, PREPARED)
+CHAINS = (CHAIN, CODED_CHAIN)
 U32 = 2**32 - 1
 
 
@@ -77,6 +78,7 @@ class Part:
     preparation: tuple[int, int] | None  # orientation, lattice
     axis: tuple[int, int, int] | None  # smallest sample, range, curve
     growth: tuple[tuple[int, int], ...]
+    coding: tuple[int, int, int] | None  # scheme, particles, refinement or fineness
     size: int
 
 
@@ -147,7 +149,7 @@ def read_part(r, left, bits):
     """One part of an entry."""
     kind = r.u8()
     codec, channels = kind & 15, (kind >> 4 & 3) + 1
-    if kind > 63 or codec > PREPARED or channels > left:
+    if kind > 63 or codec > CODED_CHAIN or channels > left:
         raise Refused("kind of a part")
     predicted = codec in PREDICTED
     if predicted and channels not in (1, 3):
@@ -166,7 +168,15 @@ def read_part(r, left, bits):
         if axis[2] > 1 or axis[0] + axis[1] > 2**bits - 1:
             raise Refused("axis")
     growth = tuple((r.varint(0, U32), r.varint(1, 65535)) for _ in range(r.u8())) if predicted else ()
-    return Part(codec, channels, precision, preparation, axis, growth, r.varint(0, 2**63 - 1))
+    coding = None
+    if codec == CODED_CHAIN:
+        scheme = r.u8()
+        if scheme not in (0, 1, 3, 4, 5):
+            raise Refused("scheme")
+        coding = scheme, r.varint(1, 256) if scheme in (3, 4) else 1, r.u8()
+        if scheme == 5 and coding[2] > 15:
+            raise Refused("fineness")
+    return Part(codec, channels, precision, preparation, axis, growth, coding, r.varint(0, 2**63 - 1))
 
 
 def row_bytes(width, channels, bits):
@@ -188,10 +198,15 @@ def read_entry(r, format_, place):
         if part.codec in PREDICTED and place[2] * place[3] > 2**24:
             raise Refused("a huge predicted tile")
         lanes = max([lanes for _, lanes in part.growth], default=1)
-        if part.codec in (*PREDICTED, CHAIN) and place[2] * place[3] * part.channels // lanes > 2**16:
+        if part.codec in (*PREDICTED, *CHAINS) and place[2] * place[3] * part.channels // lanes > 2**16:
             raise Refused("too few lanes")
-        if part.codec == CHAIN and part.channels != channels:
+        if part.codec in CHAINS and part.channels != channels:
             raise Refused("a latent chain of some channels")
+        if part.coding is not None:
+            scheme, particles, last = part.coding
+            evaluations = particles + (0 if scheme == 5 else 160 * last)
+            if place[2] * place[3] * part.channels * evaluations > 2**30:
+                raise Refused("too many evaluations")
         if part.size != exact.get(part.codec, part.size):
             raise Refused("size of a stored or constant part")
     if len(parts) == 1 and parts[0].codec == STORED and payload_crc != pixel_crc:
@@ -235,7 +250,7 @@ def read(data, max_pixels=2**30):
             tiles.append(read_entry(entries, format_, place))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
-    if any(part.codec in (BITS_BACK, CHAIN, PREPARED) for t in tiles for part in t.parts) != (model_id is not None):
+    if any(part.codec in (BITS_BACK, PREPARED, *CHAINS) for t in tiles for part in t.parts) != (model_id is not None):
         raise Refused("model id")
     if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
         raise Refused("payloads")
@@ -298,7 +313,7 @@ def decode_part(part, payload, height, width, bits):
 
 def decode_tile(file, tile):
     """Samples `(height, width, channels)` of one tile; None if a codec of it is not read here."""
-    if any(part.codec in (*PREDICTED, WEBP, CHAIN) for part in tile.parts):
+    if any(part.codec in (*PREDICTED, WEBP, *CHAINS) for part in tile.parts):
         return None
     bits = FORMATS[file.format][1]
     pairs = zip(tile.parts, tile.payloads, strict=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bbans import container as files
 from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
+from bbans.container.codings import Coding
 
 MODEL = bytes(range(1, 33))
 
@@ -37,4 +38,14 @@ UNPACKED = replace(SMALL, metadata=SMALL.metadata[:1])
 MODELLESS = replace(ONE_TILE, model_id=files.NO_MODEL, tiles=(one(replace(PART, codec=files.FIXED, latent_precision=0)),))
 RGBA16 = files.format_of(4, 16, False).code
 DEEP = Container(5, 4, RGBA16, 5, 4, MODEL, (), (TileRecord((replace(PART, axis=Axis(300, 4000, 1)), ALPHA), 1),))
-SAMPLES = {"one-tile": ONE_TILE, "small": SMALL, "unpacked": UNPACKED, "modelless": MODELLESS, "deep": DEEP}
+TINY = Container(5, 4, files.GREY8, 5, 4, MODEL, (), (one(TilePart(files.CODED_CHAIN, 1, b"message!", coding=Coding(3, 200, 7))),))
+TWO_PART = replace(TINY, tiles=(one(TilePart(files.CODED_CHAIN, 1, b"message!", coding=Coding(5, fineness=15))),))
+SAMPLES = {
+    "one-tile": ONE_TILE,
+    "small": SMALL,
+    "unpacked": UNPACKED,
+    "modelless": MODELLESS,
+    "deep": DEEP,
+    "coded": TINY,
+    "two-part": TWO_PART,
+}

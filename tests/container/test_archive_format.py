@@ -17,6 +17,7 @@ from bbans import container as files
 from bbans.container import archive_reader as reader
 from bbans.container import archive_writer as writer
 from bbans.container.archive_records import Archive, ChainedGroup, FilesGroup, Item, ModelEntry, Stretch
+from bbans.container.codings import Coding
 from bbans.container.integers import u32, varint
 from bbans.errors import FormatError, LimitError
 from tests.container import independent_archive as independent
@@ -28,7 +29,7 @@ PICTURE = files.write(files.Container(2, 1, files.GREY8, 2, 1, files.NO_MODEL, (
 MESSAGE = bytes.fromhex("00000000 01000080 0a141e28")
 TEXT = files.MetadataChunk(files.TEXT, False, b"k\0v")
 STRETCHES = (Stretch(1, 1, 1, 0), Stretch(1, 1, 1, 1))
-CHAINED = ChainedGroup(0, 0, False, files.GREY8, 2, 1, STRETCHES, len(MESSAGE), zlib.crc32(MESSAGE), zlib.crc32(b"\1\2\3\4"))
+CHAINED = ChainedGroup(0, Coding(0), False, files.GREY8, 2, 1, STRETCHES, len(MESSAGE), zlib.crc32(MESSAGE), zlib.crc32(b"\1\2\3\4"))
 EXAMPLE = Archive(
     (ModelEntry(MODEL),),
     (FilesGroup(), CHAINED),
@@ -43,7 +44,7 @@ def large() -> tuple[Archive, bytes]:
     groups = (
         replace(CHAINED, unordered=True, schedule=drawn),
         FilesGroup(),
-        replace(CHAINED, model=1, scheme=4, particles=200, refinement=3),
+        replace(CHAINED, model=1, coding=Coding(4, 200, 3)),
     )
     kinds = [0] * 44 + [1] * 5 + [2] * 2
     items = [Item(f"{i:02d}", kind, 0, 2, 1, (), len(PICTURE) if kind == 1 else 0) for i, kind in enumerate(kinds)]
@@ -82,8 +83,8 @@ def check_both(data: bytes) -> bool:
         assert isinstance(one, ChainedGroup) == (two.model is not None)
         if isinstance(one, ChainedGroup):
             stretches = tuple((s.batches, s.batch, s.lanes, s.kind) for s in one.schedule)
-            assert (one.model, one.scheme, one.unordered, one.particles) == (two.model, two.scheme, two.unordered, two.particles)
-            assert one.refinement == two.refinement
+            assert (one.model, one.unordered) == (two.model, two.unordered)
+            assert one.coding == Coding(two.scheme, two.particles, two.refinement)
             assert stretches == two.stretches
             assert (one.size, one.payload_crc, one.pixels_crc) == (two.size, two.payload_crc, two.pixel_crc)
     for a, b in zip(ours.archive.items, theirs.items, strict=True):
@@ -161,7 +162,10 @@ def forged(archive: Archive, rng: random.Random) -> Archive:
         assert isinstance(group, ChainedGroup)
         name = rng.choice(("model", "scheme", "pixel_format", "width", "height", "size", "particles", "refinement"))
         top = 255 if name in ("scheme", "pixel_format") else 2**63
-        new = replace(group, **{name: min(top, number(getattr(group, name)))})
+        if hasattr(group.coding, name):
+            new = replace(group, coding=replace(group.coding, **{name: min(top, number(getattr(group.coding, name)))}))
+        else:
+            new = replace(group, **{name: min(top, number(getattr(group, name)))})
         return replace(archive, groups=(*archive.groups[:at], new, *archive.groups[at + 1 :]))
     if kind == 2:
         at = rng.choice([n for n, g in enumerate(archive.groups) if isinstance(g, ChainedGroup)])
@@ -218,12 +222,12 @@ def test_forged_indices(data: bytes) -> None:
         ({"groups": (FilesGroup(), CHAINED, FilesGroup())}, "a group has items"),
         ({"groups": (FilesGroup(), replace(CHAINED, pixel_format=14))}, "palette"),
         ({"groups": (FilesGroup(), replace(CHAINED, size=11))}, "whole words"),
-        ({"groups": (FilesGroup(), replace(CHAINED, particles=2))}, "particles must be 1 to 1"),
-        ({"groups": (FilesGroup(), replace(CHAINED, scheme=3, particles=257))}, "particles must be 1 to 256"),
-        ({"groups": (FilesGroup(), replace(CHAINED, scheme=3, particles=0))}, "particles must be 1 to 256"),
-        ({"groups": (FilesGroup(), replace(CHAINED, refinement=256))}, "refinement must be 0 to 255"),
-        ({"groups": (FilesGroup(), replace(CHAINED, scheme=2, refinement=1))}, "refinement must be 0 to 0"),
-        ({"groups": (FilesGroup(), replace(CHAINED, scheme=5))}, "scheme 5 is unknown to this release"),
+        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(0, 2)))}, "particles must be 1 to 1"),
+        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(3, 257)))}, "particles must be 1 to 256"),
+        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(3, 0)))}, "particles must be 1 to 256"),
+        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(0, 1, 256)))}, "refinement must be 0 to 255"),
+        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(2, 1, 1)))}, "refinement must be 0 to 0"),
+        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(5)))}, "scheme 5 is unknown to this release"),
         ({"groups": (FilesGroup(), replace(CHAINED, width=2**20))}, "must be those of its chained group"),
         ({"items": ()}, "number of items"),
         ({"items": (*EXAMPLE.items, replace(EXAMPLE.items[2], name="e"))}, "its stretches hold 2 items, the index lists 3"),

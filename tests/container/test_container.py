@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import zlib
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbans import container as files
-from bbans.container import Container, MetadataChunk, TilePart, TileRecord
+from bbans.container import Container, MetadataChunk, TilePart, TileRecord, codings
 from bbans.container.integers import Cursor, varint
 from bbans.errors import ChecksumError, FormatError, LimitError, TrailingDataError, TruncatedError, VersionError
-from tests.container.samples import CODED, DEEP, MODEL, ONE_TILE, PART, SAMPLES, SMALL, one, stored
+from tests.container.samples import CODED, DEEP, MODEL, ONE_TILE, PART, SAMPLES, SMALL, TINY, one, stored
 
 chunks = st.one_of(
     st.builds(MetadataChunk, st.integers(1, 4), st.booleans(), st.binary(max_size=80)),
@@ -33,13 +34,19 @@ payloads = st.binary(max_size=40)
 def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int) -> TilePart:
     webp = [files.WEBP] if pixel_format.bit_depth <= 8 else []
     codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *(files.PREDICTIVE if channels in (1, 3) else [])]
-    codecs += [files.CHAIN] if channels == pixel_format.channels else []
+    codecs += files.CHAINS if channels == pixel_format.channels else []
     codec = draw(st.sampled_from(codecs))
     if codec in (files.STORED, files.CONSTANT):
         size = pixel_format.raw_bytes(*shape, channels) if codec == files.STORED else channels * max(1, pixel_format.bit_depth // 8)
         return TilePart(codec, channels, bytes([draw(st.integers(0, 255))]) * size)
     if codec in (files.WEBP, files.LZMA, files.CHAIN):
         return TilePart(codec, channels, draw(payloads))
+    if codec == files.CODED_CHAIN:
+        scheme = draw(st.sampled_from(codings.SINGLE))
+        particles = draw(st.integers(1, codings.MAX_PARTICLES)) if scheme in codings.WEIGHTED else 1
+        fineness = draw(st.integers(0, codings.MAX_FINENESS)) if scheme == codings.TWO_PART else 0
+        steps = 0 if scheme == codings.TWO_PART else draw(st.integers(0, codings.MAX_REFINEMENT))
+        return TilePart(codec, channels, draw(payloads), coding=codings.Coding(scheme, particles, steps, fineness))
     axis = None
     if pixel_format.bit_depth != 8:
         span = draw(st.integers(1, 2**pixel_format.bit_depth - 1))
@@ -171,7 +178,9 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         *(
             ({"tiles": (one(replace(PART, **change)),)}, error)
             for change, error in [
-                ({"codec": 8}, VersionError),
+                ({"codec": 9}, VersionError),
+                ({"codec": files.CODED_CHAIN}, FormatError),  # without a scheme
+                ({"coding": codings.Coding(0)}, FormatError),
                 ({"codec": files.PREPARED}, FormatError),  # with no preparation
                 ({"codec": files.PREPARED, "lattice": 3}, VersionError),
                 ({"lattice": 1}, FormatError),
@@ -203,6 +212,35 @@ def test_the_writer_refuses_what_a_reader_would(change: dict[str, object], error
     with pytest.raises(error) as caught:
         files.write(replace(ONE_TILE, **change))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("coding", "words"),
+    [
+        ((2,), "scheme 2 is unknown"),  # what a certain posterior codes is codec 6
+        ((6,), "scheme 6 is unknown"),
+        ((0, 2), "particles must be 1 to 1, found 2"),
+        ((3, 0), "particles must be 1 to 256, found 0"),
+        ((4, 257), "particles must be 1 to 256, found 257"),
+        ((0, 1, 256), "refinement must be 0 to 255, found 256"),
+        ((5, 1, 1), "refinement must be 0 to 0, found 1"),
+        ((5, 1, 0, 16), "fineness must be 0 to 15, found 16"),
+        ((3, 2, 0, 1), "fineness must be 0 to 0, found 1"),
+    ],
+)
+def test_codings_are_checked(coding: tuple[int, ...], words: str) -> None:
+    part = replace(TINY.tiles[0].parts[0], coding=codings.Coding(*coding))
+    with pytest.raises(FormatError, match=words):
+        files.write(replace(TINY, tiles=(one(part),)))
+
+
+def test_evaluations_of_a_tile_are_bounded() -> None:
+    """2^16 samples may be searched for 102 steps, not 103."""
+    large = replace(TINY, width=256, height=256, tile_width=256, tile_height=256)
+    for steps in (102, 103):
+        part = replace(TINY.tiles[0].parts[0], coding=codings.Coding(codings.BITS_BACK, 1, steps))
+        with nullcontext() if steps == 102 else pytest.raises(FormatError, match="samples of all evaluations"):
+            files.write(replace(large, tiles=(one(part),)))
 
 
 @pytest.mark.parametrize("axis", [None, files.Axis(0, 0, 0), files.Axis(1, 65535, 0), files.Axis(-1, 5, 0), files.Axis(0, 5, 2)])

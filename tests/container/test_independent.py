@@ -10,6 +10,7 @@ import pytest
 import bbans
 from bbans import api, assembly, images
 from bbans import container as files
+from bbans.container.codings import TWO_PART
 from bbans.errors import FormatError
 from tests.container import independent, test_hostile
 from tests.container.samples import SAMPLES
@@ -45,6 +46,10 @@ def part_facts(part):
     return part.codec, part.channels, axis, part.growth, part.payload
 
 
+def coding_facts(coding):
+    return coding.scheme, coding.particles, coding.fineness if coding.scheme == TWO_PART else coding.refinement
+
+
 def check_same(data: bytes) -> independent.File:
     """Both readers find the same in a valid file."""
     theirs, ours = files.read(data), independent.read(data)
@@ -61,6 +66,7 @@ def check_same(data: bytes) -> independent.File:
         assert [part_facts(part) for part in one.parts] == mine
         assert [part.latent_precision for part in one.parts] == [part.precision or 0 for part in two.parts]
         assert [(part.orientation, part.lattice) for part in one.parts] == [part.preparation or (0, 0) for part in two.parts]
+        assert [part.coding and coding_facts(part.coding) for part in one.parts] == [part.coding for part in two.parts]
     return ours
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import base_message, pseudo_random_message
-from bbans.distributions import builders, categorical
+from bbans.distributions import builders, categorical, cells
 from bbans.distributions.conditional import Conditional
+from bbans.distributions.tables import standard_normal_bins
 from tests.laws import check_bits, check_bits_back, check_codec
 
 SHAPE = (7, 5)
@@ -61,6 +63,44 @@ def test_symbols_out_of_range_are_refused(name: str) -> None:
         build().bits(np.full(SHAPE, n))
     with pytest.raises(ValueError, match="symbols"):
         build().bits(np.zeros((7, 4), int))
+
+
+STEPS = np.array([2**14, 200, 77, 30, 600])
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_cells(lanes: int) -> None:
+    """Even cells of the prior: what one costs is the share of its bins, and the one that holds everything costs nothing."""
+    conditional = builders.cells(7, STEPS, 10)
+    x = cells.cell_of(draws(-250, 250), STEPS)
+    message = pseudo_random_message((lanes,), 64, 5)
+    codec = Codec(conditional.push, conditional.pop)
+    check_bits(message, check_codec(codec, message, x), float(conditional.bits(x).sum()), 20, x.size)
+    check_bits_back(codec, message)
+    assert conditional.each is not None and not conditional.each(x)[:, 0].any()
+    middle = conditional.each(np.zeros(SHAPE, np.int64))[0, 1:]
+    expected = [-np.log2(math.erf(step / 256 / math.sqrt(2))) for step in STEPS[1:]]
+    assert np.abs(middle - expected).max() < 0.02
+    for wrong in (1, 50, -50):
+        with pytest.raises(ValueError, match="beyond the outermost"):
+            conditional.bits(np.full(SHAPE, wrong))
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 64, 215, 2**14])
+@pytest.mark.parametrize("precision", [4, 10, 12])
+def test_cells_divide_the_bins(step: int, precision: int) -> None:
+    """Every bin is in one cell, and the bin in the middle of a cell is one of its own."""
+    cf = np.arange(1 << precision)
+    steps = np.full(cf.shape, step)
+    cell, start, freq = cells.symbol(cf, steps, precision)
+    assert (start <= cf).all() and (cf < start + freq).all() and (np.diff(cell) >= 0).all()
+    first = np.unique(cell, return_index=True)[1]
+    assert np.array_equal(start[first], first) and freq[first].sum() == 1 << precision
+    assert all(np.array_equal(a, b) for a, b in zip(cells.interval(cell, steps, precision), (start, freq), strict=True))
+    centre, medians = cells.centre(cell, steps, precision), standard_normal_bins(precision)[1]
+    assert np.array_equal(cells.cell_of(medians[centre], steps), cell)
+    u = np.arange(-600, 600)
+    assert np.array_equal(np.abs(u - medians[cells.bin_at(u, precision)]), np.abs(u[:, None] - medians).min(1))
 
 
 def test_powers_of_two_cost_whole_bits() -> None:

@@ -21,7 +21,8 @@ def decoded() -> Iterator[tuple[str, str]]:
         yield path.name, pixel_hash(bbans.decompress(path.read_bytes()))
     yield from told.decoded()
     for model in sorted(CHAINS.glob("*.safetensors")):
-        yield f"{model.stem}.bbans", pixel_hash(bbans.decompress(model.with_suffix(".bbans").read_bytes(), model=model))
+        for path in [model.with_suffix(".bbans"), *sorted(CHAINS.glob(f"{model.stem}.*.bbans"))]:
+            yield path.name, pixel_hash(bbans.decompress(path.read_bytes(), model=model))
         for archive in archives(model):
             for name, image in bbans.read_archive(archive, model=model):
                 yield f"{archive.name}:{name}", pixel_hash(image.pixels)
@@ -39,7 +40,8 @@ def expected() -> list[tuple[str, str]]:
     found = [(f"{stem}.bbans", hashes["pixels"]) for stem, hashes in single.items()]
     chained = told.expected()
     for stem, hashes in sorted(chains.items(), key=lambda pair: f"{pair[0]}.safetensors"):
-        chained.append((f"{stem}.bbans", hashes["pixels"][0]))
+        singles = [f"{stem}.bbans", *(f"{stem}.{kind}.bbans" for kind in sorted(hashes["single"]))]
+        chained += [(name, hashes["pixels"][0]) for name in singles]
         made = [(f"{stem}.bbar", len(hashes["pixels"]))] * ("archive" in hashes)
         made += [(f"{stem}.{kind}.bbar", coded["items"]) for kind, coded in sorted(hashes["coded"].items())]
         chained += [(f"{name}:{i}", pixels) for name, items in made for i, pixels in enumerate(hashes["pixels"][:items])]

@@ -1,5 +1,6 @@
 """Make golden files of latent chains that are not there yet: for every config of `tests.chains` the model's file, the file of one image
-and, where the untrained model makes images smaller, an archive; of some, archives of K particles and of refined posteriors (`CODED`).
+and, where the untrained model makes images smaller, an archive; of some, archives of K particles and of refined posteriors (`CODED`),
+and files of one image by a scheme (`SINGLE`).
 As with the other golden files, those that are there change only with the format version.
 
 python -m tests.frozen.make_chains
@@ -40,6 +41,26 @@ CODED = {
 """What `create_archive` is told besides for the archives `<config>.<name>.bbar`, by config and name; `items`: of so many images."""
 
 
+SINGLE = {
+    "binary": {
+        "two-part": {"scheme": "two-part"},
+        "bits-back": {"scheme": "bits-back"},
+        "refined": {"refine": 2},
+        "bb-is-5": {"scheme": "bb-is", "particles": 5},
+        "bb-cis-3-refined": {"scheme": "bb-cis", "particles": 3, "refine": 1},
+    },
+    "three layers": {"bit-swap": {"scheme": "bit-swap"}},
+    "logistic": {"two-part": {"scheme": "two-part"}},
+    "colour": {"two-part-refined": {"scheme": "two-part", "refine": 1}},
+    "convolutional": {"two-part": {"scheme": "two-part"}},
+    "pyramid of colours": {"two-part": {"scheme": "two-part"}},
+    "low-rank pyramid": {"two-part": {"scheme": "two-part"}},
+    "semi-implicit": {"bits-back": {"scheme": "bits-back"}},
+    "categories": {"bb-is-4": {"scheme": "bb-is", "particles": 4}},
+}
+"""What is asked of a file of one image, `<config>.<name>.bbans`, by config and name."""
+
+
 def golden_pictures(name: str) -> list[np.ndarray]:
     """Images of a config's shape; `ITEMS` for an archive, or one."""
     return [picture(chain_model(name), seed) for seed in range(1 if name in TOO_FLAT else ITEMS)]
@@ -63,6 +84,15 @@ def add_coded(name: str, hashes: dict[str, dict[str, object]]) -> None:
             hashes[kind] = {"file": hashlib.sha256(data).hexdigest(), "items": len(pictures), "options": told}
 
 
+def add_single(name: str, hashes: dict[str, dict[str, object]]) -> None:
+    """Write the files of SINGLE that are not there, and add their hashes."""
+    for kind, asked in SINGLE.get(name, {}).items():
+        if kind not in hashes:
+            data = chain_file(chain_model(name), golden_pictures(name)[0], **asked)
+            (CHAINS / f"{name.replace(' ', '-')}.{kind}.bbans").write_bytes(data)
+            hashes[kind] = {"file": hashlib.sha256(data).hexdigest(), "asked": asked}
+
+
 def main() -> None:
     """Write the files and their hashes."""
     CHAINS.mkdir(exist_ok=True)
@@ -71,6 +101,7 @@ def main() -> None:
         stem = name.replace(" ", "-")
         if stem in hashes:
             add_coded(name, hashes[stem].setdefault("coded", {}))
+            add_single(name, hashes[stem].setdefault("single", {}))
             continue
         made, pictures = chain_model(name), golden_pictures(name)
         path = CHAINS / f"{stem}.safetensors"
@@ -81,6 +112,7 @@ def main() -> None:
         if len(pictures) > 1:
             hashes[stem]["archive"] = hashlib.sha256(archive_of(CHAINS / f"{stem}.bbar", path, pictures)).hexdigest()
         add_coded(name, hashes[stem].setdefault("coded", {}))
+        add_single(name, hashes[stem].setdefault("single", {}))
     LISTED.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
 
 

@@ -1,0 +1,152 @@
+"""bits = initial + net + flush: one item of a latent chain by any scheme, in a message of its own that pays for its initial bits.
+
+A scheme that gets bits back pops before it pushes, so that the message begins with pseudo-random words, no more than it needs; what is
+left of them after decoding says how many there were. In a long message the items before serve instead (`stream`); `two_part` needs none.
+Whoever wants x alone need not give those bits back, and so needs no posterior (`samples`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.coding import lanes
+from bbans.coding.rans import (
+    WORD_BITS,
+    Message,
+    Words,
+    base_message,
+    flatten,
+    message_bits,
+    message_equal,
+    pseudo_random_message,
+    tail_words,
+)
+from bbans.distributions.conditional import Conditional, Ints
+from bbans.errors import TrailingDataError, UnderflowError
+from bbans.schemes.account import EMPTY_BITS, Account
+from bbans.schemes.chain import Chain
+from bbans.schemes.refined import Searchable
+from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Scheme
+
+SEED = 0
+
+
+class Decoded(NamedTuple):
+    """An item int64 `(1, dims)`, the z_1 `(1, latents)` under which it was coded, and the account of the words."""
+
+    x: Ints
+    z: Ints
+    account: Account
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A chain that keeps its first posterior, so that coding x once more does not make it again, and the z_1 it was first asked for."""
+
+    chain: Chain
+    posteriors: list[tuple[Ints, Conditional]] = field(default_factory=list)
+    latents: list[Ints] = field(default_factory=list)
+
+    @property
+    def depth(self) -> int:
+        """That of the chain."""
+        return self.chain.depth
+
+    def prior(self, items: int) -> Conditional:
+        """That of the chain."""
+        return self.chain.prior(items)
+
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """That of the chain."""
+        if layer == 0 and not self.latents:
+            self.latents.append(above)
+        return self.chain.likelihood(layer, above)
+
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """That of the chain."""
+        if self.posteriors and layer == 1 and np.array_equal(self.posteriors[0][0], below):
+            return self.posteriors[0][1]
+        found = self.chain.posterior(layer, below)
+        if layer == 1 and not self.posteriors:
+            self.posteriors.append((below, found))
+        return found
+
+    def idle(self, items: int) -> Ints:
+        """That of the chain."""
+        return self.chain.idle(items)
+
+    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
+        """Those of the chain, if it has any."""
+        return cast(Searchable, self.chain).gaussians(x)
+
+    @property
+    def unrefined(self) -> Chain:
+        """The chain, before it was refined."""
+        return getattr(self.chain, "unrefined", self.chain)
+
+
+def encode(chain: Chain, scheme: Scheme, x: Ints) -> Words:
+    """An item x int64 `(1, dims)` as words, of which as few as possible are initial bits."""
+    codec = scheme(Watched(chain), 1, None)
+    words = 0
+    while True:
+        try:
+            (message,) = codec.push(_initial(words), x)
+            break
+        except UnderflowError:
+            words = max(1, 2 * words)
+    if words == 0:
+        return lanes.finish(message)
+    words = max(1, words - _untouched(_initial(words), message))
+    while True:  # a word that was popped may have come back as it was by chance, once in 2^32 items
+        try:
+            return lanes.finish(codec.push(_initial(words), x)[0])
+        except UnderflowError:
+            words += 1
+
+
+def decode(chain: Chain, scheme: Scheme, words: NDArray[np.uint32]) -> Decoded:
+    """Inverse of `encode`. Raises FormatError, of which TrailingDataError, and UnderflowError on damage."""
+    watched = Watched(chain)
+    sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
+
+    def record(term: str, bits: float) -> None:
+        sums[term] += bits
+
+    message = lanes.start(words)
+    held = message_bits(message) - EMPTY_BITS
+    message, x = scheme(watched, 1, record).pop(message)
+    if not message_equal(message, _initial(tail_words(message[1]))):
+        raise TrailingDataError(
+            "what is left of a decoded message must be its initial bits; found others: the data or the model do not match"
+        )
+    initial = message_bits(message) - EMPTY_BITS
+    account = Account(**sums, initial=initial, coder=held - initial - sum(sums.values()), flush=WORD_BITS * len(words) - held)
+    return Decoded(x, watched.latents[0], account)
+
+
+def samples(chain: Chain, words: NDArray[np.uint32]) -> Ints:
+    """The item of `encode` with a chain of one layer whose z is the last to be pushed and x the one before: no posterior is made.
+
+    What is left of the message is not looked at. Raises FormatError, UnderflowError on damage.
+    """
+    message, z = chain.prior(1).pop(lanes.start(words))
+    return chain.likelihood(0, z).pop(message)[1]
+
+
+def _initial(words: int) -> Message:
+    """The message that coding begins with: an empty one, or one of so many pseudo-random words, the same on every machine."""
+    return pseudo_random_message((1,), words, SEED) if words else base_message((1,))
+
+
+def _untouched(before: Message, after: Message) -> int:
+    """Words at the bottom of a message that no pop has reached."""
+    oldest = min(tail_words(before[1]), tail_words(after[1]))
+    if not oldest:
+        return 0
+    same = flatten(before)[-oldest:] == flatten(after)[-oldest:]
+    return oldest if same.all() else int(np.argmin(same[::-1]))

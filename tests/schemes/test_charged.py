@@ -1,0 +1,101 @@
+"""One item in a message of its own: every scheme, as few initial bits as it needs, an account whose terms add up, damage by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bbans.coding.rans import pseudo_random_message
+from bbans.errors import FormatError, UnderflowError
+from bbans.models.analytic import LinearGaussian
+from bbans.schemes import bounds, charged, names, refined
+from bbans.schemes.chain import Chain
+from tests.chains import CONFIGS, exact, fresh, samples
+from tests.seeds.toys import markov
+
+CERTAIN = ("codes", "codes with a prior")
+SCHEMES = [("bits-back", 1), ("bit-swap", 1), ("bb-is", 3), ("bb-cis", 3), ("two-part", 1), ("deterministic", 1)]
+
+
+def chain_of(name: str) -> Chain:
+    config = CONFIGS[name]
+    return exact(config, fresh(config, gain=2.0)[1])
+
+
+CASES = [
+    (name, scheme, particles)
+    for name in CONFIGS
+    for scheme, particles in SCHEMES
+    if names.misfit(scheme, name in CERTAIN, chain_of(name), particles) is None
+]
+
+
+@pytest.mark.parametrize(("name", "scheme", "particles"), CASES)
+def test_every_chain_by_every_scheme_that_fits(name: str, scheme: str, particles: int) -> None:
+    chain, x = chain_of(name), samples(CONFIGS[name], 1)
+    coder = names.by_name(scheme, particles)
+    words = charged.encode(chain, coder, x)
+    found = charged.decode(chain, coder, words)
+    account = found.account
+    assert np.array_equal(found.x, x)
+    assert account.total == pytest.approx(32 * len(words), abs=1e-6) and abs(account.coder) < 0.5
+    assert account.likelihood == pytest.approx(float(chain.likelihood(0, found.z).bits(x)[0]))
+    if scheme in ("deterministic", "two-part"):
+        assert account.initial == account.posterior == 0
+    else:
+        needed = bounds.initial_bits(coder, chain, x)
+        assert account.posterior < 0 < account.initial < -account.posterior + 64
+        assert needed - 64 < account.initial < needed + 2.5 * needed / np.sqrt(needed) + 96
+
+
+@pytest.mark.parametrize(("scheme", "particles"), [("bits-back", 1), ("bb-is", 4), ("bb-cis", 4)])
+def test_one_initial_word_less_is_too_few(scheme: str, particles: int) -> None:
+    chain, coder = LinearGaussian(latents=6), names.by_name(scheme, particles)
+    x = bounds.sample(chain, 1, 3)
+    initial = charged.decode(chain, coder, charged.encode(chain, coder, x)).account.initial
+    words = int(initial // 32)
+    with pytest.raises(UnderflowError):
+        coder(chain, 1, None).push(pseudo_random_message((1,), words - 1, charged.SEED), x)
+
+
+def test_net_bits_are_those_of_the_scheme() -> None:
+    """Mean over 60 items within 4 standard errors of the bound."""
+    chain = markov(0)
+    x = bounds.sample(chain, 60, 4)
+    for scheme, particles in (("bits-back", 1), ("bb-is", 5)):
+        coder = names.by_name(scheme, particles)
+        nets = np.array([charged.decode(chain, coder, charged.encode(chain, coder, one)).account.net for one in x[:, None]])
+        expected = bounds.weighted_bits(chain, x, particles, draws=200)
+        difference = nets - expected
+        assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(60) + 0.05
+
+
+def test_a_refined_posterior() -> None:
+    """Coding twice looks for it once, and the decoder finds the same one."""
+    looked = []
+
+    class Counting(LinearGaussian):
+        def gaussians(self, below):
+            looked.append(len(below))
+            return super().gaussians(below)
+
+    chain = Counting(latents=3, k=2, mean_offset=25)
+    better, coder = refined.refined(chain, 2), names.by_name("bits-back")
+    x = bounds.sample(chain, 1, 5)
+    words = charged.encode(better, coder, x)
+    assert looked == [1]
+    assert np.array_equal(charged.decode(better, coder, words).x, x)
+    with pytest.raises((FormatError, UnderflowError)):
+        charged.decode(chain, coder, words)
+
+
+@pytest.mark.parametrize("scheme", ["bits-back", "bb-cis", "two-part"])
+def test_damage_is_named(scheme: str) -> None:
+    chain, coder = LinearGaussian(latents=4), names.by_name(scheme, 3 if scheme == "bb-cis" else 1)
+    x = bounds.sample(chain, 1, 6)
+    words = charged.encode(chain, coder, x)
+    other = words.copy()
+    other[-1] ^= 1
+    for damaged in (words[:-1], np.append(words, np.uint32(0)), other):
+        with pytest.raises((FormatError, UnderflowError)):
+            charged.decode(chain, coder, damaged)

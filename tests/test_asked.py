@@ -1,0 +1,157 @@
+"""Files of one image by the scheme that was asked for: it is in the file, whoever decodes says nothing, and what cannot be is refused."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bbans
+from bbans import container, errors, tiles
+from bbans.models import store
+from bbans.models.store import Model
+from bbans.schemes import refined, single, two_part
+from bbans.tiles import chained
+from tests.chains import CONFIGS, chain_file, chain_model, fresh, picture
+from tests.tiny import smooth_image, tiny_model
+
+ASKED = [
+    {"scheme": "two-part"},
+    {"scheme": "two-part", "refine": 2},
+    {"scheme": "bits-back"},
+    {"scheme": "bit-swap", "particles": 1},
+    {"scheme": "bb-is", "particles": 3},
+    {"scheme": "bb-cis"},
+    {"refine": 2},
+    {"scheme": "bb-cis", "particles": 2, "refine": 1},
+]
+NAMES = ["two-part", "two-part", "bits-back", "Bit-Swap", "BB-IS of 3 particles", "BB-CIS of 8 particles"]
+NAMES += ["bits-back, refined by 2 steps", "BB-CIS of 2 particles, refined by 1 step"]
+
+
+@functools.cache
+def large() -> tuple[Model, np.ndarray]:
+    """A chain over images large enough to pay for initial bits, and one of them."""
+    from bbans.models.store import model_id, to_tensors
+    from bbans.models.vae_config import VaeConfig
+
+    config = VaeConfig(40, 30, 1, 256, "logistic", 3, (4,), 16, 1)
+    _, layers = fresh(config)
+    pixels = (120 + np.random.default_rng(0).integers(0, 16, (40, 30))).astype(np.uint8)
+    return Model("large", config, layers, {}, model_id(config, to_tensors(layers))), pixels
+
+
+@pytest.mark.parametrize(("asked", "name"), list(zip(ASKED, NAMES, strict=True)), ids=NAMES)
+def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) -> None:
+    model, pixels = large()
+    data = bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
+    found = bbans.info(data, model=model, costs=True)
+    assert found.codecs == {f"latent chain, {name}": 1}
+    assert np.array_equal(bbans.decompress(data, model=model), pixels)
+    account = found.account
+    assert account is not None and found.costs is not None
+    assert account.total + found.framing_bits == pytest.approx(8 * len(data), abs=1e-6)
+    assert (account.initial > 0) == (account.posterior < 0) == ("two-part" not in name)
+    assert found.costs.bits.sum() == pytest.approx(account.prior + account.likelihood + account.posterior)
+    assert {share.codec for share in found.costs.shares} == {f"latent chain, {name}"}
+    assert f"latent chain, {name}, " in found.lines(each_tile=True)[-1]
+    assert found.ideal_bits is not None and abs(found.ideal_bits / account.net - 1) < 0.03
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_unasked_a_chain_is_as_short_as_it_can_be(name: str) -> None:
+    """Latents that are chosen where they pay, idle ones where they do not."""
+    model = chain_model(name)
+    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    samples = picture(model).reshape(predictor.shape)
+    x = samples.reshape(1, -1).astype(np.int64)
+    part = chained.chain_part(predictor, samples)
+    if predictor.certain or not refined.searchable(predictor.chain):
+        assert part.codec == container.CHAIN
+        return
+    bits = two_part.best(predictor.chain, x).bits, single.ideal_bits(predictor.chain, x, certain=False)
+    assert part.codec == (container.CODED_CHAIN if bits[0] < bits[1] else container.CHAIN)
+    decoded = chained.decode_chain(predictor, part, predictor.shape, 8)
+    assert np.array_equal(decoded.samples, samples) and decoded.account.net == pytest.approx(min(bits), abs=0.5)
+
+
+def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refined file is restored without a search, and its account with one."""
+    model, pixels = large()
+    data = bbans.compress(pixels, model=model, refine=1)
+
+    def never(*_: object) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(refined, "search", never)
+    assert np.array_equal(bbans.decompress(data, model=model), pixels)
+    with pytest.raises(AssertionError, match="searched"):
+        bbans.info(data, model=model)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"scheme": "deterministic"}, "not coded with 'deterministic'; take one of bits-back"),
+        ({"scheme": "bits-back", "particles": 2}, "take bb-is or bb-cis"),
+        ({"particles": 2}, "bits-back has one particle"),
+        ({"scheme": "bb-is", "particles": 257}, "up to 256 particles"),
+        ({"scheme": "no"}, "not coded with 'no'"),
+        ({"refine": 256}, "0 to 255 steps"),
+        ({"scheme": "bb-is", "particles": 200}, r"coded by BB-IS of 200 particles this image takes \d+ bytes, and its samples \d+"),
+    ],
+)
+def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None:
+    model, pixels = large()
+    with pytest.raises(errors.InputError, match=words) as caught:
+        bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_only_chains_have_schemes() -> None:
+    pixels = smooth_image(24, 20)
+    for model in (tiny_model(), "none"):
+        for asked in ({"scheme": "bb-is"}, {"particles": 3}, {"refine": 1}):
+            with pytest.raises(errors.InputError, match="for a latent chain"):
+                bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
+        assert bbans.compress(pixels, model=model, scheme="bits-back", particles=1, refine=0) == bbans.compress(pixels, model=model)
+
+
+def test_codes_of_a_certain_posterior() -> None:
+    """A VQ-VAE is coded as ever when its own scheme is asked for, and not with another."""
+    model = chain_model("codes")
+    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    assert chained.asking_chain(predictor, "deterministic", None, None) == predictor
+    with pytest.raises(errors.InputError, match="take one of deterministic"):
+        chained.asking_chain(predictor, "two-part", None, None)
+
+
+def test_a_file_for_another_kind_of_model_is_refused() -> None:
+    """Its scheme is none of the model's: a FormatError, whatever the checksums say."""
+    model, other = chain_model("binary"), chain_model("codes")
+    data = container.read(chain_file(model, picture(model), scheme="two-part"))
+    forged = container.write(container.Container(**{f: getattr(data, f) for f in data.__slots__ if f != "model_id"}, model_id=other.id))
+    for call in (bbans.decompress, bbans.info):
+        with pytest.raises(errors.FormatError, match="its model another"):
+            call(forged, model=other)
+
+
+def test_a_fresh_process_needs_nothing_but_bytes_and_model(tmp_path: Path) -> None:
+    model, pixels = large()
+    (tmp_path / "mine.safetensors").write_bytes(store.serialise(model.config, model.layers, {}))
+    for i, asked in enumerate(ASKED):
+        (tmp_path / f"{i}.bbans").write_bytes(bbans.compress(pixels, model=model, **asked))  # type: ignore[arg-type]
+    code = """
+import bbans, hashlib, pathlib
+for path in sorted(pathlib.Path().glob("*.bbans")):
+    print(hashlib.sha256(bbans.decompress(path.read_bytes())).hexdigest())
+"""
+    environment = {**os.environ, "BBANS_MODEL_PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [hashlib.sha256(pixels).hexdigest()] * len(ASKED), done.stderr
