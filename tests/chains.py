@@ -79,6 +79,15 @@ def chain_model(name):
     return Model(name, config, layers, {}, model_id(config, to_tensors(layers)))
 
 
+@functools.cache
+def large_chain():
+    """A chain over images large enough to pay for initial bits, and one of them."""
+    config = VaeConfig(40, 30, 1, 256, "logistic", 3, (4,), 16, 1)
+    _, layers = fresh(config)
+    pixels = (120 + np.random.default_rng(0).integers(0, 16, (40, 30))).astype(np.uint8)
+    return Model("large", config, layers, {}, model_id(config, to_tensors(layers))), pixels
+
+
 def picture(model, seed=0):
     """An image of the model's shape, uint8; with 256 levels in the middle of them, where a fresh mixture is."""
     c = model.config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import subprocess
@@ -15,10 +14,9 @@ import pytest
 import bbans
 from bbans import container, errors, tiles
 from bbans.models import store
-from bbans.models.store import Model
 from bbans.schemes import refined, single, two_part
 from bbans.tiles import chained
-from tests.chains import CONFIGS, chain_file, chain_model, fresh, picture
+from tests.chains import CONFIGS, chain_file, chain_model, large_chain, picture
 from tests.tiny import smooth_image, tiny_model
 
 ASKED = [
@@ -35,21 +33,9 @@ NAMES = ["two-part", "two-part", "bits-back", "Bit-Swap", "BB-IS of 3 particles"
 NAMES += ["bits-back, refined by 2 steps", "BB-CIS of 2 particles, refined by 1 step"]
 
 
-@functools.cache
-def large() -> tuple[Model, np.ndarray]:
-    """A chain over images large enough to pay for initial bits, and one of them."""
-    from bbans.models.store import model_id, to_tensors
-    from bbans.models.vae_config import VaeConfig
-
-    config = VaeConfig(40, 30, 1, 256, "logistic", 3, (4,), 16, 1)
-    _, layers = fresh(config)
-    pixels = (120 + np.random.default_rng(0).integers(0, 16, (40, 30))).astype(np.uint8)
-    return Model("large", config, layers, {}, model_id(config, to_tensors(layers))), pixels
-
-
 @pytest.mark.parametrize(("asked", "name"), list(zip(ASKED, NAMES, strict=True)), ids=NAMES)
 def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) -> None:
-    model, pixels = large()
+    model, pixels = large_chain()
     data = bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
     found = bbans.info(data, model=model, costs=True)
     assert found.codecs == {f"latent chain, {name}": 1}
@@ -83,7 +69,7 @@ def test_unasked_a_chain_is_as_short_as_it_can_be(name: str) -> None:
 
 def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refined file is restored without a search, and its account with one."""
-    model, pixels = large()
+    model, pixels = large_chain()
     data = bbans.compress(pixels, model=model, refine=1)
 
     def never(*_: object) -> None:
@@ -108,7 +94,7 @@ def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None:
-    model, pixels = large()
+    model, pixels = large_chain()
     with pytest.raises(errors.InputError, match=words) as caught:
         bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
@@ -143,7 +129,7 @@ def test_a_file_for_another_kind_of_model_is_refused() -> None:
 
 
 def test_a_fresh_process_needs_nothing_but_bytes_and_model(tmp_path: Path) -> None:
-    model, pixels = large()
+    model, pixels = large_chain()
     (tmp_path / "mine.safetensors").write_bytes(store.serialise(model.config, model.layers, {}))
     for i, asked in enumerate(ASKED):
         (tmp_path / f"{i}.bbans").write_bytes(bbans.compress(pixels, model=model, **asked))  # type: ignore[arg-type]

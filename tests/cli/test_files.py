@@ -28,20 +28,6 @@ def put(folder: Path, **contents: bytes) -> None:
         (folder / name.replace("_", ".")).write_bytes(data)
 
 
-@pytest.mark.parametrize(("option", "value", "nothing"), [("scheme", "bb-is", None), ("particles", "4", "1"), ("refine", "3", "0")])
-def test_what_files_of_one_image_have_no_place_for(
-    option: str, value: str, nothing: str | None, here: Path, run: Runner, standin: Standin
-) -> None:
-    """Refused in one line that names what takes it, before anything is read; a value that asks for nothing is let through."""
-    put(here, a_png=b"1")
-    found = run("compress", f"--{option}", value, "a.png")
-    assert (found.code, found.err.count("\n"), standin.calls) == (3, 1, [])
-    assert f"--{option} is for `bbans archive create`, whose groups record it" in found.err
-    assert option not in run("compress", "--help").out.decode()
-    if nothing is not None:
-        assert run("compress", f"--{option}", nothing, "a.png") == Run(0, b"", "")
-
-
 def test_default_names_and_inputs_are_kept(here: Path, run: Runner, standin: Standin) -> None:
     put(here, a_png=b"1", b_tif=b"2")
     assert run("compress", "a.png", "b.tif") == Run(0, b"", "")
@@ -194,14 +180,27 @@ def test_a_lossy_kind_is_refused(here: Path, run: Runner, standin: Standin) -> N
 def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> None:
     put(here, a_png=b"1")
     run("compress", "a.png")
-    run("compress", "a.png", "-f", "--model", "m", "--threads", "3", "--no-verify", "--as-pixels", "--strip")
+    run(
+        "compress",
+        "a.png",
+        "-f",
+        "--model",
+        "m",
+        "--threads",
+        "3",
+        "--no-verify",
+        "--as-pixels",
+        "--strip",
+        *"--scheme bb-is --particles 4 --refine 3".split(),
+    )
     run("compress", "a.png", "-f", "--effort", "fast")
     run("decompress", "a.bbans", "-f", "--model", "m", "--threads", "3")
     run("decompress", "a.bbans", "-f", "--region", "1,2,3,4", "--preview", "5", "--max-pixels", "6")
     defaults = {"model": None, "effort": "default", "threads": None, "verify": True, "overwrite": False, "as_pixels": False, "strip": False}
-    defaults |= {"cluster": None}
+    as_suits = {"cluster": None, "scheme": None, "particles": None, "refine": None}
+    defaults |= as_suits
     given = {"model": "m", "effort": "default", "threads": 3, "verify": False, "overwrite": True, "as_pixels": True, "strip": True}
-    given |= {"cluster": None}
+    given |= as_suits | {"scheme": "bb-is", "particles": 4, "refine": 3}
     whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
     whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
     assert standin.calls == [

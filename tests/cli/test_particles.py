@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from bbans import images
+from bbans.models import store
+from tests.chains import large_chain
 from tests.cli.conftest import Run
 from tests.digits import digits
 
@@ -44,3 +46,28 @@ def test_particles_from_training_to_the_archive(here: Path, run: Callable[..., R
     assert np.array_equal(back, pixels)
     failed = run(*command, "-f", "--scheme", "bit-swap", "--particles", "5")
     assert failed.code == 3 and failed.err.count("\n") == 1 and "take bb-is or bb-cis" in failed.err
+
+
+def test_a_file_of_one_image_by_a_scheme(here: Path, run: Callable[..., Run]) -> None:
+    """`compress` takes --scheme, --particles and --refine; whoever restores the image says none of them, and `info` says what they were."""
+    model, pixels = large_chain()
+    Path("mine.safetensors").write_bytes(store.serialise(model.config, model.layers, {}))
+    np.save("a.npy", pixels)
+    for asked, name in (
+        ("--scheme two-part", "two-part"),
+        ("--scheme bb-is --particles 3 --refine 1", "BB-IS of 3 particles, refined by 1 step"),
+        ("--scheme bit-swap --particles 1 --refine 0", "Bit-Swap"),
+    ):
+        assert run("compress", "a.npy", "-q", "-f", "--model", "mine.safetensors", *asked.split()) == Run(0, b"", "")
+        told = json.loads(run("info", "a.bbans", "--model", "mine.safetensors", "--json").out)
+        assert told["codecs"] == {f"latent chain, {name}": 1}
+        assert run("decompress", "a.bbans", "-q", "--model", "mine.safetensors", "-o", "back.npy", "-f") == Run(0, b"", "")
+        assert np.array_equal(np.load("back.npy"), pixels)
+    for wrong, words in (
+        ("--scheme bit-swap --particles 5", "take bb-is or bb-cis"),
+        ("--scheme bb-is --particles 250", "fewer particles"),
+    ):
+        failed = run("compress", "a.npy", "-q", "-o", "b.bbans", "--model", "mine.safetensors", *wrong.split())
+        assert failed.code == 3 and failed.err.count("\n") == 1 and words in failed.err and not Path("b.bbans").exists()
+    photograph = run("compress", "a.npy", "-q", "-o", "b.bbans", "--refine", "2")
+    assert photograph.code == 3 and "for a latent chain; leave them out or name a model of one with --model" in photograph.err
