@@ -80,7 +80,7 @@ def forged_part(part: TilePart, rng: random.Random) -> TilePart:
         return replace(part, orientation=orientation, lattice=rng.choice((part.lattice, 0, 1, 2, 3)))
     if kind == 9:
         old = part.coding or Coding(0)
-        steps = rng.choice((_number(old.refinement, rng, 3), 256))  # what `info` takes grows with them
+        steps = _number(old.refinement, rng, 3)  # what `info` takes grows with them
         return replace(part, coding=Coding(rng.randrange(7), _number(old.particles, rng, 2**20), steps, _number(old.fineness, rng, 255)))
     low, span, curve = (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
     return replace(part, axis=Axis(_number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))))

@@ -52,6 +52,21 @@ def trained_coded(row: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"Best, {said}. Net rates are within {worst:.2%} of the bounds.", _run(row, f"{row['images']:,} images")])
 
 
+def single(row: dict[str, Any]) -> str:
+    """Messages and files of one image by scheme, beside those of the best other codec."""
+    schemes = list(next(iter(row["measured"].values()))["net_bits"])
+    lines = _head(
+        ["data", "model", "-ELBO, bits", *(f"{s}: net bits, payload bytes" for s in schemes), "file, bytes", "best other codec, bytes"]
+    )
+    for m in row["measured"].values():
+        cells = [f"{m['net_bits'][s]:,.1f}, {m['payload_bytes'][s]:.1f}" for s in schemes]
+        others = {name: size for name, size in m["file_bytes"].items() if name != "bbans"}
+        best = min(others, key=lambda name: others[name])
+        files = f"{m['file_bytes']['bbans']:.1f}", f"{others[best]:.1f} ({best})"
+        lines.append(_line([m["data"], m["model"], f"{m['ideal_bits']:,.1f}", *cells, *files]))
+    return "\n".join([*lines, "", f"{row['images']} test images each, all of them decoded and compared. Commit {row['commit']}."])
+
+
 def tightness(row: dict[str, Any]) -> str:
     """L_64, log p(x) and the difference, nats, of models trained on five objectives."""
     heads = ["trained on", *(f"{name}, {whose}" for name in ("L_64", "log p(x)", "-KL(Q ‖ P)") for whose in ("published", "ours"))]
@@ -113,6 +128,7 @@ def _run(row: dict[str, Any], images: str) -> str:
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "mcbits": mcbits,
     "trained-coded": trained_coded,
+    "single": single,
     "tightness": tightness,
     "mites": mites,
     "snr": snr,

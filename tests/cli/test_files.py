@@ -191,7 +191,7 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "--no-verify",
         "--as-pixels",
         "--strip",
-        *"--scheme bb-is --particles 4 --refine 3".split(),
+        *["--scheme", "bb-is", "--particles", "4", "--refine", "3"],
     )
     run("compress", "a.png", "-f", "--effort", "fast")
     run("decompress", "a.bbans", "-f", "--model", "m", "--threads", "3")
