@@ -228,6 +228,8 @@ def _chain(
     network = model.network(tiles.fastest_ops())
     if why := names.misfit(name, model.family == CERTAIN, network, particles, refine):
         raise InputError(f"family {model.family}: {why}")
+    if name == names.TWO_PART and (labels is not None or hasattr(model.config, "told")):
+        raise InputError(f"{name} takes its cells from samples of the model, and this one has to be told something; take bits-back")
     particles = names.particles_of(name, particles)
     coder = names.by_name(name, particles)
     x = samples(named, model)

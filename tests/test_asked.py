@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -98,6 +99,17 @@ def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None
     with pytest.raises(errors.InputError, match=words) as caught:
         bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_a_search_that_no_file_may_ask_for_is_refused_before_it_begins() -> None:
+    """2^16 samples are searched for in up to 102 steps: more, and no reader would take the file."""
+    model, _ = large_chain()
+    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    huge = dataclasses.replace(predictor, shape=(256, 256, 1))
+    asked = chained.asking_chain(huge, None, None, 102).asked
+    assert asked is not None and asked.refinement == 102
+    with pytest.raises(errors.InputError, match="ask for fewer steps"):
+        chained.asking_chain(huge, None, None, 103)
 
 
 def test_only_chains_have_schemes() -> None:

@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 import bbans
-from bbans import evaluation, library, pictures
+from bbans import container as files
+from bbans import evaluation, library, pictures, tiles
 from bbans.errors import InputError, ModelFormatError, OutputExistsError
 from bbans.inference import chain_run
 from bbans.models import store
 from bbans.schemes.bounds import BLOCK
+from bbans.tiles import chained
 from bbans_cli.main import main
 from tests.chains import chain_model, picture
 from tests.digits import digits
@@ -93,6 +95,25 @@ def test_labels_are_side_information(folder):
     assert np.isnan(found["total"])
     with pytest.raises(InputError, match="labels"):
         bbans.evaluate(named(), model)
+
+
+def test_two_part_codes_beside_the_elbo(folder):
+    """A latent costs up to a bit more than bits back would, every message begins with the scheme, and a file chooses better."""
+    model = bbans.load_model(folder / "vae.safetensors")
+    found = bbans.evaluate(named(), model, scheme="two-part", draws=64)
+    over = (found.rates()["net"] - found.rates()["ideal"]) * 64
+    assert 0 < over < 8
+    assert found.rates()["total"] == pytest.approx(found.rates()["net"], abs=100 / (ITEMS * 64))
+    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    parts = [chained.chain_part(predictor, image[:, :, None]) for image in images()]
+    assert {part.codec for part in parts} == {files.CODED_CHAIN}
+    nets = [chained.decode_chain(predictor, part, predictor.shape, 8).account.net for part in parts]
+    assert sum(nets) < 0.99 * sum(found.net_bits)
+    idle = [chained.encode_chain(predictor, image[:, :, None]) for image in images()]
+    assert sum(len(part.payload) for part in parts) < 0.95 * sum(map(len, idle))
+    labels = digits(ITEMS, seed=5)[1]
+    with pytest.raises(InputError, match="has to be told something"):
+        bbans.evaluate(named(), folder / "labelled.safetensors", labels=labels, scheme="two-part")
 
 
 def test_codes_are_certain(folder):

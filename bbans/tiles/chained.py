@@ -7,13 +7,14 @@ is mostly the shortest, or with latents that are bits of the message's own (`sch
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans import codings
-from bbans.container.codings import BB_CIS, DETERMINISTIC, SINGLE, TWO_PART, WEIGHTED, Coding
+from bbans.container.codings import BB_CIS, DETERMINISTIC, MAX_WEIGHTED_SAMPLES, SINGLE, TWO_PART, WEIGHTED, Coding
 from bbans.container.records import CHAIN, CODED_CHAIN, MAX_ROWS, TilePart
 from bbans.errors import FormatError, InputError
 from bbans.models.store import Model
@@ -56,6 +57,10 @@ def asking_chain(predictor: ChainPredictor, scheme: str | None, particles: int |
         return predictor
     schemes = (DETERMINISTIC, *SINGLE)
     found = codings.asked(predictor.chain, predictor.certain, scheme, particles, refine, schemes)
+    if prod(predictor.shape) * found.evaluations > MAX_WEIGHTED_SAMPLES:
+        raise InputError(
+            f"an image of {prod(predictor.shape)} samples is evaluated up to {found.evaluations} times so; ask for fewer steps"
+        )
     return predictor if found.scheme == DETERMINISTIC else replace(predictor, asked=found)
 
 
