@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bbans.coding import lanes
 from bbans.coding.rans import (
-    WORD_BITS,
     Message,
     Words,
     base_message,
@@ -26,7 +24,7 @@ from bbans.coding.rans import (
     tail_words,
 )
 from bbans.distributions.conditional import Conditional, Ints
-from bbans.errors import TrailingDataError, UnderflowError
+from bbans.errors import FormatError, TrailingDataError, UnderflowError
 from bbans.schemes.account import EMPTY_BITS, Account
 from bbans.schemes.chain import Chain
 from bbans.schemes.refined import Searchable
@@ -36,7 +34,7 @@ SEED = 0
 
 
 class Decoded(NamedTuple):
-    """An item int64 `(1, dims)`, the z_1 `(1, latents)` under which it was coded, and the account of the words."""
+    """An item int64 `(1, dims)`, the z_1 `(1, latents)` under which it was coded, and the account of its bytes."""
 
     x: Ints
     z: Ints
@@ -89,8 +87,8 @@ class Watched:
         return getattr(self.chain, "unrefined", self.chain)
 
 
-def encode(chain: Chain, scheme: Scheme, x: Ints) -> Words:
-    """An item x int64 `(1, dims)` as words, of which as few as possible are initial bits."""
+def encode(chain: Chain, scheme: Scheme, x: Ints) -> bytes:
+    """The message of an item x int64 `(1, dims)`, of which as few as possible are initial bits."""
     codec = scheme(Watched(chain), 1, None)
     words = 0
     while True:
@@ -100,16 +98,16 @@ def encode(chain: Chain, scheme: Scheme, x: Ints) -> Words:
         except UnderflowError:
             words = max(1, 2 * words)
     if words == 0:
-        return lanes.finish(message)
+        return packed(lanes.finish(message))
     words = max(1, words - _untouched(_initial(words), message))
     while True:  # a word that was popped may have come back as it was by chance, once in 2^32 items
         try:
-            return lanes.finish(codec.push(_initial(words), x)[0])
+            return packed(lanes.finish(codec.push(_initial(words), x)[0]))
         except UnderflowError:
             words += 1
 
 
-def decode(chain: Chain, scheme: Scheme, words: NDArray[np.uint32]) -> Decoded:
+def decode(chain: Chain, scheme: Scheme, data: bytes) -> Decoded:
     """Inverse of `encode`. Raises FormatError, of which TrailingDataError, and UnderflowError on damage."""
     watched = Watched(chain)
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
@@ -117,7 +115,7 @@ def decode(chain: Chain, scheme: Scheme, words: NDArray[np.uint32]) -> Decoded:
     def record(term: str, bits: float) -> None:
         sums[term] += bits
 
-    message = lanes.start(words)
+    message = lanes.start(unpacked(data))
     held = message_bits(message) - EMPTY_BITS
     message, x = scheme(watched, 1, record).pop(message)
     if not message_equal(message, _initial(tail_words(message[1]))):
@@ -125,17 +123,39 @@ def decode(chain: Chain, scheme: Scheme, words: NDArray[np.uint32]) -> Decoded:
             "what is left of a decoded message must be its initial bits; found others: the data or the model do not match"
         )
     initial = message_bits(message) - EMPTY_BITS
-    account = Account(**sums, initial=initial, coder=held - initial - sum(sums.values()), flush=WORD_BITS * len(words) - held)
+    account = Account(**sums, initial=initial, coder=held - initial - sum(sums.values()), flush=8.0 * len(data) - held)
     return Decoded(x, watched.latents[0], account)
 
 
-def samples(chain: Chain, words: NDArray[np.uint32]) -> Ints:
+def samples(chain: Chain, data: bytes) -> Ints:
     """The item of `encode` with a chain of one layer whose z is the last to be pushed and x the one before: no posterior is made.
 
     What is left of the message is not looked at. Raises FormatError, UnderflowError on damage.
     """
-    message, z = chain.prior(1).pop(lanes.start(words))
+    message, z = chain.prior(1).pop(lanes.start(unpacked(data)))
     return chain.likelihood(0, z).pop(message)[1]
+
+
+def packed(words: Words) -> bytes:
+    """A message of one lane as bytes: its head, big-endian without the zeros in front, then the other words, little-endian."""
+    head = int(words[0]) << 32 | int(words[1])
+    return head.to_bytes((head.bit_length() + 7) // 8, "big") + words[2:].astype("<u4").tobytes()
+
+
+def unpacked(data: bytes) -> Words:
+    """Inverse of `packed`. Four bytes of a head, which is 2^31 at least, begin with a set bit; eight, which is below 2^63, do not.
+
+    Raises FormatError on bytes that it cannot have made.
+    """
+    size = 4 + len(data) % 4
+    if size == 4 and data and data[0] < 0x80:
+        size = 8
+    if len(data) < size or not data[0]:
+        raise FormatError(
+            f"a message begins with a head of 4 to 8 bytes, the first of which is not zero; found {data[:8].hex(' ') or 'none'}"
+        )
+    head = np.frombuffer(data[:size].rjust(8, b"\0"), ">u4")
+    return np.concatenate([head, np.frombuffer(data[size:], "<u4")]).astype(np.uint32)
 
 
 def _initial(words: int) -> Message:

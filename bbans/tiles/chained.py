@@ -83,15 +83,15 @@ def chain_part(predictor: ChainPredictor, samples: Samples) -> TilePart:
     """A tile that fits as a chain codes it: as was asked, or as short as it can."""
     x, channels, chain, asked = _item(samples), samples.shape[2], predictor.chain, predictor.asked
     if asked is not None and asked.scheme != TWO_PART:
-        words = charged.encode(refined.refined(chain, asked.refinement), codings.scheme_of(asked), x)
-        return TilePart(CODED_CHAIN, channels, words.astype("<u4").tobytes(), coding=asked)
+        payload = charged.encode(refined.refined(chain, asked.refinement), codings.scheme_of(asked), x)
+        return TilePart(CODED_CHAIN, channels, payload, coding=asked)
     if not predictor.certain and refined.searchable(chain):
         if asked is not None:  # the encoder's alone: a decoder is told the cells
             chain = refined.refined(chain, asked.refinement)
         found = two_part.best(chain, x)
         if asked is not None or found.bits < single.ideal_bits(chain, x, certain=False):
-            words = charged.encode(chain, two_part.scheme(found.fineness, found.grid), x)
-            return TilePart(CODED_CHAIN, channels, words.astype("<u4").tobytes(), coding=Coding(TWO_PART, fineness=found.fineness))
+            payload = charged.encode(chain, two_part.scheme(found.fineness, found.grid), x)
+            return TilePart(CODED_CHAIN, channels, payload, coding=Coding(TWO_PART, fineness=found.fineness))
     return TilePart(CHAIN, channels, encode_chain(predictor, samples))
 
 
@@ -108,19 +108,18 @@ def decode_chain(predictor: ChainPredictor, part: TilePart, shape: tuple[int, in
 
     Unless the account is asked for, it is empty, and initial bits, which say nothing of the samples, are not looked at.
     """
-    if len(part.payload) % 4:
-        raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
     if shape != predictor.shape:
         raise FormatError(f"the model codes tiles {predictor.shape}, this one has {shape}; the file is damaged or its model another")
-    words = np.frombuffer(part.payload, "<u4").astype(np.uint32)
     z: Ints | None = None
     if part.coding is None:
-        x, account = single.decode(predictor.chain, words, predictor.certain)
+        if len(part.payload) % 4:
+            raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
+        x, account = single.decode(predictor.chain, np.frombuffer(part.payload, "<u4").astype(np.uint32), predictor.certain)
     elif accounted or predictor.chain.depth > 1 or part.coding.scheme == TWO_PART:
-        x, z, account = charged.decode(*_coder(predictor, part.coding), words)
+        x, z, account = charged.decode(*_coder(predictor, part.coding), part.payload)
     else:
         chain, _ = _coder(predictor, part.coding)
-        x, account = charged.samples(chain, words), Account()
+        x, account = charged.samples(chain, part.payload), Account()
     if int(x.max()) >> bit_depth:
         raise FormatError(f"samples of {bit_depth} bits were expected, found {x.max()}; the file is damaged")
     return Decoded(x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), z, account)

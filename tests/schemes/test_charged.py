@@ -34,11 +34,11 @@ CASES = [
 def test_every_chain_by_every_scheme_that_fits(name: str, scheme: str, particles: int) -> None:
     chain, x = chain_of(name), samples(CONFIGS[name], 1)
     coder = names.by_name(scheme, particles)
-    words = charged.encode(chain, coder, x)
-    found = charged.decode(chain, coder, words)
+    data = charged.encode(chain, coder, x)
+    found = charged.decode(chain, coder, data)
     account = found.account
     assert np.array_equal(found.x, x)
-    assert account.total == pytest.approx(32 * len(words), abs=1e-6) and abs(account.coder) < 0.5
+    assert account.total == pytest.approx(8 * len(data), abs=1e-6) and abs(account.coder) < 0.5
     assert account.likelihood == pytest.approx(float(chain.likelihood(0, found.z).bits(x)[0]))
     if scheme in ("deterministic", "two-part"):
         assert account.initial == account.posterior == 0
@@ -82,20 +82,35 @@ def test_a_refined_posterior() -> None:
     chain = Counting(latents=3, k=2, mean_offset=25)
     better, coder = refined.refined(chain, 2), names.by_name("bits-back")
     x = bounds.sample(chain, 1, 5)
-    words = charged.encode(better, coder, x)
+    data = charged.encode(better, coder, x)
     assert looked == [1]
-    assert np.array_equal(charged.decode(better, coder, words).x, x)
+    assert np.array_equal(charged.decode(better, coder, data).x, x)
     with pytest.raises((FormatError, UnderflowError)):
-        charged.decode(chain, coder, words)
+        charged.decode(chain, coder, data)
 
 
 @pytest.mark.parametrize("scheme", ["bits-back", "bb-cis", "two-part"])
 def test_damage_is_named(scheme: str) -> None:
     chain, coder = LinearGaussian(latents=4), names.by_name(scheme, 3 if scheme == "bb-cis" else 1)
     x = bounds.sample(chain, 1, 6)
-    words = charged.encode(chain, coder, x)
-    other = words.copy()
-    other[-1] ^= 1
-    for damaged in (words[:-1], np.append(words, np.uint32(0)), other):
+    data = charged.encode(chain, coder, x)
+    for damaged in (data[:-4], data[:-1], data + bytes(4), data + b"\0", data[:-1] + bytes([data[-1] ^ 1]), data[4:], b"\0" + data, b""):
         with pytest.raises((FormatError, UnderflowError)):
             charged.decode(chain, coder, damaged)
+
+
+@pytest.mark.parametrize("bits", range(31, 63))
+@pytest.mark.parametrize("words", [0, 1, 5])
+def test_messages_as_bytes(bits: int, words: int) -> None:
+    """Every length of a head can be told from the others; zeros in front are refused."""
+    rng = np.random.default_rng(bits)
+    head = (1 << bits) + int(rng.integers(0, 1 << bits))
+    message = np.array([head >> 32, head & 0xFFFFFFFF, *rng.integers(0, 2**32, words)], np.uint32)
+    data = charged.packed(message)
+    assert len(data) == bits // 8 + 1 + 4 * words
+    assert np.array_equal(charged.unpacked(data), message)
+    with pytest.raises(FormatError):
+        charged.unpacked(b"\0" + data)
+    for short in (data[:3], b""):
+        with pytest.raises(FormatError, match="4 to 8 bytes"):
+            charged.unpacked(short)

@@ -49,8 +49,8 @@ def test_one_item_takes_the_best_fineness() -> None:
     total = 0.0
     for one in x[:, None]:
         found = two_part.best(chain, one)
-        words = charged.encode(chain, two_part.scheme(found.fineness, found.grid), one)
-        decoded = charged.decode(chain, two_part.scheme(found.fineness), words)
+        data = charged.encode(chain, two_part.scheme(found.fineness, found.grid), one)
+        decoded = charged.decode(chain, two_part.scheme(found.fineness), data)
         assert np.array_equal(decoded.x, one)
         assert decoded.account.prior + decoded.account.likelihood == pytest.approx(found.bits)
         assert decoded.account.posterior == decoded.account.initial == 0
