@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +60,12 @@ def compress(
     picture = to_image(image)
     default = name_of_effort(effort)
     chosen = None if model == NO_MODEL else load_model(model or default)
-    build = partial(predictors_asked, asked=(scheme, particles, refine))
-    predictors = build(chosen)
+    asked = scheme, particles, refine
+    predictors = predictors_asked((chosen, asked))
     pixels = picture.pixels
     if predictors.chain is not None and chosen is not None:
         tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
-    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(build, sent(chosen))
+    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(predictors_asked, (sent(chosen), asked))
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
     (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, spread, thorough=effort == "max")
     coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)

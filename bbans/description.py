@@ -90,6 +90,11 @@ class FileInfo:
         """The same for people; with `each_tile` also a line for every part of every tile."""
         return [*self._summary(), *(part.line() for part in self.parts if each_tile)]
 
+    def _ideal_words(self) -> str:
+        if any(name.startswith(files.CODEC_NAMES[files.CHAIN]) for name in self.codecs):
+            return f"-ELBO of the exact model, or the bound of its particles, {IDEAL_DRAWS} draws; without latents all that it takes"
+        return f"-ELBO of the exact model, {IDEAL_DRAWS} draws"
+
     def _summary(self) -> list[str]:
         n = self.dimensions
         model = f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
@@ -105,7 +110,7 @@ class FileInfo:
             return lines
         a = self.account
         lines[2:2] = [
-            f"ideal {self.ideal_bits / n:9.4f} bits per dimension   -ELBO of the exact model, {IDEAL_DRAWS} draws",
+            f"ideal {self.ideal_bits / n:9.4f} bits per dimension   {self._ideal_words()}",
             f"net   {self.net_bits / n:9.4f} bits per dimension   what the coder's message grew by",
         ]
         terms = [

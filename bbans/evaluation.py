@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bbans import api, images, tiles
 from bbans.errors import InputError
 from bbans.models.store import Model
-from bbans.schemes import bounds, names, refined, stream
+from bbans.schemes import bounds, names, refined, stream, two_part
 from bbans.schemes.chain import Chain
 
 CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
@@ -181,9 +181,9 @@ def evaluate(
 
     `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only). `scheme` is one of `names.NAMES`, with
     `particles` (default 8) where it weights several; the default is the model's. `refine` steps of search (`schemes.refined`) make every
-    image's posterior a better one, in all rates. A chain pushes `batch` images at once, up to
-    `stream.max_batch`: by default 1 of up to 500 images, and of more as many as leave 200 batches. Raises InputError on no images, on
-    images that a latent chain has not the shape of, and on a scheme that the model cannot be coded with.
+    image's posterior a better one, in all rates. Two-part codes have the fineness of most images; a file chooses it. A chain pushes `batch`
+    images at once, up to `stream.max_batch`: by default 1 of up to 500 images, and of more as many as leave 200 batches. Raises InputError
+    on no images, on images that a latent chain has not the shape of, and on a scheme that the model cannot be coded with.
     """
     chosen, named = api.load_model(model), list(members)
     if not named:
@@ -231,7 +231,7 @@ def _chain(
     if name == names.TWO_PART and (labels is not None or hasattr(model.config, "told")):
         raise InputError(f"{name} takes its cells from samples of the model, and this one has to be told something; take bits-back")
     particles = names.particles_of(name, particles)
-    coder = names.by_name(name, particles)
+    coder = two_part.scheme(two_part.FINENESS, two_part.grid(network)) if name == names.TWO_PART else names.by_name(name, particles)
     x = samples(named, model)
     if hasattr(model.config, "told"):  # the first rows of each image are given with the others
         x, labels = x[:, model.config.told :], x[:, : model.config.told]

@@ -30,8 +30,9 @@ def sent(model: Model | None) -> bytes:
     return b"" if model is None else serialise(model.config, model.layers, model.record)
 
 
-def predictors_asked(model: Model | bytes | None, asked: Asked) -> tiles.Predictors:
+def predictors_asked(given: tuple[Model | bytes | None, Asked]) -> tiles.Predictors:
     """A model, or what `sent` made of it, with its network, to code as is asked. Raises InputError where it cannot."""
+    model, asked = given
     if isinstance(model, bytes):
         model = load_bytes(model, "sent") if model else None
     return tiles.asking(tiles.Predictors() if model is None else tiles.predictors_of(model, tiles.fastest_ops()), *asked)

@@ -66,7 +66,7 @@ def archive() -> None:
 @click.option("--unordered", is_flag=True, help="Give up the order of the images for log2 N! bits a group.")
 @click.option("--embed-model", is_flag=True, help="Put the models into the archive, which then needs nothing else.")
 @click.option("--shape", type=ShapeType(), help="Rows and columns of images that arrays hold flat, or as packed bits.")
-@coding_options
+@coding_options()
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
 @threads_option

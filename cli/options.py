@@ -43,11 +43,7 @@ max_pixels_option = click.option(
 )
 
 
-scheme_option = click.option(
-    "--scheme",
-    type=click.Choice(["bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis", "two-part"]),
-    help="How a latent chain is coded. Default: what suits the model; one image has chosen latents, without bits back.",
-)
+SCHEMES = ("bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis")
 particles_option = click.option(
     "--particles", type=click.IntRange(1, 1024), metavar="K", help="Particles of bb-is and bb-cis. Default: 8; files take up to 256."
 )
@@ -56,9 +52,11 @@ refine_option = click.option(
 )
 
 
-def coding_options(command: Command) -> Command:
-    """How a latent chain codes: --scheme, --particles and --refine."""
-    return scheme_option(particles_option(refine_option(command)))
+def coding_options(*more: str) -> Callable[[Command], Command]:
+    """How a latent chain codes: --scheme, one of these besides those of archives, --particles and --refine."""
+    default = "what suits the model" + "; for one image two-part, which chooses latents and has no initial bits" * bool(more)
+    scheme_option = click.option("--scheme", type=click.Choice([*SCHEMES, *more]), help=f"How a latent chain is coded. Default: {default}.")
+    return lambda command: scheme_option(particles_option(refine_option(command)))
 
 
 max_items_option = click.option(

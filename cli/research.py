@@ -28,7 +28,7 @@ shape_option = click.option(
 @click.option(
     "--importance", type=click.IntRange(0, 5000), default=0, metavar="K", help="Also -log2 p(x) from K weighted draws, up to 5000."
 )
-@coding_options
+@coding_options("two-part")
 @click.option(
     "--batch", type=click.IntRange(1, 256), metavar="N", help="Images pushed at once. Default: 1, or 1/200 of more than 500 images."
 )

@@ -104,7 +104,7 @@ def test_two_part_codes_beside_the_elbo(folder):
     over = (found.rates()["net"] - found.rates()["ideal"]) * 64
     assert 0 < over < 8
     assert found.rates()["total"] == pytest.approx(found.rates()["net"], abs=100 / (ITEMS * 64))
-    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    predictor = chained.asking_chain(chained.chain_predictor(model, model.network(tiles.fastest_ops())), "two-part", None, None)
     parts = [chained.chain_part(predictor, image[:, :, None]) for image in images()]
     assert {part.codec for part in parts} == {files.CODED_CHAIN}
     nets = [chained.decode_chain(predictor, part, predictor.shape, 8).account.net for part in parts]

@@ -25,8 +25,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "schemes": ({"errors", "coding", "distributions"}, {"numpy"}),
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
-    "codings": ({"errors", "schemes", "container"}, set()),
-    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container", "codings"}, {"numpy", "PIL"}),
+    "numbered": ({"errors", "schemes", "container"}, set()),
+    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container", "numbered"}, {"numpy", "PIL"}),
     "given": ({"errors", "images", "container", "carried", "models", "tiles"}, {"numpy"}),
     "carried": ({"errors", "images", "container"}, set()),
     "urls": ({"errors"}, {"fsspec"}),
@@ -35,7 +35,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "cluster": ({"errors", "spread"}, {"distributed"}),
     "assembly": ({"errors", "container", "tiles", "spread"}, {"numpy"}),
     "description": ({"errors", "models", "schemes", "container", "tiles"}, {"numpy"}),
-    "archive": ({"errors", "spread", "images", "carried", "container", "codings", "schemes", "exact", "models"}, {"numpy"}),
+    "archive": ({"errors", "spread", "images", "carried", "container", "numbered", "schemes", "exact", "models"}, {"numpy"}),
     "api": (
         {
             "errors",

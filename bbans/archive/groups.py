@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans import codings, images
 from bbans import container as files
+from bbans import images, numbered
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
 from bbans.container.codings import DETERMINISTIC, PLAIN, Coding
@@ -26,7 +26,7 @@ Pixels = NDArray[Any]
 
 def scheme_of(coding: Coding) -> stream.Scheme:
     """The scheme of a group's record."""
-    found = codings.scheme_of(coding)
+    found = numbered.scheme_of(coding)
     return lambda chain, items: found(chain, items, None)
 
 
@@ -68,14 +68,14 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
         return None
     chain: Any = model.network(ops)
     shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]
-    coding = codings.default(chain, certain=hasattr(config, "codebook"))
+    coding = numbered.default(chain, certain=hasattr(config, "codebook"))
     return ChainModel(model.id, chain, shape, config.levels, coding, file=lambda: model_file(model))
 
 
 def with_scheme(model: ChainModel, scheme: str | None, particles: int | None, refine: int | None = None) -> ChainModel:
     """The model with a scheme by its name (default: its own) and a refined posterior. Raises InputError where that cannot be."""
     certain = model.coding.scheme == DETERMINISTIC  # the decoder need not run its posterior
-    return replace(model, coding=codings.asked(model.chain, certain, scheme, particles, refine))
+    return replace(model, coding=numbered.asked(model.chain, certain, scheme, particles, refine))
 
 
 def model_file(model: store.Model) -> bytes:

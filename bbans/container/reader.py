@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, replace
 
-from bbans.container.codings import MAX_PARTICLES, TWO_PART, WEIGHTED, Coding
+from bbans.container.codings import MAX_PARTICLES, SINGLE, TWO_PART, WEIGHTED, Coding
 from bbans.container.formats import FORMATS, PixelFormat
 from bbans.container.geometry import tile_count
 from bbans.container.integers import Buffer, Cursor
@@ -191,6 +191,8 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
 
 def _coding(cursor: Cursor) -> Coding:
     scheme = cursor.u8()
+    if scheme not in SINGLE:  # what follows in the table is unknown then
+        raise VersionError(f"a tile is coded by scheme {scheme}, unknown to this release: use a newer bbans")
     particles = cursor.varint("particles", MAX_PARTICLES) if scheme in WEIGHTED else 1
     last = cursor.u8()
     return Coding(scheme, particles, fineness=last) if scheme == TWO_PART else Coding(scheme, particles, last)

@@ -172,6 +172,8 @@ def check_tile_entry(index: int, header: Header, shape: tuple[int, int], tile: T
     pixel_format = FORMATS[header.pixel_format]
     for part, size in zip(tile.parts, sizes, strict=True):
         _check_part(where, pixel_format, shape, part, size)
+        if part.codec == CODED_CHAIN and shape != (header.height, header.width):
+            raise FormatError(f"{where}: a coded chain's tile is the whole image")
     found = sum(part.channels for part in tile.parts)
     if found != pixel_format.channels:
         raise FormatError(f"{where}: its parts must have {pixel_format.channels} channels, found {found}")

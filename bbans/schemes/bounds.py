@@ -117,7 +117,10 @@ def sample(chain: Chain, items: int, seed: int = 0) -> Ints:
 
 
 def drawn(conditional: Conditional, seed: Sequence[int], lanes: int = LANES) -> Ints:
-    """A draw: the pop from a message of pseudo-random words, as many as it takes; other lanes, other draws."""
+    """A draw: the pop from a message of pseudo-random words, as many as it takes; other lanes, other draws.
+
+    Those that `two_part.grid` takes are part of the file format.
+    """
     words = 0
     while True:
         try:

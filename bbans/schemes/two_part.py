@@ -32,7 +32,7 @@ from bbans.schemes.terms import PRIOR, Record, Scheme, check_items, counted, gen
 
 FINENESS = 5  # of most images
 FINENESSES = 16
-SAMPLES, LANES = 4, 64  # of the model, for the widths of its posteriors
+SAMPLES, LANES = 4, 64  # of the model, for the widths of its posteriors: with `bounds.drawn` and its seeds, part of the file format
 SIGMA_ONE = 48  # index of a posterior as wide as the prior
 IDLE = 5  # of the sum over samples, in eighths of an octave: below it a posterior is as good as the prior
 COARSEST = 24  # eighths of an octave by which cells of fineness 0 are wider than the posterior
@@ -48,9 +48,9 @@ class Grid:
 
     def steps(self, fineness: int) -> Ints:
         """The widths of cells in 1/128, int64 `(dims,)`; a step of fineness is a quarter of an octave."""
-        exponent = self.widths + 8 + COARSEST - 2 * fineness  # 2^(8/8) / 128 is 2^-6
+        exponent = self.widths.clip(0) + 8 + COARSEST - 2 * fineness  # 2^(8/8) / 128 is 2^-6; 2 at least
         whole, eighths = np.divmod(exponent, 8)
-        found = np.maximum(1, (inverse_sigmas()[SIGMAS - 1 - eighths] << whole.clip(0)) >> 15 + (-whole).clip(0))
+        found = np.maximum(1, inverse_sigmas()[SIGMAS - 1 - eighths] << whole >> 15)
         return np.where(self.widths < 0, ALL, found)
 
     def prior(self, items: int, fineness: int) -> Conditional:

@@ -13,15 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans import codings
+from bbans import numbered
 from bbans.container.codings import BB_CIS, DETERMINISTIC, MAX_WEIGHTED_SAMPLES, SINGLE, TWO_PART, WEIGHTED, Coding
 from bbans.container.records import CHAIN, CODED_CHAIN, MAX_ROWS, TilePart
+from bbans.distributions.conditional import each
 from bbans.errors import FormatError, InputError
 from bbans.models.store import Model
 from bbans.schemes import bounds, charged, names, refined, single, two_part
 from bbans.schemes.account import Account
 from bbans.schemes.chain import Chain
 from bbans.schemes.terms import Scheme
+from bbans.schemes.watch import COARSEST, Symbols, Watch
+
+CODING_BYTES = 2  # of an entry: scheme and fineness
 
 Samples = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -53,11 +57,14 @@ def chain_predictor(model: Model, network: Any) -> ChainPredictor:
 
 def asking_chain(predictor: ChainPredictor, scheme: str | None, particles: int | None, refine: int | None) -> ChainPredictor:
     """The predictor with a scheme by name, so many particles, so many steps of refinement; None: what suits. Raises InputError."""
-    if scheme is None and particles in (None, 1) and not refine:
-        return predictor
+    if scheme is None and particles in (None, 1):
+        if not refine:
+            return predictor
+        if not predictor.certain and refined.searchable(predictor.chain):  # better latents of what is coded unasked
+            scheme = names.TWO_PART
     schemes = (DETERMINISTIC, *SINGLE)
-    found = codings.asked(predictor.chain, predictor.certain, scheme, particles, refine, schemes)
-    if prod(predictor.shape) * found.evaluations > MAX_WEIGHTED_SAMPLES:
+    found = numbered.asked(predictor.chain, predictor.certain, scheme, particles, refine, schemes)
+    if found.scheme != TWO_PART and prod(predictor.shape) * found.evaluations > MAX_WEIGHTED_SAMPLES:
         raise InputError(
             f"an image of {prod(predictor.shape)} samples is evaluated up to {found.evaluations} times so; ask for fewer steps"
         )
@@ -82,47 +89,73 @@ def encode_chain(predictor: ChainPredictor, samples: Samples) -> bytes:
 def chain_part(predictor: ChainPredictor, samples: Samples) -> TilePart:
     """A tile that fits as a chain codes it: as was asked, or as short as it can."""
     x, channels, chain, asked = _item(samples), samples.shape[2], predictor.chain, predictor.asked
-    if asked is not None and asked.scheme != TWO_PART:
-        payload = charged.encode(refined.refined(chain, asked.refinement), codings.scheme_of(asked), x)
+    if asked is not None and asked.scheme == TWO_PART:  # what is searched for is the encoder's alone: a decoder is told the cells
+        return _two_part(refined.refined(chain, asked.refinement), x, channels)
+    if asked is not None:
+        payload = charged.encode(refined.refined(chain, asked.refinement), numbered.scheme_of(asked), x)
         return TilePart(CODED_CHAIN, channels, payload, coding=asked)
-    if not predictor.certain and refined.searchable(chain):
-        if asked is not None:  # the encoder's alone: a decoder is told the cells
-            chain = refined.refined(chain, asked.refinement)
-        found = two_part.best(chain, x)
-        if asked is not None or found.bits < single.ideal_bits(chain, x, certain=False):
-            payload = charged.encode(chain, two_part.scheme(found.fineness, found.grid), x)
-            return TilePart(CODED_CHAIN, channels, payload, coding=Coding(TWO_PART, fineness=found.fineness))
-    return TilePart(CHAIN, channels, encode_chain(predictor, samples))
+    idle = TilePart(CHAIN, channels, encode_chain(predictor, samples))
+    if predictor.certain or not refined.searchable(chain):
+        return idle
+    chosen = _two_part(chain, x, channels)
+    return chosen if len(chosen.payload) + CODING_BYTES < len(idle.payload) else idle
+
+
+def _two_part(chain: Chain, x: Ints, channels: int) -> TilePart:
+    kept = charged.Watched(chain)
+    found = two_part.best(kept, x)
+    payload = charged.encode(kept, two_part.scheme(found.fineness, found.grid), x)
+    return TilePart(CODED_CHAIN, channels, payload, coding=Coding(TWO_PART, fineness=found.fineness))
 
 
 class Decoded(NamedTuple):
-    """Samples of a part `(H, W, channels)`; the z_1 they were coded under, None where it is idle, certain or not asked for; the account."""
+    """Samples of a part, `(H, W, channels)`, and its account."""
 
     samples: Samples
-    z: Ints | None
     account: Account
 
 
-def decode_chain(predictor: ChainPredictor, part: TilePart, shape: tuple[int, int, int], bit_depth: int, accounted: bool = True) -> Decoded:
-    """A part of a tile of this shape. Raises FormatError or UnderflowError on damage.
+def decode_chain(
+    predictor: ChainPredictor,
+    part: TilePart,
+    shape: tuple[int, int, int],
+    bit_depth: int,
+    accounted: bool = True,
+    watch: Watch | None = None,
+) -> Decoded:
+    """A part of a tile of this shape; `watch` is told of samples and latents. Raises FormatError, UnderflowError on damage.
 
     Unless the account is asked for, it is empty, and initial bits, which say nothing of the samples, are not looked at.
     """
     if shape != predictor.shape:
         raise FormatError(f"the model codes tiles {predictor.shape}, this one has {shape}; the file is damaged or its model another")
-    z: Ints | None = None
+    chain, told = predictor.chain, list[Symbols]()
     if part.coding is None:
         if len(part.payload) % 4:
             raise FormatError(f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the file is damaged")
-        x, account = single.decode(predictor.chain, np.frombuffer(part.payload, "<u4").astype(np.uint32), predictor.certain)
-    elif accounted or predictor.chain.depth > 1 or part.coding.scheme == TWO_PART:
-        x, z, account = charged.decode(*_coder(predictor, part.coding), part.payload)
+        x, account = single.decode(chain, np.frombuffer(part.payload, "<u4").astype(np.uint32), predictor.certain)
+        if watch is not None:
+            of_samples, of_latents = single.symbol_bits(chain, x, predictor.certain)
+            told = _symbols(of_samples.reshape(shape), prior=of_latents)
+    elif accounted or chain.depth > 1 or part.coding.scheme == TWO_PART:
+        coder = _coder(predictor, part.coding)
+        x, z, account = charged.decode(*coder, part.payload, paid=part.coding.scheme != TWO_PART)
+        if watch is not None:
+            told = _symbols(each(chain.likelihood(0, z), x).reshape(shape), prior=account.prior, posterior=account.posterior)
     else:
-        chain, _ = _coder(predictor, part.coding)
-        x, account = charged.samples(chain, part.payload), Account()
+        x, account = charged.samples(_coder(predictor, part.coding)[0], part.payload), Account()
     if int(x.max()) >> bit_depth:
         raise FormatError(f"samples of {bit_depth} bits were expected, found {x.max()}; the file is damaged")
-    return Decoded(x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), z, account)
+    if watch is not None:
+        for symbols in told:
+            watch(symbols)
+    return Decoded(x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), account)
+
+
+def _symbols(of_samples: NDArray[np.float64], **latents: float) -> list[Symbols]:
+    """Bits of samples `(H, W, channels)`, and of all latents together."""
+    found = [Symbols("likelihood", 0, COARSEST, of_samples)]
+    return [*found, *(Symbols(term, 0, COARSEST, np.full((1, 1, 1), bits)) for term, bits in latents.items())]
 
 
 def chain_bits(predictor: ChainPredictor, part: TilePart, samples: Samples, draws: int) -> float:
@@ -139,11 +172,11 @@ def chain_bits(predictor: ChainPredictor, part: TilePart, samples: Samples, draw
 
 def _coder(predictor: ChainPredictor, coding: Coding) -> tuple[Chain, Scheme]:
     """The chain and the scheme of a part. Raises FormatError where the model has no such."""
-    wanted = codings.NAMES[coding.scheme]
+    wanted = numbered.NAMES[coding.scheme]
     particles = coding.particles if coding.scheme in WEIGHTED else None
     if why := names.misfit(wanted, predictor.certain, predictor.chain, particles, coding.refinement):
         raise FormatError(f"the file is damaged or its model another: {why}")
-    return refined.refined(predictor.chain, coding.refinement), codings.scheme_of(coding)
+    return refined.refined(predictor.chain, coding.refinement), numbered.scheme_of(coding)
 
 
 def _item(samples: Samples) -> NDArray[np.int64]:

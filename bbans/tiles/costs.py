@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 
 from bbans.container.formats import PixelFormat
 from bbans.container.records import CHAINS, CODEC_NAMES, PREDICTIVE, TilePart, TileRecord, codec_name
-from bbans.distributions.conditional import each
-from bbans.schemes import geometry, single
+from bbans.schemes import geometry
 from bbans.schemes.account import Account
 from bbans.schemes.watch import COARSEST, Symbols, Watch
-from bbans.tiles.chained import ChainPredictor, decode_chain
 from bbans.tiles.decode import decode_tile
 from bbans.tiles.predicted import Samples
 from bbans.tiles.predictors import Predictors
@@ -61,15 +59,13 @@ def measured_tile(
         return told[i].append
 
     pixels, accounts = decode_tile(record, shape, pixel_format, predictors, watches)
-    found, first = [], 0
+    found = []
     for i, part in enumerate(record.parts):
-        samples = pixels.reshape(*shape, -1)[:, :, first : first + part.channels]
-        first += part.channels
         if part.codec in PREDICTIVE:
             block = 1 if predictors.net is None else predictors.net.config.latent_block
             found.append(_predicted(part, told.pop(i), shape, block))
         elif part.codec in CHAINS:
-            found.append(_chained(predictors.of_chain(), part, samples))
+            found.append(_chained(part, told.pop(i), shape))
         else:
             found.append(_even(CODEC_NAMES[part.codec], accounts[i].likelihood, shape))
     bits = np.sum([costs.bits for costs in found], 0)
@@ -116,19 +112,12 @@ def _add(coded: Bits, symbols: Symbols, block: int) -> None:
         coded += np.repeat(np.repeat(bits / np.outer(rows, columns), rows, 0), columns, 1)
 
 
-def _chained(predictor: ChainPredictor, part: TilePart, samples: Samples) -> Costs:
-    name, x = codec_name(part), samples.reshape(1, -1).astype(np.int64)
-    if part.coding is None:
-        of_samples, prior = single.symbol_bits(predictor.chain, x, predictor.certain)
-        latents = {"prior": prior}
-    else:
-        _, z, account = decode_chain(predictor, part, samples.shape, 16)
-        assert z is not None
-        of_samples = each(predictor.chain.likelihood(0, z), x)
-        latents = {"prior": account.prior, "posterior": account.posterior}
-    bits = of_samples.reshape(samples.shape).sum(2) + sum(latents.values()) / (samples.shape[0] * samples.shape[1])
-    shares = [Share(name, None, "likelihood", float(of_samples.sum())), *(Share(name, None, *latent) for latent in latents.items())]
-    return Costs(bits, tuple(shares))
+def _chained(part: TilePart, told: list[Symbols], shape: tuple[int, int]) -> Costs:
+    name = codec_name(part)
+    bits = np.zeros(shape)
+    for symbols in told:
+        bits += symbols.bits.sum(2) if symbols.term == "likelihood" else symbols.bits.sum() / bits.size
+    return Costs(bits, tuple(Share(name, None, symbols.term, float(symbols.bits.sum())) for symbols in told))
 
 
 def _even(name: str, bits: float, shape: tuple[int, int]) -> Costs:

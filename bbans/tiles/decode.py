@@ -32,8 +32,8 @@ def decode_tile(
     """Samples of a tile, `(h, w)` or `(h, w, channels)`, and an account of each part, which some are quicker without (not `accounted`).
 
     A tile that fails is decoded once more by the oracle before damage is reported. Raises ChecksumError when the samples are
-    not those that were coded. `watches(i)` is called when the decoder of part i, a predicted one, begins (once more with the oracle), and
-    gives what to tell of its symbols.
+    not those that were coded. `watches(i)` is called when the decoder of part i, a predicted one or a chain, begins (once more with the
+    oracle), and gives what to tell of its symbols.
     """
     try:
         return _decode(record, shape, pixel_format, predictors, watches, accounted)
@@ -51,7 +51,7 @@ def _decode(
     watches: Watches | None,
     accounted: bool,
 ) -> tuple[Samples, list[Account]]:
-    told = [None if watches is None or part.codec not in PREDICTIVE else watches(i) for i, part in enumerate(record.parts)]
+    told = [None if watches is None or part.codec not in (*PREDICTIVE, *CHAINS) else watches(i) for i, part in enumerate(record.parts)]
     parts = [_decode_part(part, shape, pixel_format, predictors, watch, accounted) for part, watch in zip(record.parts, told, strict=True)]
     samples = np.concatenate([values for values, _ in parts], axis=2)
     pixels = samples[:, :, 0] if samples.shape[2] == 1 else samples
@@ -68,7 +68,7 @@ def _decode_part(
     pixel_format: PixelFormat,
     predictors: Predictors,
     watch: Watch | None = None,
-    accounted: bool = False,
+    accounted: bool = True,
 ) -> tuple[Samples, Account]:
     """Samples `(h, w, channels)` of a part."""
     if part.codec in PREDICTIVE:
@@ -77,8 +77,7 @@ def _decode_part(
     if part.codec in CHAINS:
         with _named():
             full = (*shape, part.channels)
-            samples, _, account = decode_chain(predictors.of_chain(), part, full, pixel_format.bit_depth, accounted)
-            return samples, account
+            return decode_chain(predictors.of_chain(), part, full, pixel_format.bit_depth, accounted, watch)
     return _decode_plain(part, shape, pixel_format), Account(likelihood=8.0 * len(part.payload))
 
 
@@ -110,7 +109,7 @@ def preview_tile(record: TileRecord, shape: tuple[int, int], pixel_format: Pixel
         parts = [
             preview_channels(predictors.of(part.codec), part, shape, pixel_format.bit_depth, level)
             if part.codec in PREDICTIVE
-            else _decode_part(part, shape, pixel_format, predictors)[0][::step, ::step]
+            else _decode_part(part, shape, pixel_format, predictors, accounted=False)[0][::step, ::step]
             for part in record.parts
         ]
     samples = np.concatenate(parts, axis=2)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bbans.container.codings import TWO_PART
 from bbans.container.formats import PixelFormat
 from bbans.container.geometry import to_raw
 from bbans.container.records import (
@@ -101,9 +102,10 @@ def _as_asked(chain: ChainPredictor, samples: Samples, most: int) -> tuple[TileP
     part = chain_part(chain, samples)
     if (cost := _cost((part,))) > most:
         name = "" if part.coding is None else f" by {part.coding.name}"
+        paid = part.coding is not None and part.coding.scheme != TWO_PART
+        why = "initial bits are paid for every latent and particle; ask for fewer particles, " if paid else ""
         raise InputError(
-            f"coded{name} this image takes {cost} bytes, and its samples {most}: initial bits are paid for every latent and particle; "
-            "leave the scheme out, ask for fewer particles, or put many images into an archive"
+            f"coded{name} this image takes {cost} bytes, and its samples {most}: {why}leave the scheme out, or archive many images"
         )
     return (part,)
 

@@ -184,7 +184,7 @@ def row_bytes(width, channels, bits):
     return (width * channels * bits + 7) // 8
 
 
-def read_entry(r, format_, place):
+def read_entry(r, format_, place, alone):
     """One tile's entry, its payloads not yet read."""
     channels, bits, _ = FORMATS[format_]
     parts, left = [], channels
@@ -202,6 +202,8 @@ def read_entry(r, format_, place):
             raise Refused("too few lanes")
         if part.codec in CHAINS and part.channels != channels:
             raise Refused("a latent chain of some channels")
+        if part.coding is not None and not alone:
+            raise Refused("a coded chain of several tiles")
         if part.coding is not None:
             scheme, particles, last = part.coding
             evaluations = particles + (0 if scheme == 5 else 160 * last)
@@ -247,7 +249,7 @@ def read(data, max_pixels=2**30):
     for y in range(0, height, tile_height):
         for x in range(0, width, tile_width):
             place = x, y, min(tile_width, width - x), min(tile_height, height - y)
-            tiles.append(read_entry(entries, format_, place))
+            tiles.append(read_entry(entries, format_, place, (across, down) == (1, 1)))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
     if any(part.codec in (BITS_BACK, PREPARED, *CHAINS) for t in tiles for part in t.parts) != (model_id is not None):

@@ -31,10 +31,10 @@ payloads = st.binary(max_size=40)
 
 
 @st.composite
-def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int) -> TilePart:
+def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int, alone: bool) -> TilePart:
     webp = [files.WEBP] if pixel_format.bit_depth <= 8 else []
     codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *(files.PREDICTIVE if channels in (1, 3) else [])]
-    codecs += files.CHAINS if channels == pixel_format.channels else []
+    codecs += [files.CHAIN, files.CODED_CHAIN][: 1 + alone] if channels == pixel_format.channels else []
     codec = draw(st.sampled_from(codecs))
     if codec in (files.STORED, files.CONSTANT):
         size = pixel_format.raw_bytes(*shape, channels) if codec == files.STORED else channels * max(1, pixel_format.bit_depth // 8)
@@ -68,7 +68,7 @@ def containers(draw: st.DrawFn) -> Container:
     for _, _, h, w in files.tile_rectangles(width, height, tile_width, tile_height):
         cut = draw(st.integers(0, pixel_format.channels - 1))
         counts = [n for n in (cut, pixel_format.channels - cut) if n]
-        found = tuple(draw(parts(pixel_format, (h, w), n)) for n in counts)
+        found = tuple(draw(parts(pixel_format, (h, w), n, (h, w) == (height, width))) for n in counts)
         only_stored = [part.codec for part in found] == [files.STORED]
         tiles.append(TileRecord(found, zlib.crc32(found[0].payload) if only_stored else draw(st.integers(0, 2**32 - 1))))
     uses_model = any(part.codec in files.MODELLED for tile in tiles for part in tile.parts)
@@ -232,6 +232,12 @@ def test_codings_are_checked(coding: tuple[int, ...], words: str) -> None:
     part = replace(TINY.tiles[0].parts[0], coding=codings.Coding(*coding))
     with pytest.raises(FormatError, match=words):
         files.write(replace(TINY, tiles=(one(part),)))
+
+
+def test_a_coded_chain_is_the_whole_image() -> None:
+    """So that a file has one search for a posterior at most."""
+    with pytest.raises(FormatError, match="the whole image"):
+        files.write(replace(TINY, height=8, tiles=TINY.tiles * 2))
 
 
 def test_evaluations_of_a_tile_are_bounded() -> None:

@@ -60,6 +60,8 @@ def packed(size: int, stream: bytes) -> bytes:
         (sealed(header(flags=2, model=MODEL), TABLE) + b"x", FormatError, "no tile needs"),
         (sealed(header(), CODED_TABLE) + b"x", FormatError, "names none"),
         (sealed(header(), table(b"\x09\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x9"),
+        (sealed(header(), table(b"\x28\6\1\2\3" + PIXEL * 2)) + b"x", VersionError, "scheme 6"),
+        (sealed(header(), table(b"\x28\2\0\0" + PIXEL * 2)) + b"x", VersionError, "scheme 2"),
         (sealed(header(), table(b"\x40\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x40"),
         (sealed(header(), table(b"\x10\1" + PIXEL * 2)) + b"x", FormatError, "channels of a part must be 1 to 1"),
         (sealed(header(flags=2, model=MODEL), table(b"\1\0\1\5\0\1" + PIXEL * 2)) + b"x", FormatError, "lanes"),

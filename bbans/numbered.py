@@ -1,7 +1,4 @@
-"""What a file or a group says of how a chain coded it, and the schemes that this means.
-
-Users name schemes (`schemes.names`), formats number them (`container.codings`).
-"""
+"""Users name schemes (`schemes.names`), formats number them (`container.codings`): from what is asked for to a record, and to a scheme."""
 
 from __future__ import annotations
 
