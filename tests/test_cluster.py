@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import images
+from bbans import assembly, images
 from bbans.archive import ChainModel
 from bbans.chunks import chunk_coder, encode_chunk
 from bbans.cluster import Cluster, connected
@@ -54,6 +54,13 @@ def dying(function, marker, context, job):
     except FileExistsError:
         return function(context, job)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def contexts_made():
+    """How often this process has made a context."""
+    from bbans import cluster
+
+    return cluster._context.cache_info().misses
 
 
 class Deadly(Cluster):
@@ -190,3 +197,15 @@ def test_dask_arrays_over_zarr(scheduler, tmp_path):
         chunk = (tmp_path / "spread" / "c" / str(part) / "0" / "0").read_bytes()
         assert chunk == (tmp_path / "serial" / "c" / str(part) / "0" / "0").read_bytes()
         assert chunk == encode_chunk(chunk_coder("none", "default", False, True), stack[4 * part : 4 * part + 4])
+
+
+def test_workers_make_a_model_once(scheduler, monkeypatch):
+    """Of the sixteen tiles of an image, which are compared too, whatever is asked for."""
+    monkeypatch.setattr(assembly, "TILE_SIDE", 32)
+    image = smooth_image(128, 128)
+    with connected(scheduler) as cluster:
+        before = cluster.client.run(contexts_made)
+        data = bbans.compress(image, model=tiny_model(), scheme="bits-back", cluster=cluster)
+        after = cluster.client.run(contexts_made)
+    assert data == bbans.compress(image, model=tiny_model())
+    assert all(after[worker] - before[worker] <= 1 for worker in after) and sum(after.values()) > sum(before.values())
