@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+SINGLE = ("idle", "two-part", "bits-back", "bb-cis 8")
 NAMES = {"iwae64": "IWAE", "piwae": "PIWAE(8, 8)", "miwae": "MIWAE(8, 8)", "ciwae": "CIWAE(0.5)", "elbo": "ELBO"}
 
 
@@ -54,12 +55,10 @@ def trained_coded(row: dict[str, Any]) -> str:
 
 def single(row: dict[str, Any]) -> str:
     """Messages and files of one image by scheme, beside those of the best other codec."""
-    schemes = list(next(iter(row["measured"].values()))["net_bits"])
-    lines = _head(
-        ["data", "model", "-ELBO, bits", *(f"{s}: net bits, payload bytes" for s in schemes), "file, bytes", "best other codec, bytes"]
-    )
-    for m in row["measured"].values():
-        cells = [f"{m['net_bits'][s]:,.1f}, {m['payload_bytes'][s]:.1f}" for s in schemes]
+    heads = ["data", "model", "-ELBO, bits", *(f"{scheme}: net bits, payload bytes" for scheme in SINGLE)]
+    lines = _head([*heads, "file, bytes", "best other codec, bytes"])
+    for m in sorted(row["measured"].values(), key=lambda m: (m["data"], -m["ideal_bits"])):
+        cells = [f"{m['net_bits'][scheme]:,.1f}, {m['payload_bytes'][scheme]:.1f}" for scheme in SINGLE]
         others = {name: size for name, size in m["file_bytes"].items() if name != "bbans"}
         best = min(others, key=lambda name: others[name])
         files = f"{m['file_bytes']['bbans']:.1f}", f"{others[best]:.1f} ({best})"
