@@ -75,7 +75,7 @@ def commands() -> None:
 @click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
 @click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
-@coding_options("two-part")
+@coding_options("two-part", default="two-part, with latents that are chosen and no initial bits, where it can be")
 @quiet_option
 @verbose_option
 def compress(

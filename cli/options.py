@@ -52,9 +52,8 @@ refine_option = click.option(
 )
 
 
-def coding_options(*more: str) -> Callable[[Command], Command]:
+def coding_options(*more: str, default: str = "what suits the model") -> Callable[[Command], Command]:
     """How a latent chain codes: --scheme, one of these besides those of archives, --particles and --refine."""
-    default = "what suits the model" + "; for one image two-part, which chooses latents and has no initial bits" * bool(more)
     scheme_option = click.option("--scheme", type=click.Choice([*SCHEMES, *more]), help=f"How a latent chain is coded. Default: {default}.")
     return lambda command: scheme_option(particles_option(refine_option(command)))
 

@@ -51,7 +51,7 @@ def test_models_are_trained_once(run, tmp_path):
     found = run(tightness, *where, "--particles", "100")
     found = run(mcbits, *where, "--refine", "1", "--refined-count", "6")
     assert sorted(map(str, run.trained)) == sorted(map(str, weighted.SETTINGS.values()))
-    assert {path.name for path in Path(run.models).iterdir()} == {f"weighted-{name}-4x100.safetensors" for name in weighted.SETTINGS}
+    assert {path.name for path in Path(run.models).iterdir()} == {f"weighted-{name}-4x100-0.safetensors" for name in weighted.SETTINGS}
     coded, tight, coders = (found[name]["measured"] for name in ("trained-coded", "tightness", "mcbits"))
     assert coded["trained 1, coded 1"]["bound"] == pytest.approx(coders["bits-back"]["expected"], rel=0.02)  # of other draws
     for m in tight.values():
@@ -96,7 +96,11 @@ def test_what_the_tables_say():
     assert "Most saved first: bb-is 50, bits-back refined, bits-back; published: bb-is 50 refined, bb-is 50, bb-is 5, " in text
     kl = dict(zip(tightness.PUBLISHED, (-1.7, -0.9, -0.8, -1.0, -0.4), strict=True))
     measured = {name: {"iwae64": -90.0 + gap, "log_p": -90.0, "minus_kl": gap} for name, gap in kl.items()}
-    text = bounds.tightness(ROW | {"particles": 2000, "measured": measured, "published": tightness.PUBLISHED})
+    pairs = ("elbo less miwae", "miwae less ciwae", "ciwae less piwae", "piwae less iwae64")
+    text = bounds.tightness(
+        ROW | {"particles": 2000, "measured": measured, "published": tightness.PUBLISHED, "errors": dict.fromkeys(pairs, 0.1)}
+    )
+    assert "CIWAE(0.5) less PIWAE(8, 8) -0.10 ± 0.10" in text
     assert "first: ELBO, MIWAE(8, 8), PIWAE(8, 8), CIWAE(0.5), IWAE; published: ELBO, MIWAE(8, 8), CIWAE(0.5), PIWAE(8, 8), IWAE." in text
     measured = {f"trained {k}, coded {c}": {"net": 0.2 + 0.001 * (k != c), "bound": 0.2} for k in (1, 8, 64) for c in (1, 8, 64)}
     text = bounds.trained_coded(ROW | {"measured": measured})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 SINGLE = ("idle", "two-part", "bits-back", "bb-cis 8")
@@ -76,7 +77,12 @@ def tightness(row: dict[str, Any]) -> str:
         lines.append(_line([NAMES[name], *cells]))
     ours = sorted(row["published"], key=lambda name: -row["measured"][name]["minus_kl"])
     theirs = sorted(row["published"], key=lambda name: -row["published"][name][2])
-    said = f"Smallest divergence first: {_listed(NAMES[n] for n in ours)}; published: {_listed(NAMES[n] for n in theirs)}."
+    gaps = {name: row["measured"][name]["minus_kl"] for name in theirs}
+    steps = (f"{NAMES[a]} less {NAMES[b]} {gaps[a] - gaps[b]:+.2f} ± {row['errors'][f'{a} less {b}']:.2f}" for a, b in pairwise(theirs))
+    said = (
+        f"Smallest divergence first: {_listed(NAMES[n] for n in ours)}; published: {_listed(NAMES[n] for n in theirs)}. "
+        f"In the published order, with standard errors over images: {'; '.join(steps)}."
+    )
     return "\n".join([*lines, "", said, _run(row, f"{row['images']:,} images, log p(x) from {row['particles']:,} weights")])
 
 

@@ -37,6 +37,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     )
     found.add_argument("--steps", type=int, default=STEPS, help="of each training")
     found.add_argument("--batch", type=int, default=BATCH, help="images a step of it")
+    found.add_argument("--kl-warmup", type=int, help="steps on a divergence of less weight; default: a twentieth")
     found.add_argument("--count", type=int, default=COUNT, help="test images")
     found.add_argument("--draws", type=int, default=16, help="draws of the latents for bounds")
     found.add_argument("--results", type=Path, help="the folder of the JSON; a shorter run than the default writes none without it")
@@ -45,7 +46,13 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 
 def facts(options: argparse.Namespace) -> dict[str, Any]:
     """What a row says of its models and images."""
-    return {"data": "binarised MNIST", "steps": options.steps, "batch": options.batch, "images": options.count}
+    return {"data": "binarised MNIST", **_run(options), "images": options.count}
+
+
+def _run(options: argparse.Namespace) -> dict[str, int]:
+    """How long a training is."""
+    warmup = options.steps // 20 if options.kl_warmup is None else options.kl_warmup
+    return {"steps": options.steps, "batch": options.batch, "kl_warmup": warmup}
 
 
 def whole(options: argparse.Namespace) -> bool:
@@ -60,8 +67,9 @@ def images(data: Path) -> tuple[Samples, Samples, Pixels]:
 
 
 def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
-    """The model file `weighted-NAME-STEPSxBATCH.safetensors` of a name in SETTINGS, trained unless there; a run broken off goes on."""
-    path: Path = options.models / f"weighted-{name}-{options.steps}x{options.batch}.safetensors"
+    """The file of a name in SETTINGS, `weighted-NAME-STEPSxBATCH-WARMUP.safetensors`, trained unless there; a run broken off goes on."""
+    run = _run(options)
+    path: Path = options.models / f"weighted-{name}-{run['steps']}x{run['batch']}-{run['kl_warmup']}.safetensors"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         every = max(1, options.steps // 20)
@@ -70,7 +78,7 @@ def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
         fit, validation, _ = images(options.data)
         checkpoint = path.with_suffix(".checkpoint")
         data = chain_run.run(
-            fit, validation, replace(recipe, kl_warmup_steps=options.steps // 20), checkpoint, lambda row: print(name, row, flush=True)
+            fit, validation, replace(recipe, kl_warmup_steps=run["kl_warmup"]), checkpoint, lambda row: print(name, row, flush=True)
         )
         atomic_write(path, data)
         checkpoint.unlink(missing_ok=True)
