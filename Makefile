@@ -47,8 +47,8 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 demo: $(STAMP) ## compress and restore a sample photograph, next to PNG, WebP and JPEG XL
 	$(BIN)/python benchmarks/demo.py
 
-test: $(STAMP) ## run the tests in JOBS processes; PYTEST_ARGS='-k rans' for some of them
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+test: $(STAMP) ## run the tests in JOBS processes of one thread; PYTEST_ARGS='-k rans' for some of them
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 slow: $(STAMP) ## the tests that are cut short in `test`: a hundred kills, 100000 damaged and forged files
 	BBANS_KILLS=100 $(BIN)/python -m pytest tests/test_robustness.py -k killed

@@ -116,12 +116,11 @@ def sample(chain: Chain, items: int, seed: int = 0) -> Ints:
     return z
 
 
-def drawn(conditional: Conditional, seed: Sequence[int], lanes: int = LANES) -> Ints:
-    """A draw: the pop from a message of pseudo-random words, as many as it takes; other lanes, other draws.
+def drawn(conditional: Conditional, seed: Sequence[int], lanes: int = LANES, words: int = 0) -> Ints:
+    """A draw: the pop from a message of pseudo-random words, of so many or as many as it takes; other lanes, other draws.
 
     Those that `two_part.grid` takes are part of the file format.
     """
-    words = 0
     while True:
         try:
             return conditional.pop(random_message(words, seed, lanes))[1]

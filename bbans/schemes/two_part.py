@@ -33,6 +33,7 @@ from bbans.schemes.terms import PRIOR, Record, Scheme, check_items, counted, gen
 FINENESS = 5  # of most images
 FINENESSES = 16
 SAMPLES, LANES = 4, 64  # of the model, for the widths of its posteriors: with `bounds.drawn` and its seeds, part of the file format
+WORDS = 2**12  # at first: a network that goes step by step begins again where they do not suffice
 SIGMA_ONE = 48  # index of a posterior as wide as the prior
 IDLE = 5  # of the sum over samples, in eighths of an octave: below it a posterior is as good as the prior
 COARSEST = 24  # eighths of an octave by which cells of fineness 0 are wider than the posterior
@@ -71,7 +72,7 @@ def grid(chain: Chain) -> Grid:
     """The grid of a chain with diagonal Gaussian posteriors (`refined.searchable`), refined or not: the same on every machine."""
     base = _searchable(getattr(chain, "unrefined", chain))
     z = bounds.drawn(base.prior(SAMPLES), (0, 1), LANES)
-    x = bounds.drawn(base.likelihood(0, z), (0, 0), LANES)
+    x = bounds.drawn(base.likelihood(0, z), (0, 0), LANES, WORDS)
     _, sigma, precision = base.gaussians(x)
     total = sigma.sum(0)
     return Grid(np.where(SIGMA_ONE * SAMPLES - total < IDLE, -1, (total + SAMPLES // 2) // SAMPLES), precision)
