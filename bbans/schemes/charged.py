@@ -7,8 +7,9 @@ Whoever wants x alone need not give those bits back, and so needs no posterior (
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from bbans.schemes.refined import Searchable
 from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Scheme
 
 SEED = 0
+Made = TypeVar("Made")
 
 
 class Decoded(NamedTuple):
@@ -43,7 +45,7 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A chain that keeps its first posterior, so that coding x once more does not make it again, and the z_1 it was first asked for."""
+    """A chain that keeps its last posterior of z_1, so that x is not looked at twice, and the z_1 that it was first asked for."""
 
     chain: Chain
     posteriors: list[tuple[Ints, Conditional]] = field(default_factory=list)
@@ -67,12 +69,9 @@ class Watched:
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """That of the chain."""
-        if self.posteriors and layer == 1 and np.array_equal(self.posteriors[0][0], below):
-            return self.posteriors[0][1]
-        found = self.chain.posterior(layer, below)
-        if layer == 1 and not self.posteriors:
-            self.posteriors.append((below, found))
-        return found
+        if layer != 1:
+            return self.chain.posterior(layer, below)
+        return _kept(self.posteriors, below, lambda: self.chain.posterior(1, below))
 
     def idle(self, items: int) -> Ints:
         """That of the chain."""
@@ -80,14 +79,19 @@ class Watched:
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
         """Those of the chain, if it has any."""
-        if not (self.means and np.array_equal(self.means[0][0], x)):
-            self.means[:] = [(x, cast(Searchable, self.chain).gaussians(x))]
-        return self.means[0][1]
+        return _kept(self.means, x, lambda: cast(Searchable, self.chain).gaussians(x))
 
     @property
     def unrefined(self) -> Chain:
         """The chain, before it was refined."""
         return getattr(self.chain, "unrefined", self.chain)
+
+
+def _kept(memory: list[tuple[Ints, Made]], x: Ints, make: Callable[[], Made]) -> Made:
+    """What was made of x, if that came last, else made and kept."""
+    if not (memory and np.array_equal(memory[0][0], x)):
+        memory[:] = [(x, make())]
+    return memory[0][1]
 
 
 def encode(chain: Chain, scheme: Scheme, x: Ints) -> bytes:

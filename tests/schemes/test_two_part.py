@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from bbans import numbered
 from bbans.coding.rans import base_message, message_bits, pseudo_random_message
+from bbans.container import codings
 from bbans.distributions import latent
 from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bounds, charged, names, refined, two_part
@@ -115,3 +117,9 @@ def test_what_has_no_gaussians_is_refused() -> None:
     for fineness in (-1, 16):
         with pytest.raises(ValueError, match="0 to 15"):
             two_part.scheme(fineness)
+
+
+def test_the_formats_have_the_same_limits() -> None:
+    assert codings.MAX_FINENESS == two_part.FINENESSES - 1
+    assert codings.MAX_REFINEMENT == refined.MAX_STEPS
+    assert set(numbered.CODES) == set(names.NAMES) and set(numbered.CODES.values()) == set(codings.SCHEME_NAMES)
