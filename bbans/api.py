@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,12 @@ from bbans import container as files
 from bbans.carried import to_chunk
 from bbans.description import FileInfo, describe
 from bbans.errors import FormatError, InputError, VerificationError
+from bbans.given import Asked, predictors_asked, predictors_of_file, restored, same, sent
 from bbans.given import ModelLike as ModelLike
 from bbans.given import load_model as load_model
-from bbans.given import predictors_asked, predictors_of_file, restored, same, sent
 from bbans.given import to_image as to_image
-from bbans.models.store import NO_MODEL, name_of_effort
-from bbans.spread import on_threads
+from bbans.models.store import NO_MODEL, Model, name_of_effort
+from bbans.spread import Spread, on_threads
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -48,7 +49,8 @@ def compress(
 ) -> bytes:
     """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or an `images.Image` with metadata.
 
-    With `verify` the result is decoded and compared before it is returned. `threads` tiles are coded at once, or tiles are coded by
+    With `verify` the result is decoded by other arithmetic and compared before it is returned. `threads` tiles, or bands of one tile,
+    are coded at once, or tiles are coded by
     the workers of a `cluster` (`cluster.connected`); the bytes depend on neither. `effort` picks the model where none is named: "fast" a
     small one, "default" and "max" the default one. With "max" every orientation of a tile is tried, which takes eight times as long. The
     model "none" stands for the fixed predictor, whose files need no model. A model of small images (a latent chain) codes one of its
@@ -57,25 +59,57 @@ def compress(
     make a file longer, except for two-part codes. Raises InputError on images that cannot be coded so, VerificationError on a failed
     comparison.
     """
-    picture = to_image(image)
+    asked = scheme, particles, refine
+    return compressor(model, effort, asked, verify, threads, cluster)(to_image(image))
+
+
+def compressor(
+    model: ModelLike = None,
+    effort: str = "default",
+    asked: Asked = (None, None, None),
+    verify: bool = True,
+    threads: int | None = None,
+    cluster: Cluster | None = None,
+) -> Callable[[images.Image], bytes]:
+    """`compress` for many images, whose model is made ready once. Options and errors as there."""
     default = name_of_effort(effort)
     chosen = None if model == NO_MODEL else load_model(model or default)
-    asked = scheme, particles, refine
-    predictors = predictors_asked((chosen, asked))
+    predictors = predictors_asked((chosen, asked, False))
+
+    def spread_of(independent: bool) -> Spread[tiles.Predictors]:
+        if cluster is not None:
+            return cluster.spread(predictors_asked, (sent(chosen), asked, independent))
+        return on_threads(predictors_asked((chosen, asked, True)) if independent else predictors, threads)
+
+    spread = spread_of(independent=False)
+    verifying = cache(partial(spread_of, independent=True))
+
+    def coded(picture: images.Image) -> bytes:
+        if predictors.chain is not None and chosen is not None:
+            tiles.check_fit(predictors.chain, picture.pixels, picture.palette, chosen.name)
+        data, modelled = _coded(picture, chosen, predictors, spread, thorough=effort == "max")
+        if verify:
+            _verify(data, picture, verifying() if modelled else spread)
+        return data
+
+    return coded
+
+
+def _coded(
+    picture: images.Image, model: Model | None, predictors: tiles.Predictors, spread: Spread[tiles.Predictors], thorough: bool
+) -> tuple[bytes, bool]:
+    """An image's file, and whether a model coded any of it."""
     pixels = picture.pixels
-    if predictors.chain is not None and chosen is not None:
-        tiles.check_fit(predictors.chain, pixels, picture.palette, chosen.name)
-    spread = on_threads(predictors, threads) if cluster is None else cluster.spread(predictors_asked, (sent(chosen), asked))
     pixel_format = files.format_of(1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette)
-    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, spread, thorough=effort == "max")
-    coded_by_model = any(part.codec in files.MODELLED for record in records for part in record.parts)
+    (tile_height, tile_width), records = assembly.encode(pixels, pixel_format, spread, thorough)
+    modelled = any(part.codec in files.MODELLED for record in records for part in record.parts)
     container = files.Container(
         width=pixels.shape[1],
         height=pixels.shape[0],
         pixel_format=pixel_format.code,
         tile_width=tile_width,
         tile_height=tile_height,
-        model_id=chosen.id if chosen is not None and coded_by_model else files.NO_MODEL,
+        model_id=model.id if model is not None and modelled else files.NO_MODEL,
         metadata=tuple(to_chunk(c) for c in picture.metadata),
         tiles=records,
     )
@@ -83,12 +117,18 @@ def compress(
     as_asked = predictors.chain is not None and predictors.chain.asked is not None
     if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]) and not as_asked:
         data = min(data, files.write(assembly.stored(container, pixels)), key=len)
-    if verify:
-        index = files.read_index(data)
+    return data, modelled
+
+
+def _verify(data: bytes, picture: images.Image, spread: Spread[tiles.Predictors]) -> None:
+    """Raise VerificationError unless a file decodes to the image."""
+    index = files.read_index(data)
+    try:
         back = restored(assembly.decode(data, index, spread), index)
-        if not same(back, picture):
-            raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
-    return data
+    except FormatError as error:
+        raise VerificationError(f"the file could not be decoded again ({error}): nothing was written; please report this") from error
+    if not same(back, picture):
+        raise VerificationError("the file decoded to another image than was given: nothing was written; please report this")
 
 
 def decompress_image(

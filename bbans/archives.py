@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -24,6 +25,7 @@ from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
+from bbans.spread import on_threads
 
 if TYPE_CHECKING:
     from bbans.cluster import Cluster
@@ -84,7 +86,8 @@ def create_archive(
     order within a group, and what it cost. `embed_model` puts the models into the archive, which then needs nothing else.
     `scheme` is one of `schemes.names.NAMES` for the chain, of `particles` particles where it weights them, and
     `refine` steps of search for every image's posterior (`schemes.refined`); the archive says all three, decoding needs none.
-    With `verify` every group is decoded and compared. The workers of a `cluster` (`cluster.connected`) code groups and files at once,
+    With `verify` every group is decoded by other arithmetic and compared.
+    `threads` groups and files are coded at once. The workers of a `cluster` (`cluster.connected`) code groups and files at once,
     of which twice as many as they have threads are in memory here; the bytes are the same. Raises InputError, OutputError,
     VerificationError.
     """
@@ -99,8 +102,12 @@ def create_archive(
             raise InputError("a scheme, particles and refinement are for a latent chain; name a model of one with --model")
         chain = archive.with_scheme(chain, scheme, particles, refine)
 
+    @cache
+    def compressor() -> Callable[[images.Image], bytes]:
+        return api.compressor(single(), verify=verify, threads=threads)
+
     def to_file(image: images.Image) -> bytes:
-        return api.compress(image, model=single(), verify=verify, threads=threads)
+        return compressor()(image)
 
     def embedded(model_id: bytes) -> bytes:
         if chain is not None and chain.id == model_id:
@@ -112,7 +119,7 @@ def create_archive(
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
         named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
         settings = archive.Settings(to_file, chain, group, unordered, verify)
-        spread = None
+        spread = on_threads(settings, threads)
         if cluster is not None:
             spread = cluster.spread(models.settings_of, models.recipe(chain, single(), unordered, verify))
         built = archive.build(named, spool, settings, embedded if embed_model else None, spread)

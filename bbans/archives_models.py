@@ -69,10 +69,9 @@ def settings_of(recipe: Recipe) -> archive.Settings:
         chain = replace(chain, coding=recipe.coding)
     single: api.ModelLike = store.NO_MODEL if recipe.single is None else store.load_bytes(recipe.single, "sent")
 
-    def to_file(image: images.Image) -> bytes:
-        return api.compress(image, model=single, verify=recipe.verify, threads=1)
-
-    return archive.Settings(to_file, chain, unordered=recipe.unordered, verify=recipe.verify)
+    return archive.Settings(
+        api.compressor(single, verify=recipe.verify, threads=1), chain, unordered=recipe.unordered, verify=recipe.verify
+    )
 
 
 def to_read(data: files.Buffer, index: reader.ArchiveIndex, model: ArchiveModel, threads: int | None, max_pixels: int) -> archive.Sources:

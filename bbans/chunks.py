@@ -80,12 +80,14 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
     model = store.NO_MODEL if coder.model == store.NO_MODEL else _by_id(coder.model)
     chain = archive.chain_model(model, tiles.fastest_ops()) if isinstance(model, store.Model) else None
 
+    to_file = api.compressor(model, coder.effort, verify=coder.verify, threads=1)
+
     def compress(image: Array) -> bytes:
-        return api.compress(np.ascontiguousarray(image), model=model, effort=coder.effort, verify=coder.verify, threads=1)
+        return to_file(images.from_array(np.ascontiguousarray(image)))
 
     if chain is not None:
         single = api.load_model(store.name_of_effort(coder.effort))  # of planes that do not suit the chain
-        to_file = _file_maker(lambda image: api.compress(image, model=single, verify=coder.verify, threads=1))
+        to_file = api.compressor(single, verify=coder.verify, threads=1)
         named = [(records.plain_name(i, len(planes)), plane) for i, plane in enumerate(planes)]
         return _archived(named, archive.Settings(to_file, chain, records.MAX_GROUP_ITEMS, False, coder.verify))
     tall = planes.reshape(-1, *planes.shape[2:])

@@ -18,6 +18,8 @@ Pixels = NDArray[Any]
 ModelLike = str | Path | Model | None
 Asked = tuple[str | None, int | None, int | None]
 """How a latent chain shall code: scheme, particles, steps of refinement; None: as suits it."""
+Given = tuple[Model | bytes | None, Asked, bool]
+"""A model or its file, how it shall code, and whether by other arithmetic than is fastest: for verification."""
 
 
 def load_model(model: ModelLike = None) -> Model:
@@ -30,12 +32,15 @@ def sent(model: Model | None) -> bytes:
     return b"" if model is None else serialise(model.config, model.layers, model.record)
 
 
-def predictors_asked(given: tuple[Model | bytes | None, Asked]) -> tiles.Predictors:
+def predictors_asked(given: Given) -> tiles.Predictors:
     """A model, or what `sent` made of it, with its network, to code as is asked. Raises InputError where it cannot."""
-    model, asked = given
+    model, asked, independent = given
     if isinstance(model, bytes):
         model = load_bytes(model, "sent") if model else None
-    return tiles.asking(tiles.Predictors() if model is None else tiles.predictors_of(model, tiles.fastest_ops()), *asked)
+    if model is None:
+        return tiles.asking(tiles.Predictors(), *asked)
+    ops = tiles.fastest_ops()
+    return tiles.asking(tiles.predictors_of(model, ops.independently() if independent else ops), *asked)
 
 
 def predictors_of_file(index: files.Index, model: ModelLike) -> tiles.Predictors:

@@ -1,18 +1,20 @@
 """Work over many jobs, here or elsewhere: a function of a context and a job, called for every job, results in order.
 
 The context is what all jobs share (a model's network). Who spreads the work has it, the function does not carry it: so threads
-share one, and every machine of a cluster makes its own.
+share one, and every machine of a cluster makes its own. Jobs within a job share its call's permits (`exact.threads`).
 """
 
 from __future__ import annotations
 
-import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from bbans.exact.threads import available_cores, one_openmp_thread, permits_of_this_call, permitted, spare_permits
 
 Context = TypeVar("Context")
 Context_co = TypeVar("Context_co", covariant=True)
@@ -40,14 +42,32 @@ def on_threads(context: Context, threads: int | None) -> Spread[Context]:
 
 
 def in_order(function: Callable[[Job], Result], jobs: Iterable[Job], threads: int | None) -> Results[Result]:
-    """Results in order, from up to `threads` threads (default: one a core), at most one waiting result a thread."""
-    workers, rest = threads or os.cpu_count() or 1, iter(jobs)
-    first = [] if workers == 1 else list(islice(rest, 2))
-    if len(first) < 2:
-        yield from map(function, chain(first, rest))
+    """Results in order, from up to `threads` threads (default: one a core), at most one waiting result a thread.
+
+    Within a job of another call the threads are those that this call has free.
+    """
+    rest = iter(jobs)
+    first = list(islice(rest, 2))
+    if permits_of_this_call() is not None:
+        with spare_permits(0 if len(first) < 2 or threads == 1 else (threads or available_cores()) - 1) as helpers:
+            yield from _on_pool(function, chain(first, rest), helpers + 1)
+        return
+    workers = threads or available_cores()
+    permits = threading.Semaphore(workers)
+
+    def job_of_a_call(job: Job) -> Result:
+        with permitted(permits), one_openmp_thread(wanted=False):
+            return function(job)
+
+    yield from _on_pool(job_of_a_call, chain(first, rest), 1 if len(first) < 2 else workers)
+
+
+def _on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Results[Result]:
+    if workers == 1:
+        yield from map(function, jobs)
         return
     with ThreadPoolExecutor(workers) as pool:
-        yield from windowed(lambda job: pool.submit(function, job), chain(first, rest), workers)
+        yield from windowed(lambda job: pool.submit(function, job), jobs, workers)
 
 
 def windowed(submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int) -> Results[Result]:

@@ -56,6 +56,12 @@ if sys.argv[1] == "numpy32":
     tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float32)
 if sys.argv[1] == "numpy64":
     tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float64)
+if sys.argv[1] == "without oneDNN":  # as in builds of torch that have none: NNPACK then takes what it can
+    import torch
+    torch._C._set_mkldnn_enabled(False)
+if sys.argv[1] == "independent":
+    from bbans.exact.torch_ops import TorchOps
+    tiles.fastest_ops = lambda device="cpu": TorchOps(independent=True)
 if sys.argv[1] == "wide":
     from bbans.exact.torch_ops import TorchOps
     tiles.fastest_ops = lambda device="cpu": TorchOps(wide=True)
@@ -81,6 +87,8 @@ NUMPY_FEATURES = numpy_features()
         ("torch", {"OMP_NUM_THREADS": "2", "BBANS_NUMBA": "0"}),
         ("torch", {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"}),
         ("torch", {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}),
+        ("without oneDNN", {}),
+        ("independent", {}),
         ("wide", {}),
         ("numpy32", {"OPENBLAS_NUM_THREADS": "2"}),
         ("numpy64", {"OPENBLAS_NUM_THREADS": "1", "BBANS_NUMBA": "0"}),

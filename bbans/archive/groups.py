@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class ChainModel:
     """A chain, the images that it codes, and how. `file` makes the model file that can be embedded, None where there is none.
 
     shape: `(H, W)` or `(H, W, C)` of the images, whose samples in C order are an item of the chain; `levels`: they are 0 to levels - 1.
-    Groups say themselves how they were coded; `coding` is for new ones.
+    Groups say themselves how they were coded; `coding` is for new ones. `verifier` makes the chain by other arithmetic.
     """
 
     id: bytes
@@ -44,11 +45,16 @@ class ChainModel:
     levels: int
     coding: Coding = PLAIN
     file: Callable[[], bytes] | None = None
+    verifier: Callable[[], Chain] | None = None
 
     def fits(self, image: images.Image) -> bool:
         """Whether it codes an image: one of at least as many bits as its levels need, none of which is beyond them."""
         alike = image.pixels.shape == self.shape and not image.palette and 2**image.bit_depth >= self.levels
         return alike and int(image.pixels.max()) < self.levels
+
+    def verifying(self) -> ChainModel:
+        """The model as it checks what it coded: by other arithmetic where there is any."""
+        return self if self.verifier is None else replace(self, chain=self.verifier())
 
     @property
     def dims(self) -> int:
@@ -69,7 +75,8 @@ def chain_model(model: store.Model, ops: Ops) -> ChainModel | None:
     chain: Any = model.network(ops)
     shape = (config.height, config.width, config.channels)[: 3 if config.channels > 1 else 2]
     coding = numbered.default(chain, certain=hasattr(config, "codebook"))
-    return ChainModel(model.id, chain, shape, config.levels, coding, file=lambda: model_file(model))
+    verifier = cache(lambda: model.network(ops.independently()))
+    return ChainModel(model.id, chain, shape, config.levels, coding, lambda: model_file(model), verifier)
 
 
 def with_scheme(model: ChainModel, scheme: str | None, particles: int | None, refine: int | None = None) -> ChainModel:

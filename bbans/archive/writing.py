@@ -66,7 +66,10 @@ def coded(settings: Settings, work: Work) -> Done:
     if len(payload) >= len(pixels) * chain.pixel_format(depth).raw_bytes(*chain.shape[:2]):
         return coded(settings, replace(work, chained=False))
     if settings.verify:
-        back = decode_group(chain, group, payload, len(pixels))
+        try:
+            back = decode_group(chain.verifying(), group, payload, len(pixels))
+        except FormatError as error:
+            raise VerificationError(f"a group could not be decoded again ({error}): nothing was written; please report this") from error
         if not all(np.array_equal(image, pixels[i]) for image, i in zip(back, encoded.order, strict=True)):
             raise VerificationError("a group decoded to other images than were given: nothing was written; please report this")
     return Done((), group, payload, replace(encoded, words=encoded.words[:0]))
@@ -95,7 +98,7 @@ def build(
 ) -> Built:
     """The archive of named images, whose payloads are written to `spool`, groups in order.
 
-    `spread` does the work, in the context of the same settings (default: here, group by group); the bytes do not depend on it.
+    `spread` does the work, in the context of the same settings (default: here, one after the other); the bytes do not depend on it.
     `embedded(id)` gives the file of a model that the archive shall carry; None: it carries none. Raises InputError on names
     that no archive may have, and whatever `members` and `to_file` raise.
     """

@@ -25,6 +25,10 @@ class NumpyOps:
         """See `ops.Ops`."""
         return NumpyOps(np.float64)
 
+    def independently(self) -> NumpyOps:
+        """See `ops.Ops`: float64, in which sums of a narrow model have 29 bits to spare."""
+        return NumpyOps(np.float64)
+
     def load(self, array: NDArray[np.integer]) -> Array:
         """See `ops.Ops`."""
         return array.reshape(-1, *array.shape[-3:]).astype(self.dtype)

@@ -23,6 +23,9 @@ class Ops(Protocol):
     def widened(self) -> Ops:
         """The same backend with the float64 carrier, for layers within 2^53."""
 
+    def independently(self) -> Ops:
+        """A backend that multiplies by other code than this one: what was coded with one is verified with the other."""
+
     def load(self, array: NDArray[np.integer]) -> Array:
         """Integers `(C, h, w)`, an image, or `(B, C, h, w)`, with |value| < 2^24 into the backend."""
 

@@ -1,13 +1,13 @@
-"""The torch backend: channels-last convolutions in a float carrier, shielded from the caller's reduced-precision settings.
+"""The torch backend: channels-last convolutions in a float carrier, by ways that are known to be exact (`convolutions`).
 
-A float32 convolution is exact only if the library multiplies float32 numbers. A caller may have allowed bf16 or TF32 inside
-float32 operations; then the float64 carrier, which no such setting touches, is used instead. Global state is read, never set.
+Global state is read, never set, and no result depends on it: default device and type, thread counts, and what the caller
+allows of reduced precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,26 +15,28 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from bbans.exact.convolutions import Kernel, Way, convolve, library, products, wide_products
 from bbans.exact.layers import IntConv
-
-
-def reduced_precision_allowed(device: str) -> bool:
-    """Whether this process lets float32 convolutions use shorter mantissas (bf16 fast-math, TF32) on `device`."""
-    backends = [torch.backends.cudnn, torch.backends.cuda.matmul] if device.startswith("cuda") else [torch.backends.mkldnn]
-    holders = [torch.backends, *backends, *(getattr(b, part, None) for b in backends for part in ("conv", "matmul"))]
-    if any(getattr(h, "fp32_precision", "none") not in ("none", "ieee") for h in holders if h is not None):
-        return True
-    if device.startswith("cuda"):
-        return bool(torch.backends.cudnn.allow_tf32)
-    return torch.get_float32_matmul_precision() != "highest"
+from bbans.exact.numpy_ops import NumpyOps
 
 
 @dataclass(frozen=True)
 class TorchOps:
-    """`device` as torch names it; `wide` forces the float64 carrier. The carrier is chosen when the object is made."""
+    """`device` as torch names it; `wide`: the float64 carrier; `independent`: convolutions as matrix products.
+
+    An independent backend multiplies by another library than the default one where that has convolutions of its own: what one
+    of them coded, the other verifies. On CUDA all are independent of the library's convolutions.
+    """
 
     device: str = "cpu"
     wide: bool = False
+    independent: bool = False
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """How convolutions may be computed, best first."""
+        alone = self.independent or not self.device.startswith("cpu")
+        return (products, wide_products) if alone else (library, products, wide_products)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -43,7 +45,11 @@ class TorchOps:
 
     def widened(self) -> TorchOps:
         """See `ops.Ops`."""
-        return TorchOps(self.device, wide=True)
+        return replace(self, wide=True)
+
+    def independently(self) -> TorchOps | NumpyOps:
+        """See `ops.Ops`."""
+        return NumpyOps(np.float64) if self.independent else replace(self, independent=True)
 
     def load(self, array: NDArray[np.integer]) -> torch.Tensor:
         """See `ops.Ops`."""
@@ -54,25 +60,16 @@ class TorchOps:
         """See `ops.Ops`."""
         return array.permute(0, 2, 3, 1).reshape(-1, array.shape[1]).to(torch.int32).cpu().numpy()
 
-    def prepare(self, layer: IntConv) -> tuple[torch.Tensor, torch.Tensor]:
+    def prepare(self, layer: IntConv) -> Kernel:
         """See `ops.Ops`."""
         kind = np.float64 if self.wide else np.float32
         weight = torch.from_numpy(layer.carrier_weight(kind)).to(self.device)
-        return weight.contiguous(memory_format=torch.channels_last), torch.from_numpy(layer.carrier_bias(kind)).to(self.device)
+        bias = torch.from_numpy(layer.carrier_bias(kind)).to(self.device)
+        return Kernel(weight.contiguous(memory_format=torch.channels_last), bias, layer.shift)
 
-    def conv(self, prepared: tuple[torch.Tensor, torch.Tensor], x: torch.Tensor, bias_row: int | None = None) -> torch.Tensor:
+    def conv(self, prepared: Kernel, x: torch.Tensor, bias_row: int | None = None) -> torch.Tensor:
         """See `ops.Ops`."""
-        weight, bias = prepared
-        if bias_row is not None:
-            bias = bias[bias_row]
-        with torch.autocast(x.device.type, enabled=False):
-            if weight.shape[-1] > 1:
-                return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-            # image rows as a batch: on large maps a 1 x 1 kernel is then two to three times as fast on a CPU
-            images, channels, h, w = x.shape
-            rows = x.permute(0, 2, 3, 1).reshape(images * h, 1, w, channels).permute(0, 3, 1, 2)
-            y = F.conv2d(rows, weight, bias)
-            return y.permute(0, 2, 3, 1).reshape(images, h, w, len(weight)).permute(0, 3, 1, 2)
+        return convolve(x, prepared, prepared.bias if bias_row is None else prepared.bias[bias_row], self.ways)
 
     def round_clip(self, x: torch.Tensor, low: Any, high: Any) -> torch.Tensor:
         """See `ops.Ops`."""
@@ -80,7 +77,7 @@ class TorchOps:
 
     def table(self, x: torch.Tensor, table: NDArray[np.int64]) -> torch.Tensor:
         """See `ops.Ops`."""
-        return torch.tensor(table).to(x.device)[x.abs().long()].to(self.dtype)
+        return torch.tensor(table, device=x.device)[x.abs().long()].to(self.dtype)
 
     def pool(self, x: torch.Tensor, block: int) -> torch.Tensor:
         """See `ops.Ops`."""
@@ -152,5 +149,5 @@ class TorchOps:
 
 
 def torch_ops(device: str = "cpu") -> TorchOps:
-    """The fastest exact backend under the process's present settings."""
-    return TorchOps(device, wide=reduced_precision_allowed(device))
+    """The fastest exact backend."""
+    return TorchOps(device)

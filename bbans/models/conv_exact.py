@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
+from bbans.exact.threads import one_openmp_thread
 from bbans.models import mlp_exact
 from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT, OUT_TOP, ExactMlp, Field, Mlp
 
@@ -209,6 +210,7 @@ class ExactConv:
         self.ops = ops.widened()
         self._layers = {layer.name: self.ops.prepare(layers[f"{name}.{layer.name}"]) for layer in plan.layers}
 
+    @one_openmp_thread(wanted=False)
     def __call__(self, *inputs: Ints) -> list[Ints]:
         """One array `(items, count)` for each input field in, one for each output field out."""
         at_once = max(1, POSITIONS // self.plan.positions)

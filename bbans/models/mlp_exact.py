@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
+from bbans.exact.threads import one_openmp_thread
 
 ACT_UNIT = 2048
 ACT_TOP = 2**15 - 1
@@ -86,6 +87,7 @@ class ExactMlp:
         counts = [f.count for f in plan.outputs]
         self._low, self._high = (np.repeat([getattr(f, side) for f in plan.outputs], counts).astype(np.int32) for side in ("low", "high"))
 
+    @one_openmp_thread(wanted=False)
     def __call__(self, *inputs: Ints) -> list[Ints]:
         """One array `(items, count)` for each input field in, one for each output field out."""
         entering = self.ops.load(np.concatenate(inputs, 1).T[:, :, None])

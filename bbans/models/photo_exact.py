@@ -14,8 +14,8 @@ Mirrors `photo.PhotoNet` operation by operation. Units of the integers:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bbans.distributions.tables import log_magnitude
 from bbans.exact.layers import Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
+from bbans.exact.threads import in_bands, one_openmp_thread
 from bbans.models.photo_config import PHASES, PhotoConfig
 
 ACT_TOP = 1023
@@ -36,6 +37,7 @@ BAND = 48  # rows that are computed at once: a multiple of every latent block
 OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
 
 Ints = NDArray[np.int32]
+Band: TypeAlias = tuple[slice, slice, slice]
 
 
 def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
@@ -87,22 +89,27 @@ class ExactPhoto:
         block = self.config.latent_block
         return self.config.latent_channels, -(-h // block), -(-w // block)
 
+    @one_openmp_thread()
     def start(self, h: int, w: int) -> Any:
         """What the coarsest level carries in: nothing."""
         return self.ops.keep([(slice(0, h), self.ops.zeros(self.config.channels, h, w))], h)
 
+    @one_openmp_thread()
     def carry_up(self, trunk: Any, h: int, w: int) -> Any:
         """The trunk of a level's last phase as carried into the next finer level's `h x w` grid."""
         return self.ops.spread(trunk, 2, h, w)
 
+    @one_openmp_thread()
     def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the prediction `(3, h, w)`."""
         height = sums.shape[1]
-        parts = (
-            (rows, self._trunk(phase, [k[:, seen] for k in known], sums[:, seen], self.ops.take(carried, seen), level)[..., kept, :])
-            for rows, seen, kept in _bands(height, 3)
-        )
-        return self.ops.keep(parts, height)
+
+        def part(band: Band) -> tuple[slice, Any]:
+            rows, seen, kept = band
+            inputs = [k[:, seen] for k in known], sums[:, seen], self.ops.take(carried, seen)
+            return rows, self._trunk(phase, *inputs, level)[..., kept, :]
+
+        return self.ops.keep(in_bands(part, _bands(height, 3)), height)
 
     def _trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
         ops = self.ops
@@ -116,6 +123,7 @@ class ExactPhoto:
         a += h
         return ops.round_clip(a, 0, ACT_TOP)
 
+    @one_openmp_thread()
     def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:
         """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x - sum of phases 11 and 01."""
         ops = self.ops
@@ -128,11 +136,14 @@ class ExactPhoto:
 
     def _pooled(self, trunk: Any) -> Any:
         ops, block, height = self.ops, self.config.latent_block, trunk.shape[-2]
-        parts = (
-            (slice(rows.start // block, -(-rows.stop // block)), ops.pool(ops.take(trunk, rows), block)) for rows, _, _ in _bands(height, 0)
-        )
-        return ops.take(ops.keep(parts, -(-height // block)), slice(None))
 
+        def part(band: Band) -> tuple[slice, Any]:
+            rows, _, _ = band
+            return slice(rows.start // block, -(-rows.stop // block)), ops.pool(ops.take(trunk, rows), block)
+
+        return ops.take(ops.keep(in_bands(part, _bands(height, 0)), -(-height // block)), slice(None))
+
+    @one_openmp_thread()
     def outputs(self, phase: int, trunk: Any, u: Ints) -> NDArray[np.int16]:
         """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means (1/128), `(channels, rows, columns)`."""
         ops, C, block = self.ops, self.config.channels, self.config.latent_block
@@ -142,7 +153,9 @@ class ExactPhoto:
         film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
         scale, shift = film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:]
         found = np.empty((height * width, self.config.outputs), np.int16)
-        for rows, seen, kept in _bands(height, 1):
+
+        def part(band: Band) -> None:
+            rows, seen, kept = band
             blocks = slice(rows.start // block, -(-rows.stop // block))
             x = ops.take(trunk, seen)
             g = ops.conv(self._layers[f"phase{phase}.modulated"], x)[..., kept, :]
@@ -151,17 +164,22 @@ class ExactPhoto:
             g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
             g += x[..., kept, :]
             g = ops.round_clip(g, 0, ACT_TOP)
-            band = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
-            found[rows.start * width : rows.stop * width] = ops.store(band)
+            result = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
+            found[rows.start * width : rows.stop * width] = ops.store(result)
+
+        for _ in in_bands(part, _bands(height, 1)):
+            pass
         return found
 
 
-def _bands(height: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
+def _bands(height: int, reach: int) -> list[Band]:
     """Rows of each band, those of its input that its result depends on, and where its own are among these.
 
     What convolutions make of a band's activations stays in the processor's cache, and takes little memory.
     """
+    found = []
     for top in range(0, height, BAND):
         end = min(top + BAND, height)
         first = max(0, top - reach)
-        yield slice(top, end), slice(first, min(height, end + reach)), slice(top - first, end - first)
+        found.append((slice(top, end), slice(first, min(height, end + reach)), slice(top - first, end - first)))
+    return found

@@ -17,6 +17,7 @@ from bbans.distributions.conditional import Conditional
 from bbans.distributions.sequential import Walk, walked
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
+from bbans.exact.threads import one_openmp_thread
 from bbans.models import heads, mlp_exact
 from bbans.models.mlp_exact import ACT_TOP, OUT_TOP, ExactMlp
 from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, drawn_grids, plans, positions, seen, steps
@@ -90,7 +91,7 @@ class ExactPyramid:
         return [self.gaussians(x)[0]]
 
     def _walk(self, z: Ints) -> Walk:
-        config, ops, items = self.config, self._ops, len(z)
+        config, items = self.config, len(z)
         drawn = self._networks["drawing"](latent.value(config.latent_precision, z))
         sizes = drawn_grids(config)
         first, planes = drawn[: len(drawn) - len(sizes)], dict(zip(sizes, drawn[len(drawn) - len(sizes) :], strict=True))
@@ -101,14 +102,23 @@ class ExactPyramid:
         for step, at in zip(steps(config), self._positions[1:], strict=True):
             if step.level != level:
                 level = step.level
-                carried = None if carried is None else ops.spread(carried, 2, *step.grid)
+                carried = None if carried is None else self._spread(carried, step)
             known = [_known(image.reshape(items, config.height, config.width, config.channels), step)]
             if step.grid in planes:
                 known.append(planes[step.grid].reshape(items, -1, *step.grid))
-            inputs = ops.load(np.concatenate(known, 1))
+            inputs = self._load(np.concatenate(known, 1))
             carried = self._features(step.name, inputs, carried)
             image[:, at] = yield at, self._samples(self._outputs(step, inputs, carried), len(at))
 
+    @one_openmp_thread(wanted=False)
+    def _load(self, inputs: Ints) -> Any:
+        return self._ops.load(inputs)
+
+    @one_openmp_thread(wanted=False)
+    def _spread(self, carried: Any, step: Step) -> Any:
+        return self._ops.spread(carried, 2, *step.grid)
+
+    @one_openmp_thread(wanted=False)
     def _features(self, name: str, inputs: Any, carried: Any) -> Any:
         ops, layers = self._ops, self._layers
         x = ops.conv(layers[f"{name}.enter"], inputs)
@@ -122,6 +132,7 @@ class ExactPyramid:
             x = ops.round_clip(a, 0, ACT_TOP)
         return x
 
+    @one_openmp_thread(wanted=False)
     def _outputs(self, step: Step, inputs: Any, features: Any) -> list[Ints]:
         """One array `(items, rows * columns * count)` for each field of the head."""
         ops = self._ops

@@ -9,9 +9,9 @@ arXiv:2204.02071). The message ends as it began: empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,23 +51,54 @@ def bits_of(axis: Axis) -> int:
     return (axis.n - 1).bit_length()
 
 
-def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision: int, axis: Axis | None = None) -> Encoded:
-    """Code a tile of 1 or 3 channels, analysed on the same axis.
+@dataclass(frozen=True)
+class Funds:
+    """What is the same of a level for every precision of latents: q(u), flat, and the intervals of phase 10 given its mean."""
+
+    mean: Ints
+    sigma: Ints
+    phase10: tuple[Intervals, ...]
+
+
+FundsOf: TypeAlias = Callable[[Level, bool], Funds]
+
+
+def funds_of(channels: int) -> FundsOf:
+    """`(level, latents) -> Funds`, each made once: without latents u and its mean are zeros."""
+
+    kept: dict[tuple[int, bool], Funds] = {}
+
+    def of(level: Level, latents: bool) -> Funds:
+        if (level.index, latents) not in kept:
+            mean, sigma = level.posterior() if latents else (level.zeros(), level.zeros())
+            kept[level.index, latents] = Funds(mean, sigma, tuple(_intervals(level, 2, mean, channels)))
+        return kept[level.index, latents]
+
+    return of
+
+
+def encode(
+    levels: list[Level],
+    coarsest: Ints,
+    channels: int,
+    latent_precision: int,
+    axis: Axis | None = None,
+    funds: FundsOf | None = None,
+) -> Encoded:
+    """Code a tile of 1 or 3 channels, analysed on the same axis. `funds` remembers what other precisions share with this one.
 
     Raises UnderflowError when its own pixels cannot pay for the latents, TooFlatError when they cannot fill the lanes it needs.
     """
-    axis = axis or regular()
+    axis, funds = axis or regular(), funds or funds_of(channels)
     message = base_message((1,))
     ledger = Ledger(message_bits(message))
     growth: list[tuple[int, int]] = []
     wanted = lanes_needed(channels * levels[0].shape[0] * levels[0].shape[1]) if levels else 1
     for level in levels:
-        u = mean = level.zeros()
-        sigma = mean
-        indices: NDArray[np.int64] = mean.astype(np.int64)
-        if latent_precision:
-            mean, sigma = level.posterior()
-        parts = list(enumerate(reversed(_intervals(level, 2, mean, channels))))
+        paid = funds(level, latent_precision > 0)
+        u = level.zeros()
+        indices: NDArray[np.int64] = u.astype(np.int64)
+        parts = list(enumerate(reversed(paid.phase10)))
         if level.index == 0:
             _check_fullness(sum(part.bits for _, part in parts), wanted)
         for i, part in parts:
@@ -78,7 +109,7 @@ def encode(levels: list[Level], coarsest: Ints, channels: int, latent_precision:
                 message = push_block(message, part.starts, part.freqs, part.precision)
             ledger.add("likelihood", part.bits, message_bits(message))
         if latent_precision:
-            message, indices, bits = _pop_posterior(message, mean, sigma, latent_precision)
+            message, indices, bits = _pop_posterior(message, paid.mean, paid.sigma, latent_precision)
             ledger.add("posterior", -bits, message_bits(message))
             u = latent.value(latent_precision, indices).astype(np.int32)
         if len(message[0]) < wanted:
@@ -106,9 +137,10 @@ def _check_fullness(bits: float, wanted: int) -> None:
 
 def encodings(levels: list[Level], coarsest: Ints, channels: int, latents: bool, axis: Axis | None = None) -> Iterator[Encoded]:
     """The codings that the tile's own pixels can pay for, finest latents first; only the one without for a model that has none."""
+    funds = funds_of(channels)
     for precision in LATENT_PRECISIONS if latents else (0,):
         try:
-            yield encode(levels, coarsest, channels, precision, axis)
+            yield encode(levels, coarsest, channels, precision, axis, funds)
         except UnderflowError:
             continue
 

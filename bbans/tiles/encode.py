@@ -81,10 +81,12 @@ def encode_tile(pixels: Samples, pixel_format: PixelFormat, predictors: Predicto
     small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
     colours = 0.0 if pixel_format.palette else variety(samples)
     candidates: list[tuple[TilePart, ...]] = []
-    if small or colours < np.inf:
-        candidates.append((_fallback(samples, pixel_format, thorough=small),))
+    to_beat = None
     if not pixel_format.palette and (small or colours > FLAT):
         candidates.append(_predicted(samples, pixel_format, predictors.net, small, range(8) if thorough else ()))
+        to_beat = _cost(candidates[0]) if colours == np.inf else None
+    if small or colours < np.inf:  # first, which of two equally short ones is taken
+        candidates.insert(0, (_fallback(samples, pixel_format, thorough=small, to_beat=to_beat),))
     if predictors.chain is not None:
         candidates.append((chain_part(predictors.chain, samples),))
     best = min(candidates, key=_cost)
@@ -114,12 +116,12 @@ def _constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
     return TilePart(CONSTANT, samples.shape[2], to_raw(samples[:1, :1], max(8, pixel_format.bit_depth)))
 
 
-def _fallback(samples: Samples, pixel_format: PixelFormat, thorough: bool = True) -> TilePart:
-    """WebP where it can hold the samples; LZMA where it cannot, or to see whether that is shorter."""
+def _fallback(samples: Samples, pixel_format: PixelFormat, thorough: bool = True, to_beat: int | None = None) -> TilePart:
+    """WebP where it can hold the samples; LZMA where it cannot, or to see whether that is shorter. `to_beat`: see `encode_webp`."""
     channels, depth = samples.shape[2], pixel_format.bit_depth
     coded = []
     if depth <= 8 and max(samples.shape[:2]) <= fallback.WEBP_SIDE:
-        coded.append((WEBP, fallback.encode_webp(samples.astype(np.uint8))))
+        coded.append((WEBP, fallback.encode_webp(samples.astype(np.uint8), to_beat)))
     if not coded or channels == 1 or thorough:
         coded.append((LZMA, fallback.encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8))))
     codec, payload = min(coded, key=lambda found: len(found[1]))

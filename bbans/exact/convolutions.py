@@ -1,0 +1,224 @@
+"""y = W * a in integers, by whichever of torch's ways is known to be exact here.
+
+Which library multiplies depends on the build of torch, on switches that any code of the process may
+turn, and on shapes, and some of them are no plain sums (Winograd, FFT) or no float32 (bf16, TF32).
+So a way is used only for kernels for which it has answered a question whose answer is known, under
+the switches as they are (`known_exact`, once a process for each). The ways, fastest first:
+
+| way | what multiplies | precision |
+|---|---|---|
+| `library` | torch's own convolution; never on CUDA | the carrier's |
+| `products` | a matrix product for each position of the kernel | the carrier's |
+| `wide_products` | the same | float64 |
+| `integers` | numpy's integers, one position of the kernel after the other | int64, exact by construction |
+
+Arrays are `(B, C, h, w)`, channels-last. Switches are read, never turned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from bbans.exact.layers import FLOAT32_BOUND, FLOAT64_BOUND, MAX_WEIGHT
+from bbans.exact.threads import one_openmp_thread
+
+SMALL = 2**24  # products: a layer of fewer is on one thread
+QUESTIONED = 8  # positions of the known answer that are looked at, besides corners
+LARGEST_INPUT = {torch.float32: 1023, torch.float64: 2**29 - 1}
+
+State: TypeAlias = tuple[Any, ...]
+
+
+class Kernel(NamedTuple):
+    """A layer in the carrier: weights `(O, I, k, k)` and biases `(O,)` or `(levels, O)`, both times 2^-shift, shifts `(O,)`."""
+
+    weight: Tensor
+    bias: Tensor
+    shift: NDArray[np.int8]
+
+
+Way: TypeAlias = Callable[[Tensor, Tensor, Tensor, NDArray[np.int8]], Tensor]
+"""`way(x, weight, bias (O,), shift) -> y`, zero padding k // 2; y of x's type."""
+
+
+def library(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
+    """torch's own convolution."""
+    if weight.shape[-1] > 1:
+        return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+    # image rows as a batch: on large maps a 1 x 1 kernel is then two to three times as fast on a CPU
+    images, channels, h, w = x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(images * h, 1, w, channels).permute(0, 3, 1, 2)
+    y = F.conv2d(rows, weight, bias)
+    return y.permute(0, 2, 3, 1).reshape(images, h, w, len(weight)).permute(0, 3, 1, 2)
+
+
+def products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
+    """sum over the kernel's positions of (shifted map) @ (weights there), on views of one padded copy of the map.
+
+    The rows of all images are one matrix, each with its margin; what is computed across margins is left out at the end.
+    """
+    outputs, inputs, k, _ = weight.shape
+    images, _, h, w = x.shape
+    rows = x.permute(0, 2, 3, 1)
+    taps = weight.permute(2, 3, 1, 0).reshape(k * k, inputs, outputs)
+    if k == 1:
+        y = torch.addmm(bias, rows.reshape(-1, inputs), taps[0])
+        return y.view(images, h, w, outputs).permute(0, 3, 1, 2)
+    edge = k // 2
+    padded = F.pad(rows, (0, 0, edge, edge, edge, edge))
+    height, width = h + 2 * edge, w + 2 * edge
+    flat = padded.reshape(-1, inputs)
+    count = len(flat) - (k - 1) * (width + 1)  # the last of these is the last position of the last image
+    y = bias.expand(len(flat), outputs).contiguous()
+    for tap, matrix in enumerate(taps):
+        first = tap // k * width + tap % k
+        y[:count].addmm_(flat[first : first + count], matrix)
+    cut = y.view(images, height, width, outputs)[:, :h, :w]
+    return cut.contiguous().permute(0, 3, 1, 2)
+
+
+def wide_products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
+    """`products` in float64."""
+    return products(x.double(), weight.double(), bias.double(), shift).to(x.dtype)
+
+
+def integers(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
+    """The sum in int64: slow, and without anything that could round."""
+    grown = np.ldexp(weight.double().cpu().numpy(), shift[:, None, None, None].astype(np.int32)).astype(np.int64)
+    offset = np.ldexp(bias.double().cpu().numpy(), shift.astype(np.int32)).astype(np.int64)
+    k = weight.shape[-1]
+    rows = x.permute(0, 2, 3, 1).double().cpu().numpy().astype(np.int64)
+    _, h, w, _ = rows.shape
+    edge = k // 2
+    padded = np.pad(rows, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+    total = np.broadcast_to(offset, (*rows.shape[:3], len(grown))).copy()
+    for i in range(k):
+        for j in range(k):
+            total += padded[:, i : i + h, j : j + w] @ grown[:, :, i, j].T
+    exact = np.ldexp(total.astype(np.float64), -shift.astype(np.int32))
+    return torch.from_numpy(exact).to(x.device, x.dtype).permute(0, 3, 1, 2)
+
+
+def convolve(x: Tensor, kernel: Kernel, bias: Tensor, ways: Sequence[Way]) -> Tensor:
+    """The unrounded sum `(B, O, h, w)` by the first of these ways that is exact for such a kernel, or in integers."""
+    small = x.numel() * kernel.weight[:, 0].numel() < SMALL
+    with torch.autocast(x.device.type, enabled=False), one_openmp_thread(small):
+        state = switches(x.device.type)
+        layout = bool(x.is_contiguous(memory_format=torch.channels_last))
+        for way in ways:
+            if known_exact(way, state, str(x.device), x.dtype, tuple(kernel.weight.shape), tuple(x.shape), layout):
+                return way(x, kernel.weight, bias, kernel.shift)
+        return integers(x, kernel.weight, bias, kernel.shift)
+
+
+def switches(device: str) -> State:
+    """Whatever of the process decides how torch multiplies on a kind of device, and can be changed while it runs."""
+    backends: Any = torch.backends
+    found = [torch.get_num_threads(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()]
+    found.append(_setting(torch.get_float32_matmul_precision))
+    holders: list[tuple[Any, tuple[str, ...]]] = [(backends, ("fp32_precision",))]
+    if device == "cuda":
+        cudnn, matmul = backends.cudnn, backends.cuda.matmul
+        holders += [(cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")), (matmul, ("allow_tf32", "fp32_precision"))]
+    else:
+        mkldnn = backends.mkldnn
+        parts = (getattr(mkldnn, part, None) for part in ("conv", "matmul"))
+        holders += [(mkldnn, ("enabled", "deterministic", "fp32_precision")), *((part, ("fp32_precision",)) for part in parts)]
+        found += [getattr(torch._C, name, bool)() for name in ("_get_nnpack_enabled", "_is_xnnpack_enabled")]
+    return (*found, *(_setting(partial(getattr, holder, name, None)) for holder, names in holders for name in names))
+
+
+def _setting(read: Callable[[], Any]) -> Any:
+    """A setting, or that torch refuses to read it since it was set in two ways."""
+    try:
+        return read()
+    except RuntimeError:
+        return RuntimeError
+
+
+@lru_cache(maxsize=2**14)
+def known_exact(
+    way: Way,
+    state: State,
+    device: str,
+    dtype: torch.dtype,
+    kernel: tuple[int, ...],
+    shape: tuple[int, ...],
+    channels_last: bool,
+) -> bool:
+    """Whether a way has the known answer for a kernel `(O, I, k, k)` on a map `(B, I, h, w)` with these switches.
+
+    The question has sums that come within a few parts in a hundred of the bound, over all inputs, over few, and over one, of
+    alternating and of equal signs, so that anything that is rounded shows. Its answer is in int64, at some positions.
+    """
+    question, row = _question(dtype, kernel)
+    x, at = _map(row, shape, dtype), _positions(shape)
+    asked = torch.from_numpy(x).to(device, dtype)  # (B, h, w, I)
+    asked = asked.permute(0, 3, 1, 2)
+    if not channels_last:
+        asked = asked.contiguous()
+    weight = torch.from_numpy(question).to(device, dtype).contiguous(memory_format=torch.channels_last)
+    bias = torch.zeros(kernel[0], dtype=dtype, device=device)
+    try:
+        y = way(asked, weight, bias, np.zeros(kernel[0], np.int8))
+    except RuntimeError:  # the build has no such kernel, or may not use it under these switches
+        return False
+    found = y.permute(0, 2, 3, 1)[tuple(torch.from_numpy(part).to(device) for part in at)].double().cpu().numpy()
+    return bool(np.array_equal(found, _answer(question, x, at)))
+
+
+@lru_cache(maxsize=64)
+def _question(dtype: torch.dtype, kernel: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Weights `(O, I, k, k)`, and a row of activations that fills a map."""
+    rng = np.random.default_rng(0)
+    outputs, inputs, k, _ = kernel
+    bound, top = (FLOAT32_BOUND if dtype == torch.float32 else FLOAT64_BOUND), LARGEST_INPUT[dtype]
+    taps = inputs * k * k
+    most = min(taps, int(0.98 * bound / top))
+    kind = np.arange(outputs) % 4
+    used = np.array([most, min(taps, 4), 1, most])[kind]  # taps that are not zero
+    size = np.minimum(MAX_WEIGHT, 0.98 * bound / (used * top))
+    weight = np.trunc(size[:, None] * rng.uniform(0.97, 1, (outputs, taps))).astype(np.int64)
+    weight = np.maximum(weight, 1) * np.where(kind == 3, 1, rng.integers(0, 2, (taps, outputs)) * 2 - 1).T
+    weight[rng.permuted(np.broadcast_to(np.arange(taps), weight.shape), axis=1) >= used[:, None]] = 0
+    return weight.reshape(kernel), rng.integers(0, top + 1, 4099)
+
+
+def _map(row: NDArray[np.int64], shape: tuple[int, ...], dtype: torch.dtype) -> NDArray[np.floating]:
+    """A map `(B, h, w, I)` of the carrier's type: the row again and again, but for the first rows, which are at the top."""
+    images, inputs, h, w = shape
+    x = np.resize(row.astype(np.float32 if dtype == torch.float32 else np.float64), (images, h, w, inputs))
+    x[:, : (h + 1) // 4] = LARGEST_INPUT[dtype]
+    return x
+
+
+def _positions(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], ...]:
+    """Indices `(image, row, column)` of the positions that are looked at: corners, and some at random."""
+    images, _, h, w = shape
+    count = images * h * w
+    flat = [0, count - 1, w - 1, count - w, *np.random.default_rng(1).integers(0, count, QUESTIONED)]
+    return np.unravel_index(np.array(flat), (images, h, w))
+
+
+def _answer(weight: NDArray[np.int64], x: Any, at: Any) -> NDArray[np.float64]:
+    """Sums in int64 at some positions, `(positions, O)`."""
+    k = weight.shape[-1]
+    edge = k // 2
+    _, h, w, inputs = x.shape
+    image, rows, columns = at
+    patches = np.zeros((len(image), inputs, k, k), np.int64)
+    for i in range(k):
+        for j in range(k):
+            r, c = rows + i - edge, columns + j - edge
+            inside = (r >= 0) & (r < h) & (c >= 0) & (c < w)
+            patches[inside, :, i, j] = x[image[inside], r[inside], c[inside]]
+    sums: NDArray[np.int64] = patches.reshape(len(image), -1) @ weight.reshape(len(weight), -1).T
+    return sums.astype(np.float64)

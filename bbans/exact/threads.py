@@ -1,0 +1,127 @@
+"""Threads of one call: what may run at once is counted, and no library starts threads of its own for small work.
+
+OpenMP's threads wait for each other in loops that burn a core. Beside another busy process hundreds of
+short parallel regions then take many times as long as on one thread, and a child forked after one of
+them waits for ever for threads that it has not got. So networks run on one thread of OpenMP
+(`one_openmp_thread`), and large maps are cut into bands, which threads of ours share (`in_bands`);
+these sleep while they wait, and end with the call.
+
+A call that may use T threads has T permits (`permitted`). A job holds one while it runs. Bands of a
+job take what is left, so that one tile is worked on by all threads, and many by one each.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+LOADED_IN = os.getpid()  # another process than this one has been forked since: its threads of OpenMP are gone
+_PERMITS: ContextVar[threading.Semaphore | None] = ContextVar("permits", default=None)
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def permits_of_this_call() -> threading.Semaphore | None:
+    """The permits that are left beside those of running jobs; None where nothing has been permitted."""
+    return _PERMITS.get()
+
+
+@contextmanager
+def permitted(permits: threading.Semaphore) -> Iterator[None]:
+    """Run as a job that holds one of these permits."""
+    with permits:
+        token = _PERMITS.set(permits)
+        try:
+            yield
+        finally:
+            _PERMITS.reset(token)
+
+
+@contextmanager
+def spare_permits(most: int) -> Iterator[int]:
+    """Up to so many more permits of this job's call, as many as are free now."""
+    permits, taken = _PERMITS.get(), 0
+    try:
+        while permits is not None and taken < most and permits.acquire(blocking=False):
+            taken += 1
+        yield taken
+    finally:
+        for _ in range(taken if permits is not None else 0):
+            permits.release()  # type: ignore[union-attr]
+
+
+def in_bands(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+    """Results in order, from as many threads as are permitted and free, each on one thread of OpenMP."""
+    with spare_permits(len(jobs) - 1) as helpers:
+        if not helpers:
+            for job in jobs:
+                yield _alone(function, job)
+            return
+        with ThreadPoolExecutor(helpers + 1) as pool:
+            pending: deque[Future[Result]] = deque()
+            for job in jobs:  # few wait, so that what they hold is little
+                pending.append(pool.submit(_alone, function, job))
+                if len(pending) > helpers + 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+
+
+def _alone(function: Callable[[Job], Result], job: Job) -> Result:
+    with one_openmp_thread():
+        return function(job)
+
+
+@contextmanager
+def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
+    """This thread without others of OpenMP, which is no setting of the process: other threads keep theirs.
+
+    With `wanted` false only in a child that was forked, where those threads are gone.
+    """
+    changed: list[tuple[Any, int]] = []
+    if wanted or os.getpid() != LOADED_IN:
+        _initialise()
+        for library in _openmp():
+            count = library.get_num_threads()
+            if count is not None and count > 1:
+                changed.append((library, count))
+                library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, count in changed:
+            library.set_num_threads(count)
+
+
+def _initialise() -> None:
+    """torch sets OpenMP's threads of a new thread when it is first used there: let it do so before."""
+    if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "get_num_threads"):
+        torch.get_num_threads()
+
+
+def _openmp() -> tuple[Any, ...]:
+    """The OpenMP libraries that torch has brought."""
+    return _libraries() if "torch" in sys.modules else ()
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> tuple[Any, ...]:
+    from threadpoolctl import ThreadpoolController
+
+    return tuple(ThreadpoolController().select(user_api="openmp").lib_controllers)
