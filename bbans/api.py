@@ -25,7 +25,7 @@ from bbans.given import ModelLike as ModelLike
 from bbans.given import load_model as load_model
 from bbans.given import to_image as to_image
 from bbans.models.store import NO_MODEL, Model, name_of_effort
-from bbans.spread import Spread, on_threads
+from bbans.spread import Spread, all_threads, on_threads
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -197,7 +197,8 @@ def info(
 ) -> FileInfo:
     """What a file holds and, with `account`, where its bits went (the file is decoded for that); with `costs` also pixel by pixel."""
     index = files.read_index(data, max_pixels)
-    return describe(data, index, predictors_of_file(index, model) if account else tiles.Predictors(), account, costs and account)
+    with all_threads():
+        return describe(data, index, predictors_of_file(index, model) if account else tiles.Predictors(), account, costs and account)
 
 
 @dataclass(frozen=True)

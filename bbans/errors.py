@@ -106,6 +106,12 @@ class ClusterError(BbansError):
     exit_code = 9
 
 
+class OutOfMemoryError(BbansError):
+    """The command line had too little memory or too few threads; functions raise what they were given, mostly a MemoryError."""
+
+    exit_code = 10
+
+
 class UnderflowError(BbansError):
     """A pop from a message that holds too little. `missing_bits` is how many bits the scheme is short of, at least."""
 
@@ -114,6 +120,10 @@ class UnderflowError(BbansError):
     def __init__(self, message: str, missing_bits: float) -> None:
         super().__init__(message)
         self.missing_bits = missing_bits
+
+    def __reduce__(self) -> tuple[type[UnderflowError], tuple[str, float]]:
+        """Both arguments: workers send their errors as pickles."""
+        return type(self), (str(self), self.missing_bits)
 
 
 class TooFlatError(BbansError):

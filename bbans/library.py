@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,14 @@ class ModelInfo:
 
 def model_names() -> list[str]:
     """Names of the files on the search path, sorted, and "none"; whether they can be used is not looked at."""
-    return sorted({path.stem for folder in store.search_path() for path in folder.glob("*.safetensors")} | {store.NO_MODEL})
+    return sorted({path.stem for folder in store.search_path() for path in store.model_files(folder)} | {store.NO_MODEL})
 
 
 def list_models() -> list[ModelInfo]:
     """Models on the search path, of those with one name the first; files that cannot be used are left out."""
     found: dict[str, ModelInfo] = {}
     for folder in store.search_path():
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in store.model_files(folder):
             try:
                 found.setdefault(path.stem, _described(store.load_file(path), path))
             except ModelError:
@@ -63,12 +64,12 @@ def list_models() -> list[ModelInfo]:
 
 def show_model(model: ModelLike = None) -> ModelInfo:
     """A model by name or file; default: the photograph model. Raises ModelNotFoundError, ModelFormatError."""
-    return _described(load_model(model), Path(model) if isinstance(model, (str, Path)) and Path(model).is_file() else None)
+    return _described(load_model(model), Path(model) if isinstance(model, (str, Path)) and os.path.isfile(model) else None)
 
 
 def add_model(source: Path, *, overwrite: bool = False) -> Path:
     """Copy a model file to the user's folder of the search path, where files find it. Raises ModelError, OutputExistsError."""
-    if not source.is_file():
+    if not os.path.isfile(source):  # unlike Path.is_file, no error where it may not be looked at
         raise ModelFormatError(f"no model file at {source}; give the path of a .safetensors file that `bbans train` made")
     store.load_file(source)
     target = store.user_folder() / f"{source.stem}.safetensors"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -68,6 +69,16 @@ def _on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: in
         return
     with ThreadPoolExecutor(workers) as pool:
         yield from windowed(lambda job: pool.submit(function, job), jobs, workers)
+
+
+@contextmanager
+def all_threads(threads: int | None = None) -> Iterator[None]:
+    """One job as a call of its own, whose bands may take so many threads (default: one a core)."""
+    if permits_of_this_call() is not None:
+        yield
+        return
+    with permitted(threading.Semaphore(threads or available_cores())), one_openmp_thread(wanted=False):
+        yield
 
 
 def windowed(submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int) -> Results[Result]:

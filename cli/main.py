@@ -37,7 +37,7 @@ from .options import (
 )
 from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
 from .research import evaluate, interpolate, reconstruct, sample
-from .run import on_cluster, process, report, say
+from .run import memory_errors_named, on_cluster, process, report, say
 from .train import train
 
 INTERRUPTED = 130
@@ -288,7 +288,8 @@ attach(commands)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `bbans` with these arguments (default: those of the process); return its exit code."""
     try:
-        return int(commands.main(arguments, prog_name="bbans", standalone_mode=False) or 0)
+        with memory_errors_named():
+            return int(commands.main(arguments, prog_name="bbans", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code

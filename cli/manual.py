@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -18,9 +21,10 @@ CODES = {
     7: "the result did not decode to the same pixels; nothing was written",
     8: "the coder ran out of bits (a fault of ours)",
     9: "a dask cluster (`--dask`) cannot be reached or cannot do the work",
+    10: "memory or threads were short; nothing was written",
     130: "interrupted",
 }
-ALWAYS = (0, 1, 2, 130)
+ALWAYS = (0, 1, 2, 10, 130)
 
 
 class Page(NamedTuple):
@@ -181,9 +185,22 @@ def commands_below(command: click.Command, path: str = "") -> Iterator[tuple[str
 
 
 def attach(root: click.Command) -> None:
-    """Give every command its page."""
+    """Give every command its page, and its text where `python -OO` has dropped the docstring that click takes it from."""
     for path, command in commands_below(root):
         command.epilog = epilog(PAGES[path])
+        if command.help is None and command.callback is not None:
+            command.help = written_docstring(command.callback)
+
+
+def written_docstring(function: Callable[..., object]) -> str | None:
+    """The docstring of a function in its source; None where there is no source."""
+    function = inspect.unwrap(function)
+    try:
+        tree = ast.parse(Path(inspect.getfile(function)).read_text(encoding="utf-8"))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function.__name__)
+    return next((text for node in found if (text := ast.get_docstring(node))), None)
 
 
 def epilog(page: Page) -> str:

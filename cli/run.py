@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,11 +12,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bbans.errors import BbansError, InputError, OutputError
+from bbans.errors import BbansError, InputError, OutOfMemoryError, OutputError
 from bbans.spread import in_order
 
 if TYPE_CHECKING:
     from bbans.cluster import Cluster
+
+MEMORY_PHRASES = (
+    "allocate memory",
+    "not enough memory",
+    "failed to map segment",
+    "can't start new thread",
+    "std::bad_alloc",
+    "cannot allocate",
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,8 @@ def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) 
 
     def attempt(source: str) -> tuple[str, BbansError | OSError | None]:
         try:
-            work(source)
+            with memory_errors_named():
+                work(source)
         except BrokenPipeError:
             raise  # nobody reads standard output any more
         except (BbansError, OSError) as error:
@@ -59,6 +70,19 @@ def process(sources: Iterable[str], check: Callable[[str], None], work: Callable
 
         worked = each(checked.done, stepping, at_once)
     return checked.status or worked.status
+
+
+@contextmanager
+def memory_errors_named() -> Iterator[None]:
+    """Whatever says that memory or threads are short, as an OutOfMemoryError: numpy, torch, the dynamic linker and Python differ."""
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError, ImportError, SystemError) as error:
+        no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+        if no_memory or any(phrase in str(error).lower() for phrase in MEMORY_PHRASES):
+            advice = "give this process more, fewer --threads, or a smaller image"
+            raise OutOfMemoryError(f"memory was short ({type(error).__name__}); {advice}") from error
+        raise
 
 
 def report(error: BbansError | OSError, source: str | None = None) -> int:

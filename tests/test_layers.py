@@ -26,7 +26,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "numbered": ({"errors", "schemes", "container"}, set()),
-    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container", "numbered"}, {"numpy", "PIL"}),
+    "tiles": ({"errors", "exact", "distributions", "models", "schemes", "container", "numbered"}, {"numpy", "PIL", "imagecodecs"}),
     "given": ({"errors", "images", "container", "carried", "models", "tiles"}, {"numpy"}),
     "carried": ({"errors", "images", "container"}, set()),
     "urls": ({"errors"}, {"fsspec"}),

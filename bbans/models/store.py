@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
 EFFORTS = {"fast": "photo-fast-1", "default": "photo-2", "max": "photo-2"}  # the models that photographs are compressed with
 DEFAULT_MODEL = EFFORTS["default"]
+SUFFIX = ".safetensors"
 NO_MODEL = "none"  # asks for the fixed predictor
 MAX_FILE_BYTES = 2**30
 
@@ -109,9 +111,14 @@ def _sorted_header(data: bytes) -> bytes:
 
 def load_file(path: Path) -> Model:
     """Read and check a model file. Raises ModelNotFoundError, ModelFormatError or AccumulatorBoundError."""
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = "" if isinstance(error, FileNotFoundError) else f" ({getattr(error, 'strerror', None) or error})"
+        raise ModelNotFoundError(f"no model file at {path}{reason}; give the path of a .safetensors file that `bbans train` made") from None
+    if not stat.S_ISREG(status.st_mode):
         raise ModelNotFoundError(f"no model file at {path}; give the path of a .safetensors file that `bbans train` made")
-    if path.stat().st_size > MAX_FILE_BYTES:
+    if status.st_size > MAX_FILE_BYTES:
         raise ModelFormatError(f"{path} is over {MAX_FILE_BYTES} bytes, too large for a model; check the path")
     try:
         with safe_open(path, framework="numpy") as file:
@@ -159,6 +166,15 @@ def search_path() -> list[Path]:
     return [*(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p), user_folder(), SHIPPED]
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The model files in a folder of the search path, sorted; none where there is no such folder, or it may not be read."""
+    try:
+        found = (path for path in folder.iterdir() if path.name.endswith(SUFFIX) and not path.name.startswith("."))
+        return sorted(path for path in found if os.path.isfile(path))
+    except (OSError, ValueError):
+        return []
+
+
 def name_of_effort(effort: str) -> str:
     """The model that an effort takes where none is named. Raises InputError."""
     if effort not in EFFORTS:
@@ -168,26 +184,25 @@ def name_of_effort(effort: str) -> str:
 
 def find_by_name(name: str) -> Model:
     """A model by name (found on the search path) or by file path."""
-    if name.endswith(".safetensors") or os.sep in name:
+    if name.endswith(SUFFIX) or os.sep in name:
         return load_file(Path(name))
-    for folder in search_path():
-        if (folder / f"{name}.safetensors").is_file():
-            return load_file(folder / f"{name}.safetensors")
+    for path in (path for folder in search_path() for path in model_files(folder)):
+        if path.name == f"{name}{SUFFIX}":
+            return load_file(path)
     raise ModelNotFoundError(f"no model named {name!r} on the search path; give a file's path, or set {SEARCH_PATH_VARIABLE} to its folder")
 
 
 def find_by_id(id_prefix: bytes) -> Model:
     """The model that a file names. Model files that cannot be used are passed over. Raises ModelNotFoundError."""
     unusable = ""
-    for folder in search_path():
-        for path in sorted(folder.glob("*.safetensors")):
-            try:
-                model = load_file(path)
-            except ModelError as error:
-                unusable = f" ({error})"
-                continue
-            if model.id.startswith(id_prefix):
-                return model
+    for path in (path for folder in search_path() for path in model_files(folder)):
+        try:
+            model = load_file(path)
+        except ModelError as error:
+            unusable = f" ({error})"
+            continue
+        if model.id.startswith(id_prefix):
+            return model
     raise ModelNotFoundError(
         f"the file needs model {id_prefix.hex()}, which is not here{unusable}; "
         f"give it with --model, add it with `bbans models add`, or set {SEARCH_PATH_VARIABLE} to its folder"

@@ -65,15 +65,35 @@ def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Sample
         raise FormatError(f"a WebP tile has sides of up to {WEBP_SIDE} pixels, found {shape[1]} x {shape[0]}; the file is damaged")
     stream = _vp8l_header(shape, channels) + payload
     chunk = b"VP8L" + struct.pack("<I", len(stream)) + stream + b"\0" * (len(stream) % 2)
+    data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+    mode = "RGBA" if channels in (2, 4) else "RGB"
     try:
-        source = WebPImagePlugin.WebPImageFile(BytesIO(b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk))
-        if source.size != shape[::-1]:
-            raise FormatError("a WebP tile has another size than it says; the file is damaged")
-        array = np.asarray(source.convert("RGBA") if channels in (2, 4) else source.convert("RGB"))
+        array = _webp_pixels(data, mode)
     except (OSError, RuntimeError, SyntaxError, ValueError) as error:
         raise FormatError(f"a WebP tile cannot be decoded: {error}") from error
+    if array.shape != (*shape, len(mode)):
+        raise FormatError("a WebP tile has another size than it says; the file is damaged")
     pick = {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]
     return np.ascontiguousarray(array[:, :, pick])
+
+
+def _webp_pixels(data: bytes, mode: str) -> Samples:
+    """The pixels of a WebP file by Pillow, or where its limit, which belongs to the host, forbids that, by imagecodecs.
+
+    A tile's size is known and bounded by the caller, so that no other limit counts.
+    """
+    try:
+        return np.asarray(WebPImagePlugin.WebPImageFile(BytesIO(data)).convert(mode))
+    except Image.DecompressionBombError as error:
+        try:
+            import imagecodecs
+        except ImportError:
+            raise ValueError(f"Pillow's limit forbids it ({error}); raise PIL.Image.MAX_IMAGE_PIXELS or install imagecodecs") from None
+        try:
+            pixels: Samples = imagecodecs.webp_decode(data, hasalpha=mode == "RGBA")
+        except imagecodecs.WebpError as failure:
+            raise ValueError(str(failure)) from failure
+        return pixels
 
 
 def _filters(delta: int, dictionary: int = DICTIONARY) -> list[dict[str, Any]]:
