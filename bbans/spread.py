@@ -51,7 +51,7 @@ def in_order(function: Callable[[Job], Result], jobs: Iterable[Job], threads: in
     first = list(islice(rest, 2))
     if permits_of_this_call() is not None:
         with spare_permits(0 if len(first) < 2 or threads == 1 else (threads or available_cores()) - 1) as helpers:
-            yield from _on_pool(function, chain(first, rest), helpers + 1)
+            yield from on_pool(function, chain(first, rest), helpers + 1)
         return
     workers = threads or available_cores()
     permits = threading.Semaphore(workers)
@@ -60,10 +60,11 @@ def in_order(function: Callable[[Job], Result], jobs: Iterable[Job], threads: in
         with permitted(permits), one_openmp_thread(wanted=False):
             return function(job)
 
-    yield from _on_pool(job_of_a_call, chain(first, rest), 1 if len(first) < 2 else workers)
+    yield from on_pool(job_of_a_call, chain(first, rest), 1 if len(first) < 2 else workers)
 
 
-def _on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Results[Result]:
+def on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Results[Result]:
+    """Results in order, from so many threads, which are not counted among those of a call: for jobs that wait, or one by one."""
     if workers == 1:
         yield from map(function, jobs)
         return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bbans.errors import BbansError, InputError, OutOfMemoryError, OutputError
-from bbans.spread import in_order
+from bbans.spread import on_pool
 
 if TYPE_CHECKING:
     from bbans.cluster import Cluster
@@ -50,7 +50,7 @@ def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) 
             return source, error
         return source, None
 
-    for source, error in in_order(attempt, sources, at_once):
+    for source, error in on_pool(attempt, sources, at_once):
         if error is None:
             done.append(source)
         else:

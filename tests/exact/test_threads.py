@@ -11,6 +11,7 @@ import torch
 
 from bbans.exact.threads import available_cores, in_bands, one_openmp_thread, permits_of_this_call, permitted, spare_permits
 from bbans.spread import in_order, on_threads
+from bbans_cli.run import each
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -64,6 +65,14 @@ def test_calls_within_a_job_share_its_permits():
 
     assert list(in_order(job, range(4), 2)) == [list(range(5))] * 4
     assert inside.most == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_files_of_a_command_leave_all_threads_to_each_call(at_once):
+    found = []
+    outcome = each(["a", "b", "c"], lambda source: found.append(permits_of_this_call()), at_once)
+    assert (outcome.done, outcome.status) == (("a", "b", "c"), 0)
+    assert found == [None] * 3
 
 
 def test_permits_are_given_back():
