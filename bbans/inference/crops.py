@@ -103,7 +103,7 @@ def gather(images: Store, crop: int, which: Tensor, down: Tensor, across: Tensor
 
 def to_grey(x: Tensor) -> Tensor:
     """Rounded luma (ITU-R BT.601) repeated over three channels; x `(..., 3, H, W)`."""
-    r, g, b = x.split(1, -3)
+    r, g, b = (x[..., c : c + 1, :, :] for c in range(3))
     return (LUMA[0] * r + LUMA[1] * g + LUMA[2] * b).round().expand_as(x)
 
 
@@ -133,7 +133,7 @@ def subpixels(x: Tensor, grey: Tensor) -> Tensor:
 
 def _map(matrix: Tensor, x: Tensor) -> Tensor:
     """A matrix `(B, 3, 3)` an image: multiplied out, so that no setting of the caller shortens mantissas."""
-    r, g, b = x.split(1, 1)
+    r, g, b = (x[:, c : c + 1] for c in range(3))
     m = matrix[..., None, None]
     return m[:, :, 0] * r + m[:, :, 1] * g + m[:, :, 2] * b
 

@@ -120,11 +120,11 @@ def test_a_batch_that_is_no_number_leaves_training_as_it_is():
             x = x * float("nan") if poison else x
             yield float(descend(net, optimiser, RECIPE, (x, *rest), 1.0, losses))
 
-    before = list(rates(range(40)))
-    assert math.isnan(next(rates([40], poison=True)))
+    before = list(rates(range(12)))
+    assert math.isnan(next(rates([12], poison=True)))
     kept = [*net.parameters(), *(part for state in optimiser.state.values() for part in state.values())]
     assert all(bool(torch.isfinite(part).all()) for part in kept)
-    assert np.mean(list(rates(range(41, 60)))) < np.mean(before[-19:]) + 0.05
+    assert np.mean(list(rates(range(13, 25)))) < np.mean(before)
 
 
 @pytest.mark.parametrize("latents", [True, False])
@@ -146,7 +146,7 @@ def test_what_waits_for_the_device_is_seen():
 
 
 def test_a_compiler_that_fails_is_done_without(tmp_path):
-    recipe = replace(RECIPE, steps=3, holdout_every=3)
+    recipe = replace(RECIPE, steps=1, levels=1)
     plain, _ = train(IMAGES, [], recipe, tmp_path / "a", lambda row: None)
 
     def broken(graph, inputs):
@@ -158,15 +158,15 @@ def test_a_compiler_that_fails_is_done_without(tmp_path):
 
 
 def test_a_compact_checkpoint_goes_on(tmp_path):
-    recipe = replace(RECIPE, steps=10)
+    recipe = replace(RECIPE, steps=5, holdout_every=5)
     for compact in (False, True):
         train(IMAGES, [], recipe, tmp_path / str(compact), lambda row: None, compact=compact)
     states = [torch.load(tmp_path / name, weights_only=True)["optimiser"]["state"][0] for name in ("False", "True")]
     assert [state["exp_avg"].dtype for state in states] == [torch.float32, torch.bfloat16]
     whole, short = ((tmp_path / name).stat().st_size for name in ("False", "True"))
     assert short < whole
-    _, history = train(IMAGES, [], replace(recipe, steps=20), tmp_path / "True", lambda row: None)
-    assert [row["step"] for row in history] == [10, 20] and history[1]["train_bpsp"] < history[0]["train_bpsp"]
+    _, history = train(IMAGES, [], replace(recipe, steps=10), tmp_path / "True", lambda row: None)
+    assert [row["step"] for row in history] == [5, 10] and history[1]["train_bpsp"] < history[0]["train_bpsp"]
 
 
 def test_run_makes_a_model_that_codes(tmp_path, folder):
