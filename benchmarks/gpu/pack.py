@@ -102,6 +102,9 @@ def pack(
     used = _copy(sets, target, names)
     named = load_folder(source)
     training, holdout = split_holdout(named, HOLDOUT_ONE_IN)
+    if not holdout and len(training) > 1:
+        holdout = [training.pop()]
+        print(f"no image of {source} is held out by its hash; {holdout[0][0]} is, in their place", flush=True)
     if not training:
         raise SystemExit(f"{source} has no image to train on")
     index: dict[str, Any] = {"commit": commit(), "source_images": len(named), "sets": list(names), "crops": {}}
@@ -129,7 +132,7 @@ def pack(
     except Full:
         raise SystemExit(f"the held-out images alone are over {limit / MIB:.1f} MiB; raise the limit") from None
     try:
-        for crop in chosen(training):
+        for crop in chosen(training, SIDES):
             add("train", crop)
     except Full:
         pass
