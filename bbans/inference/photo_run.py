@@ -17,7 +17,7 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.images import atomic_write, load_folder, split_holdout
 from bbans.inference.crops import Image
 from bbans.inference.recipes import checked, read_record, read_toml
-from bbans.inference.train import Recipe, train
+from bbans.inference.train import Recipe, compiled, losses, train
 from bbans.models import float_weights as stored_weights
 from bbans.models.photo_config import PhotoConfig
 from bbans.models.photo_exact import ExactPhoto
@@ -107,9 +107,9 @@ def run(
         )
     resume = checkpoint or output.with_suffix(".checkpoint")
     seconds = None if minutes is None else 60 * minutes
-    compiler = "inductor" if device is not None and device.type == "cuda" else None
+    function = compiled() if device is not None and device.type == "cuda" else losses
     net, history = train(
-        train_images, holdout_images, settings, resume, report, initial=initial, device=device, seconds=seconds, compiler=compiler
+        train_images, holdout_images, settings, resume, report, initial=initial, device=device, seconds=seconds, function=function
     )
     layers = export(net)
     record: dict[str, Any] = {

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from bbans.inference import crops, guarded
 from bbans.inference.crops import Image
-from bbans.models.photo import PhotoNet
+from bbans.models.photo import PhotoNet, PixelBits, mixture_bits
 from bbans.models.photo_config import PhotoConfig
 
 REPORT_SECONDS = 60.0  # between two reports of a run with a budget of time
@@ -67,13 +68,30 @@ def kl_weight(recipe: Recipe, step: int, passed: float | None = None) -> float:
 
 
 def losses(
-    net: PhotoNet, x: Tensor, levels: int, grey: Tensor, drop: Tensor, noise: Sequence[Tensor], beta: Tensor
+    net: PhotoNet,
+    x: Tensor,
+    levels: int,
+    grey: Tensor,
+    drop: Tensor,
+    noise: Sequence[Tensor],
+    beta: Tensor,
+    pixel_bits: PixelBits | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What is minimised, and the rate at beta 1, bits per subpixel, `()` each; arguments as of `PhotoNet`, beta `()`."""
     with torch.autocast(x.device.type, torch.bfloat16):
-        bits = net(x, levels, grey, drop, noise)
+        bits = net(x, levels, grey, drop, noise, pixel_bits)
     count = crops.subpixels(x, grey)
     return (bits.pixels + beta * bits.kl) / count, (bits.pixels + bits.kl).detach() / count
+
+
+def compiled(backend: Any = "inductor", whole: bool = False) -> Losses:
+    """`losses` by torch.compile: the likelihood of pixels, which is most of what a step reads and writes, or all of it.
+
+    `whole` compiles for minutes, with all levels in one graph. What fails, fails at the first step.
+    """
+    if whole:
+        return torch.compile(losses, fullgraph=True, dynamic=False, backend=backend)
+    return partial(losses, pixel_bits=torch.compile(mixture_bits, fullgraph=True, dynamic=False, backend=backend))
 
 
 class Batches:
@@ -159,7 +177,7 @@ def train(
     seconds: float | None = None,
     allowance: float | None = None,
     report_seconds: float = REPORT_SECONDS,
-    compiler: str | None = None,
+    function: Losses = losses,
     compact: bool = False,
     measure: Callable[[PhotoNet], dict[str, float]] = lambda net: {},
 ) -> tuple[PhotoNet, list[dict[str, float]]]:
@@ -168,8 +186,8 @@ def train(
     `initial` is a state of `PhotoNet` to start from instead of random weights; the optimiser starts afresh. `device`
     is where the network trains; it comes back on the CPU. `seconds` is how long all of the run takes, with those of the checkpoint: it goes
     before the recipe's steps, whose share of KL warm-up it keeps, and reports come every `report_seconds`. `allowance`: seconds after which
-    this call ends, wherever the schedule is. `compiler` is a backend of `torch.compile`; where it fails at the first step, the run goes on
-    without it, with a RuntimeWarning. `compact` keeps less of Adam's moments in checkpoints. `measure` adds to a report what it
+    this call ends, wherever the schedule is. `function` is `losses`, `compiled` or not; where that fails at the first step, the run goes on
+    without, with a RuntimeWarning. `compact` keeps less of Adam's moments in checkpoints. `measure` adds to a report what it
     finds in the network, which it must leave as it is.
     """
     started = time.monotonic()
@@ -186,7 +204,6 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         step, before, history = state["step"], state.get("elapsed", 0.0), state["history"]
     batches = Batches(train_images, recipe, device)
-    function: Losses = losses if compiler is None else torch.compile(losses, fullgraph=True, dynamic=False, backend=compiler)
     saved = reported = time.monotonic()
     running, count = torch.zeros((), device=device), 0
 
@@ -204,7 +221,7 @@ def train(
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            if compiler is None or step > first:
+            if function is losses or step > first:
                 raise
             warnings.warn(f"torch.compile failed, training goes on without it: {error}", RuntimeWarning, stacklevel=2)
             function = losses

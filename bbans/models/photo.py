@@ -15,8 +15,9 @@ The integer twin is `photo_exact`; `photo_export` maps one to the other. ACT_MAX
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ LOG2_SIGMA_RANGE = (-6.0, 1.0)
 MEAN_MAX = 3.5
 FILM_MAX = 4.0
 LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
+PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # as `mixture_bits`
 
 
 def activate(x: Tensor) -> Tensor:
@@ -203,12 +205,15 @@ class PhotoNet(nn.Module):
                 found.append(torch.randn(len(x), config.latent_channels, *blocks, generator=generator, device=x.device))
         return found
 
-    def forward(self, x: Tensor, levels: int, grey: Tensor, drop: Tensor, noise: Sequence[Tensor]) -> Bits:
+    def forward(
+        self, x: Tensor, levels: int, grey: Tensor, drop: Tensor, noise: Sequence[Tensor], pixel_bits: PixelBits | None = None
+    ) -> Bits:
         """Code lengths of a batch over `levels` levels (the coarsest image is not counted).
 
         x `(B, 3, H, W)`; grey, drop `(B,)` bool: images that are grey, images whose latents are switched off (u = 0); `noise` as
-        the method of that name makes it.
+        the method of that name makes it; `pixel_bits` in place of `mixture_bits`: the same, compiled.
         """
+        bits_of = pixel_bits or mixture_bits
         pyramid = [x]
         for _ in range(levels):
             pyramid.append(pyramid[-1][..., 0::2, 0::2])
@@ -216,12 +221,12 @@ class PhotoNet(nn.Module):
         pixels, kl = x.new_zeros(()), x.new_zeros(())
         for i, level in enumerate(reversed(range(levels))):
             own = noise[i] if self.config.latents else None
-            level_pixels, level_kl, carried = self._level(pyramid[level], level, carried, grey, drop, own)
+            level_pixels, level_kl, carried = self._level(pyramid[level], level, carried, grey, drop, own, bits_of)
             pixels, kl = pixels + level_pixels, kl + level_kl
         return Bits(pixels, kl)
 
     def _level(
-        self, x: Tensor, level: int, carried: Tensor | None, grey: Tensor, drop: Tensor, noise: Tensor | None
+        self, x: Tensor, level: int, carried: Tensor | None, grey: Tensor, drop: Tensor, noise: Tensor | None, bits_of: PixelBits
     ) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config
         targets = split_phases(x)
@@ -247,5 +252,5 @@ class PhotoNet(nn.Module):
         pixels = x.new_zeros(())
         for i, net in enumerate(self.phase_nets):
             parameters = net.parameters_given(trunks[i], mean if i == 2 else u)
-            pixels = pixels + mixture_bits(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
+            pixels = pixels + bits_of(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
         return pixels, kl, flow

@@ -25,7 +25,7 @@ import torch
 from bbans.images import load_folder
 from bbans.inference.photo_run import HOLDOUT_SIDE, downscaled, read_recipe
 from bbans.inference.recipes import read_record
-from bbans.inference.train import Recipe, losses
+from bbans.inference.train import Losses, Recipe, compiled, losses
 from bbans.models import float_weights
 from benchmarks.gpu import fit, measure
 from benchmarks.gpu.log import Log
@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--resume", type=Path, help="what an earlier call left: goes on with the rest of its schedule")
     found.add_argument("--batch", type=int, help="instead of the recipe's")
     found.add_argument("--eager", action="store_true", help="without torch.compile")
+    found.add_argument("--whole", action="store_true", help="compile all of a step, not its likelihood alone: some minutes")
     found.add_argument("--skip-checks", action="store_true", help="train at once")
     found.add_argument("--rehearse", action="store_true", help="on the CPU, in small")
     return found
@@ -84,9 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
     if rehearse:
         images, holdout = images[:4], holdout[:1]
     log.say(f"{len(images)} training images of {sum(a.size for a in images) / 3e6:.1f} MP, {len(holdout)} held out")
-    compiler = None if options.eager else "eager" if rehearse else "inductor"
+    function = losses if options.eager else compiled("eager" if rehearse else "inductor", options.whole)
     if not options.skip_checks:
-        compiler = checked(images, recipe, device, compiler, rehearse, log)
+        function = checked(images, recipe, device, function, rehearse, log)
     fit.fit(
         recipe,
         described,
@@ -98,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
         device=device,
         deadline=(time.monotonic() if rehearse else start) + 60 * options.minutes,
         schedule=schedule,
-        compiler=compiler,
+        function=function,
         initial=initial,
         report_seconds=0.1 * 60 * options.minutes if rehearse else REPORT_SECONDS,
         patience=60.0 if rehearse else 5.0,
@@ -130,15 +131,15 @@ def facts(device: torch.device, options: argparse.Namespace, recipe: Recipe) -> 
     return {**found, "commit": commit(), "cores": os.cpu_count(), "batch": recipe.batch}
 
 
-def checked(images: Any, recipe: Recipe, device: torch.device, compiler: str | None, rehearse: bool, log: Log) -> str | None:
-    """Steps 1 and 2; the compiler that works."""
+def checked(images: Any, recipe: Recipe, device: torch.device, function: Losses, rehearse: bool, log: Log) -> Losses:
+    """Steps 1 and 2; the function if it works, and `losses` if not."""
     began = time.monotonic()
     exact = measure.Golden(str(device), rehearse, log.folder / "exact.txt")
-    works, stepper = None, None
+    stepper, works = None, losses
     try:
         stepper = measure.Stepper(images, recipe, device)
         log.say(f"a training step in bf16: {float(stepper.go(losses)):.4f} bits per subpixel, {time.monotonic() - began:.1f} s")
-        works = None if compiler is None else measure.compiled(stepper, compiler, log)
+        works = losses if function is losses else measure.working(stepper, function, log)
     except Exception as error:
         log.fail("a training step", error)
     exact.result(log, GOLDEN_SECONDS - (time.monotonic() - began))
@@ -148,7 +149,7 @@ def checked(images: Any, recipe: Recipe, device: torch.device, compiler: str | N
         measure.exact_speed(str(device), (16, 32) if rehearse else (64, 128, 256, 512), log)
     except Exception as error:
         log.fail("measurements", error)
-    return compiler if works is not None else None
+    return works
 
 
 def _stop(number: int, frame: Any) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from bbans.images import atomic_write
 from bbans.inference.crops import Image
-from bbans.inference.train import Recipe, train
+from bbans.inference.train import Losses, Recipe, losses, train
 from bbans.models import float_weights
 from bbans.models.photo import PhotoNet
 from benchmarks.gpu import exact
@@ -94,7 +94,7 @@ def fit(
     device: torch.device,
     deadline: float,
     schedule: float | None,
-    compiler: str | None,
+    function: Losses,
     initial: dict[str, torch.Tensor] | None,
     report_seconds: float,
     patience: float,
@@ -115,7 +115,7 @@ def fit(
             allowance = max(1.0, deadline - reserve - time.monotonic())
             total = schedule or allowance
             log.keep(schedule_seconds=total, recipe=asdict(recipe))
-            log.say(f"training for {allowance:.0f} of {total:.0f} s, batch {recipe.batch}, compiler {compiler}")
+            log.say(f"training for {allowance:.0f} of {total:.0f} s, batch {recipe.batch}, {'eager' if function is losses else 'compiled'}")
 
             def report(row: dict[str, float]) -> None:
                 history.append(row)
@@ -135,7 +135,7 @@ def fit(
                     seconds=total,
                     allowance=allowance,
                     report_seconds=report_seconds,
-                    compiler=compiler,
+                    function=function,
                     compact=_state_bytes(recipe) > LARGEST,
                     measure=watch.look,
                 )

@@ -14,7 +14,7 @@ import bbans
 from bbans.errors import InputError, OutputExistsError
 from bbans.inference import photo_run
 from bbans.inference import train as train_module
-from bbans.inference.train import Batches, Recipe, descend, kl_weight, learning_rate, losses, optimiser_of, train
+from bbans.inference.train import Batches, Recipe, compiled, descend, kl_weight, learning_rate, losses, optimiser_of, train
 from bbans.models import float_weights
 from bbans.models.photo import PhotoNet
 from tests.inference.reading import NothingRead, Waited
@@ -145,7 +145,8 @@ def test_what_waits_for_the_device_is_seen():
             wait()
 
 
-def test_a_compiler_that_fails_is_done_without(tmp_path):
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_compiler_that_fails_is_done_without(tmp_path, whole):
     recipe = replace(RECIPE, steps=1, levels=1)
     plain, _ = train(IMAGES, [], recipe, tmp_path / "a", lambda row: None)
 
@@ -153,8 +154,24 @@ def test_a_compiler_that_fails_is_done_without(tmp_path):
         raise OSError("no compiler here")
 
     with pytest.warns(RuntimeWarning, match="no compiler here"):
-        net, _ = train(IMAGES, [], recipe, tmp_path / "b", lambda row: None, compiler=broken)
+        net, _ = train(IMAGES, [], recipe, tmp_path / "b", lambda row: None, function=compiled(broken, whole))
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), net.parameters(), strict=True))
+
+
+def test_what_is_compiled_gives_the_same_losses():
+    """The whole graph in one piece, and the likelihood alone: the backend runs what was captured."""
+    torch.manual_seed(0)
+    net, recipe, captured = PhotoNet(CONFIG), replace(RECIPE, levels=1), []
+    batch = Batches(IMAGES, recipe, torch.device("cpu")).draw(net, 0)
+
+    def backend(graph, inputs):
+        captured.append(graph)
+        return graph.forward
+
+    plain = losses(net, *batch, torch.full((), 0.5))
+    for count, whole in enumerate((False, True), 1):
+        found = compiled(backend, whole)(net, *batch, torch.full((), 0.5))
+        assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True)) and len(captured) == count
 
 
 def test_a_compact_checkpoint_goes_on(tmp_path):
