@@ -100,6 +100,7 @@ def test_a_run_that_breaks_leaves_what_it_has(packed, repository, tmp_path, monk
     assert bbans.load_model(tmp_path / "model.safetensors").record["history"] == report["history"]
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # of torch, as it compiles
 def test_checks_that_fail_are_said_and_stop_nothing(tmp_path, repository, capsys):
     log = Log(tmp_path, time.monotonic())
 
