@@ -24,16 +24,20 @@ FASHION ?= /usr/share/datasets/fashion-mnist
 MODELS ?= .
 # For `make bounds`: --steps 4000 --draws 4 --results benchmarks/results/rows for a shorter run that is written all the same.
 BOUNDS_ARGS ?=
+# For `make gpu-pack`: --limit 30 for fewer MiB, --sets binarized_mnist --data ../shared/data for data sets beside the photographs.
+GPU_PACK_ARGS ?=
+# For `make gpu-rehearse`: another --recipe, --minutes of training.
+GPU_ARGS ?= --minutes 0.2
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow check format coverage fuzz portability bench stacks rows bounds tables docs wheel clean
+.PHONY: help venv demo test slow check format coverage fuzz portability bench stacks rows bounds tables gpu-pack gpu-rehearse docs wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## make the virtual environment (.venv) with the package in it, editable
 
@@ -93,6 +97,13 @@ bounds: $(STAMP) ## train VAEs on bounds of importance weights and measure what 
 
 tables: $(STAMP) ## write the tables and figures of the README and of docs/ from the benchmarks' JSON
 	$(BIN)/python -m benchmarks.tables.write
+
+gpu-pack: $(STAMP) ## make the folder that goes to a machine with a GPU, of the photographs in PHOTOS/train (minutes)
+	$(BIN)/python -m benchmarks.gpu.pack $(PHOTOS)/train gpu-pack $(GPU_PACK_ARGS)
+
+gpu-rehearse: $(STAMP) ## what such a machine is to do, on the CPU in small, on the samples (two minutes)
+	$(BIN)/python -m benchmarks.gpu.pack samples build/gpu-samples
+	$(BIN)/python -m benchmarks.gpu build/gpu-samples --out build/gpu-out --rehearse $(GPU_ARGS)
 
 docs: $(STAMP) ## build the site of the documents and the API into site/, without network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -30,6 +30,12 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's; its schedule is stretched.")
 @click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="How long a photograph model trains, instead of steps; a resumed run counts on.",
+)
+@click.option(
     "--objective",
     type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae", "sivi"]),
     help="The bound that a latent chain is trained on.",
@@ -59,6 +65,7 @@ def train(
     estimator: str | None,
     seed: int | None,
     steps: int | None,
+    minutes: float | None,
     objective: str | None,
     particles: int | None,
     posterior: str | None,
@@ -88,6 +95,7 @@ def train(
         estimator=estimator,
         seed=seed,
         steps=steps,
+        minutes=minutes,
         objective=objective,
         particles=particles,
         posterior=posterior,

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from bbans.errors import InputError
 from bbans.inference import chain_run
 from bbans.inference.chains import Samples
 from bbans.schemes.bounds import BLOCK
-from benchmarks.tables import fashion, rows, runs, structured, vqvae, write
+from benchmarks.gpu import pack
+from benchmarks.tables import fashion, relax, rows, runs, structured, vqvae, write
 from tests.digits import digits
 from tests.seeds.trained import RECIPES, data, trained
 
@@ -135,3 +137,23 @@ def test_the_catalogue(tmp_path, monkeypatch, models):
     assert f"| JPEG XL | – | {files['JPEG XL']:,} |" in write.catalogue(row)
     monkeypatch.setattr(fashion, "others", lambda _: pytest.fail("measured again"))
     fashion.main()
+
+
+@pytest.mark.shared
+def test_a_table_trains_from_a_pack(tmp_path, shared, repository, monkeypatch):
+    """What a machine with a GPU does, on the CPU: the data set is the pack's."""
+    pack.pack(repository / "samples", tmp_path / "pack", 10**7, sets=shared / "data", names=("binarized_mnist",), method=0)
+    monkeypatch.setattr(relax, "TEST_ITEMS", 20)
+    arguments = ["--steps", "2", "--seeds", "1", "--which", "one layer", "--estimators", "nvil", "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", ["relax", str(tmp_path / "pack" / "sets"), *arguments, "--results", str(tmp_path)])
+    with torch.random.fork_rng():
+        relax.main()
+    measured = json.loads((tmp_path / "relax.json").read_text())["measured"]["one layer"]["nvil"]["0"]
+    assert measured["net"] == pytest.approx(measured["test"], rel=0.1) and len(measured["curve"]["step"]) == 2
+
+
+def test_a_table_asks_for_its_device():
+    assert runs.group(argparse.Namespace(device="cpu")).device.type == runs.group(argparse.Namespace()).device.type == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="no CUDA device"):
+            runs.group(argparse.Namespace(device="cuda"))

@@ -16,6 +16,7 @@ from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
 from bbans.inference import discrete
 from bbans.inference.chains import COSINE, LINEAR, ChainRecipe, Samples, train
+from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.recipes import checked, read_toml
 from bbans.inference.train import Recipe
 from bbans.models import rich_config
@@ -194,14 +195,17 @@ def run(
     checkpoint: Path | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     record: dict[str, Any] | None = None,
+    group: Processes = ALONE,
 ) -> bytes:
     """Train and return the model file: integer networks, with the recipe, history and exact validation rate in its record.
+
+    `group` says on which device.
 
     Raises NoCodecError before it trains what no model file holds.
     """
     rich_config.check_codes(getattr(recipe.model, "posterior", None))
-    net, history = train(training, validation, recipe, checkpoint, report)
-    return model_file(net, recipe, history, validation, record)
+    net, history = train(training, validation, recipe, checkpoint, report, group=group)
+    return model_file(net.to("cpu"), recipe, history, validation, record)
 
 
 def model_file(

@@ -4,7 +4,7 @@ Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `mo
 `objectives`, for families of Gaussian latents. What keeps latents in use: KL warm-up
 (Bowman et al. 2016, arXiv:1511.06349), beta (Higgins et al. 2017), free bits (Kingma et al. 2016, arXiv:1606.04934). They act on
 the loss only; every rate reported is the ELBO at beta 1. Everything random comes from the recipe's seed and the step number, so a
-resumed run repeats what an unbroken one does.
+resumed run repeats what an unbroken one does. A step waits for no device: what it found is read at reports and checkpoints.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.images import content_hash
-from bbans.inference import discrete, distributed, objectives
+from bbans.inference import discrete, distributed, guarded, objectives
 from bbans.inference.distributed import ALONE, Processes
 from bbans.inference.gradients.control import Control
+from bbans.inference.passes import Passes
 from bbans.models.families import float_network
 from bbans.models.terms import OWN, Draws, Terms, Trainable, Training, Weighted, draws
 from bbans.models.vae_config import VaeConfig
@@ -149,9 +150,13 @@ def train(
     control = Control(net, recipe.training).to(group.device)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
     optimiser = torch.optim.AdamW(
-        [{"params": net.parameters(), "factor": 1.0}, *control.groups()], recipe.learning_rate, weight_decay=recipe.weight_decay
+        [{"params": net.parameters(), "factor": 1.0}, *control.groups()],
+        recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=True if group.device.type == "cuda" else None,
     )
-    first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float]()
+    batches = Passes(training.x, training.labels, recipe.seed, recipe.batch, group.device)
+    first, history, stale, lowest, running = 0, list[dict[str, float]](), 0, math.inf, list[float | Tensor]()
     identity = _identity(recipe, training)
     if (state := distributed.load(group, checkpoint)) is not None:
         if state.get("identity") != identity:
@@ -166,10 +171,10 @@ def train(
         rate = learning_rate(recipe, step)
         for parameters in optimiser.param_groups:
             parameters["lr"] = rate * parameters["factor"]
-        running.append(_step(net, control, averaged, optimiser, training, recipe, step, group))
+        running.append(descend(net, control, averaged, optimiser, batches, recipe, step, group))
         done = step + 1
         if done % recipe.validate_every == 0 or done == recipe.steps:
-            row = {"step": done, "train_rate": float(np.mean(running)), "learning_rate": rate, "seconds": time.monotonic() - started}
+            row = {"step": done, "train_rate": float(np.mean(_read(running))), "learning_rate": rate, "seconds": time.monotonic() - started}
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
@@ -199,7 +204,7 @@ def train(
                     "history": history,
                     "stale": stale,
                     "lowest": lowest,
-                    "running": running,
+                    "running": _read(running),
                     "identity": identity,
                 },
             )
@@ -214,24 +219,32 @@ def _identity(recipe: ChainRecipe, training: Samples) -> str:
     return json.dumps([asdict(recipe), content_hash(training.x), labels], sort_keys=True)
 
 
-def _step(
+def _read(running: list[float | Tensor]) -> list[float]:
+    """Rates of steps as numbers, waiting for the device once."""
+    found = [rate for rate in running if isinstance(rate, Tensor)]
+    return [rate for rate in running if isinstance(rate, float)] + (torch.stack(found).tolist() if found else [])
+
+
+def descend(
     net: nn.Module,
     control: Control,
     averaged: nn.Module,
     optimiser: torch.optim.Optimizer,
-    data: Samples,
+    batches: Passes,
     recipe: ChainRecipe,
     step: int,
-    group: Processes,
-) -> float:
-    """One step; the batch's rate, minus the objective, in bits per dimension at beta 1."""
-    rows = _rows(len(data.x), recipe, step)
-    items, ours = len(rows), distributed.share(group, len(rows))
-    x, labels = tensors(data, rows[ours], group.device)
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-    dropped = torch.rand(items, generator=generator) < recipe.latent_dropout if recipe.latent_dropout else None
+    group: Processes = ALONE,
+) -> Tensor:
+    """One step; the batch's rate, minus the objective, in bits per dimension at beta 1, float64 `()` on the device.
+
+    Noise is drawn on the device, the same in all processes.
+    """
+    items, ours = batches.items, distributed.share(group, batches.items)
+    x, labels = batches.batch(step, ours)
+    generator = torch.Generator(group.device).manual_seed(recipe.seed * 1_000_003 + step)
+    dropped = torch.rand(items, generator=generator, device=group.device) < recipe.latent_dropout if recipe.latent_dropout else None
     source = Draws(generator, items, ours.start, partial(distributed.total, group))
-    drop = None if dropped is None else dropped[ours].to(group.device)
+    drop = None if dropped is None else dropped[ours]
     beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
     if recipe.training.objective in OWN:
@@ -245,25 +258,15 @@ def _step(
         objectives.backward(net, objectives.of(recipe.training, found.logs(beta)), len(x) / items)
         bits = -objectives.of(recipe.training, found.logs().detach()).model
     distributed.sum_gradients(group, [*net.parameters(), *control.parameters()])
-    norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
-    if math.isfinite(float(norm)):
-        optimiser.step()
+    guarded.clip(net.parameters(), recipe.clip_norm, control.parameters())
+    optimiser.step()
     keep = min(recipe.average, (step + 1) / (step + 10))
     with torch.no_grad():
         for old, new in zip(averaged.parameters(), net.parameters(), strict=True):
             old.lerp_(new, 1 - keep)
         for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
             kept.copy_(buffer)
-    rate = distributed.total(group, bits.sum())
-    return float(rate) / (items * x.shape[1])
-
-
-def _rows(n: int, recipe: ChainRecipe, step: int) -> NDArray[np.int64]:
-    """The batch's items: a permutation for every pass over the data, cut into batches."""
-    batch = min(recipe.batch, n)
-    a_pass = n // batch
-    order = np.random.default_rng((recipe.seed, step // a_pass)).permutation(n)
-    return order[step % a_pass * batch :][:batch]
+    return distributed.total(group, bits.sum()).double() / (items * x.shape[1])
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

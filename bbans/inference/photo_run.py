@@ -15,8 +15,9 @@ from PIL import Image as PillowImage
 from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
 from bbans.images import atomic_write, load_folder, split_holdout
+from bbans.inference.crops import Image
 from bbans.inference.recipes import checked, read_record, read_toml
-from bbans.inference.train import Image, Recipe, train
+from bbans.inference.train import Recipe, compiled, losses, train
 from bbans.models import float_weights as stored_weights
 from bbans.models.photo_config import PhotoConfig
 from bbans.models.photo_exact import ExactPhoto
@@ -80,6 +81,7 @@ def run(
     float_weights: Path | None = None,
     seed: int | None = None,
     steps: int | None = None,
+    minutes: float | None = None,
     device: torch.device | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     overwrite: bool = False,
@@ -87,7 +89,8 @@ def run(
     """Train on a folder of images and write a model file. Raises InputError, OutputExistsError.
 
     `checkpoint` (default: the output's name with `.checkpoint`) makes the run resumable. `float_weights` is
-    where to write the float weights as well, for a later recipe's `init`. `seed` and `steps` go before the recipe's.
+    where to write the float weights as well, for a later recipe's `init`. `seed` and `steps` go before the recipe's, `minutes`, which a
+    resumed run counts on from its checkpoint, before its steps. On a GPU `torch.compile` is tried.
     """
     settings, described = read_recipe(recipe), read_record(recipe)
     settings = replace(settings, seed=settings.seed if seed is None else seed, steps=settings.steps if steps is None else steps)
@@ -103,11 +106,16 @@ def run(
             f"{folder} has no image of {settings.crop} x {settings.crop} pixels or more to train on; add images or lower `crop`"
         )
     resume = checkpoint or output.with_suffix(".checkpoint")
-    net, history = train(train_images, holdout_images, settings, resume, report, initial=initial, device=device)
+    seconds = None if minutes is None else 60 * minutes
+    function = compiled() if device is not None and device.type == "cuda" else losses
+    net, history = train(
+        train_images, holdout_images, settings, resume, report, initial=initial, device=device, seconds=seconds, function=function
+    )
     layers = export(net)
     record: dict[str, Any] = {
         **described,
         "recipe": asdict(settings),
+        **({} if minutes is None else {"minutes": minutes}),
         "images": {"training": len(training), "held_out": len(holdout)},
         "history": history,
         "torch": str(torch.__version__),

@@ -35,6 +35,7 @@ def run(
     estimator: str | None = None,
     seed: int | None = None,
     steps: int | None = None,
+    minutes: float | None = None,
     objective: str | None = None,
     particles: int | None = None,
     posterior: str | None = None,
@@ -50,7 +51,8 @@ def run(
 
     A recipe's `family` decides what is trained; a recipe without one is the photograph family's. Without a recipe, images of one shape
     with a side below 128 pixels make a latent chain (`chain_run.default_recipe`), others are photographs, which come from a folder. `shape`
-    (H, W) and `labels` (one integer an image, for conditional models) are for latent chains, `float_weights` for photographs. `latents`
+    (H, W) and `labels` (one integer an image, for conditional models) are for latent chains, `float_weights` and `minutes`, a budget in
+    place of steps, for photographs. `latents`
     in place of a recipe asks for a VAE of bits (`bernoulli`) or of categories (`categorical`). `estimator` (`models.terms.ESTIMATORS`, of
     gradients by q), `seed` and `steps` go before the recipe's, and so do `objective` and `particles`
     (`objectives.chosen`) and `posterior` (`chain_run.with_posterior`) of chains of Gaussian latents. A run goes on from `checkpoint`
@@ -70,6 +72,8 @@ def run(
             if float_weights is not None:
                 raise InputError("float weights are written of photograph models only; leave --float-weights out")
             settings = _settings(images, recipe, seed, steps, latents, estimator)
+            if minutes is not None:
+                raise InputError("a number of minutes is for photograph models, whose schedule follows the clock; give --steps")
             if posterior is not None:
                 settings = with_posterior(settings, posterior, given=recipe is not None)
             settings = replace(settings, training=objectives.chosen(settings.training, objective, particles))
@@ -89,6 +93,7 @@ def run(
             float_weights=float_weights,
             seed=seed,
             steps=steps,
+            minutes=minutes,
             device=group.device,
             report=reported,
             overwrite=overwrite,

@@ -1,35 +1,31 @@
 """Maximise the ELBO of a photograph model: bits of the pixels given the latents plus beta times the KL divergence, per subpixel.
 
 Adam with a short warm-up, a constant rate and a linear decay over the last part, so that a run can be lengthened before its
-decay. Everything random comes from the recipe's seed and the step number, so a resumed run repeats what an unbroken one does.
+decay. Everything random comes from the recipe's seed and the step number, so a resumed run repeats what an unbroken one does. A run
+may have a budget of time instead of steps: then the clock moves its schedule. No step waits for the device: losses are read at reports.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn import functional as F
+from torch import Tensor
 
-from bbans.models.photo import PhotoNet
+from bbans.inference import crops, guarded
+from bbans.inference.crops import Image
+from bbans.models.photo import PhotoNet, PixelBits, mixture_bits
 from bbans.models.photo_config import PhotoConfig
 
-Image = NDArray[np.uint8]
-
-YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF, full range
-# Photo CD: luma steps of 1.3584 grey levels, B - Y of 2.2179, R - Y of 1.8215
-PHOTO_YCC = (
-    (0.299 / 1.3584, 0.587 / 1.3584, 0.114 / 1.3584),
-    (-0.299 / 2.2179, -0.587 / 2.2179, 0.886 / 2.2179),
-    (0.701 / 1.8215, -0.587 / 1.8215, -0.114 / 1.8215),
-)
+REPORT_SECONDS = 60.0  # between two reports of a run with a budget of time
+Losses = Callable[..., tuple[Tensor, Tensor]]  # as `losses`
 
 
 @dataclass(frozen=True)
@@ -55,62 +51,82 @@ class Recipe:
     init: str = ""  # float weights to start from (safetensors, path relative to the recipe file); empty: random ones
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Warm-up, plateau, linear decay to zero at `recipe.steps`."""
-    decay = max(1, round(recipe.steps * recipe.decay_fraction))
-    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / decay)
-
-
-def to_grey(x: torch.Tensor) -> torch.Tensor:
-    """Rounded luma (ITU-R BT.601) repeated over three channels; x `(..., 3, H, W)`."""
-    luma = (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(-3, keepdim=True).round()
-    return luma.expand_as(x)
-
-
-def halve_chroma(x: torch.Tensor, space: torch.Tensor, cosited: bool, mode: str) -> torch.Tensor:
-    """What film scans and decoded JPEGs went through: rounded luma, rounded half-resolution chroma interpolated back.
-
-    x `(n, 3, H, W)`, H and W even; space `(3, 3)`, RGB to one luma and two chroma rows. The values end on that space's lattice.
-    """
-    planes = torch.einsum("oc,nchw->nohw", space, x).round()
-    y, chroma = planes[:, :1], planes[:, 1:]
-    if cosited:
-        small = chroma[..., ::2, ::2]
-        size = (2 * small.shape[-2] - 1, 2 * small.shape[-1] - 1)
-        wide = F.interpolate(small, size, mode="bilinear", align_corners=True)
-        chroma = F.pad(wide, (0, 1, 0, 1), mode="replicate")
+def learning_rate(recipe: Recipe, step: int, passed: float | None = None) -> float:
+    """Warm-up, plateau, linear decay to zero at `recipe.steps`, or where `passed`, the share of a budget that is gone, is 1."""
+    warm = (step + 1) / max(1, recipe.warmup_steps)
+    if passed is None:
+        left = (recipe.steps - step) / max(1, round(recipe.steps * recipe.decay_fraction))
     else:
-        small = F.avg_pool2d(chroma, 2).round()
-        chroma = F.interpolate(small, scale_factor=2, mode=mode)
-    return torch.einsum("oc,nchw->nohw", torch.linalg.inv(space), torch.cat([y, chroma.round()], 1)).round().clamp(0, 255)
+        left = (1 - passed) / max(recipe.decay_fraction, 1e-9)
+    return recipe.learning_rate * max(0.0, min(1.0, warm, left))
 
 
-def draw_batch(images: Sequence[Image], weights: NDArray[np.float64], recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random crops under the eight symmetries of the square, and which of them were made grey.
+def kl_weight(recipe: Recipe, step: int, passed: float | None = None) -> float:
+    """beta, which rises to 1 over `kl_warmup_steps`, or over their share of a budget."""
+    at = step + 1 if passed is None else passed * recipe.steps
+    return min(1.0, at / max(1, recipe.kl_warmup_steps)) if recipe.kl_warmup_steps else 1.0
 
-    Returns `(batch, 3, crop, crop)` float32 in 0..255, channels-last, and `(batch,)` bool.
+
+def losses(
+    net: PhotoNet,
+    x: Tensor,
+    levels: int,
+    grey: Tensor,
+    drop: Tensor,
+    noise: Sequence[Tensor],
+    beta: Tensor,
+    pixel_bits: PixelBits | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What is minimised, and the rate at beta 1, bits per subpixel, `()` each; arguments as of `PhotoNet`, beta `()`."""
+    with torch.autocast(x.device.type, torch.bfloat16):
+        bits = net(x, levels, grey, drop, noise, pixel_bits)
+    count = crops.subpixels(x, grey)
+    return (bits.pixels + beta * bits.kl) / count, (bits.pixels + bits.kl).detach() / count
+
+
+def compiled(backend: Any = "inductor", whole: bool = False) -> Losses:
+    """`losses` by torch.compile: the likelihood of pixels, which is most of what a step reads and writes, or all of it.
+
+    `whole` compiles for minutes, with all levels in one graph. What fails, fails at the first step.
     """
-    rng = np.random.default_rng((recipe.seed, step))
-    n = recipe.crop
-    crops = []
-    for i in rng.choice(len(images), recipe.batch, p=weights):
-        top, left = (int(rng.integers(side - n + 1)) for side in images[i].shape[:2])
-        crop = images[i][top : top + n, left : left + n]
-        crop = np.rot90(crop, int(rng.integers(4)))
-        crops.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
-    x = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
-    grey = torch.from_numpy(rng.random(recipe.batch) < recipe.grey_fraction)
-    x[grey] = to_grey(x[grey])
-    for i in np.flatnonzero(rng.random(recipe.batch) < recipe.chroma_fraction):
-        space = (YCBCR, PHOTO_YCC)[int(rng.random() < 0.6)]
-        mode = "bilinear" if rng.random() < 0.8 else "nearest"
-        x[i : i + 1] = halve_chroma(x[i : i + 1], torch.tensor(space), rng.random() < 0.5, mode)
-    return x.contiguous(memory_format=torch.channels_last), grey
+    if whole:
+        return torch.compile(losses, fullgraph=True, dynamic=False, backend=backend)
+    return partial(losses, pixel_bits=torch.compile(mixture_bits, fullgraph=True, dynamic=False, backend=backend))
 
 
-def subpixels(x: torch.Tensor, grey: torch.Tensor) -> int:
-    """Coded values of a batch: three a pixel, one where the image is grey."""
-    return int((3 - 2 * grey.int()).sum()) * x.shape[-1] * x.shape[-2]
+class Batches:
+    """Batches of a recipe, with the noise of their latents: functions of seed and step."""
+
+    def __init__(self, images: Sequence[Image], recipe: Recipe, device: torch.device) -> None:
+        self._recipe = recipe
+        self._store = crops.store(images, device)
+        self._generator = torch.Generator(device)
+
+    def draw(self, net: PhotoNet, step: int) -> tuple[Tensor, int, Tensor, Tensor, list[Tensor]]:
+        """The arguments of `losses` between the network and beta."""
+        recipe, generator = self._recipe, self._generator
+        generator.manual_seed(recipe.seed * 1_000_003 + step)
+        x, grey = crops.draw(self._store, recipe.batch, recipe.crop, recipe.grey_fraction, recipe.chroma_fraction, generator)
+        drop = torch.rand(recipe.batch, generator=generator, device=x.device) < recipe.latent_dropout
+        return x, recipe.levels, grey, drop, net.noise(x, recipe.levels, generator)
+
+
+def optimiser_of(net: PhotoNet, recipe: Recipe) -> torch.optim.Adam:
+    """Adam; on a GPU all parameters in one kernel."""
+    cuda = next(net.parameters()).device.type == "cuda"
+    return torch.optim.Adam(net.parameters(), recipe.learning_rate, betas=(0.9, 0.99), fused=True if cuda else None)
+
+
+def descend(
+    net: PhotoNet, optimiser: torch.optim.Optimizer, recipe: Recipe, batch: tuple[Any, ...], beta: float, function: Losses
+) -> Tensor:
+    """One step; the batch's rate at beta 1, bits per subpixel, `()` on the device."""
+    loss, rate = function(net, *batch, torch.full((), beta, device=batch[0].device))
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    guarded.clip(net.parameters(), recipe.clip_norm)
+    optimiser.step()
+    return rate
 
 
 @torch.no_grad()
@@ -118,29 +134,33 @@ def holdout_rate(net: PhotoNet, images: Sequence[Image], side: int = 256, levels
     """Bits per subpixel of the central crops of held-out images (coarsest level left out), total and KL; empty without images."""
     if not images:
         return {}
-    total = kl = 0.0
-    count = 0
     device = next(net.parameters()).device
+    totals, count = torch.zeros(2, dtype=torch.float64, device=device), 0
     generator = torch.Generator(device).manual_seed(0)
     off = torch.zeros(1, dtype=torch.bool, device=device)
     for image in images:
         h, w = image.shape[:2]
         y, x0 = (h - side) // 2, (w - side) // 2
         x = torch.from_numpy(image[y : y + side, x0 : x0 + side].copy()).permute(2, 0, 1)[None].float().to(device)
-        bits = net(x.contiguous(memory_format=torch.channels_last), levels, off, off, generator)
-        total, kl, count = total + float(bits.pixels + bits.kl), kl + float(bits.kl), count + x.numel()
+        bits = net(x.contiguous(memory_format=torch.channels_last), levels, off, off, net.noise(x, levels, generator))
+        totals, count = totals + torch.stack([bits.pixels + bits.kl, bits.kl]), count + x.numel()
+    total, kl = totals.tolist()
     return {"bpsp": total / count, "kl_bpsp": kl / count}
 
 
-def save_checkpoint(
-    path: Path, net: PhotoNet, optimiser: torch.optim.Optimizer, step: int, recipe: Recipe, history: list[dict[str, float]]
-) -> None:
-    """Write under a temporary name and rename, so that a killed run leaves the last whole checkpoint."""
+def save_checkpoint(path: Path, state: Mapping[str, Any], compact: bool = False) -> None:
+    """Write under a temporary name and rename, so that a killed run leaves the last whole checkpoint.
+
+    `compact` keeps Adam's moments in 16 bits.
+    """
+    if compact:
+        moments = {
+            i: {name: value if name == "step" else value.bfloat16() for name, value in own.items()}
+            for i, own in state["optimiser"]["state"].items()
+        }
+        state = {**state, "optimiser": {**state["optimiser"], "state": moments}}
     temporary = path.with_suffix(".part")
-    torch.save(
-        {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "recipe": asdict(recipe), "history": history},
-        temporary,
-    )
+    torch.save(state, temporary)
     os.replace(temporary, path)
 
 
@@ -151,54 +171,76 @@ def train(
     checkpoint: Path,
     report: Callable[[dict[str, float]], None],
     checkpoint_seconds: float = 180.0,
-    initial: Mapping[str, torch.Tensor] | None = None,
+    initial: Mapping[str, Tensor] | None = None,
     device: torch.device | None = None,
+    *,
+    seconds: float | None = None,
+    allowance: float | None = None,
+    report_seconds: float = REPORT_SECONDS,
+    function: Losses = losses,
+    compact: bool = False,
+    measure: Callable[[PhotoNet], dict[str, float]] = lambda net: {},
 ) -> tuple[PhotoNet, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists. Returns the network and the history of reports (bits per subpixel).
 
     `initial` is a state of `PhotoNet` to start from instead of random weights; the optimiser starts afresh. `device`
-    is where the network trains; it comes back on the CPU.
+    is where the network trains; it comes back on the CPU. `seconds` is how long all of the run takes, with those of the checkpoint: it goes
+    before the recipe's steps, whose share of KL warm-up it keeps, and reports come every `report_seconds`. `allowance`: seconds after which
+    this call ends, wherever the schedule is. `function` is `losses`, `compiled` or not; where that fails at the first step, the run goes on
+    without, with a RuntimeWarning. `compact` keeps less of Adam's moments in checkpoints. `measure` adds to a report what it
+    finds in the network, which it must leave as it is.
     """
+    started = time.monotonic()
     torch.manual_seed(recipe.seed)
     device = device or torch.device("cpu")
     net = PhotoNet(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if initial is not None:
         net.load_state_dict(initial)
-    optimiser = torch.optim.Adam(net.parameters(), recipe.learning_rate, betas=(0.9, 0.99))
-    first, history = 0, []
+    optimiser = optimiser_of(net, recipe)
+    step, before, history = 0, 0.0, list[dict[str, float]]()
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
-        first, history = state["step"], state["history"]
-    weights = np.sqrt([image.shape[0] * image.shape[1] for image in train_images])
-    weights /= weights.sum()
-    saved = started = time.monotonic()
-    running: list[float] = []
-    for step in range(first, recipe.steps):
-        optimiser.param_groups[0]["lr"] = learning_rate(recipe, step)
-        x, grey = (part.to(device) for part in draw_batch(train_images, weights, recipe, step))
-        generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
-        drop = torch.rand(recipe.batch, generator=generator, device=device) < recipe.latent_dropout
-        with torch.autocast(device.type, torch.bfloat16):
-            bits = net(x, recipe.levels, grey, drop, generator)
-        beta = min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
-        count = subpixels(x, grey)
-        loss = (bits.pixels + beta * bits.kl) / count
-        optimiser.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
-        if math.isfinite(float(norm)):
-            optimiser.step()
-        running.append(float((bits.pixels + bits.kl).detach()) / count)
-        done = step + 1
-        if done % recipe.holdout_every == 0 or done == recipe.steps:
-            seconds = time.monotonic() - started
-            row = {"step": done, "train_bpsp": float(np.mean(running)), **holdout_rate(net, holdout_images), "seconds": seconds}
-            running.clear()
+        step, before, history = state["step"], state.get("elapsed", 0.0), state["history"]
+    batches = Batches(train_images, recipe, device)
+    saved = reported = time.monotonic()
+    running, count = torch.zeros((), device=device), 0
+
+    def elapsed() -> float:
+        return before + time.monotonic() - started
+
+    ended = step >= recipe.steps if seconds is None else before >= seconds
+    first = step
+    while not ended:
+        passed = None if seconds is None else min(1.0, elapsed() / seconds)
+        rate = optimiser.param_groups[0]["lr"] = learning_rate(recipe, step, passed)
+        batch, beta = batches.draw(net, step), kl_weight(recipe, step, passed)
+        try:
+            running += descend(net, optimiser, recipe, batch, beta, function)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            if function is losses or step > first:
+                raise
+            warnings.warn(f"torch.compile failed, training goes on without it: {error}", RuntimeWarning, stacklevel=2)
+            function = losses
+            running += descend(net, optimiser, recipe, batch, beta, function)
+        count, step = count + 1, step + 1
+        now = time.monotonic()
+        ended = step >= recipe.steps if seconds is None else elapsed() >= seconds
+        cut = allowance is not None and now - started >= allowance
+        due = step % recipe.holdout_every == 0 if seconds is None else now - reported >= report_seconds
+        if due or ended or cut:
+            row = {"step": step, "train_bpsp": float(running) / count, **holdout_rate(net, holdout_images)}
+            row |= {"learning_rate": rate, "seconds": elapsed(), **measure(net)}
+            running, count, reported = torch.zeros((), device=device), 0, time.monotonic()
             history.append(row)
             report(row)
-        if time.monotonic() - saved > checkpoint_seconds or done == recipe.steps:
-            save_checkpoint(checkpoint, net, optimiser, done, recipe, history)
+        if time.monotonic() - saved > checkpoint_seconds or ended or cut:
+            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed()}
+            save_checkpoint(checkpoint, {**state, "recipe": asdict(recipe), "history": history}, compact)
             saved = time.monotonic()
+        if cut:
+            break
     return net.to("cpu"), history

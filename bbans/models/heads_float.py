@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -56,8 +57,7 @@ def start(head: Head, net: Any) -> None:
 
 def _mixture_bits(head: Head, outputs: list[Tensor], x: Tensor) -> Tensor:
     logits, locations, log2_scales = (o.view(*x.shape, head.components) for o in outputs)
-    boundaries = torch.from_numpy(head.axis.boundaries / 2.0**UNIT).to(logits)
-    boundaries[0], boundaries[-1] = -1e6, 1e6  # the outermost levels reach to infinity
+    boundaries = _boundaries(head, logits.dtype, logits.device)
     inverse = torch.exp2(-log2_scales)
     m = locations * LOCATION_STEP
     upper = (boundaries[x + 1][..., None] - m) * inverse
@@ -65,6 +65,14 @@ def _mixture_bits(head: Head, outputs: list[Tensor], x: Tensor) -> Tensor:
     # log(S(U) - S(L)) = log S(U) + log S(-L) + log(1 - e^(L - U)), which holds at infinity too
     log_p = torch.log(-torch.expm1(lower - upper)) - F.softplus(-upper) - F.softplus(lower)
     return -torch.logsumexp(torch.log_softmax(logits * LN2, -1) + log_p, -1) / LN2
+
+
+@lru_cache(maxsize=16)
+def _boundaries(head: Head, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Between levels, in grey levels; put on a device once."""
+    boundaries = head.axis.boundaries / 2.0**UNIT
+    boundaries[0], boundaries[-1] = -1e6, 1e6  # the outermost levels reach to infinity
+    return torch.from_numpy(boundaries).to(device, dtype)
 
 
 def _beta_binomial_bits(n: int, a: Tensor, b: Tensor, x: Tensor) -> Tensor:

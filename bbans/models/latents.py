@@ -87,7 +87,7 @@ def _perturbed(logits: Tensor, u: Tensor) -> Tensor:
 
 
 def _one_hot(z: Tensor) -> Tensor:
-    return F.one_hot(z.argmax(-1), z.shape[-1]).to(z.dtype)
+    return torch.zeros_like(z).scatter(-1, z.argmax(-1, keepdim=True), 1.0)
 
 
 def _conditional_categories(logits: Tensor, b: Tensor, v: Tensor) -> Tensor:

@@ -15,7 +15,9 @@ The integer twin is `photo_exact`; `photo_export` maps one to the other. ACT_MAX
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,7 @@ LOG2_SIGMA_RANGE = (-6.0, 1.0)
 MEAN_MAX = 3.5
 FILM_MAX = 4.0
 LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
+PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # as `mixture_bits`
 
 
 def activate(x: Tensor) -> Tensor:
@@ -166,9 +169,9 @@ def mixture_bits(parameters: Tensor, x: Tensor, sums: Tensor, K: int, grey: Tens
     upper = (centre + 0.5) * inverse + (x > 254.5)[:, :, None] * 1e4
     lower = (centre - 0.5) * inverse - (x < 0.5)[:, :, None] * 1e4
     log_p = torch.log(-torch.expm1(lower - upper)) - F.softplus(-upper) - F.softplus(lower)
-    weight = torch.ones(B, 3, device=x.device)
-    weight[grey, 1:] = 0
-    return -torch.logsumexp(log_pi + (log_p * weight[:, :, None, None, None]).sum(1), 1) / math.log(2)
+    weight = (~grey).to(log_p.dtype)[:, None, None, None, None].expand(B, 2, 1, 1, 1)
+    weight = torch.cat([torch.ones_like(weight[:, :1]), weight], 1)
+    return -torch.logsumexp(log_pi + (log_p * weight).sum(1), 1) / math.log(2)
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,6 @@ class Bits:
 
     pixels: Tensor
     kl: Tensor
-    per_level: tuple[float, ...]
 
 
 class PhotoNet(nn.Module):
@@ -194,24 +196,37 @@ class PhotoNet(nn.Module):
         """The phases in decode order."""
         return [net for net in self.phases if isinstance(net, PhaseNet)]
 
-    def forward(self, x: Tensor, levels: int, grey: Tensor, drop: Tensor, generator: torch.Generator | None = None) -> Bits:
+    def noise(self, x: Tensor, levels: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        """Standard normal numbers for the latents of x `(B, 3, H, W)`, coarsest level first; none without latents."""
+        config, found = self.config, []
+        for level in reversed(range(levels)):
+            if config.latents:
+                blocks = (-(-(side >> level + 1) // config.latent_block) for side in x.shape[-2:])
+                found.append(torch.randn(len(x), config.latent_channels, *blocks, generator=generator, device=x.device))
+        return found
+
+    def forward(
+        self, x: Tensor, levels: int, grey: Tensor, drop: Tensor, noise: Sequence[Tensor], pixel_bits: PixelBits | None = None
+    ) -> Bits:
         """Code lengths of a batch over `levels` levels (the coarsest image is not counted).
 
-        x `(B, 3, H, W)`; grey, drop `(B,)` bool: images that are grey, images whose latents are switched off (u = 0).
+        x `(B, 3, H, W)`; grey, drop `(B,)` bool: images that are grey, images whose latents are switched off (u = 0); `noise` as
+        the method of that name makes it; `pixel_bits` in place of `mixture_bits`: the same, compiled.
         """
+        bits_of = pixel_bits or mixture_bits
         pyramid = [x]
         for _ in range(levels):
             pyramid.append(pyramid[-1][..., 0::2, 0::2])
         carried = None
-        pixels, kl, per_level = x.new_zeros(()), x.new_zeros(()), []
-        for level in reversed(range(levels)):
-            level_pixels, level_kl, carried = self._level(pyramid[level], level, carried, grey, drop, generator)
+        pixels, kl = x.new_zeros(()), x.new_zeros(())
+        for i, level in enumerate(reversed(range(levels))):
+            own = noise[i] if self.config.latents else None
+            level_pixels, level_kl, carried = self._level(pyramid[level], level, carried, grey, drop, own, bits_of)
             pixels, kl = pixels + level_pixels, kl + level_kl
-            per_level.append(float(level_pixels.detach() + level_kl.detach()))
-        return Bits(pixels, kl, tuple(reversed(per_level)))
+        return Bits(pixels, kl)
 
     def _level(
-        self, x: Tensor, level: int, carried: Tensor | None, grey: Tensor, drop: Tensor, generator: torch.Generator | None
+        self, x: Tensor, level: int, carried: Tensor | None, grey: Tensor, drop: Tensor, noise: Tensor | None, bits_of: PixelBits
     ) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config
         targets = split_phases(x)
@@ -227,15 +242,15 @@ class PhotoNet(nn.Module):
             trunks.append(flow)
         u = mean = x.new_zeros(x.shape[0], config.latent_channels, -(-h // config.latent_block), -(-w // config.latent_block))
         kl = x.new_zeros(())
-        if config.latents:
+        if noise is not None:
             mean, log2_sigma = self.posterior(trunks[1], [4 * targets[i + 1] - sums[i] for i in range(2)])
             sigma = torch.exp2(log2_sigma)
-            u = mean + sigma * torch.randn(mean.shape, generator=generator, device=mean.device)
+            u = mean + sigma * noise
             keep = ~drop[:, None, None, None]
             kl = (0.5 * (mean**2 + sigma**2 - 1) / math.log(2) - log2_sigma).mul(keep).sum()
             u, mean = u * keep, mean * keep
         pixels = x.new_zeros(())
         for i, net in enumerate(self.phase_nets):
             parameters = net.parameters_given(trunks[i], mean if i == 2 else u)
-            pixels = pixels + mixture_bits(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
+            pixels = pixels + bits_of(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
         return pixels, kl, flow

@@ -90,8 +90,9 @@ class PyramidNet(nn.Module):
         self.steps = nn.ModuleList(StepNet(config, step, i == 0, dropout) for i, step in enumerate(steps(config)))
         self.net("posterior1").output_bias(1).fill_(-1.0)
         start(config.head_of(len(positions(config, None))), self.net("drawing"))
-        self._seen = torch.from_numpy(seen(config))
-        self._positions = [torch.from_numpy(positions(config, step)) for step in (None, *steps(config))]
+        self.register_buffer("seen_samples", torch.from_numpy(seen(config)), persistent=False)
+        for i, step in enumerate((None, *steps(config))):
+            self.register_buffer(f"positions{i}", torch.from_numpy(positions(config, step)), persistent=False)
 
     def net(self, name: str) -> FloatMlp:
         """A dense network by name."""
@@ -123,7 +124,9 @@ class PyramidNet(nn.Module):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""
-        mean, log2_sigma = self.net("posterior1")(x[:, self._seen.to(x.device)].to(torch.get_default_dtype()) / (self.config.levels - 1))
+        mean, log2_sigma = self.net("posterior1")(
+            x[:, self.get_buffer("seen_samples")].to(torch.get_default_dtype()) / (self.config.levels - 1)
+        )
         return mean, log2_sigma
 
     def sample_bits(self, x: Tensor, u: Tensor) -> Tensor:
@@ -132,9 +135,9 @@ class PyramidNet(nn.Module):
         image = x.to(u.dtype).view(-1, config.height, config.width, config.channels).permute(0, 3, 1, 2) / (config.levels - 1)
         *first, drawn = self._drawing(u)
         shared = self.net("shared") if "shared" in self.nets else None
-        total = self._bits(self._positions[0], list(first), x, shared)
+        total = self._bits(self.get_buffer("positions0"), list(first), x, shared)
         carried, level = None, -1
-        for step, net, at in zip(steps(config), self.steps, self._positions[1:], strict=True):
+        for i, (step, net) in enumerate(zip(steps(config), self.steps, strict=True)):
             if step.level != level:
                 level = step.level
                 if carried is not None:
@@ -142,7 +145,7 @@ class PyramidNet(nn.Module):
             inputs = torch.cat([_known(image, step), *([drawn[step.grid]] if step.grid in drawn else [])], 1)
             carried, outputs = net(inputs.contiguous(memory_format=torch.channels_last), carried)
             cut = [o[..., : step.rows, : step.columns].permute(0, 2, 3, 1).flatten(1) for o in outputs]
-            total = total + self._bits(at, cut, x, shared)
+            total = total + self._bits(self.get_buffer(f"positions{i + 1}"), cut, x, shared)
         return total
 
     def _drawing(self, u: Tensor) -> tuple[Any, ...]:
@@ -152,7 +155,7 @@ class PyramidNet(nn.Module):
         return *found[:split], {(h, w): part.view(len(u), -1, h, w) for part, (h, w) in zip(found[split:], sizes, strict=True)}
 
     def _bits(self, at: Tensor, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None) -> Tensor:
-        return sample_bits(self.config.head_of(len(at)), outputs, x[:, at.to(x.device)], shared).sum(1)
+        return sample_bits(self.config.head_of(len(at)), outputs, x[:, at], shared).sum(1)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """See `terms.Trainable`."""

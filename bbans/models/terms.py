@@ -68,10 +68,10 @@ def alone(part: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Draws:
-    """Randomness for some of a batch's items, the same on every device and however many processes share the batch.
+    """Randomness for some of a batch's items, the same however many processes share the batch.
 
-    Numbers are drawn for all `items` on the generator's device, and those of the items from `first` on are kept. `total` sums a tensor
-    over the processes.
+    Numbers are drawn for all `items` on the generator's device, so that those of a CPU's are the same on every device, and those of the
+    items from `first` on are kept. `total` sums a tensor over the processes.
     """
 
     generator: Generator

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from bbans.distributions.tables import standard_normal_bins
 from bbans.exact.layers import IntConv
@@ -124,7 +123,7 @@ class VaeNet(nn.Module):
         if not self.config.classes:
             return ()
         assert labels is not None, "a conditional model trains on labels"
-        return (F.one_hot(labels, self.config.classes).to(torch.get_default_dtype()),)
+        return ((labels[:, None] == torch.arange(self.config.classes, device=labels.device)).to(torch.get_default_dtype()),)
 
 
 def export(net: VaeNet) -> dict[str, IntConv]:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from bbans.exact.torch_ops import torch_ops
 from bbans.inference import discrete
 from bbans.inference.chains import LINEAR, ChainRecipe, Samples, train
+from bbans.inference.distributed import Processes
 from bbans.inference.gradients.control import Control
 from bbans.models.bernoulli_config import BernoulliVaeConfig
 from bbans.models.families import FAMILIES, export, family_name
@@ -52,25 +53,25 @@ def gradient_variance(net: nn.Module, control: Control, training: Training, x: T
     parameters = [p for name, p in net.named_parameters() if name.startswith("nets.posterior")]
     found = []
     for seed in range(draws):
-        source = Draws(torch.Generator().manual_seed(seed), len(x))
+        source = Draws(torch.Generator(x.device).manual_seed(seed), len(x))
         terms = discrete.terms(net, control, training, x, None, source, None, 1.0)
         loss = terms.likelihood.mean() + terms.divergence.sum(1).mean() + terms.surrogate
         found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
     return float(torch.log(torch.stack(found).var(0).sum()))
 
 
-def measured(recipe: ChainRecipe, training: Samples, validation: Samples, test: Samples) -> dict[str, Any]:
+def measured(recipe: ChainRecipe, group: Processes, training: Samples, validation: Samples, test: Samples) -> dict[str, Any]:
     """One run: its best training objective, its test and net rates in nats an image, and its curve."""
-    fixed = torch.from_numpy(training.x[:BATCH].astype(np.int64))
+    fixed = torch.from_numpy(training.x[:BATCH].astype(np.int64)).to(group.device)
     nats = training.x.shape[1] * math.log(2)
 
     def measure(net: nn.Module, control: Control) -> dict[str, float]:
         return {"log_variance": gradient_variance(net, control, recipe.training, fixed)}
 
     start = time.monotonic()
-    net, history = train(training, validation, recipe, measure=measure)
+    net, history = train(training, validation, recipe, measure=measure, group=group)
     family = FAMILIES[family_name(recipe.model)]
-    chain = family.network(recipe.model, export(net), torch_ops())
+    chain = family.network(recipe.model, export(net.to("cpu")), torch_ops())
     x = test.x.astype(np.int64)
     ideal = ideal_bits(chain, x, 16).total
     batches = [x[first : first + 5] for first in range(0, len(x), 5)]
@@ -97,10 +98,10 @@ def recipe_of(model: BernoulliVaeConfig, estimator: str, seed: int, steps: int) 
 
 def table(data: tuple[Samples, Samples, Samples], options: argparse.Namespace) -> dict[str, Any]:
     """Every seed, model and estimator, by model, estimator and seed."""
-    jobs = list[runs.Job]()
+    jobs, group = list[runs.Job](), runs.group(options)
     for seed, name, estimator in itertools.product(range(options.seeds), options.which, options.estimators):
         recipe = recipe_of(replace(MODELS[name], height=options.height, width=options.width), estimator, seed, options.steps)
-        jobs.append(((name, estimator, str(seed)), partial(measured, recipe, *data)))
+        jobs.append(((name, estimator, str(seed)), partial(measured, recipe, group, *data)))
     settings = {"steps": options.steps, "batch": BATCH, "test_images": len(data[2].x)}
     return runs.grow(NAME, settings, {"data": "binarised MNIST, nats an image", "published": PUBLISHED}, jobs, options)
 

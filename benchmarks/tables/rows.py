@@ -133,7 +133,8 @@ def described(model: Model, path: Path) -> dict[str, Any]:
 
 def circumstances(start: float) -> dict[str, Any]:
     """Seed, commit, machine, and the seconds since `start`, a reading of `time.monotonic`."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = asked.stdout.strip() or "unknown"  # a copy of the tree alone
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     return {"seed": SEED, "commit": commit, "machine": machine, "seconds": round(time.monotonic() - start, 1)}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bbans.inference.distributed import Processes, choose_device
 from benchmarks.tables import rows
 
 Job: TypeAlias = tuple[tuple[str, ...], Callable[[], dict[str, Any]]]
@@ -21,8 +22,14 @@ def parser(about: str | None, models: Iterable[str], seeds: int) -> argparse.Arg
     found.add_argument("--seeds", type=int, default=seeds, help="runs of each kind")
     found.add_argument("--which", nargs="+", choices=models, default=list(models), help="the models")
     found.add_argument("--results", type=Path, help="the folder of the JSON")
+    found.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
     found.set_defaults(height=28, width=28)
     return found
+
+
+def group(options: argparse.Namespace) -> Processes:
+    """Where to train. Raises InputError where there is no such device."""
+    return Processes(device=choose_device(getattr(options, "device", None)))
 
 
 def grow(

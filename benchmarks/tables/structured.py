@@ -25,6 +25,7 @@ import numpy as np
 from bbans.exact.torch_ops import torch_ops
 from bbans.inference.chain_run import told
 from bbans.inference.chains import LINEAR, ChainRecipe, Samples, train
+from bbans.inference.distributed import Processes
 from bbans.models.families import FAMILIES, export, family_name
 from bbans.models.structured_config import StructuredConfig
 from bbans.models.terms import CONCRETE, NVIL, VIMCO, Training
@@ -65,11 +66,11 @@ def bound(chain: Any, data: Samples, m: int) -> float:
     return math.log(2) * float(found.mean())
 
 
-def measured(recipe: ChainRecipe, m: int, training: Samples, validation: Samples, test: Samples) -> dict[str, float]:
+def measured(recipe: ChainRecipe, group: Processes, m: int, training: Samples, validation: Samples, test: Samples) -> dict[str, float]:
     """One run: -L_m on the test set and on as many training images, and the net rate of the test set, nats an image."""
     start = time.monotonic()
-    net, _ = train(training, validation, recipe)
-    chain: Any = FAMILIES[family_name(recipe.model)].network(recipe.model, export(net), torch_ops())
+    net, _ = train(training, validation, recipe, group=group)
+    chain: Any = FAMILIES[family_name(recipe.model)].network(recipe.model, export(net.to("cpu")), torch_ops())
     assert training.labels is not None and test.labels is not None
     seen = Samples(training.x[: len(test.x)], training.labels[: len(test.x)])
     parts = [slice(first, first + 5) for first in range(0, len(test.x), 5)]
@@ -83,11 +84,11 @@ def table(sets_of: tuple[Samples, Samples, Samples], options: argparse.Namespace
     """Every seed, model, estimator and m, by name, estimator, m and seed; the sets hold whole images."""
     size = {"height": options.height, "width": options.width, "condition": options.height // 2}
     every = max(1, options.steps // 10)
-    jobs = list[runs.Job]()
+    jobs, group = list[runs.Job](), runs.group(options)
     for seed, name, estimator, m in itertools.product(range(options.seeds), options.which, (CONCRETE, VIMCO), options.samples):
         model, training = replace(MODELS[name], **size), training_of(estimator, m)
         recipe = ChainRecipe(model, seed, options.steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=training)
-        jobs.append(((name, estimator, str(m), str(seed)), partial(measured, recipe, m, *(told(model, part) for part in sets_of))))
+        jobs.append(((name, estimator, str(m), str(seed)), partial(measured, recipe, group, m, *(told(model, part) for part in sets_of))))
     settings = {"steps": options.steps, "batch": BATCH, "test_images": len(sets_of[2].x)}
     return runs.grow(NAME, settings, {"data": "binarised MNIST, nats for half an image", "published": PUBLISHED}, jobs, options)
 

@@ -11,7 +11,7 @@ from bbans.inference.chains import ChainRecipe, Samples
 from bbans.models.heads import BERNOULLI
 from bbans.models.terms import CIWAE, IWAE, MIWAE, PIWAE, Training
 from bbans.models.vae_config import VaeConfig
-from benchmarks.tables import sets
+from benchmarks.tables import runs, sets
 from benchmarks.tables.sets import Pixels
 
 MODEL = VaeConfig(28, 28, 1, 2, BERNOULLI, 0, latents=(50,), hidden=200, hidden_layers=2)  # one stochastic layer of Burda et al. 2016
@@ -41,6 +41,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     found.add_argument("--count", type=int, default=COUNT, help="test images")
     found.add_argument("--draws", type=int, default=16, help="draws of the latents for bounds")
     found.add_argument("--results", type=Path, help="the folder of the JSON; a shorter run than the default writes none without it")
+    found.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
     return found
 
 
@@ -77,9 +78,8 @@ def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
         recipe = ChainRecipe(MODEL, seed, options.steps, options.batch, warmup_steps=warmup, training=SETTINGS[name], validate_every=every)
         fit, validation, _ = images(options.data)
         checkpoint = path.with_suffix(".checkpoint")
-        data = chain_run.run(
-            fit, validation, replace(recipe, kl_warmup_steps=run["kl_warmup"]), checkpoint, lambda row: print(name, row, flush=True)
-        )
+        recipe, group = replace(recipe, kl_warmup_steps=run["kl_warmup"]), runs.group(options)
+        data = chain_run.run(fit, validation, recipe, checkpoint, lambda row: print(name, row, flush=True), group=group)
         atomic_write(path, data)
         checkpoint.unlink(missing_ok=True)
     return path

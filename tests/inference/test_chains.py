@@ -1,5 +1,6 @@
 """Training of latent chains: resumes where it stopped, stops when it should, averages weights, and ends with a file that codes."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -10,16 +11,24 @@ import torch
 from bbans.errors import InputError, ModelFormatError
 from bbans.exact.torch_ops import TorchOps
 from bbans.inference.chain_run import default_recipe, read_recipe, run
-from bbans.inference.chains import LINEAR, ChainRecipe, Samples, learning_rate, train
+from bbans.inference.chains import LINEAR, ChainRecipe, Samples, descend, learning_rate, train
 from bbans.inference.chains import rates as rate_of
+from bbans.inference.gradients.control import Control
+from bbans.inference.passes import Passes
 from bbans.inference.train import Recipe
 from bbans.models import store
+from bbans.models.bernoulli_config import BernoulliVaeConfig
+from bbans.models.categorical_config import CategoricalVaeConfig
 from bbans.models.families import FAMILIES, family_name, float_network
-from bbans.models.terms import SCORE
+from bbans.models.pyramid_config import PyramidConfig
+from bbans.models.rich_config import POSTERIORS, RichVaeConfig
+from bbans.models.terms import ESTIMATORS, IWAE, LAX, MUPROP, PIWAE, RELAX, SCORE, VIMCO, Training
 from bbans.models.vae_config import VaeConfig
+from bbans.models.vqvae_config import VqVaeConfig
 from bbans.schemes import bits_back
 from tests.chains import check_chain
 from tests.digits import digits
+from tests.inference.reading import NothingRead
 from tests.inference.stopping import Stop, stop_at
 
 MODEL = VaeConfig(8, 8, levels=2, likelihood="bernoulli", components=0, latents=(4,), hidden=16, hidden_layers=1)
@@ -123,3 +132,35 @@ def test_bad_recipes_are_refused(tmp_path, text):
     path.write_text("family = 'vae'\n[model]\nlatents = [0]")
     with pytest.raises(ModelFormatError):
         read_recipe(path)
+
+
+BITS = BernoulliVaeConfig(8, 8, 1, 2, "bernoulli", 0, latents=(4, 3))
+STATES = CategoricalVaeConfig(8, 8, 1, 2, "bernoulli", 0, latents=(4,), states=3)
+EVERY = {
+    "vae": RECIPE,
+    "labels and dropped latents": replace(RECIPE, model=replace(MODEL, classes=10), latent_dropout=0.2),
+    "two layers of grey levels": replace(RECIPE, model=VaeConfig(8, 8, latents=(4, 2), hidden=16, hidden_layers=1)),
+    "iwae": replace(RECIPE, training=Training(objective=IWAE, particles=2)),
+    "piwae": replace(RECIPE, training=Training(objective=PIWAE, particles=4, groups=2)),
+    "lax": replace(RECIPE, training=Training(LAX)),
+    "pyramid": replace(RECIPE, model=PyramidConfig(8, 8, 1, 2, "bernoulli", 0, latents=(3,)), training=Training(dropout=0.1)),
+    "vqvae": replace(RECIPE, model=VqVaeConfig(8, 8, 1, 2, "bernoulli", 0, codes=4, codebook=8, dims=2)),
+    **{kind: replace(RECIPE, model=RichVaeConfig(8, 8, 1, 2, "bernoulli", 0, latents=(3,), posterior=kind)) for kind in POSTERIORS},
+    **{name: replace(RECIPE, model=BITS, training=Training(name, particles=1 + (name == VIMCO))) for name in ESTIMATORS if name != LAX},
+    **{f"{name} of categories": replace(RECIPE, model=STATES, training=Training(name)) for name in (MUPROP, RELAX)},
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_step_waits_for_the_device(name):
+    """One step first: a device gets what does not change then, once."""
+    recipe = EVERY[name]
+    labels = digits(300, levels=2)[1][:200] if getattr(recipe.model, "classes", 0) else None
+    net = float_network(recipe.model, recipe.training)
+    control = Control(net, recipe.training)
+    optimiser = torch.optim.AdamW([{"params": net.parameters()}, *control.groups()], recipe.learning_rate)
+    batches, averaged = Passes(X[:200], labels, 0, 20, torch.device("cpu")), copy.deepcopy(net)
+    descend(net, control, averaged, optimiser, batches, recipe, 0)
+    with NothingRead():
+        rate = descend(net, control, averaged, optimiser, batches, recipe, 1)
+    assert 0 < float(rate) < 20

@@ -182,3 +182,8 @@ def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (here / "planar.toml").write_text("family = 'rich_vae'\n[model]\nposterior = 'planar'")
     with pytest.raises(NoCodecError, match="trains but does not code"):
         model(recipe=here / "planar.toml")
+
+
+def test_minutes_are_for_photographs(here: Path) -> None:
+    with pytest.raises(InputError, match="minutes is for photograph models"):
+        runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", minutes=1.0)

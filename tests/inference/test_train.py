@@ -1,6 +1,8 @@
 """Training lowers the rate, resumes where it stopped, and ends with a model that codes."""
 
+import itertools
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +13,11 @@ from PIL import Image
 import bbans
 from bbans.errors import InputError, OutputExistsError
 from bbans.inference import photo_run
-from bbans.inference.train import PHOTO_YCC, YCBCR, Recipe, draw_batch, halve_chroma, learning_rate, subpixels, to_grey, train
+from bbans.inference import train as train_module
+from bbans.inference.train import Batches, Recipe, compiled, descend, kl_weight, learning_rate, losses, optimiser_of, train
 from bbans.models import float_weights
+from bbans.models.photo import PhotoNet
+from tests.inference.reading import NothingRead, Waited
 from tests.inference.stopping import Stop, stop_at
 from tests.tiny import CONFIG, smooth_image
 
@@ -72,31 +77,114 @@ def test_learning_rate_warms_up_holds_and_falls_to_zero():
     assert rates[0] == pytest.approx(0.1) and rates[10:75] == [1.0] * 65 and rates[99] == pytest.approx(1 / 25)
 
 
-def test_batches_are_a_function_of_seed_and_step():
-    weights = np.full(6, 1 / 6)
-    a, grey = draw_batch(IMAGES, weights, RECIPE, 3)
-    b, _ = draw_batch(IMAGES, weights, RECIPE, 3)
-    c, _ = draw_batch(IMAGES, weights, RECIPE, 4)
-    assert torch.equal(a, b) and not torch.equal(a, c)
-    assert a.shape == (4, 3, 32, 32) and a.min() >= 0 and a.max() <= 255
-    assert subpixels(a, torch.tensor([True, False, False, True])) == 32 * 32 * 8
+def test_a_budget_moves_the_schedule():
+    recipe = replace(RECIPE, steps=100, decay_fraction=0.25, warmup_steps=10, learning_rate=1.0, kl_warmup_steps=40)
+    assert learning_rate(recipe, 0, 0.0) == pytest.approx(0.1) and learning_rate(recipe, 5000, 0.75) == 1.0
+    assert learning_rate(recipe, 5000, 0.9) == pytest.approx(0.4) and learning_rate(recipe, 5000, 1.0) == 0
+    assert [kl_weight(recipe, 5000, passed) for passed in (0.1, 0.2, 0.9)] == pytest.approx([0.25, 0.5, 1])
+    assert kl_weight(recipe, 3) == pytest.approx(0.1) and kl_weight(replace(recipe, kl_warmup_steps=0), 0, 0.0) == 1
 
 
-def test_grey_is_rounded_luma():
-    x = torch.tensor([255.0, 0.0, 10.0])[:, None, None]
-    assert (to_grey(x) == round(255 * 0.299 + 1.14)).all() and to_grey(x).shape == (3, 1, 1)
+def test_a_run_ends_with_its_budget_and_resumes_with_the_rest(tmp_path, monkeypatch):
+    """A clock that a batch moves by a second: 4 of 10 are the allowance of the first call, the second makes the other 6."""
+    clock = itertools.count()
+    now = [0.0]
+    monkeypatch.setattr(train_module.time, "monotonic", lambda: now[0])
+    draw = Batches.draw
+
+    def drawn(*arguments):
+        now[0] = float(next(clock) + 1)
+        return draw(*arguments)
+
+    monkeypatch.setattr(Batches, "draw", drawn)
+    recipe = replace(RECIPE, warmup_steps=1, decay_fraction=0.5)
+    options = {"seconds": 10.0, "report_seconds": 3.0}
+    _, first = train(IMAGES, [], recipe, tmp_path / "c", lambda row: None, allowance=4.0, **options)
+    assert [(row["step"], row["seconds"]) for row in first] == [(3, 3.0), (4, 4.0)]
+    _, history = train(IMAGES, [], recipe, tmp_path / "c", lambda row: None, **options)
+    assert history[:2] == first and [(row["step"], row["seconds"]) for row in history[2:]] == [(7, 7.0), (10, 10.0)]
+    assert [row["learning_rate"] / recipe.learning_rate for row in history] == pytest.approx([1, 1, 0.8, 0.2])
+    _, again = train(IMAGES, [], recipe, tmp_path / "c", lambda row: None, **options)
+    assert again == history
 
 
-@pytest.mark.parametrize("cosited", [True, False])
-@pytest.mark.parametrize("space", [YCBCR, PHOTO_YCC])
-def test_halved_chroma_keeps_grey_and_luma(space, cosited):
-    x, _ = draw_batch(IMAGES, np.full(6, 1 / 6), replace(RECIPE, grey_fraction=0.0, chroma_fraction=0.0), 0)
-    y = halve_chroma(x, torch.tensor(space), cosited, "bilinear")
-    assert y.shape == x.shape and torch.equal(y, y.round()) and y.min() >= 0 and y.max() <= 255
-    luma, before = ((v * x.new_tensor(space[0])[:, None, None]).sum(1) for v in (y, x))
-    assert (luma - before).abs()[(y > 0).all(1) & (y < 255).all(1)].max() < 1.2  # the luma step and the rounding of RGB
-    grey = to_grey(x)
-    assert (halve_chroma(grey, torch.tensor(space), cosited, "bilinear") - grey).abs().max() <= 1
+def test_a_batch_that_is_no_number_leaves_training_as_it_is():
+    torch.manual_seed(0)
+    net = PhotoNet(CONFIG)
+    optimiser = optimiser_of(net, RECIPE)
+    batches = Batches(IMAGES, RECIPE, torch.device("cpu"))
+
+    def rates(steps, poison=False):
+        for step in steps:
+            x, *rest = batches.draw(net, step)
+            x = x * float("nan") if poison else x
+            yield float(descend(net, optimiser, RECIPE, (x, *rest), 1.0, losses))
+
+    before = list(rates(range(12)))
+    assert math.isnan(next(rates([12], poison=True)))
+    kept = [*net.parameters(), *(part for state in optimiser.state.values() for part in state.values())]
+    assert all(bool(torch.isfinite(part).all()) for part in kept)
+    assert np.mean(list(rates(range(13, 25)))) < np.mean(before)
+
+
+@pytest.mark.parametrize("latents", [True, False])
+def test_no_step_waits_for_the_device(latents):
+    recipe = replace(RECIPE, model=replace(CONFIG, latents=latents))
+    net = PhotoNet(recipe.model)
+    optimiser, batches = optimiser_of(net, recipe), Batches(IMAGES, recipe, torch.device("cpu"))
+    with NothingRead():
+        for step in range(2):
+            descend(net, optimiser, recipe, batches.draw(net, step), 0.5, losses)
+
+
+def test_what_waits_for_the_device_is_seen():
+    x = torch.ones(3)
+    waits = (lambda: x.sum().item(), lambda: x[x > 0], lambda: float(x[0]), lambda: x.new_tensor([1.0]), lambda: x.tolist())
+    for wait in waits:
+        with pytest.raises(Waited), NothingRead():
+            wait()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_compiler_that_fails_is_done_without(tmp_path, whole):
+    recipe = replace(RECIPE, steps=1, levels=1)
+    plain, _ = train(IMAGES, [], recipe, tmp_path / "a", lambda row: None)
+
+    def broken(graph, inputs):
+        raise OSError("no compiler here")
+
+    with pytest.warns(RuntimeWarning, match="no compiler here"):
+        net, _ = train(IMAGES, [], recipe, tmp_path / "b", lambda row: None, function=compiled(broken, whole))
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), net.parameters(), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # of torch, as it compiles
+def test_what_is_compiled_gives_the_same_losses():
+    """The whole graph in one piece, and the likelihood alone: the backend runs what was captured."""
+    torch.manual_seed(0)
+    net, recipe, captured = PhotoNet(CONFIG), replace(RECIPE, levels=1), []
+    batch = Batches(IMAGES, recipe, torch.device("cpu")).draw(net, 0)
+
+    def backend(graph, inputs):
+        captured.append(graph)
+        return graph.forward
+
+    plain = losses(net, *batch, torch.full((), 0.5))
+    for count, whole in enumerate((False, True), 1):
+        found = compiled(backend, whole)(net, *batch, torch.full((), 0.5))
+        assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True)) and len(captured) >= count
+
+
+def test_a_compact_checkpoint_goes_on(tmp_path):
+    recipe = replace(RECIPE, steps=5, holdout_every=5)
+    for compact in (False, True):
+        train(IMAGES, [], recipe, tmp_path / str(compact), lambda row: None, compact=compact)
+    states = [torch.load(tmp_path / name, weights_only=True)["optimiser"]["state"][0] for name in ("False", "True")]
+    assert [state["exp_avg"].dtype for state in states] == [torch.float32, torch.bfloat16]
+    whole, short = ((tmp_path / name).stat().st_size for name in ("False", "True"))
+    assert short < whole
+    _, history = train(IMAGES, [], replace(recipe, steps=10), tmp_path / "True", lambda row: None)
+    assert [row["step"] for row in history] == [5, 10] and history[1]["train_bpsp"] < history[0]["train_bpsp"]
 
 
 def test_run_makes_a_model_that_codes(tmp_path, folder):
@@ -112,6 +200,14 @@ def test_run_makes_a_model_that_codes(tmp_path, folder):
     assert np.array_equal(bbans.decompress(data, model=output), image)
     with pytest.raises(OutputExistsError):
         photo_run.run(folder, output, recipe=write_recipe(tmp_path / "r.toml"))
+
+
+def test_run_takes_minutes(tmp_path, folder):
+    """Two seconds of a recipe of a hundred thousand steps."""
+    rows, recipe = [], write_recipe(tmp_path / "r.toml", steps=100_000)
+    photo_run.run(folder, tmp_path / "m.safetensors", recipe=recipe, minutes=2 / 60, report=rows.append)
+    assert len(rows) == 1 and 2 <= rows[0]["seconds"] < 30 and rows[0]["learning_rate"] < 5e-3
+    assert bbans.load_model(tmp_path / "m.safetensors").record["minutes"] == 2 / 60
 
 
 def test_a_recipe_starts_from_float_weights_and_describes_its_model(tmp_path, folder):

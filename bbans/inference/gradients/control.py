@@ -87,12 +87,12 @@ class Control(nn.Module):
 
     def running(self, layer: int) -> Moments:
         """What the steps before saw of a layer."""
-        mean, variance, steps = self.moments[layer - 1].tolist()
-        return Moments(mean, variance, int(steps))
+        return Moments(*self.moments[layer - 1].clone())
 
     def keep(self, layer: int, moments: Moments) -> None:
         """Remember moments for the next step."""
-        self.moments[layer - 1] = torch.tensor([moments.mean, moments.variance, moments.steps], dtype=torch.float64)
+        for i, moment in enumerate((moments.mean, moments.variance, moments.steps)):
+            self.moments[layer - 1, i] = moment
 
 
 def _scalar(columns: int) -> nn.Module:

@@ -6,10 +6,10 @@ mean and variance that earlier steps saw. Unbiased with `scaled` off; with it th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Generator, Tensor
 
 from bbans.inference.gradients.estimate import Estimate, Function, Noise, column, noise
@@ -19,16 +19,19 @@ from bbans.models.terms import alone
 
 @dataclass(frozen=True)
 class Moments:
-    """Running mean and variance of f - C(x) over the steps so far, in f's unit and its square."""
+    """Running mean and variance of f - C(x) over the steps so far, in f's unit and its square.
 
-    mean: float = 0.0
-    variance: float = 0.0
-    steps: int = 0
+    Numbers, or tensors `()`: a trainer keeps them where f is, so that no step waits for them.
+    """
+
+    mean: float | Tensor = 0.0
+    variance: float | Tensor = 0.0
+    steps: float | Tensor = 0
 
     @property
-    def scale(self) -> float:
-        """What NVIL divides by."""
-        return max(1.0, math.sqrt(self.variance))
+    def scale(self) -> Tensor:
+        """What NVIL divides by, float64 `()`."""
+        return torch.as_tensor(self.variance, dtype=torch.float64).sqrt().clamp(min=1.0)
 
 
 def updated(
@@ -39,11 +42,12 @@ def updated(
     `total` sums a tensor over the processes that share the step.
     """
     residual = (value - baseline).detach().double()
-    items = float(total(residual.new_tensor(len(residual))))
-    share = 1 - min(keep, moments.steps / (moments.steps + 1))
-    found = float(total(residual.sum())) / items
-    spread = float(total(((residual - found) ** 2).sum())) / items
-    return Moments(moments.mean + share * (found - moments.mean), moments.variance + share * (spread - moments.variance), moments.steps + 1)
+    items = total(residual.new_full((), len(residual)))
+    steps = torch.as_tensor(moments.steps, dtype=residual.dtype, device=residual.device)
+    share = 1 - (steps / (steps + 1)).clamp(max=keep)
+    found = total(residual.sum()) / items
+    spread = total(((residual - found) ** 2).sum()) / items
+    return Moments(moments.mean + share * (found - moments.mean), moments.variance + share * (spread - moments.variance), steps + 1)
 
 
 def nvil(
