@@ -66,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not rehearse and not torch.cuda.is_available():
         raise SystemExit("torch finds no CUDA device here; --rehearse does without")
     device = torch.device("cpu" if rehearse else "cuda")
+    torch.backends.cudnn.benchmark = not rehearse  # shapes stay the same for minutes
     recipe, described = read_recipe(options.recipe), read_record(options.recipe)
     initial = float_weights.read(options.recipe.parent / recipe.init, recipe.model) if recipe.init else None
     if options.batch:

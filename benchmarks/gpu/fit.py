@@ -123,7 +123,7 @@ def fit(
                 log.say("  ".join(f"{name} {value:g}" for name, value in row.items()))
 
             try:
-                net, _ = train(
+                net, history[:] = train(
                     images,
                     holdout,
                     recipe,
@@ -139,6 +139,7 @@ def fit(
                     compact=_state_bytes(recipe) > LARGEST,
                     measure=watch.look,
                 )
+                log.keep(history=history)  # with an earlier call's
                 weights = float_weights.to_bytes(net)
             except torch.OutOfMemoryError as error:
                 if recipe.batch == 1:

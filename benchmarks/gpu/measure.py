@@ -116,6 +116,8 @@ def training_speed(images: Sequence[Image], stepper: Stepper, function: Losses, 
             log.fail(f"training at batch {batch}", error)
     if function is not losses:
         found[f"compiled, batch {recipe.batch}"] = stepper.pixels_a_second(function, seconds)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # of the largest batch
     for name, speed in found.items():
         log.say(f"training, {name}: {speed / 1e6:.2f} Mpx/s")
     memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0

@@ -23,11 +23,10 @@ from PIL import Image as PillowImage
 
 from bbans.images import content_hash, load_folder, split_holdout
 from bbans.inference.crops import Image
-from bbans.inference.photo_run import HOLDOUT_ONE_IN
+from bbans.inference.photo_run import HOLDOUT_ONE_IN, HOLDOUT_SIDE
 
 LIMIT_MIB = 50.0
 SIDES = (1024, 512, 256)  # of crops of larger images, one side after the other
-HOLDOUT_SIDE = 512
 SETS = ("binarized_mnist", "mnist")
 MIB = 2**20
 METHOD = 4  # of WebP: 6 takes ten times as long and saves one byte in 2,500

@@ -67,6 +67,7 @@ def test_a_second_call_goes_on_with_the_schedule(rehearsed, packed, repository, 
     main([*arguments, "--out", str(tmp_path), "--minutes", "0.06", "--resume", str(rehearsed[0])])
     after = json.loads((tmp_path / "report.json").read_text())
     assert after["schedule_seconds"] == before["schedule_seconds"] == 30
+    assert after["history"][: len(before["history"])] == before["history"]
     first, last = before["history"][-1], after["history"][-1]
     assert last["step"] > first["step"] and first["seconds"] < last["seconds"] < 30
     with pytest.raises(SystemExit, match="holds no checkpoint"):
