@@ -16,7 +16,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "coding": ({"errors"}, {"numpy", "numba"}),
     "distributions": ({"errors", "coding"}, {"numpy", "numba"}),
-    "exact": ({"errors"}, {"numpy", "torch", "threadpoolctl"}),
+    "exact": ({"errors"}, {"numpy", "torch"}),
     "models": ({"errors", "exact", "distributions"}, {"numpy", "torch", "safetensors"}),
     "inference": (
         {"errors", "exact", "distributions", "coding", "models", "schemes", "container", "images"},

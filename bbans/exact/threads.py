@@ -12,7 +12,9 @@ job take what is left, so that one tile is worked on by all threads, and many by
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import sys
 import threading
 from collections import deque
@@ -21,12 +23,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 LOADED_IN = os.getpid()  # another process than this one has been forked since: its threads of OpenMP are gone
+OPENMP_NAME = re.compile(r"lib(g|i)?omp\b|libg?omp-|libiomp5|libomp140|vcomp")
 _PERMITS: ContextVar[threading.Semaphore | None] = ContextVar("permits", default=None)
 
 
@@ -94,19 +98,18 @@ def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
 
     With `wanted` false only in a child that was forked, where those threads are gone.
     """
-    changed: list[tuple[Any, int]] = []
+    changed: list[tuple[OpenMP, int]] = []
     if wanted or os.getpid() != LOADED_IN:
         _initialise()
         for library in _openmp():
-            count = library.get_num_threads()
-            if count is not None and count > 1:
+            if (count := library.get()) > 1:
                 changed.append((library, count))
-                library.set_num_threads(1)
+                library.set(1)
     try:
         yield
     finally:
         for library, count in changed:
-            library.set_num_threads(count)
+            library.set(count)
 
 
 def _initialise() -> None:
@@ -115,13 +118,35 @@ def _initialise() -> None:
         torch.get_num_threads()
 
 
-def _openmp() -> tuple[Any, ...]:
+def _openmp() -> tuple[OpenMP, ...]:
     """The OpenMP libraries that torch has brought."""
     return _libraries() if "torch" in sys.modules else ()
 
 
-@lru_cache(maxsize=1)
-def _libraries() -> tuple[Any, ...]:
-    from threadpoolctl import ThreadpoolController
+class OpenMP(NamedTuple):
+    """A library's number of threads, which it keeps for every thread that calls it (the ICV nthreads-var of the OpenMP specification)."""
 
-    return tuple(ThreadpoolController().select(user_api="openmp").lib_controllers)
+    get: Callable[[], int]
+    set: Callable[[int], Any]
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> tuple[OpenMP, ...]:
+    found = []
+    for path in sorted(path for path in _loaded() if OPENMP_NAME.match(Path(path).name)):
+        try:
+            library = ctypes.CDLL(path)
+            found.append(OpenMP(library.omp_get_max_threads, library.omp_set_num_threads))
+        except (OSError, AttributeError):  # no library that can be opened again, or another that has such a name
+            continue
+    return tuple(found)
+
+
+def _loaded() -> set[str]:
+    """Files of this process's shared libraries, where the system lists them; those that lie beside torch's elsewhere."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        folder = Path(str(sys.modules["torch"].__file__)).parent / "lib"
+        return {str(path) for path in folder.iterdir()} if folder.is_dir() else set()
+    return {line.split(maxsplit=5)[5] for line in lines if "/" in line}
