@@ -23,15 +23,16 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = """
-import sys, bbans
+import sys
+from bbans import api
 for path in sys.argv[1:]:
-    bbans.compress_file(path, path + ".bbans", overwrite=True)
+    api.compress_file(path, path + ".bbans", overwrite=True)
 """
 ARCHIVE = """
 import sys, bbans
 bbans.create_archive(sys.argv[1] + ".bbar", sys.argv[1], overwrite=True)
 """
-PHOTOGRAPHS, SIDES = 6, (448, 736)
+SIDES = (432, 760)
 
 
 def pictures(folder: Path, count: int, sides: tuple[int, int]) -> list[str]:
@@ -64,18 +65,18 @@ def seconds(checkout: Path, code: str, commands: Sequence[Sequence[str]], at_onc
     return time.perf_counter() - started
 
 
-def parts(folder: Path, tiny: int) -> dict[str, Callable[[Path], float]]:
+def parts(folder: Path, photographs_given: int, icons_given: int, tiny: int) -> dict[str, Callable[[Path], float]]:
     """What is timed, of a checkout."""
-    photographs = pictures(folder / "photographs", PHOTOGRAPHS, SIDES)
+    photographs = pictures(folder / "photographs", photographs_given, SIDES)
     each = [[path] for path in photographs]
     pictures(folder / "tiny", tiny, (32, 32))
-    icons = pictures(folder / "icons", 51, (16, 16))
+    icons = pictures(folder / "icons", icons_given, (16, 16))
     thirds = [icons[i::3] for i in range(3)]
     return {
         "photographs, one command": lambda checkout: seconds(checkout, COMMAND, [photographs], 1),
         "photographs, a command each, in turn": lambda checkout: seconds(checkout, COMMAND, each, 1),
         "photographs, a command each, two at a time": lambda checkout: seconds(checkout, COMMAND, each, 2),
-        "51 icons of 16 x 16, three commands at once": lambda checkout: seconds(checkout, COMMAND, thirds, 3),
+        f"{icons_given} icons of 16 x 16, three commands at once": lambda checkout: seconds(checkout, COMMAND, thirds, 3),
         f"archive of {tiny} images of 32 x 32": lambda checkout: seconds(checkout, ARCHIVE, [[str(folder / "tiny")]], 1),
     }
 
@@ -84,6 +85,8 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkout", type=Path, action="append", default=[], help="work tree of another commit")
+    parser.add_argument("--photographs", type=int, default=6)
+    parser.add_argument("--icons", type=int, default=51)
     parser.add_argument("--tiny", type=int, default=2000, help="images of the archive")
     parser.add_argument("--repeats", type=int, default=2, help="of which the fastest counts")
     parser.add_argument("--json", type=Path)
@@ -91,7 +94,7 @@ def main() -> None:
     checkouts = [ROOT, *(path.resolve() for path in options.checkout)]
     rows: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, measure in parts(Path(folder), options.tiny).items():
+        for name, measure in parts(Path(folder), options.photographs, options.icons, options.tiny).items():
             runs = [[measure(checkout) for checkout in checkouts] for _ in range(options.repeats)]
             rows[name] = [min(column) for column in zip(*runs, strict=True)]
             ratios = "".join(f"   {other:8.1f} s, {other / rows[name][0]:.2f} times" for other in rows[name][1:])

@@ -121,6 +121,8 @@ def check_input(source: str) -> None:
 def check_output(target: Path | str | None, overwrite: bool) -> None:
     """Raise what can be known before the work: something is there already, or it is a terminal."""
     if target is None:
+        if sys.stdout is None:  # Python's value of a closed stream
+            raise OutputError("standard output is closed: redirect it, or name a file with -o")
         if not overwrite and sys.stdout.isatty():
             raise OutputExistsError("standard output is a terminal: redirect it, name a file with -o, or force it with -f")
     elif isinstance(target, str):
@@ -160,6 +162,8 @@ def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | st
 def read_bytes(source: str) -> bytes:
     """All bytes of a file, of what a URL names, or of standard input."""
     if source == STREAM:
+        if sys.stdin is None:
+            raise InputError("standard input is closed: redirect it, or name a file")
         return sys.stdin.buffer.read()
     place = urls.located(source)
     return place.read_bytes() if isinstance(place, Path) else urls.read(place)

@@ -126,7 +126,7 @@ def on_cluster(address: str | None) -> Iterator[Cluster | None]:
 @contextmanager
 def progress(sources: Sequence[str], shown: bool) -> Iterator[Callable[[str], None]]:
     """A progress bar over the sources on standard error; the function it gives is called with each before its work."""
-    if not shown or not sys.stderr.isatty():
+    if not shown or sys.stderr is None or not sys.stderr.isatty():
         yield lambda source: None
         return
     from rich.console import Console

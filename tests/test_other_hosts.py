@@ -237,6 +237,25 @@ def test_coding_under_double_o(tmp_path, photograph):
         assert np.array_equal(np.asarray(back), photograph)
 
 
+# closed streams
+
+
+@pytest.mark.parametrize(
+    ("shell", "status", "said"),
+    [
+        ("compress -c x.png >&-", 4, "bbans: x.png: standard output is closed"),
+        ("compress - -o y.bbans <&-", 3, "bbans: -: standard input is closed"),
+        ("compress missing.png 2>&-", 3, ""),
+        ("compress x.png 2>&-", 0, ""),
+    ],
+)
+def test_closed_streams_are_named(shell, status, said, tmp_path, photograph):
+    PIL.Image.fromarray(photograph).save(tmp_path / "x.png")
+    command = f'"{sys.executable}" -m bbans_cli {shell}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+    assert done.returncode == status and done.stderr.startswith(said) and done.stderr.count("\n") <= 1
+
+
 # little memory
 
 
