@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from bbans import urls
-from bbans.errors import OutputExistsError
+from bbans.errors import InputError, OutputError, OutputExistsError
 
 STREAM = "-"
 # Kinds of image file that are written, with their suffixes; the first is the default.
