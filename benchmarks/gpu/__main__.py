@@ -148,6 +148,7 @@ def checked(images: Any, recipe: Recipe, device: torch.device, function: Losses,
         if stepper is not None:
             measure.training_speed(images, stepper, works, log, 0.2 if rehearse else 2.0)
         measure.exact_speed(str(device), (16, 32) if rehearse else (64, 128, 256, 512), log)
+        measure.batched_speed(str(device), (1, 2) if rehearse else (1, 4, 16, 64), 8 if rehearse else 128, log)
     except Exception as error:
         log.fail("measurements", error)
     return works

@@ -51,7 +51,8 @@ def test_the_command_leaves_what_comes_back(rehearsed):
         *(f"eager, batch {n}" for n in (1, 2, 4)),
         "compiled, batch 2",
     }
-    assert len(report["exact_megapixels_a_second"]) == 2 and report["history"][-1]["bpsp"] > 0
+    assert len(report["exact_megapixels_a_second"]) == len(report["exact_layer_megapixels_a_second"]) == 2
+    assert report["history"][-1]["bpsp"] > 0
     names = {path.name for path in out.iterdir()}
     assert {"report.json", "log.txt", "model.safetensors", "float.safetensors", fit.CHECKPOINT} <= names and len(names) <= 8
     assert all(path.stat().st_size < 2**24 for path in out.iterdir())
