@@ -18,6 +18,7 @@ Arrays are `(B, C, h, w)`, channels-last. Switches are read, never turned.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,6 +31,7 @@ from torch.nn import functional as F
 from bbans.exact.layers import FLOAT32_BOUND, FLOAT64_BOUND, MAX_WEIGHT
 from bbans.exact.threads import one_openmp_thread
 
+NOTHING = nullcontext()
 SMALL = 2**24  # products: a layer of fewer is on one thread
 QUESTIONED = 8  # positions of the known answer that are looked at, besides corners
 LARGEST_INPUT = {torch.float32: 1023, torch.float64: 2**29 - 1}
@@ -109,9 +111,9 @@ def integers(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -
 
 def convolve(x: Tensor, kernel: Kernel, bias: Tensor, ways: Sequence[Way]) -> Tensor:
     """The unrounded sum `(B, O, h, w)` by the first of these ways that is exact for such a kernel, or in integers."""
-    small = x.numel() * kernel.weight[:, 0].numel() < SMALL
-    with torch.autocast(x.device.type, enabled=False), one_openmp_thread(small):
-        state = switches(x.device.type)
+    device, small = x.device.type, x.numel() * kernel.weight[:, 0].numel() < SMALL
+    with one_openmp_thread(small), _without_autocast(device):
+        state = switches(device)
         layout = bool(x.is_contiguous(memory_format=torch.channels_last))
         for way in ways:
             if known_exact(way, state, str(x.device), x.dtype, tuple(kernel.weight.shape), tuple(x.shape), layout):
@@ -119,21 +121,24 @@ def convolve(x: Tensor, kernel: Kernel, bias: Tensor, ways: Sequence[Way]) -> Te
         return integers(x, kernel.weight, bias, kernel.shift)
 
 
+def _without_autocast(device: str) -> AbstractContextManager[Any]:
+    """The caller's autocast off; nothing, which is quicker, where there is none."""
+    return torch.autocast(device, enabled=False) if _autocast_reader(device)() else NOTHING
+
+
+@lru_cache(maxsize=4)
+def _autocast_reader(device: str) -> Callable[[], bool]:
+    """What says whether autocast is on; torch before 2.4 has a function a device."""
+    try:
+        torch.is_autocast_enabled(device)
+    except TypeError:
+        return torch.is_autocast_cpu_enabled if device == "cpu" else torch.is_autocast_enabled
+    return partial(torch.is_autocast_enabled, device)
+
+
 def switches(device: str) -> State:
     """Whatever of the process decides how torch multiplies on a kind of device, and can be changed while it runs."""
-    backends: Any = torch.backends
-    found = [torch.get_num_threads(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()]
-    found.append(_setting(torch.get_float32_matmul_precision))
-    holders: list[tuple[Any, tuple[str, ...]]] = [(backends, ("fp32_precision",))]
-    if device == "cuda":
-        cudnn, matmul = backends.cudnn, backends.cuda.matmul
-        holders += [(cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")), (matmul, ("allow_tf32", "fp32_precision"))]
-    else:
-        mkldnn = backends.mkldnn
-        parts = (getattr(mkldnn, part, None) for part in ("conv", "matmul"))
-        holders += [(mkldnn, ("enabled", "deterministic", "fp32_precision")), *((part, ("fp32_precision",)) for part in parts)]
-        found += [getattr(torch._C, name, bool)() for name in ("_get_nnpack_enabled", "_is_xnnpack_enabled")]
-    return (*found, *(_setting(partial(getattr, holder, name, None)) for holder, names in holders for name in names))
+    return tuple([_setting(read) for read in _readers(device)])
 
 
 def _setting(read: Callable[[], Any]) -> Any:
@@ -142,6 +147,30 @@ def _setting(read: Callable[[], Any]) -> Any:
         return read()
     except RuntimeError:
         return RuntimeError
+
+
+@lru_cache(maxsize=4)
+def _readers(device: str) -> tuple[Callable[[], Any], ...]:
+    """What reads each of the switches that this build of torch has."""
+    backends: Any = torch.backends
+    found: list[Callable[[], Any]] = [
+        torch.get_num_threads,
+        torch.get_default_dtype,
+        torch.are_deterministic_algorithms_enabled,
+        torch.get_float32_matmul_precision,
+    ]
+    holders: list[tuple[Any, tuple[str, ...]]] = [(backends, ("fp32_precision",))]
+    if device == "cuda":
+        cudnn, matmul = backends.cudnn, backends.cuda.matmul
+        holders += [(cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")), (matmul, ("allow_tf32", "fp32_precision"))]
+    else:
+        mkldnn = backends.mkldnn
+        parts = (getattr(mkldnn, part, None) for part in ("conv", "matmul"))
+        holders += [(mkldnn, ("enabled", "deterministic", "fp32_precision")), *((part, ("fp32_precision",)) for part in parts)]
+        names = ("_get_nnpack_enabled", "_is_xnnpack_enabled")
+        found += [getattr(torch._C, name) for name in names if hasattr(torch._C, name)]
+    known = {(id(holder), name): partial(getattr, holder, name, None) for holder, names in holders if holder is not None for name in names}
+    return (*found, *known.values())
 
 
 @lru_cache(maxsize=2**14)
