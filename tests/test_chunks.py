@@ -21,7 +21,7 @@ from bbans.inference import chain_run
 from bbans.models import store
 from bbans.numcodecs import BBans as Numcodec
 from tests.digits import digits
-from tests.seeds.trained import RECIPES, data, trained
+from tests.methods.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
 
 if sys.version_info < (3, 11):

@@ -21,7 +21,7 @@ from bbans.inference import chain_run
 from bbans_cli.main import main
 from tests.digits import digits
 from tests.linear_chain import linear
-from tests.seeds.trained import RECIPES, data, trained
+from tests.methods.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
 
 DIGITS = digits(50, seed=5)[0].reshape(-1, 8, 8).astype(np.uint8)

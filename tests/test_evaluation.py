@@ -20,7 +20,7 @@ from bbans.tiles import chained
 from bbans_cli.main import main
 from tests.chains import chain_model, picture
 from tests.digits import digits
-from tests.seeds.trained import RECIPES, data, trained
+from tests.methods.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
 
 ITEMS = 60

@@ -17,8 +17,8 @@ from bbans.errors import BbansError
 from bbans.inference import chain_run
 from tests.container.test_archive_format import body_of, forged
 from tests.digits import digits
+from tests.methods.trained import RECIPES, data, trained
 from tests.mutations import mutated
-from tests.seeds.trained import RECIPES, data, trained
 from tests.tiny import smooth_image
 
 SECONDS = 2.0

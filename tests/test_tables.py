@@ -14,7 +14,7 @@ from bbans.schemes.bounds import BLOCK
 from benchmarks.gpu import pack
 from benchmarks.tables import fashion, relax, rows, runs, structured, vqvae, write
 from tests.digits import digits
-from tests.seeds.trained import RECIPES, data, trained
+from tests.methods.trained import RECIPES, data, trained
 
 IMAGES = digits(60, seed=5)[0].reshape(-1, 8, 8).astype(np.uint8)
 

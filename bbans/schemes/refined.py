@@ -1,7 +1,7 @@
 """phi*(x) = argmin_phi E_s R_phi(x | s): the posterior of each item searched for, from x alone, so that the decoder finds the same one.
 
 Net rate = that of any scheme on the chain, with q_phi*(z | x) for q(z | x): what is saved is the amortisation gap. A phi that looked at
-the side information s as well would save more and could not be decoded, since s is what q gives back (`tests/seeds/test_07_*`).
+the side information s as well would save more and could not be decoded, since s is what q gives back (`tests/methods/test_07_*`).
 
 q is a diagonal Gaussian over the bins; phi is its means, started from the network's, and sigma stays. A step draws e in pairs +-e_m,
 takes the part of the net rate R that is linear in e as the gradient, E[R e] / sigma, and tries the means less sigma E[R e] times 1, 1/2,

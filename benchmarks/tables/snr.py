@@ -13,7 +13,7 @@ import numpy as np
 
 from bbans.inference.diagnostics import signal_to_noise
 from benchmarks.tables import rows
-from tests.seeds.gradients import gradients
+from tests.methods.gradients import gradients
 
 RUNS = 60_000
 

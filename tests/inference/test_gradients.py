@@ -1,4 +1,4 @@
-"""Gradient estimators with a generator as their noise. Their exact moments are in tests/seeds, by the catalogue's numbers."""
+"""Gradient estimators with a generator as their noise. Their exact moments are in tests/methods, by the catalogue's numbers."""
 
 import math
 from functools import partial

@@ -16,7 +16,7 @@ from bbans.models.families import float_network
 from bbans.models.terms import CIWAE, IWAE, MIWAE, PIWAE, Draws, Training
 from tests.chains import CONFIGS
 from tests.digits import digits
-from tests.seeds.trained import VAE
+from tests.methods.trained import VAE
 
 G = torch.Generator().manual_seed(0)
 LOG_W = torch.randn(4, 6, 9, generator=G, dtype=torch.float64) * 3 - 1000  # far beyond what 2^log_w could hold

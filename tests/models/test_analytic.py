@@ -7,7 +7,7 @@ import pytest
 
 from bbans.models.analytic import LinearGaussian, discrete_chain, finite_mixture
 from bbans.schemes.bounds import ideal_bits, sample
-from tests.seeds.toys import enumerated, markov, mixture, tilted
+from tests.methods.toys import enumerated, markov, mixture, tilted
 
 
 @pytest.mark.parametrize("chain", [mixture(), mixture(1, 3, 3, 4), markov(2), markov(4)])

@@ -9,7 +9,7 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.errors import UnderflowError
 from bbans.schemes import bit_swap, bits_back
 from bbans.schemes.bounds import drawn, ideal_bits, importance_weighted_bits, initial_bits, random_message, sample
-from tests.seeds.toys import enumerated, markov, mixture, tilted
+from tests.methods.toys import enumerated, markov, mixture, tilted
 
 CHAIN = tilted(markov(2))
 X = CHAIN.configurations()

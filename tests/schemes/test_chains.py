@@ -15,7 +15,7 @@ from bbans.distributions.conditional import Conditional, Ints, point
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, initial_bits, push_measured
 from tests.laws import check_bits, check_codec
-from tests.seeds.toys import markov
+from tests.methods.toys import markov
 
 X = np.random.default_rng(0).integers(0, 8, (20, 6))
 

@@ -11,7 +11,7 @@ from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bounds, charged, names, refined
 from bbans.schemes.chain import Chain
 from tests.chains import CONFIGS, exact, fresh, samples
-from tests.seeds.toys import markov
+from tests.methods.toys import markov
 
 CERTAIN = ("codes", "codes with a prior")
 SCHEMES = [("bits-back", 1), ("bit-swap", 1), ("bb-is", 3), ("bb-cis", 3), ("two-part", 1), ("deterministic", 1)]

@@ -12,7 +12,7 @@ from bbans.schemes.bounds import initial_bits, push_measured
 from bbans.schemes.importance import shifts
 from tests.chains import CONFIGS, exact, fresh, samples
 from tests.linear_chain import draws, linear
-from tests.seeds.toys import markov, mixture
+from tests.methods.toys import markov, mixture
 
 FAMILIES = ("binary", "logistic", "colour", "pyramid", "bits", "convolutional")
 CODERS = (importance.codec, importance.coupled_codec)

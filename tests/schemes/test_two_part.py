@@ -16,7 +16,7 @@ from bbans.schemes import bounds, charged, names, refined, two_part
 from bbans.schemes.refined import searchable
 from tests.chains import BACKENDS, CONFIGS, exact, fresh, samples
 from tests.laws import check_bits, check_codec
-from tests.seeds.toys import markov
+from tests.methods.toys import markov
 
 LOSS = math.log2(2 * math.pi * math.e / 12) / 2  # of even cells, bits a latent
 FINENESSES = range(two_part.FINENESSES)
