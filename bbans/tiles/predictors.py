@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from bbans.schemes.levels import PyramidNet
 from bbans.schemes.names import BITS_BACK
 from bbans.tiles.chained import ChainPredictor, asking_chain, chain_predictor
 
+TORCH_BYTES = 640 * 2**20  # of address space: 480 MiB when it is imported, and what it allocates in its first seconds
 PHOTO = "photo"  # the family that codes images of any size, tile by tile
 
 
@@ -69,9 +72,24 @@ def fastest_ops(device: str = "cpu") -> Ops:
     """torch when it is installed, else numpy."""
     if importlib.util.find_spec("torch") is None:
         return NumpyOps(np.float32)
+    _check_room_for_torch()
     from bbans.exact.torch_ops import torch_ops
 
     return torch_ops(device)
+
+
+def _check_room_for_torch() -> None:
+    """Raise MemoryError where a limited address space is too small to load torch, whose C++ ends the process in that case."""
+    if "torch" in sys.modules or not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    if limit - used < TORCH_BYTES:
+        raise MemoryError(f"torch needs {TORCH_BYTES >> 20} MiB of address space, the process's limit leaves {(limit - used) >> 20}")
 
 
 def oracle_ops() -> Ops:

@@ -18,7 +18,20 @@ from bbans_cli.train import progress_line
 from tests.cli.conftest import Run, Standin
 
 Runner = Callable[..., Run]
-NEW = ("shape", "labels", "latents", "estimator", "seed", "steps", "tensorboard", "device", "objective", "particles", "posterior")
+NEW = (
+    "shape",
+    "labels",
+    "latents",
+    "estimator",
+    "seed",
+    "steps",
+    "minutes",
+    "tensorboard",
+    "device",
+    "objective",
+    "particles",
+    "posterior",
+)
 
 
 def test_info(here: Path, run: Runner, standin: Standin) -> None:
@@ -80,14 +93,23 @@ def test_train_options(here: Path, run: Runner, standin: Standin) -> None:
     Path("y.npy").touch()
     options = (
         "--shape 28 29 --labels y.npy --latents categorical --estimator relax --seed 3 --steps 7 --tensorboard logs --device cuda "
-        "--objective ciwae --particles 9 --posterior flow"
+        "--objective ciwae --particles 9 --posterior flow --minutes 2.5"
     )
     assert run("train", "x.npy", "-o", "m.safetensors", *options.split()).code == 0
     ((_, given),) = standin.calls
     wanted = {"shape": (28, 29), "labels": Path("y.npy"), "seed": 3, "steps": 7, "tensorboard": Path("logs"), "device": "cuda"}
-    wanted |= {"latents": "categorical", "estimator": "relax", "objective": "ciwae", "particles": 9, "posterior": "flow"}
+    wanted |= {"latents": "categorical", "estimator": "relax", "objective": "ciwae", "particles": 9, "posterior": "flow", "minutes": 2.5}
     assert {name: given[name] for name in NEW} == wanted
-    refused = ("--device tpu", "--objective best", "--particles 0", "--steps 0", "--seed -1", "--shape 28", "--labels missing.npy")
+    refused = (
+        "--device tpu",
+        "--objective best",
+        "--particles 0",
+        "--steps 0",
+        "--minutes 0",
+        "--seed -1",
+        "--shape 28",
+        "--labels missing.npy",
+    )
     for wrong in (*refused, "--latents gaussian", "--posterior best"):
         assert run("train", "x.npy", "-o", "m.safetensors", *wrong.split()).code == 2
 
