@@ -7,21 +7,21 @@ share one, and every machine of a cluster makes its own. Jobs within a job share
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
+from bbans.exact.threads import Job as Job
+from bbans.exact.threads import Result as Result
+from bbans.exact.threads import Results as Results
 from bbans.exact.threads import available_cores, one_openmp_thread, permits_of_this_call, permitted, spare_permits
+from bbans.exact.threads import on_pool as on_pool
+from bbans.exact.threads import windowed as windowed
 
 Context = TypeVar("Context")
 Context_co = TypeVar("Context_co", covariant=True)
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-Results: TypeAlias = Generator[Result, None, None]
 
 
 class Spread(Protocol[Context_co]):
@@ -63,15 +63,6 @@ def in_order(function: Callable[[Job], Result], jobs: Iterable[Job], threads: in
     yield from on_pool(job_of_a_call, chain(first, rest), 1 if len(first) < 2 else workers)
 
 
-def on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Results[Result]:
-    """Results in order, from so many threads, which are not counted among those of a call: for jobs that wait, or one by one."""
-    if workers == 1:
-        yield from map(function, jobs)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from windowed(lambda job: pool.submit(function, job), jobs, workers)
-
-
 @contextmanager
 def all_threads(threads: int | None = None) -> Iterator[None]:
     """One job as a call of its own, whose bands may take so many threads (default: one a core)."""
@@ -80,18 +71,3 @@ def all_threads(threads: int | None = None) -> Iterator[None]:
         return
     with permitted(threading.Semaphore(threads or available_cores())), one_openmp_thread(wanted=False):
         yield
-
-
-def windowed(submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int) -> Results[Result]:
-    """Results in order, of which at most `window` wait; what is pending is cancelled when a job fails or nobody asks for more."""
-    pending: deque[Any] = deque()
-    try:
-        for job in jobs:
-            pending.append(submit(job))
-            if len(pending) > window:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for future in pending:
-            future.cancel()

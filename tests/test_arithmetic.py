@@ -9,6 +9,7 @@ from bbans import tiles
 from bbans.errors import FormatError, VerificationError
 from bbans.exact import convolutions
 from bbans.exact.convolutions import switches
+from bbans.exact.torch_ops import torch_ops
 from tests.chains import chain_model, picture
 from tests.exact.test_convolutions import SWITCHES, reduced
 
@@ -104,13 +105,7 @@ def test_the_verifier_multiplies_by_other_code(crop, monkeypatch):
     data = bbans.compress(crop, verify=False)
     encoded = dict(calls)
     assert encoded["library"] > 100 and not encoded["products"]
-    monkeypatch.setattr(tiles, "fastest_ops", lambda device="cpu": convolutions_of_the_verifier())
+    monkeypatch.setattr(tiles, "fastest_ops", lambda device="cpu": torch_ops().independently())
     calls.update(library=0, products=0)
     assert np.array_equal(bbans.decompress(data), crop)
     assert calls["products"] > 100 and not calls["library"]
-
-
-def convolutions_of_the_verifier():
-    from bbans.exact.torch_ops import torch_ops
-
-    return torch_ops().independently()

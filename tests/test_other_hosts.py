@@ -18,7 +18,7 @@ import bbans
 from bbans import api, errors, library
 from bbans.errors import InputError, ModelNotFoundError, UnderflowError
 from bbans.models import store
-from bbans_cli.main import commands
+from bbans_cli.main import commands, main
 from bbans_cli.manual import CODES, commands_below
 
 NOBODY = 65534
@@ -56,7 +56,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(tmp_path, monkeypatch):
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "photo-2.safetensors").write_bytes(b"another's")
-    monkeypatch.setenv(store.SEARCH_PATH_VARIABLE, os.pathsep.join([str(secret), str(tmp_path / "no\0name"[:2]), "~nobody", "x" * 5000]))
+    monkeypatch.setenv(store.SEARCH_PATH_VARIABLE, os.pathsep.join([str(secret), str(tmp_path / "missing"), "~nobody", "x" * 5000]))
     refused = PermissionError(13, "Permission denied", str(secret))
 
     def closed(function):
@@ -214,7 +214,7 @@ def test_help_survives_double_o():
     """The same text of every command."""
     code = """
 import sys
-from bbans_cli.main import commands
+from bbans_cli.main import commands, main
 from bbans_cli.manual import commands_below
 import click
 for path, command in commands_below(commands):
@@ -292,15 +292,9 @@ def test_errors_of_memory_are_named(error, tmp_path, monkeypatch, capsys, photog
         raise error
 
     monkeypatch.setattr(api, "compress_file", short)
-    assert commands_status(["compress", str(tmp_path / "x.png")]) == 10
+    assert main(["compress", str(tmp_path / "x.png")]) == 10
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "memory was short" in said
-
-
-def commands_status(arguments):
-    from bbans_cli.main import main
-
-    return main(arguments)
 
 
 def test_other_runtime_errors_are_not_called_memory(tmp_path, monkeypatch, photograph):
@@ -311,7 +305,7 @@ def test_other_runtime_errors_are_not_called_memory(tmp_path, monkeypatch, photo
 
     monkeypatch.setattr(api, "compress_file", broken)
     with pytest.raises(RuntimeError, match="a fault of ours"):
-        commands_status(["compress", str(tmp_path / "x.png")])
+        main(["compress", str(tmp_path / "x.png")])
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):

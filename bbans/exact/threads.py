@@ -18,16 +18,17 @@ import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Results: TypeAlias = Generator[Result, None, None]
 
 LOADED_IN = os.getpid()  # another process than this one has been forked since: its threads of OpenMP are gone
 OPENMP_NAME = re.compile(r"lib(g|i)?omp\b|libg?omp-|libiomp5|libomp140|vcomp")
@@ -60,36 +61,52 @@ def permitted(permits: threading.Semaphore) -> Iterator[None]:
 @contextmanager
 def spare_permits(most: int) -> Iterator[int]:
     """Up to so many more permits of this job's call, as many as are free now."""
-    permits, taken = _PERMITS.get(), 0
+    if (permits := _PERMITS.get()) is None:
+        yield 0
+        return
+    taken = 0
     try:
-        while permits is not None and taken < most and permits.acquire(blocking=False):
+        while taken < most and permits.acquire(blocking=False):
             taken += 1
         yield taken
     finally:
-        for _ in range(taken if permits is not None else 0):
-            permits.release()  # type: ignore[union-attr]
+        for _ in range(taken):
+            permits.release()
 
 
-def in_bands(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+def in_bands(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Results[Result]:
     """Results in order, from as many threads as are permitted and free, each on one thread of OpenMP."""
     with spare_permits(len(jobs) - 1) as helpers:
-        if not helpers:
-            for job in jobs:
-                yield _alone(function, job)
-            return
-        with ThreadPoolExecutor(helpers + 1) as pool:
-            pending: deque[Future[Result]] = deque()
-            for job in jobs:  # few wait, so that what they hold is little
-                pending.append(pool.submit(_alone, function, job))
-                if len(pending) > helpers + 1:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+        yield from on_pool(partial(_alone, function), jobs, helpers + 1)
 
 
 def _alone(function: Callable[[Job], Result], job: Job) -> Result:
     with one_openmp_thread():
         return function(job)
+
+
+def on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Results[Result]:
+    """Results in order, from so many threads, which are not counted among those of a call: for jobs that wait, or one by one."""
+    if workers == 1:
+        yield from map(function, jobs)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from windowed(lambda job: pool.submit(function, job), jobs, workers)
+
+
+def windowed(submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int) -> Results[Result]:
+    """Results in order, of which at most `window` wait; what is pending is cancelled when a job fails or nobody asks for more."""
+    pending: deque[Any] = deque()
+    try:
+        for job in jobs:
+            pending.append(submit(job))
+            if len(pending) > window:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 @contextmanager
