@@ -4,18 +4,58 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bbans.api import CompressResult, compress, decompress, decompress_image, info, load_model, open, salvage, verify
-    from bbans.archives import create_archive, extract_archive, list_archive, read_archive
-    from bbans.evaluation import evaluate
-    from bbans.pictures import interpolate, reconstruct, sample
+    from bbans.archives.create import create_archive
+    from bbans.archives.read import extract_archive, list_archive, read_archive
+    from bbans.evaluation.evaluate import evaluate
+    from bbans.evaluation.pictures import interpolate, reconstruct, sample
+    from bbans.files.codec import (
+        compress,
+        decompress,
+        decompress_image,
+        info,
+        load_model,
+        open,
+        salvage,
+        verify,
+    )
+    from bbans.files.on_disk import CompressResult, compress_file, decompress_file
+    from bbans.training.run import train_model
 
 __version__ = "0.1.0"
+PLACES = {
+    "CompressResult": "files.on_disk",
+    "compress": "files.codec",
+    "compress_file": "files.on_disk",
+    "create_archive": "archives.create",
+    "decompress": "files.codec",
+    "decompress_file": "files.on_disk",
+    "decompress_image": "files.codec",
+    "evaluate": "evaluation.evaluate",
+    "extract_archive": "archives.read",
+    "info": "files.codec",
+    "interpolate": "evaluation.pictures",
+    "list_archive": "archives.read",
+    "load_model": "files.codec",
+    "open": "files.codec",
+    "read_archive": "archives.read",
+    "reconstruct": "evaluation.pictures",
+    "salvage": "files.codec",
+    "sample": "evaluation.pictures",
+    "train_model": "training.run",
+    "verify": "files.codec",
+}
+"""The module of every public name.
+
+None is imported before a name of it is used: `import bbans` takes milliseconds.
+"""
 __all__ = [
     "CompressResult",
     "__version__",
     "compress",
+    "compress_file",
     "create_archive",
     "decompress",
+    "decompress_file",
     "decompress_image",
     "evaluate",
     "extract_archive",
@@ -28,22 +68,12 @@ __all__ = [
     "reconstruct",
     "salvage",
     "sample",
+    "train_model",
     "verify",
 ]
-ELSEWHERE = {
-    "create_archive": "archives",
-    "evaluate": "evaluation",
-    "extract_archive": "archives",
-    "interpolate": "pictures",
-    "list_archive": "archives",
-    "read_archive": "archives",
-    "reconstruct": "pictures",
-    "sample": "pictures",
-}
 
 
 def __getattr__(name: str) -> Any:
-    # resolved on first use, so that `import bbans` takes milliseconds
-    if name in __all__:
-        return getattr(import_module(f"bbans.{ELSEWHERE.get(name, 'api')}"), name)
+    if name in PLACES:
+        return getattr(import_module(f"bbans.{PLACES[name]}"), name)
     raise AttributeError(f"module 'bbans' has no attribute {name!r}")

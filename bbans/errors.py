@@ -23,7 +23,9 @@ class UnsupportedImageError(InputError):
 
 
 class JpegInputError(InputError):
-    """A JPEG file: its pixels cost more than its own bytes, so taking it as pixels must be asked for."""
+    """A JPEG file: its pixels cost more than its own bytes, so taking it as pixels must be asked
+    for.
+    """
 
 
 class NoCodecError(InputError):
@@ -69,7 +71,9 @@ class DamagedTilesError(FormatError):
 
 
 class TrailingDataError(FormatError):
-    """Bytes after the end of the file's own structure, or words left in a decoded tile's message."""
+    """Bytes after the end of the file's own structure, or words left in a decoded tile's
+    message.
+    """
 
 
 class LimitError(FormatError):
@@ -107,13 +111,18 @@ class ClusterError(BbansError):
 
 
 class OutOfMemoryError(BbansError):
-    """The command line had too little memory or too few threads; functions raise what they were given, mostly a MemoryError."""
+    """The command line had too little memory or too few threads; functions raise what they were
+    given, mostly a MemoryError.
+    """
 
     exit_code = 10
 
 
 class UnderflowError(BbansError):
-    """A pop from a message that holds too little. `missing_bits` is how many bits the scheme is short of, at least."""
+    """A pop from a message that holds too little.
+
+    `missing_bits` is how many bits the scheme is short of, at least.
+    """
 
     exit_code = 8
 
@@ -127,7 +136,9 @@ class UnderflowError(BbansError):
 
 
 class TooFlatError(BbansError):
-    """A tile with so little in it that its message does not fill the lanes that a decoder of bounded time needs."""
+    """A tile with so little in it that its message does not fill the lanes that a decoder of
+    bounded time needs.
+    """
 
     exit_code = 8
 

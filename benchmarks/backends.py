@@ -1,4 +1,5 @@
-"""Speed of decoding the sample photograph with the torch backend and with the plain numpy one, which a machine without torch uses.
+"""Speed of decoding the sample photograph with the torch backend and with the plain numpy one,
+which a machine without torch uses.
 
 python benchmarks/backends.py
 """
@@ -16,7 +17,10 @@ from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import torch_ops
 
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "tea-gardens.png"
-BACKENDS: dict[str, Callable[..., Any]] = {"torch": torch_ops, "numpy": lambda device="cpu": NumpyOps(np.float32)}
+BACKENDS: dict[str, Callable[..., Any]] = {
+    "torch": torch_ops,
+    "numpy": lambda device="cpu": NumpyOps(np.float32),
+}
 
 
 def main() -> None:

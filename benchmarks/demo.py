@@ -1,4 +1,6 @@
-"""`make demo`: a sample photograph through the command line and back, and the sizes that other lossless codecs make of its pixels."""
+"""`make demo`: a sample photograph through the command line and back, and the sizes that other
+lossless codecs make of its pixels.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Fit the constants of the fixed predictor by maximum likelihood on a folder's training part; prints what `models/fixed.py` holds.
+"""Fit the constants of the fixed predictor by maximum likelihood on a folder's training part;
+prints what `models/fixed_predictor.py` holds.
 
     python benchmarks/fixed_fit.py ../shared/data/photos/train
 
-Also prints the rate of the rounded constants on the held-out part, in bits per subpixel of the levels fitted.
+Also prints the rate of the rounded constants on the held-out part, in bits per subpixel of the
+levels fitted.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ import numpy as np
 import torch
 
 from bbans.images import load_folder, split_holdout
-from bbans.inference.photo_run import HOLDOUT_ONE_IN
-from bbans.models.fixed import MIXTURES, Constants, Features, features
-from bbans.schemes import geometry
+from bbans.models.fixed_predictor import MIXTURES, Constants, Features, features
+from bbans.schemes.pyramid import polyphase
+from bbans.training.photo_run import HOLDOUT_ONE_IN
 
 CROP, LEVELS, STEPS = 128, 3, 250
 SLOPE = 64.0
@@ -28,13 +30,23 @@ def crops(images: list[np.ndarray], count: int) -> list[np.ndarray]:
     found = []
     for i in rng.choice(len(images), count):
         top, left = (int(rng.integers(side - CROP + 1)) for side in images[i].shape[:2])
-        found.append(images[i][top : top + CROP, left : left + CROP].transpose(2, 0, 1).astype(np.int32))
+        found.append(
+            images[i][top : top + CROP, left : left + CROP].transpose(2, 0, 1).astype(np.int32)
+        )
     return found
 
 
 def data_of(parts: list[np.ndarray], phase: int) -> dict[str, torch.Tensor]:
-    """Features and values of a phase over every level of the crops, positions along the first axis."""
-    rows: dict[str, list[np.ndarray]] = {"locations": [], "direction": [], "spread": [], "error": [], "residual": []}
+    """Features and values of a phase over every level of the crops, positions along the first
+    axis.
+    """
+    rows: dict[str, list[np.ndarray]] = {
+        "locations": [],
+        "direction": [],
+        "spread": [],
+        "error": [],
+        "residual": [],
+    }
     for x in parts:
         images = [x]
         for _ in range(LEVELS):
@@ -42,8 +54,8 @@ def data_of(parts: list[np.ndarray], phase: int) -> dict[str, torch.Tensor]:
         magnitude = np.full(images[-1].shape[1:], 128, np.int32)
         for level in reversed(range(LEVELS)):
             known, found = [images[level + 1]], []
-            for p, (row, column) in enumerate(geometry.OFFSETS):
-                sums = geometry.neighbour_sums(p, known)
+            for p, (row, column) in enumerate(polyphase.OFFSETS):
+                sums = polyphase.neighbour_sums(p, known)
                 found.append((features(p, known, sums, magnitude), sums))
                 magnitude = found[-1][0].magnitude
                 known.append(images[level][:, row::2, column::2])
@@ -71,7 +83,9 @@ def bits(data: dict[str, torch.Tensor], p: dict[str, torch.Tensor]) -> torch.Ten
         scale = 32 * torch.exp2((p["offsets"][channel] + slope).clamp(0, 160) / 16 - 4)
         error = data["residual"][:, channel, None] - data["locations"][:, channel]
         couplings = ((), (p["couplings"][0],), (p["couplings"][1], p["couplings"][2]))[channel]
-        centred = error - sum((c / SLOPE * e for c, e in zip(couplings, errors, strict=True)), torch.zeros(()))
+        centred = error - sum(
+            (c / SLOPE * e for c, e in zip(couplings, errors, strict=True)), torch.zeros(())
+        )
         errors.append(error)
         upper, lower = torch.sigmoid((centred + 16) / scale), torch.sigmoid((centred - 16) / scale)
         total = total + torch.log((upper - lower).clamp_min(2.0**-22))
@@ -103,11 +117,15 @@ def fit(data: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("images", type=Path)
     arguments = parser.parse_args()
     parts = split_holdout(load_folder(arguments.images), HOLDOUT_ONE_IN)
-    training, held_out = (crops([a for _, a in part if min(a.shape[:2]) >= CROP], 96) for part in parts)
+    training, held_out = (
+        crops([a for _, a in part if min(a.shape[:2]) >= CROP], 96) for part in parts
+    )
     for phase in range(3):
         p = fit(data_of(training, phase))
         c = {name: value.int().tolist() for name, value in p.items()}

@@ -1,7 +1,8 @@
 """Damaged and forged files through the public functions, for as long as wanted: `make fuzz`.
 
-The same mutators as `tests/test_hostile_files.py`. With atheris installed, `--atheris` lets coverage guide the bytes instead.
-Stops at the first file that ends in anything but a named error, takes more than two seconds or warns, and prints it.
+The same mutators as `tests/test_hostile_files.py`. With atheris installed, `--atheris` lets
+coverage guide the bytes instead. Stops at the first file that ends in anything but a named error,
+takes more than two seconds or warns, and prints it.
 
 python benchmarks/fuzz.py --files 1000000 --seed 0
 """
@@ -18,11 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 def fuzz(files: int, seed: int, models: Path) -> None:
-    """Half damaged, half forged; file n depends on the seed and n alone, so that a run can be taken up again."""
-    from bbans.models import store
+    """Half damaged, half forged; file n depends on the seed and n alone, so that a run can be taken
+    up again.
+    """
+    from bbans.models import model_file
     from tests.fuzzing import try_forged, try_mutated
 
-    store.SHIPPED = models  # none: a file that names another model is refused at once
+    model_file.SHIPPED = models  # none: a file that names another model is refused at once
     counts: collections.Counter[str] = collections.Counter()
     start = time.monotonic()
     for n in range(files):
@@ -43,15 +46,16 @@ def guided(runs: int, models: Path) -> None:
     import atheris  # type: ignore[import-not-found]
 
     with atheris.instrument_imports(include=["bbans"]):
-        from bbans.models import store
+        from bbans.models import model_file
         from tests.fuzzing import CALLS, attempt, seeds
-    store.SHIPPED = models  # none: a file that names another model is refused at once
+    model_file.SHIPPED = models  # none: a file that names another model is refused at once
     calls = tuple(CALLS)
     with tempfile.TemporaryDirectory() as corpus:
         for n, data in enumerate(seeds()):
             Path(corpus, str(n)).write_bytes(data)
         atheris.Setup(
-            [sys.argv[0], corpus, f"-runs={runs}", "-max_len=4096"], lambda data: void(attempt(calls[len(data) % len(calls)], data))
+            [sys.argv[0], corpus, f"-runs={runs}", "-max_len=4096"],
+            lambda data: void(attempt(calls[len(data) % len(calls)], data)),
         )
         atheris.Fuzz()
 
@@ -62,10 +66,14 @@ def void(_: object) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", type=int, default=10**6)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--atheris", action="store_true", help="guided by coverage; needs the package atheris")
+    parser.add_argument(
+        "--atheris", action="store_true", help="guided by coverage; needs the package atheris"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as empty:
         if options.atheris:

@@ -1,4 +1,5 @@
-"""Drawn images against lossless WebP: generated icons and screenshots, or the PNG files of a folder.
+"""Drawn images against lossless WebP: generated icons and screenshots, or the PNG files of a
+folder.
 
 python benchmarks/graphics.py --json benchmarks/results/graphics.json
 python benchmarks/graphics.py my-screenshots/
@@ -48,9 +49,14 @@ def screen(width: int, height: int, seed: int) -> Pixels:
         right, bottom = x + width * 2 // 5, y + height * 2 // 5
         draw.rectangle((x, y, right, bottom), fill=(250, 250, 252), outline=(90, 90, 100))
         for i in range(18):
-            draw.line((x + 1, y + 1 + i, right - 1, y + 1 + i), fill=(60 + 3 * i, 90 + 4 * i, 170 + 2 * i))
+            draw.line(
+                (x + 1, y + 1 + i, right - 1, y + 1 + i), fill=(60 + 3 * i, 90 + 4 * i, 170 + 2 * i)
+            )
         for line in range(y + 24, bottom - 14, 15):
-            words = " ".join("".join(rng.choice("aeiourstlnmdkp") for _ in range(rng.randint(1, 9))) for _ in range(width // 100))
+            words = " ".join(
+                "".join(rng.choice("aeiourstlnmdkp") for _ in range(rng.randint(1, 9)))
+                for _ in range(width // 100)
+            )
             draw.text((x + 6, line), words, fill=(20, 20, 30), font=font)
     return np.asarray(canvas)
 
@@ -80,14 +86,21 @@ def webp_bytes(pixels: Pixels) -> int:
 def compare(images: Iterator[tuple[str, Pixels]]) -> list[dict[str, object]]:
     """Bytes of both for each image."""
     return [
-        {"name": name, "bbans": len(bbans.compress(pixels, verify=False)), "webp": webp_bytes(pixels), "raw": pixels.nbytes}
+        {
+            "name": name,
+            "bbans": len(bbans.compress(pixels, verify=False)),
+            "webp": webp_bytes(pixels),
+            "raw": pixels.nbytes,
+        }
         for name, pixels in images
     ]
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
@@ -98,9 +111,14 @@ def main() -> None:
     for name in worst[:8]:
         print(f"{ratios[name]:.4f}  {name}")
     ours, theirs = (sum(int(str(row[key])) for row in rows) for key in ("bbans", "webp"))
-    print(f"{len(rows)} images: {ours} bytes, WebP {theirs}: {ours / theirs:.4f}; largest ratio {max(ratios.values()):.4f}")
+    print(
+        f"{len(rows)} images: {ours} bytes, WebP {theirs}: {ours / theirs:.4f}; largest ratio "
+        f"{max(ratios.values()):.4f}"
+    )
     if options.json:
-        options.json.write_text(json.dumps({"images": rows, "largest_ratio": max(ratios.values())}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"images": rows, "largest_ratio": max(ratios.values())}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

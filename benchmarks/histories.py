@@ -1,9 +1,11 @@
-"""What a photograph's history is worth: files with and without looking for a lattice or an orientation, beside JPEG XL and WebP.
+"""What a photograph's history is worth: files with and without looking for a lattice or an
+orientation, beside JPEG XL and WebP.
 
     python benchmarks/histories.py PHOTOS --json benchmarks/results/histories.json
 
-PHOTOS holds the folders `kodak` (scans that were Photo YCC) and `validation`, of which every fourth also goes through a JPEG file of each
-quality and chroma resolution. Rates are file bytes * 8 / (H * W * 3). Nothing is timed.
+PHOTOS holds the folders `kodak` (scans that were Photo YCC) and `validation`, of which every fourth
+also goes through a JPEG file of each quality and chroma resolution. Rates are file bytes * 8 / (H *
+W * 3). Nothing is timed.
 """
 
 from __future__ import annotations
@@ -22,14 +24,17 @@ from PIL import Image
 
 import bbans
 from bbans.images import load_folder
-from bbans.tiles import lattices, prepared
+from bbans.tiles.transforms import pipeline, ycc_lattice
 
 QUALITIES, SUBSAMPLINGS = (75, 90, 97), {"4:2:0": 2, "4:4:4": 0}
 
 
 def blind(pixels: Any) -> bytes:
     """A file by the model alone, whatever the photograph went through."""
-    with mock.patch.dict(lattices.LATTICES, clear=True), mock.patch.object(prepared, "suiting", lambda samples: 0):
+    with (
+        mock.patch.dict(ycc_lattice.LATTICES, clear=True),
+        mock.patch.object(pipeline, "suiting", lambda samples: 0),
+    ):
         return bbans.compress(pixels, verify=False)
 
 
@@ -57,7 +62,9 @@ def decoded(pixels: Any, quality: int, subsampling: int) -> Any:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photos", type=Path)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--every", type=int, default=4, help="of the validation set")
@@ -67,11 +74,16 @@ def main() -> None:
     sets["CID22 validation"] = some
     for quality in QUALITIES:
         for name, subsampling in SUBSAMPLINGS.items():
-            sets[f"the same, decoded JPEG of quality {quality}, {name}"] = [decoded(pixels, quality, subsampling) for pixels in some]
+            sets[f"the same, decoded JPEG of quality {quality}, {name}"] = [
+                decoded(pixels, quality, subsampling) for pixels in some
+            ]
     found = {}
     for name, pictures in sets.items():
         samples = sum(pixels.size for pixels in pictures)
-        found[name] = {codec: 8 * sum(len(encode(pixels)) for pixels in pictures) / samples for codec, encode in CODECS.items()}
+        found[name] = {
+            codec: 8 * sum(len(encode(pixels)) for pixels in pictures) / samples
+            for codec, encode in CODECS.items()
+        }
         print(name, {codec: round(rate, 4) for codec, rate in found[name].items()}, flush=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

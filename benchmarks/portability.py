@@ -1,7 +1,8 @@
-"""Decode the golden files with other versions of Python, numpy and torch, and compare the pixels: `make portability`.
+"""Decode the golden files with other versions of Python, numpy and torch, and compare the pixels:
+`make portability`.
 
-Makes a virtual environment for each combination under --folder; what the package index does not have is skipped with a message.
-Prints a table; `docs/portability.md` keeps the last one.
+Makes a virtual environment for each combination under --folder; what the package index does not
+have is skipped with a message. Prints a table; `docs/portability.md` keeps the last one.
 
 python benchmarks/portability.py --torch --torch-index https://download.pytorch.org/whl/cpu
 """
@@ -26,7 +27,8 @@ sys.path.insert(0, sys.argv[1])
 from tests.frozen.decode import decoded
 for pair in decoded():
     print(*pair)
-print("", platform.python_version(), version("numpy"), version("torch") if "torch" in sys.modules else "-")
+torch = version("torch") if "torch" in sys.modules else "-"
+print("", platform.python_version(), version("numpy"), torch)
 """
 
 
@@ -63,12 +65,27 @@ def combinations(with_torch: bool, old_torch: str) -> list[tuple[str, str, str |
 def fits(python: str, torch: str, index: list[str]) -> bool:
     """Whether the index has this torch and it is not too large."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [python, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, f"torch=={torch}+cpu", *index]
+        command = [
+            python,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "-d",
+            folder,
+            f"torch=={torch}+cpu",
+            *index,
+        ]
         done = subprocess.run(command, capture_output=True, check=False)
-        return done.returncode == 0 and all(path.stat().st_size <= MAX_BYTES for path in Path(folder).iterdir())
+        return done.returncode == 0 and all(
+            path.stat().st_size <= MAX_BYTES for path in Path(folder).iterdir()
+        )
 
 
-def check(folder: Path, python: str, numpy: str, torch: str | None, index: list[str], any_build: bool) -> str:
+def check(
+    folder: Path, python: str, numpy: str, torch: str | None, index: list[str], any_build: bool
+) -> str:
     """A row of the table for one combination."""
     name = f"Python {python}, numpy {numpy}, torch {torch or '-'}"
     local = "+cpu"
@@ -83,8 +100,17 @@ def check(folder: Path, python: str, numpy: str, torch: str | None, index: list[
     steps = [[*pip, f"numpy=={numpy}", "pillow", "safetensors", "imagecodecs"], *torches]
     for step in steps:
         if (done := subprocess.run(step, capture_output=True, text=True, check=False)).returncode:
-            return f"{name}: skipped, pip: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}"
-    done = subprocess.run([place / "bin" / "python", "-c", CODE, ROOT], capture_output=True, text=True, cwd=folder, check=False)
+            return (
+                f"{name}: skipped, pip: "
+                f"{done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}"
+            )
+    done = subprocess.run(
+        [place / "bin" / "python", "-c", CODE, ROOT],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
     if done.returncode:
         return f"{name}: FAILED: {done.stderr.strip().splitlines()[-1]}"
     *lines, versions = done.stdout.splitlines()
@@ -96,12 +122,24 @@ def check(folder: Path, python: str, numpy: str, torch: str | None, index: list[
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, help="where the environments are made (default: a temporary folder)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where the environments are made (default: a temporary folder)"
+    )
     parser.add_argument("--torch", action="store_true", help="also with two versions of torch")
-    parser.add_argument("--old-torch", default="2.2.2", help="the oldest version to try; pyproject.toml asks for 2.2")
+    parser.add_argument(
+        "--old-torch",
+        default="2.2.2",
+        help="the oldest version to try; pyproject.toml asks for 2.2",
+    )
     parser.add_argument("--torch-index", default="")
-    parser.add_argument("--any-build", action="store_true", help="the index's own build, gigabytes, where it has none for the CPU")
+    parser.add_argument(
+        "--any-build",
+        action="store_true",
+        help="the index's own build, gigabytes, where it has none for the CPU",
+    )
     options = parser.parse_args()
     index = ["--index-url", options.torch_index] if options.torch_index else []
     with tempfile.TemporaryDirectory() as temporary:

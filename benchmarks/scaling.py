@@ -2,8 +2,9 @@
 
     python benchmarks/scaling.py --processes 1 2 --json benchmarks/results/scaling.json
 
-Every run trains the default model of 28 x 28 grey images on cuts of the sample photograph, through `torchrun` as a user would. Start-up is
-taken out: what counts is the difference between a long run and a short one. A step has the same batch whatever the number of processes.
+Every run trains the default model of 28 x 28 grey images on cuts of the sample photograph, through
+`torchrun` as a user would. Start-up is taken out: what counts is the difference between a long run
+and a short one. A step has the same batch whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -36,9 +37,31 @@ def cuts(path: Path) -> None:
 
 def seconds(folder: Path, processes: int, steps: int) -> float:
     """Of one run."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--module"] if processes > 1 else ["-m"]
+    launcher = (
+        [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            str(processes),
+            "--module",
+        ]
+        if processes > 1
+        else ["-m"]
+    )
     output = folder / f"{processes}-{steps}.safetensors"
-    command = [sys.executable, *launcher, "bbans_cli", "train", str(folder / "cuts.npy"), "-o", str(output), "--steps", str(steps), "-q"]
+    command = [
+        sys.executable,
+        *launcher,
+        "bbans_cli",
+        "train",
+        str(folder / "cuts.npy"),
+        "-o",
+        str(output),
+        "--steps",
+        str(steps),
+        "-q",
+    ]
     start = time.monotonic()
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     return time.monotonic() - start
@@ -46,7 +69,9 @@ def seconds(folder: Path, processes: int, steps: int) -> float:
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
@@ -56,7 +81,10 @@ def main() -> None:
         for processes in options.processes:
             taken = seconds(Path(name), processes, LONG) - seconds(Path(name), processes, SHORT)
             found[processes] = (LONG - SHORT) / taken
-            print(f"{processes} processes: {found[processes]:.2f} steps/s, {found[processes] / found[options.processes[0]]:.2f} times")
+            print(
+                f"{processes} processes: {found[processes]:.2f} steps/s, "
+                f"{found[processes] / found[options.processes[0]]:.2f} times"
+            )
     machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"
     text = json.dumps({"machine": machine, "steps_per_second": found}, indent=1)
     if options.json:

@@ -1,9 +1,11 @@
-"""Speed of one large photograph by effort, and of the coder alone, on the threads that the process may use.
+"""Speed of one large photograph by effort, and of the coder alone, on the threads that the process
+may use.
 
     python benchmarks/speed.py PHOTO --json benchmarks/results/speed.json
 
-PHOTO is cut to its middle 2048 x 1024 pixels or less. Each figure is the best of several runs in one process, after one of warm-up:
-start-up is excluded. The coder's figures are for 4096 lanes and intervals that are given, on one core.
+PHOTO is cut to its middle 2048 x 1024 pixels or less. Each figure is the best of several runs in
+one process, after one of warm-up: start-up is excluded. The coder's figures are for 4096 lanes and
+intervals that are given, on one core.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy as np
 import bbans
 from bbans.coding.blocks import pop_block, push_block
 from bbans.coding.rans import base_message
-from bbans.models.store import EFFORTS
+from bbans.models.model_file import EFFORTS
 
 SIDES = 1024, 2048
 SYMBOLS, LANES, PRECISION = 2**22, 4096, 22
@@ -57,7 +59,10 @@ def effort(pixels: Any, name: str, runs: int) -> dict[str, float]:
         "decode_mps": lambda: bbans.decompress(data),
         "verified_encode_mps": lambda: bbans.compress(pixels, effort=name),
     }
-    return {"bpsp": 8 * len(data) / pixels.size, **{key: megapixels / best(call, runs) for key, call in calls.items()}}
+    return {
+        "bpsp": 8 * len(data) / pixels.size,
+        **{key: megapixels / best(call, runs) for key, call in calls.items()},
+    }
 
 
 def coder(runs: int) -> dict[str, float]:
@@ -69,21 +74,35 @@ def coder(runs: int) -> dict[str, float]:
     message = push_block(base_message((LANES,)), starts, freqs, PRECISION)
     given = lambda cf, first, last: (symbols[first:last], starts[first:last], freqs[first:last])  # noqa: E731
     return {
-        "push_millions": SYMBOLS / best(lambda: push_block(base_message((LANES,)), starts, freqs, PRECISION), runs) / 1e6,
-        "pop_millions": SYMBOLS / best(lambda: pop_block(message, SYMBOLS, PRECISION, given), runs) / 1e6,
+        "push_millions": SYMBOLS
+        / best(lambda: push_block(base_message((LANES,)), starts, freqs, PRECISION), runs)
+        / 1e6,
+        "pop_millions": SYMBOLS
+        / best(lambda: pop_block(message, SYMBOLS, PRECISION, given), runs)
+        / 1e6,
     }
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photo", type=Path)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--efforts", nargs="*", default=[name for name in EFFORTS if name != "max"], choices=list(EFFORTS))
+    parser.add_argument(
+        "--efforts",
+        nargs="*",
+        default=[name for name in EFFORTS if name != "max"],
+        choices=list(EFFORTS),
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     pixels = photograph(options.photo)
-    found: dict[str, Any] = {"machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores", "pixels": pixels.shape[:2]}
+    found: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "pixels": pixels.shape[:2],
+    }
     found |= {name: effort(pixels, name, options.runs) for name in options.efforts}
     found["coder"] = coder(options.runs)
     text = json.dumps(found, indent=1)

@@ -6,8 +6,9 @@ import json
 
 import click
 
-from bbans import urls
+import bbans
 from bbans.errors import DamagedTilesError
+from bbans.files import urls
 
 from .completion import model_names
 from .options import (
@@ -31,7 +32,9 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
 
     name = "HxW"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
         """Parse; a usage error says what is expected."""
         if isinstance(value, tuple):
             return value
@@ -51,7 +54,13 @@ def archive() -> None:
 
 @archive.command()
 @click.argument("images", nargs=-1, required=True, type=PathOrUrl(exists=True), metavar="IMAGES...")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The archive to write (.bbar).")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="The archive to write (.bbar).",
+)
 @force_option
 @model_option
 @click.option(
@@ -61,14 +70,36 @@ def archive() -> None:
     help="The model for images that a chain model does not fit. Default: the photograph model.",
 )
 @click.option(
-    "--group", type=click.IntRange(1, 65536), default=1000, metavar="N", help="Images of a chained group: to get one, its group is decoded."
+    "--group",
+    type=click.IntRange(1, 65536),
+    default=1000,
+    metavar="N",
+    help="Images of a chained group: to get one, its group is decoded.",
 )
-@click.option("--unordered", is_flag=True, help="Give up the order of the images for log2 N! bits a group.")
-@click.option("--embed-model", is_flag=True, help="Put the models into the archive, which then needs nothing else.")
-@click.option("--shape", type=ShapeType(), help="Rows and columns of images that arrays hold flat, or as packed bits.")
+@click.option(
+    "--unordered", is_flag=True, help="Give up the order of the images for log2 N! bits a group."
+)
+@click.option(
+    "--embed-model",
+    is_flag=True,
+    help="Put the models into the archive, which then needs nothing else.",
+)
+@click.option(
+    "--shape",
+    type=ShapeType(),
+    help="Rows and columns of images that arrays hold flat, or as packed bits.",
+)
 @coding_options()
-@click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
-@click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels, although they will be larger than the JPEGs.")
+@click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Do not decode the result and compare it before it is written.",
+)
+@click.option(
+    "--as-pixels",
+    is_flag=True,
+    help="Take JPEGs as pixels, although they will be larger than the JPEGs.",
+)
 @threads_option
 @dask_option
 @quiet_option
@@ -93,14 +124,12 @@ def create(
 ) -> int:
     """Write an archive of IMAGES.
 
-    IMAGES are folders, image files, .npy, .npz or idx files, or their URLs. Those that a latent chain's model fits are chained, others
-    coded one by one.
+    IMAGES are folders, image files, .npy, .npz or idx files, or their URLs. Those that a latent
+    chain's model fits are chained, others coded one by one.
     """
     check_output(urls.located(output), force)
-    from bbans import archives
-
     with on_cluster(cluster) as workers:
-        result = archives.create_archive(
+        result = bbans.create_archive(
             output,
             images,
             model=model,
@@ -121,13 +150,19 @@ def create(
     if quiet:
         return 0
     if result.skipped:
-        say(f"{len(result.skipped)} files are no images and were skipped, the first: {click.format_filename(result.skipped[0])}")
+        say(
+            f"{len(result.skipped)} files are no images and were skipped, the first: "
+            f"{click.format_filename(result.skipped[0])}"
+        )
     share = result.file_bytes / result.raw_bytes
     counts = f"{result.items} images, {result.chained} of them chained, in {result.groups} groups"
     say(f"{counts}: {result.file_bytes:,} bytes, {share:.1%} of raw")
     if result.chained:
         part = result.restart_bytes / result.file_bytes
-        say(f"groups of {group} images cost {result.restart_bytes:,.0f} bytes ({part:.2%}) over a single message without a beginning")
+        say(
+            f"groups of {group} images cost {result.restart_bytes:,.0f} bytes ({part:.2%}) over a "
+            "single message without a beginning"
+        )
     return 0
 
 
@@ -141,9 +176,7 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 
     Their names, and with -v their sides and groups.
     """
-    from bbans import archives
-
-    found = archives.list_archive(file, max_items=max_items)
+    found = bbans.list_archive(file, max_items=max_items)
     if as_json:
         click.echo(json.dumps({"file": file, **found.to_dict()}))
     elif verbose:
@@ -157,11 +190,24 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 @archive.command()
 @click.argument("file", type=click.Path())
 @click.argument("names", nargs=-1, metavar="[NAMES...]")
-@click.option("-o", "--output", type=click.Path(file_okay=False), default=".", help="The folder to write to. Default: this one.")
-@click.option("--format", "kind", type=click.Choice(list(SUFFIXES), case_sensitive=False), help="Kind of image file. Default: png.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    default=".",
+    help="The folder to write to. Default: this one.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(list(SUFFIXES), case_sensitive=False),
+    help="Kind of image file. Default: png.",
+)
 @force_option
 @model_option
-@click.option("--keep-going", is_flag=True, help="Restore the undamaged groups of a damaged archive.")
+@click.option(
+    "--keep-going", is_flag=True, help="Restore the undamaged groups of a damaged archive."
+)
 @max_pixels_option
 @max_items_option
 @threads_option
@@ -183,9 +229,7 @@ def extract(
 
     All of them, or those of these NAMES. To get at one image its group is decoded.
     """
-    from bbans import archives
-
-    done = archives.extract_archive(
+    done = bbans.extract_archive(
         file,
         names or None,
         output=output,
@@ -200,7 +244,10 @@ def extract(
     for image in done.lost:
         say(f"{image.name} is missing: {image.reason}")
     if done.lost:
-        raise DamagedTilesError(f"{len(done.lost)} images of damaged groups are missing; {len(done.written)} were restored")
+        raise DamagedTilesError(
+            f"{len(done.lost)} images of damaged groups are missing; {len(done.written)} were "
+            "restored"
+        )
     if not quiet:
         say(f"{len(done.written)} images restored to {click.format_filename(output)}")
     return 0

@@ -26,7 +26,13 @@ COLUMNS = {  # heading: key, and how its figures are written
 @files_argument
 @model_option
 @effort_option
-@click.option("--jpegxl-effort", type=click.IntRange(1, 9), default=7, metavar="N", help="Of JPEG XL, 1 to 9. Default: 7.")
+@click.option(
+    "--jpegxl-effort",
+    type=click.IntRange(1, 9),
+    default=7,
+    metavar="N",
+    help="Of JPEG XL, 1 to 9. Default: 7.",
+)
 @click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @threads_option
@@ -45,21 +51,24 @@ def bench(
 ) -> int:
     """Compare bbans with PNG, WebP and JPEG XL on your own images.
 
-    Every codec takes the pixels alone, without loss, and what it restores is compared. A codec that is not installed, or that cannot hold
-    one of the images, has a dash. Speeds are of this machine as it is now.
+    Every codec takes the pixels alone, without loss, and what it restores is compared. A codec that
+    is not installed, or that cannot hold one of the images, has a dash. Speeds are of this machine
+    as it is now.
     """
-    from bbans import comparison
+    from bbans.evaluation import compare
 
-    codecs = comparison.contenders(model, effort=effort, jpegxl_effort=jpegxl_effort, threads=threads)
-    found: list[comparison.ImageScores] = []
+    codecs = compare.contenders(model, effort=effort, jpegxl_effort=jpegxl_effort, threads=threads)
+    found: list[compare.ImageScores] = []
 
     def work(source: str) -> None:
-        found.append(comparison.measure(source, read_bytes(source), codecs, as_pixels=as_pixels, warm=not found))
+        found.append(
+            compare.measure(source, read_bytes(source), codecs, as_pixels=as_pixels, warm=not found)
+        )
 
     status = process(files, check_input, work, bar=not quiet)
     if not found:
         return status
-    every = comparison.together(found)
+    every = compare.together(found)
     if as_json:
         images = [{"file": image.name, "codecs": image.rows()} for image in found]
         click.echo(json.dumps({"images": images, "together": every.rows()}))

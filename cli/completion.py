@@ -16,8 +16,9 @@ def completion(context: click.Context, shell: str) -> int:
 
     The shell then completes commands, options and the names of models.
 
-    Put it where the shell looks for such scripts, as below, and start a new shell. Where that is inconvenient, put the line
-    `eval "$(bbans completion bash)"` into the shell's start-up file (`bbans completion fish | source` for fish).
+    Put it where the shell looks for such scripts, as below, and start a new shell. Where that is
+    inconvenient, put the line `eval "$(bbans completion bash)"` into the shell's start-up file
+    (`bbans completion fish | source` for fish).
     """
     kind = get_completion_class(shell)
     assert kind is not None
@@ -26,9 +27,11 @@ def completion(context: click.Context, shell: str) -> int:
     return 0
 
 
-def model_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def model_names(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Names on the search path that begin like this; files where there is none."""
-    from bbans import library
+    from bbans.files import models
 
-    found = [CompletionItem(name) for name in library.model_names() if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in models.model_names() if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]

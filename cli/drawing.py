@@ -11,15 +11,15 @@ WIDEST = 60  # columns of a bar, where the terminal has them
 def draw(found: Any, heatmap: str | None, plot: bool, plot_file: str | None, force: bool) -> None:
     """Draw a `FileInfo` with its costs in all the ways that are asked for."""
     if plot:
-        from bbans import plots
+        from bbans.evaluation.visual import plots
 
         _bars(plots.rows(found))
     if plot_file is not None:
-        from bbans import plots
+        from bbans.evaluation.visual import plots
 
         plots.save(found, Path(plot_file), overwrite=force)
     if heatmap is not None:
-        from bbans import heatmaps
+        from bbans.evaluation.visual import heatmaps
 
         heatmaps.save(found.costs.bits, Path(heatmap), overwrite=force)
 
@@ -42,6 +42,8 @@ def _bars(rows: Any) -> None:
         if before == "rate" and row.group != before:
             table.add_row()
         before = row.group
-        table.add_row(group, row.name, f"{row.rate:.4f}", Bar(largest, 0, max(0.0, row.rate), width=width))
+        table.add_row(
+            group, row.name, f"{row.rate:.4f}", Bar(largest, 0, max(0.0, row.rate), width=width)
+        )
     console.print("bits per dimension", style="bold")
     console.print(table)

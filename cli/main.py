@@ -1,6 +1,7 @@
 """The commands. Exit codes: those of `bbans.errors`, 2 for wrong usage, 130 after an interrupt.
 
-`bbans.api` is imported by a command only when it starts to work, so that `--help` and a wrong option answer at once.
+What a command needs is imported only when it starts to work, so that `--help` and a wrong option
+answer at once.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 
+import bbans
 from bbans.errors import BbansError, DamagedTilesError
 
 from .archive import archive
@@ -44,10 +46,12 @@ INTERRUPTED = 130
 
 
 def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    """The version, then name and id of every model on the search path: what a report of a fault needs."""
+    """The version, then name and id of every model on the search path: what a report of a fault
+    needs.
+    """
     if not wanted or context.resilient_parsing:
         return
-    from bbans import library
+    from bbans.files import models as library
 
     click.echo(f"bbans {version('bbans')}")
     for found in library.list_models():
@@ -56,7 +60,14 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and the models.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and the models.",
+)
 def commands() -> None:
     """Lossless image compression with trained models.
 
@@ -72,10 +83,21 @@ def commands() -> None:
 @effort_option
 @threads_option
 @dask_option
-@click.option("--no-verify", is_flag=True, help="Do not decode the result and compare it before it is written.")
-@click.option("--as-pixels", is_flag=True, help="Take a JPEG as pixels, although the file will be larger than the JPEG.")
+@click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Do not decode the result and compare it before it is written.",
+)
+@click.option(
+    "--as-pixels",
+    is_flag=True,
+    help="Take a JPEG as pixels, although the file will be larger than the JPEG.",
+)
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
-@coding_options("two-part", default="two-part, with latents that are chosen and no initial bits, where it can be")
+@coding_options(
+    "two-part",
+    default="two-part, with latents that are chosen and no initial bits, where it can be",
+)
 @quiet_option
 @verbose_option
 def compress(
@@ -96,16 +118,15 @@ def compress(
 ) -> int:
     """Compress images: photo.png to photo.bbans.
 
-    Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it is written. Reads PNG, lossless WebP,
-    TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a sample; a JPEG is refused, since its pixels need more room than it does.
+    Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it
+    is written. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a
+    sample; a JPEG is refused, since its pixels need more room than it does.
     """
     targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
 
     def work(source: str) -> None:
-        from bbans import api
-
         with as_files(source, targets[source]) as (read, write):
-            result = api.compress_file(
+            result = bbans.compress_file(
                 read,
                 write,
                 model=model,
@@ -119,11 +140,23 @@ def compress(
                 **coding,
             )
         if verbose and not quiet:
-            share = f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, {result.file_bytes / result.raw_bytes:.1%} of raw"
-            say(f"{click.format_filename(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})")
+            share = (
+                f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, "
+                f"{result.file_bytes / result.raw_bytes:.1%} of raw"
+            )
+            say(
+                f"{click.format_filename(source)}: {result.source_bytes:,} -> "
+                f"{result.file_bytes:,} bytes ({share})"
+            )
 
     with on_cluster(cluster) as workers:
-        return process(targets, _ends_checker(targets, force), work, bar=not quiet, at_once=1 if workers is None else workers.threads + 1)
+        return process(
+            targets,
+            _ends_checker(targets, force),
+            work,
+            bar=not quiet,
+            at_once=1 if workers is None else workers.threads + 1,
+        )
 
 
 @commands.command()
@@ -131,15 +164,26 @@ def compress(
 @output_options
 @force_option
 @click.option(
-    "--format", "kind", type=click.Choice(list(SUFFIXES), case_sensitive=False), help="Kind of image file. Default: by -o, else png."
+    "--format",
+    "kind",
+    type=click.Choice(list(SUFFIXES), case_sensitive=False),
+    help="Kind of image file. Default: by -o, else png.",
 )
 @model_option
 @threads_option
 @click.option("--region", type=RegionType(), help="Restore only this rectangle, in pixels.")
 @click.option(
-    "--preview", type=click.IntRange(0, 10), default=0, metavar="LEVEL", help="Every 2^LEVEL-th row and column, from little data."
+    "--preview",
+    type=click.IntRange(0, 10),
+    default=0,
+    metavar="LEVEL",
+    help="Every 2^LEVEL-th row and column, from little data.",
 )
-@click.option("--keep-going", is_flag=True, help="Restore what a damaged file still holds; missing tiles are black or transparent.")
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Restore what a damaged file still holds; missing tiles are black or transparent.",
+)
 @max_pixels_option
 @quiet_option
 @verbose_option
@@ -160,18 +204,19 @@ def decompress(
 ) -> int:
     """Restore images: photo.bbans to photo.png.
 
-    Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked by a checksum.
+    Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked
+    by a checksum.
     """
     if keep_going and (region is not None or preview):
-        raise click.UsageError("--keep-going restores the whole image: leave out --region and --preview")
+        raise click.UsageError(
+            "--keep-going restores the whole image: leave out --region and --preview"
+        )
     targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
     kinds = {source: kind or image_kind(target) for source, target in targets.items()}
 
     def work(source: str) -> None:
-        from bbans import api
-
         with as_files(source, targets[source]) as (read, write):
-            damaged = api.decompress_file(
+            damaged = bbans.decompress_file(
                 read,
                 write,
                 model=model,
@@ -185,18 +230,30 @@ def decompress(
             )
         for damage in damaged:
             r = damage.region
-            say(f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at {r.x},{r.y}, is missing: {damage.reason}")
+            say(
+                f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at "
+                f"{r.x},{r.y}, is missing: {damage.reason}"
+            )
         if damaged:
-            raise DamagedTilesError(f"{len(damaged)} damaged tiles are missing; the rest was restored")
+            raise DamagedTilesError(
+                f"{len(damaged)} damaged tiles are missing; the rest was restored"
+            )
         if verbose and not quiet:
-            say(f"{click.format_filename(source)}: restored to {targets[source] or 'standard output'}")
+            say(
+                f"{click.format_filename(source)}: restored to "
+                f"{targets[source] or 'standard output'}"
+            )
 
     return process(targets, _ends_checker(targets, force), work, bar=not quiet)
 
 
 def _restored_name(source: Path, kind: str | None) -> Path:
     suffix = SUFFIXES[kind or "png"][0]
-    return source.with_suffix(suffix) if source.suffix == ".bbans" else source.with_name(source.name + suffix)
+    return (
+        source.with_suffix(suffix)
+        if source.suffix == ".bbans"
+        else source.with_name(source.name + suffix)
+    )
 
 
 def _ends_checker(targets: Mapping[str, Path | str | None], force: bool) -> Callable[[str], None]:
@@ -211,10 +268,24 @@ def _ends_checker(targets: Mapping[str, Path | str | None], force: bool) -> Call
 @files_argument
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
-@click.option("--no-account", is_flag=True, help="Read the header only: no model is needed, and it takes no time.")
-@click.option("--heatmap", type=click.Path(dir_okay=False), metavar="FILE", help="Write bits per pixel over the image (PNG; one input).")
+@click.option(
+    "--no-account",
+    is_flag=True,
+    help="Read the header only: no model is needed, and it takes no time.",
+)
+@click.option(
+    "--heatmap",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write bits per pixel over the image (PNG; one input).",
+)
 @click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
-@click.option("--plot-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write that drawing (.png, .svg, .pdf; one input).")
+@click.option(
+    "--plot-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write that drawing (.png, .svg, .pdf; one input).",
+)
 @force_option
 @max_pixels_option
 @verbose_option
@@ -245,13 +316,24 @@ def info(
         check_output(target, force)
 
     def work(source: str) -> None:
-        from bbans import api
-
-        found = api.info(read_bytes(source), model=model, account=not no_account, costs=costs, max_pixels=max_pixels)
+        found = bbans.info(
+            read_bytes(source),
+            model=model,
+            account=not no_account,
+            costs=costs,
+            max_pixels=max_pixels,
+        )
         if as_json:
             click.echo(json.dumps({"file": source, **found.to_dict()}))
         else:
-            click.echo("\n".join([f"{click.format_filename(source)}:", *(f"  {line}" for line in found.lines(each_tile=verbose))]))
+            click.echo(
+                "\n".join(
+                    [
+                        f"{click.format_filename(source)}:",
+                        *(f"  {line}" for line in found.lines(each_tile=verbose)),
+                    ]
+                )
+            )
         if costs:
             draw(found, heatmap, plot and not as_json, plot_file, force)
 
@@ -264,23 +346,33 @@ def info(
 @threads_option
 @max_pixels_option
 @quiet_option
-def verify(files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool) -> int:
+def verify(
+    files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool
+) -> int:
     """Decode compressed files and check them.
 
     Every checksum is looked at, and nothing is written.
     """
 
     def work(source: str) -> None:
-        from bbans import api
-
-        api.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
+        bbans.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
         if not quiet:
             click.echo(f"{click.format_filename(source)}: ok")
 
     return process(files, check_input, work, bar=not quiet)
 
 
-for command in (archive, bench, completion, train, evaluate, sample, reconstruct, interpolate, models):
+for command in (
+    archive,
+    bench,
+    completion,
+    train,
+    evaluate,
+    sample,
+    reconstruct,
+    interpolate,
+    models,
+):
     commands.add_command(command)
 attach(commands)
 

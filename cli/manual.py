@@ -28,7 +28,9 @@ ALWAYS = (0, 1, 2, 10, 130)
 
 
 class Page(NamedTuple):
-    """Examples, each with what it does; exit codes besides ALWAYS; and what else there is to say, paragraph by paragraph."""
+    """Examples, each with what it does; exit codes besides ALWAYS; and what else there is to say,
+    paragraph by paragraph.
+    """
 
     examples: tuple[tuple[str, str], ...]
     exits: tuple[int, ...] = ()
@@ -37,7 +39,8 @@ class Page(NamedTuple):
 
 SEVERAL = "Files after a failing one are still done; the exit code is that of the first failure."
 PATH = (
-    "A model is looked for by name or id in the folders of the environment variable BBANS_MODEL_PATH, then in your own folder "
+    "A model is looked for by name or id in the folders of the environment variable "
+    "BBANS_MODEL_PATH, then in your own folder "
     "(`bbans models add`), then among the shipped ones."
 )
 
@@ -62,7 +65,10 @@ PAGES = {
             ("bbans compress --model mine.safetensors photo.png", "a model of your own"),
             ("bbans compress --model none photo.png", "larger; needs no model, now or later"),
             ("bbans compress -c photo.png | bbans decompress - > same.png", "through a pipe"),
-            ("bbans compress --dask tcp://host:8786 *.png -o small/", "on a cluster; the same files"),
+            (
+                "bbans compress --dask tcp://host:8786 *.png -o small/",
+                "on a cluster; the same files",
+            ),
         ),
         (3, 4, 6, 7, 8, 9),
         (SEVERAL, PATH),
@@ -71,7 +77,10 @@ PAGES = {
         (
             ("bbans decompress photo.bbans", "photo.png beside it"),
             ("bbans decompress photo.bbans -o photo.tiff", "as another kind of file"),
-            ("bbans decompress --region 0,0,640,480 photo.bbans", "a corner; only its tiles are decoded"),
+            (
+                "bbans decompress --region 0,0,640,480 photo.bbans",
+                "a corner; only its tiles are decoded",
+            ),
             ("bbans decompress --preview 3 photo.bbans", "every 8th row and column"),
             ("bbans decompress --keep-going broken.bbans", "what damage leaves of it"),
         ),
@@ -83,13 +92,19 @@ PAGES = {
             ("bbans info photo.bbans", "ideal, net, total, and every term of them"),
             ("bbans info --json photo.bbans", "for programs"),
             ("bbans info --no-account photo.bbans", "only what the header says, at once"),
-            ("bbans info --heatmap bits.png --plot photo.bbans", "where in the image, and in which level, the bits are"),
+            (
+                "bbans info --heatmap bits.png --plot photo.bbans",
+                "where in the image, and in which level, the bits are",
+            ),
         ),
         (3, 4, 5, 6),
         (
-            "Ideal is the model's -ELBO, net what the coder's message grew by, total the file. The file is decoded to know them.",
-            "In a heat map every pixel has the bits of its own samples, exactly, and an even share of the net bits of the latents that "
-            "stand for its part of the image. What another library coded is spread evenly over its tile.",
+            "Ideal is the model's -ELBO, net what the coder's message grew by, total the file. "
+            "The file is decoded to know them.",
+            "In a heat map every pixel has the bits of its own samples, exactly, and an even "
+            "share of the net bits of the latents that "
+            "stand for its part of the image. What another library coded is spread evenly over "
+            "its tile.",
             SEVERAL,
         ),
     ),
@@ -104,7 +119,10 @@ PAGES = {
     "bench": Page(
         (
             ("bbans bench *.png", "a table over all of them"),
-            ("bbans bench -v --effort fast a.png b.png", "the small model, and a table for each image"),
+            (
+                "bbans bench -v --effort fast a.png b.png",
+                "the small model, and a table for each image",
+            ),
             ("bbans bench --jpegxl-effort 9 --json photo.png", "for programs"),
         ),
         (3, 6, 7, 8),
@@ -112,10 +130,22 @@ PAGES = {
     ),
     "train": Page(
         (
-            ("bbans train my-images/ -o mine.safetensors", "what suits the images, with its own recipe"),
-            ("bbans train digits.npy -o mine.safetensors --shape 28 28", "rows of an array as images"),
-            ("bbans train photos/ -o mine.safetensors --recipe photo.toml --device cuda", "your own settings, on a GPU"),
-            ("bbans train my-images/ -o mine.safetensors --tensorboard logs", "with curves to look at"),
+            (
+                "bbans train my-images/ -o mine.safetensors",
+                "what suits the images, with its own recipe",
+            ),
+            (
+                "bbans train digits.npy -o mine.safetensors --shape 28 28",
+                "rows of an array as images",
+            ),
+            (
+                "bbans train photos/ -o mine.safetensors --recipe photo.toml --device cuda",
+                "your own settings, on a GPU",
+            ),
+            (
+                "bbans train my-images/ -o mine.safetensors --tensorboard logs",
+                "with curves to look at",
+            ),
         ),
         (3, 4, 6),
         ("A broken run goes on where its checkpoint was when the same command is given again.",),
@@ -123,21 +153,48 @@ PAGES = {
     "evaluate": Page(
         (
             ("bbans evaluate --model mine.safetensors more-images/", "ideal, net and total"),
-            ("bbans evaluate --model mine.safetensors test.npy --count 1000 --csv each.csv", "a line an image"),
-            ("bbans evaluate more-photos/ --report photos.html", "a page with heat maps, the best and the worst images"),
-            ("bbans evaluate --model mine.safetensors test.npy --importance 500", "nearer to -log2 p(x)"),
-            ("bbans evaluate --model mine.safetensors test.npy --scheme bb-cis --particles 16", "another bound"),
+            (
+                "bbans evaluate --model mine.safetensors test.npy --count 1000 --csv each.csv",
+                "a line an image",
+            ),
+            (
+                "bbans evaluate more-photos/ --report photos.html",
+                "a page with heat maps, the best and the worst images",
+            ),
+            (
+                "bbans evaluate --model mine.safetensors test.npy --importance 500",
+                "nearer to -log2 p(x)",
+            ),
+            (
+                "bbans evaluate --model mine.safetensors test.npy --scheme bb-cis --particles 16",
+                "another bound",
+            ),
         ),
         (3, 4, 6, 8),
     ),
-    "sample": Page((("bbans sample --model mine.safetensors -n 64 -o samples.png", "8 rows of 8"),), (3, 4, 6)),
-    "reconstruct": Page((("bbans reconstruct --model mine.safetensors more-images/ -n 8 -o back.png", "8 pairs"),), (3, 4, 6)),
+    "sample": Page(
+        (("bbans sample --model mine.safetensors -n 64 -o samples.png", "8 rows of 8"),), (3, 4, 6)
+    ),
+    "reconstruct": Page(
+        (("bbans reconstruct --model mine.safetensors more-images/ -n 8 -o back.png", "8 pairs"),),
+        (3, 4, 6),
+    ),
     "interpolate": Page(
-        (("bbans interpolate --model mine.safetensors more-images/ --between 3 7 --steps 12 -o path.png", "12 pictures"),), (3, 4, 6)
+        (
+            (
+                "bbans interpolate --model mine.safetensors more-images/ --between 3 7 --steps 12 "
+                "-o path.png",
+                "12 pictures",
+            ),
+        ),
+        (3, 4, 6),
     ),
     "archive": Page(
         (
-            ("bbans archive create icons/ -o icons.bbar --model mine.safetensors", "many images in one file"),
+            (
+                "bbans archive create icons/ -o icons.bbar --model mine.safetensors",
+                "many images in one file",
+            ),
             ("bbans archive list icons.bbar", "their names"),
             ("bbans archive extract icons.bbar -o back/", "all of them again"),
         ),
@@ -146,10 +203,24 @@ PAGES = {
     ),
     "archive create": Page(
         (
-            ("bbans archive create icons/ -o icons.bbar --model mine.safetensors", "a model of these images"),
-            ("bbans archive create digits.npy -o digits.bbar --model mine.safetensors --shape 28x28", "rows of an array"),
-            ("bbans archive create photos/ more.png -o photos.bbar", "photographs, coded one by one"),
-            ("bbans archive create icons/ -o icons.bbar --model mine.safetensors --unordered --embed-model", "smaller; needs nothing else"),
+            (
+                "bbans archive create icons/ -o icons.bbar --model mine.safetensors",
+                "a model of these images",
+            ),
+            (
+                "bbans archive create digits.npy -o digits.bbar --model mine.safetensors --shape "
+                "28x28",
+                "rows of an array",
+            ),
+            (
+                "bbans archive create photos/ more.png -o photos.bbar",
+                "photographs, coded one by one",
+            ),
+            (
+                "bbans archive create icons/ -o icons.bbar --model mine.safetensors --unordered "
+                "--embed-model",
+                "smaller; needs nothing else",
+            ),
         ),
         (3, 4, 6, 7, 8, 9),
     ),
@@ -165,10 +236,15 @@ PAGES = {
     "models": Page((("bbans models list", "what is at hand"),), (4, 6), (PATH,)),
     "models list": Page((("bbans models list --json", "an object a line"),), ()),
     "models show": Page((("bbans models show photo-2", "its id, config and record"),), (6,)),
-    "models add": Page((("bbans models add mine.safetensors", "files made with it now find it"),), (4, 6)),
+    "models add": Page(
+        (("bbans models add mine.safetensors", "files made with it now find it"),), (4, 6)
+    ),
     "completion": Page(
         (
-            ("bbans completion bash > ~/.local/share/bash-completion/completions/bbans", "for bash 4.4 or newer"),
+            (
+                "bbans completion bash > ~/.local/share/bash-completion/completions/bbans",
+                "for bash 4.4 or newer",
+            ),
             ("bbans completion zsh > ~/.zfunc/_bbans", "for zsh; ~/.zfunc has to be on its fpath"),
             ("bbans completion fish > ~/.config/fish/completions/bbans.fish", "for fish"),
         ),
@@ -185,7 +261,9 @@ def commands_below(command: click.Command, path: str = "") -> Iterator[tuple[str
 
 
 def attach(root: click.Command) -> None:
-    """Give every command its page, and its text where `python -OO` has dropped the docstring that click takes it from."""
+    """Give every command its page, and its text where `python -OO` has dropped the docstring that
+    click takes it from.
+    """
     for path, command in commands_below(root):
         command.epilog = epilog(PAGES[path])
         if command.help is None and command.callback is not None:
@@ -199,7 +277,11 @@ def written_docstring(function: Callable[..., object]) -> str | None:
         tree = ast.parse(Path(inspect.getfile(function)).read_text(encoding="utf-8"))
     except (OSError, TypeError, SyntaxError):
         return None
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function.__name__)
+    found = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name == function.__name__
+    )
     return next((text for node in found if (text := ast.get_docstring(node))), None)
 
 

@@ -11,7 +11,9 @@ from .completion import model_names
 from .options import force_option
 from .run import say
 
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each model.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line for each model."
+)
 
 
 @click.group()
@@ -27,9 +29,10 @@ def models() -> None:
 def list_(as_json: bool) -> int:
     """List the models, a line each.
 
-    Name, family, the beginning of the id, and how many integers it has. Of models with one name the first on the search path counts.
+    Name, family, the beginning of the id, and how many integers it has. Of models with one name the
+    first on the search path counts.
     """
-    from bbans import library
+    from bbans.files import models as library
 
     for found in library.list_models():
         click.echo(json.dumps(found.to_dict()) if as_json else found.line())
@@ -44,7 +47,7 @@ def show(model: str, as_json: bool) -> int:
 
     Its full id, its config, and how and from what it was made.
     """
-    from bbans import library
+    from bbans.files import models as library
 
     found = library.show_model(model)
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
@@ -59,7 +62,7 @@ def add(file: str, force: bool) -> int:
 
     Compressed files that name it find it there.
     """
-    from bbans import library
+    from bbans.files import models as library
 
     say(f"added as {click.format_filename(str(library.add_model(Path(file), overwrite=force)))}")
     return 0

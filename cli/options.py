@@ -7,19 +7,24 @@ from typing import Any, TypeVar
 
 import click
 
-from bbans import urls
+from bbans.files import urls
 
 from .completion import model_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILES...")
-force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist; write to a terminal.")
+files_argument = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(), metavar="FILES..."
+)
+force_option = click.option(
+    "-f", "--force", is_flag=True, help="Overwrite outputs that exist; write to a terminal."
+)
 model_option = click.option(
     "--model",
     metavar="MODEL",
     shell_complete=model_names,
-    help="A model's file or name; 'none' compresses without one. Default: the photograph model, or the one a file names.",
+    help="A model's file or name; 'none' compresses without one. Default: the photograph model, "
+    "or the one a file names.",
 )
 effort_option = click.option(
     "--effort",
@@ -27,39 +32,67 @@ effort_option = click.option(
     default="default",
     help="A small model, the default one, or that and all orientations: eight times the time.",
 )
-threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use. Default: one a core.")
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads to use. Default: one a core.",
+)
 dask_option = click.option(
     "--dask",
     "cluster",
     metavar="ADDRESS",
-    help="Work on the dask cluster of this scheduler, such as tcp://host:8786; the files are the same.",
+    help="Work on the dask cluster of this scheduler, such as tcp://host:8786; the files are the "
+    "same.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
 
 
 max_pixels_option = click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=2**30, metavar="N", help="Refuse files of larger images. Default: 2^30."
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=2**30,
+    metavar="N",
+    help="Refuse files of larger images. Default: 2^30.",
 )
 
 
 SCHEMES = ("bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis")
 particles_option = click.option(
-    "--particles", type=click.IntRange(1, 1024), metavar="K", help="Particles of bb-is and bb-cis. Default: 8; files take up to 256."
+    "--particles",
+    type=click.IntRange(1, 1024),
+    metavar="K",
+    help="Particles of bb-is and bb-cis. Default: 8; files take up to 256.",
 )
 refine_option = click.option(
-    "--refine", type=click.IntRange(0, 255), metavar="T", help="Steps of search for every image's posterior. Default: 0."
+    "--refine",
+    type=click.IntRange(0, 255),
+    metavar="T",
+    help="Steps of search for every image's posterior. Default: 0.",
 )
 
 
-def coding_options(*more: str, default: str = "what suits the model") -> Callable[[Command], Command]:
-    """How a latent chain codes: --scheme, one of these besides those of archives, --particles and --refine."""
-    scheme_option = click.option("--scheme", type=click.Choice([*SCHEMES, *more]), help=f"How a latent chain is coded. Default: {default}.")
+def coding_options(
+    *more: str, default: str = "what suits the model"
+) -> Callable[[Command], Command]:
+    """How a latent chain codes: --scheme, one of these besides those of archives, --particles and
+    --refine.
+    """
+    scheme_option = click.option(
+        "--scheme",
+        type=click.Choice([*SCHEMES, *more]),
+        help=f"How a latent chain is coded. Default: {default}.",
+    )
     return lambda command: scheme_option(particles_option(refine_option(command)))
 
 
 max_items_option = click.option(
-    "--max-items", type=click.IntRange(min=1), default=2**20, metavar="N", help="Refuse archives of more images. Default: 2^20."
+    "--max-items",
+    type=click.IntRange(min=1),
+    default=2**20,
+    metavar="N",
+    help="Refuse archives of more images. Default: 2^20.",
 )
 
 
@@ -68,13 +101,19 @@ class RegionType(click.ParamType):  # type: ignore[type-arg]
 
     name = "X,Y,W,H"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
         """Parse; a usage error says what is expected."""
         if isinstance(value, tuple):
             return value
         parts = value.split(",")
         if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-            self.fail(f"{value!r} is no rectangle: write X,Y,W,H in pixels, such as 100,200,640,480", param, ctx)
+            self.fail(
+                f"{value!r} is no rectangle: write X,Y,W,H in pixels, such as 100,200,640,480",
+                param,
+                ctx,
+            )
         return tuple(int(part) for part in parts)
 
 
@@ -83,11 +122,20 @@ class PathOrUrl(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The name as it was given."""
-        return value if isinstance(value, str) and urls.URL.match(value) else super().convert(value, param, ctx)
+        return (
+            value
+            if isinstance(value, str) and urls.URL.match(value)
+            else super().convert(value, param, ctx)
+        )
 
 
 def output_options(command: Command) -> Command:
     """Where the outputs go: -o and -c."""
-    command = click.option("-c", "--stdout", is_flag=True, help="Write to standard output (one input).")(command)
-    output_help = "File to write; with many inputs or a trailing slash a directory, made if missing. '-' is standard output."
+    command = click.option(
+        "-c", "--stdout", is_flag=True, help="Write to standard output (one input)."
+    )(command)
+    output_help = (
+        "File to write; with many inputs or a trailing slash a directory, made if "
+        "missing. '-' is standard output."
+    )
     return click.option("-o", "--output", type=click.Path(), help=output_help)(command)

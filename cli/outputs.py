@@ -1,6 +1,7 @@
 """Which output each input gets, decided before any work is done, and streams as files.
 
-An input is a name as it was given: a path, a URL, or "-" for standard input. An output is a path or a URL; None is standard output.
+An input is a name as it was given: a path, a URL, or "-" for standard input. An output is a path or
+a URL; None is standard output.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 
 import click
 
-from bbans import urls
 from bbans.errors import InputError, OutputError, OutputExistsError
+from bbans.files import urls
 
 STREAM = "-"
 # Kinds of image file that are written, with their suffixes; the first is the default.
@@ -30,10 +31,13 @@ SUFFIXES = {
 }
 
 
-def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]) -> dict[str, Path | str | None]:
+def plan(
+    sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]
+) -> dict[str, Path | str | None]:
     """The output of every source. `rename` gives the default: a path beside the source.
 
-    Usage errors: two sources with one output, an output that is also a source, several outputs for one file or stream.
+    Usage errors: two sources with one output, an output that is also a source, several outputs for
+    one file or stream.
     """
     if to_stdout and output not in (None, STREAM):
         raise click.UsageError("-c and -o exclude each other")
@@ -41,7 +45,9 @@ def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Ca
         raise click.UsageError("'-' (standard input) has to be the only input")
     if to_stdout or output == STREAM or (output is None and sources[0] == STREAM):
         if len(sources) > 1:
-            raise click.UsageError("standard output takes one file: give one input, or a directory with -o")
+            raise click.UsageError(
+                "standard output takes one file: give one input, or a directory with -o"
+            )
         return {sources[0]: None}
     if len(set(sources)) < len(sources):
         raise click.UsageError("an input is given twice")
@@ -50,19 +56,26 @@ def plan(sources: Sequence[str], output: str | None, to_stdout: bool, rename: Ca
     return dict(targets)
 
 
-def _paths(sources: Sequence[str], output: str | None, rename: Callable[[Path], Path]) -> dict[str, Path | str]:
+def _paths(
+    sources: Sequence[str], output: str | None, rename: Callable[[Path], Path]
+) -> dict[str, Path | str]:
     if output is None:
         return {source: _beside(source, rename) for source in sources}
     folder = urls.located(output)
     if isinstance(folder, str):
         one = len(sources) == 1 and not output.endswith("/")
-        return {source: output if one else f"{output.rstrip('/')}/{rename(_named(source)).name}" for source in sources}
+        return {
+            source: output if one else f"{output.rstrip('/')}/{rename(_named(source)).name}"
+            for source in sources
+        }
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(os.sep):
         return {sources[0]: folder}
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{output} is not a directory, and several inputs need one")
     if sources[0] == STREAM:
-        raise click.UsageError("standard input has no name to use in a directory: name a file with -o, or use -c")
+        raise click.UsageError(
+            "standard input has no name to use in a directory: name a file with -o, or use -c"
+        )
     return {source: folder / rename(_named(source)).name for source in sources}
 
 
@@ -87,7 +100,9 @@ def _check_distinct(targets: Mapping[str, Path | str]) -> None:
     for source, target in targets.items():
         place = _resolved(target)
         if place in inputs:
-            raise click.UsageError(f"{target} is an input, and inputs are kept: name another output with -o")
+            raise click.UsageError(
+                f"{target} is an input, and inputs are kept: name another output with -o"
+            )
         if place in taken:
             raise click.UsageError(f"{taken[place]} and {source} would both be written to {target}")
         taken[place] = source
@@ -98,14 +113,19 @@ def _resolved(place: Path | str) -> Path | str:
 
 
 def image_kind(target: Path | str | None) -> str:
-    """The kind of image file that a name asks for; PNG for standard output and names without a suffix."""
+    """The kind of image file that a name asks for; PNG for standard output and names without a
+    suffix.
+    """
     suffix = "" if target is None else Path(target).suffix
     if not suffix:
         return "png"
     for kind, suffixes in SUFFIXES.items():
         if suffix.lower() in suffixes:
             return kind
-    raise click.UsageError(f"{suffix} is not among the lossless kinds that are written ({', '.join(SUFFIXES)}); choose one with --format")
+    raise click.UsageError(
+        f"{suffix} is not among the lossless kinds that are written ({', '.join(SUFFIXES)}); "
+        "choose one with --format"
+    )
 
 
 def check_input(source: str) -> None:
@@ -124,13 +144,18 @@ def check_output(target: Path | str | None, overwrite: bool) -> None:
         if sys.stdout is None:  # Python's value of a closed stream
             raise OutputError("standard output is closed: redirect it, or name a file with -o")
         if not overwrite and sys.stdout.isatty():
-            raise OutputExistsError("standard output is a terminal: redirect it, name a file with -o, or force it with -f")
+            raise OutputExistsError(
+                "standard output is a terminal: redirect it, name a file with -o, or force it "
+                "with -f"
+            )
     elif isinstance(target, str):
         urls.check(target, overwrite)
     elif target.is_dir():
         raise _directory_error(str(target))
     elif target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists: overwrite it with -f, or name another output with -o")
+        raise OutputExistsError(
+            f"{target} exists: overwrite it with -f, or name another output with -o"
+        )
 
 
 def _directory_error(name: str) -> OSError:
@@ -139,7 +164,9 @@ def _directory_error(name: str) -> OSError:
 
 @contextmanager
 def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | str, Path | str]]:
-    """Paths or URLs to read and to write. Standard input is read into a temporary file; standard output is written from one.
+    """Paths or URLs to read and to write.
+
+    Standard input is read into a temporary file; standard output is written from one.
 
     Nothing is written to standard output if the body raises.
     """

@@ -11,11 +11,33 @@ from .options import coding_options, force_option, model_option
 from .outputs import check_output
 
 set_argument = click.argument("images", type=click.Path(exists=True))
-picture_option = click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The picture to write (PNG).")
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Other random draws. Default: 0.")
-count_option = click.option("-n", "--count", type=click.IntRange(min=1), default=16, metavar="N", help="How many. Default: 16.")
+picture_option = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="The picture to write (PNG).",
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Other random draws. Default: 0.",
+)
+count_option = click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(min=1),
+    default=16,
+    metavar="N",
+    help="How many. Default: 16.",
+)
 shape_option = click.option(
-    "--shape", type=(int, int), metavar="H W", help="Height and width of images that an array holds as rows, or as packed bits."
+    "--shape",
+    type=(int, int),
+    metavar="H W",
+    help="Height and width of images that an array holds as rows, or as packed bits.",
 )
 
 
@@ -23,18 +45,40 @@ shape_option = click.option(
 @set_argument
 @model_option
 @shape_option
-@click.option("-n", "--count", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
-@click.option("--draws", type=click.IntRange(min=1), default=16, metavar="N", help="Draws of the latents for the ideal. Default: 16.")
 @click.option(
-    "--importance", type=click.IntRange(0, 5000), default=0, metavar="K", help="Also -log2 p(x) from K weighted draws, up to 5000."
+    "-n", "--count", type=click.IntRange(min=1), metavar="N", help="Only the first N images."
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    default=16,
+    metavar="N",
+    help="Draws of the latents for the ideal. Default: 16.",
+)
+@click.option(
+    "--importance",
+    type=click.IntRange(0, 5000),
+    default=0,
+    metavar="K",
+    help="Also -log2 p(x) from K weighted draws, up to 5000.",
 )
 @coding_options("two-part")
 @click.option(
-    "--batch", type=click.IntRange(1, 256), metavar="N", help="Images pushed at once. Default: 1, or 1/200 of more than 500 images."
+    "--batch",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Images pushed at once. Default: 1, or 1/200 of more than 500 images.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
-@click.option("--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image.")
-@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page to look at (HTML): rates, images, heat maps.")
+@click.option(
+    "--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image."
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write a page to look at (HTML): rates, images, heat maps.",
+)
 @seed_option
 @force_option
 def evaluate(
@@ -56,29 +100,45 @@ def evaluate(
 ) -> int:
     """Measure a model on IMAGES in bits per dimension.
 
-    IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's message grew by, total the files.
+    IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's
+    message grew by, total the files.
     """
     for written in filter(None, (table, report)):
         check_output(Path(written), force)
-    from bbans import evaluation
+    from bbans.evaluation import evaluate as rates
 
-    named = evaluation.named_images(images, shape, count)
-    found = evaluation.evaluate(
-        named, model, draws=draws, importance_draws=importance, scheme=scheme, particles=particles, refine=refine, seed=seed, batch=batch
+    named = rates.named_images(images, shape, count)
+    found = rates.evaluate(
+        named,
+        model,
+        draws=draws,
+        importance_draws=importance,
+        scheme=scheme,
+        particles=particles,
+        refine=refine,
+        seed=seed,
+        batch=batch,
     )
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if table is not None:
-        evaluation.save_table(found, Path(table), overwrite=force)
+        rates.save_table(found, Path(table), overwrite=force)
     if report is not None:
-        from bbans import reports
+        from bbans.evaluation import report as page
 
-        reports.save(reports.gather(found, named, model, seed=seed), Path(report), overwrite=force)
+        page.save(page.gather(found, named, model, seed=seed), Path(report), overwrite=force)
     return 0
 
 
 @click.command()
 @model_option
-@click.option("-n", "--count", type=click.IntRange(min=1), default=16, metavar="N", help="How many. Default: 16.")
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(min=1),
+    default=16,
+    metavar="N",
+    help="How many. Default: 16.",
+)
 @picture_option
 @seed_option
 @force_option
@@ -88,9 +148,11 @@ def sample(model: str | None, count: int, output: str, seed: int, force: bool) -
     Decoding random bits is sampling: what they decode to is laid out in a grid.
     """
     check_output(Path(output), force)
-    from bbans import pictures
+    from bbans.evaluation import pictures
 
-    pictures.save(pictures.grid(pictures.sample(model, count, seed=seed)), Path(output), overwrite=force)
+    pictures.save(
+        pictures.grid(pictures.sample(model, count, seed=seed)), Path(output), overwrite=force
+    )
     return 0
 
 
@@ -98,19 +160,35 @@ def sample(model: str | None, count: int, output: str, seed: int, force: bool) -
 @set_argument
 @model_option
 @shape_option
-@click.option("-n", "--count", type=click.IntRange(min=1), default=16, metavar="N", help="The first N images. Default: 16.")
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(min=1),
+    default=16,
+    metavar="N",
+    help="The first N images. Default: 16.",
+)
 @picture_option
 @seed_option
 @force_option
-def reconstruct(images: str, model: str | None, shape: tuple[int, int] | None, count: int, output: str, seed: int, force: bool) -> int:
+def reconstruct(
+    images: str,
+    model: str | None,
+    shape: tuple[int, int] | None,
+    count: int,
+    output: str,
+    seed: int,
+    force: bool,
+) -> int:
     """Show what a model's latents keep of IMAGES.
 
     Originals above; below, the mean of what their latents decode to.
     """
     check_output(Path(output), force)
-    from bbans import evaluation, pictures
+    from bbans.evaluation import evaluate as rates
+    from bbans.evaluation import pictures
 
-    named = evaluation.named_images(images, shape, count)
+    named = rates.named_images(images, shape, count)
     made = pictures.beside(named, pictures.reconstruct(named, model, seed=seed), model)
     pictures.save(pictures.grid(made, len(named)), Path(output), overwrite=force)
     return 0
@@ -120,8 +198,20 @@ def reconstruct(images: str, model: str | None, shape: tuple[int, int] | None, c
 @set_argument
 @model_option
 @shape_option
-@click.option("--between", type=(int, int), default=(0, 1), metavar="I J", help="Positions of the two images. Default: the first two.")
-@click.option("--steps", type=click.IntRange(min=2), default=9, metavar="N", help="Pictures on the way. Default: 9.")
+@click.option(
+    "--between",
+    type=(int, int),
+    default=(0, 1),
+    metavar="I J",
+    help="Positions of the two images. Default: the first two.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=2),
+    default=9,
+    metavar="N",
+    help="Pictures on the way. Default: 9.",
+)
 @picture_option
 @seed_option
 @force_option
@@ -137,13 +227,15 @@ def interpolate(
 ) -> int:
     """Go from one image to another through latents.
 
-    Pictures on the straight line between the latents of two of IMAGES, for VAEs with Gaussian latents.
+    Pictures on the straight line between the latents of two of IMAGES, for VAEs with Gaussian
+    latents.
     """
     check_output(Path(output), force)
-    from bbans import evaluation, pictures
+    from bbans.evaluation import evaluate as rates
+    from bbans.evaluation import pictures
 
-    named = evaluation.named_images(images, shape, max(between) + 1)
-    first, last = evaluation.chosen(named, between)
+    named = rates.named_images(images, shape, max(between) + 1)
+    first, last = rates.chosen(named, between)
     made = pictures.interpolate(first, last, model, steps=steps, seed=seed)
     pictures.save(pictures.grid(made, steps), Path(output), overwrite=force)
     return 0

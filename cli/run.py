@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bbans.errors import BbansError, InputError, OutOfMemoryError, OutputError
-from bbans.spread import on_pool
+from bbans.execution.executor import on_pool
 
 if TYPE_CHECKING:
-    from bbans.cluster import Cluster
+    from bbans.execution.dask import Cluster
 
 MEMORY_PHRASES = (
     "allocate memory",
@@ -37,7 +37,9 @@ class Outcome:
 
 
 def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) -> Outcome:
-    """Call `work` for every source, for up to `at_once` of them at the same time; failures are reported in their order."""
+    """Call `work` for every source, for up to `at_once` of them at the same time; failures are
+    reported in their order.
+    """
     done, status = [], 0
 
     def attempt(source: str) -> tuple[str, BbansError | OSError | None]:
@@ -59,8 +61,16 @@ def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) 
     return Outcome(tuple(done), status)
 
 
-def process(sources: Iterable[str], check: Callable[[str], None], work: Callable[[str], None], bar: bool, at_once: int = 1) -> int:
-    """Check every source, then work on those that passed, with a progress bar if wanted; the exit code of the first failure."""
+def process(
+    sources: Iterable[str],
+    check: Callable[[str], None],
+    work: Callable[[str], None],
+    bar: bool,
+    at_once: int = 1,
+) -> int:
+    """Check every source, then work on those that passed, with a progress bar if wanted; the exit
+    code of the first failure.
+    """
     checked = each(sources, check)
     with progress(checked.done, bar) as step:
 
@@ -74,14 +84,18 @@ def process(sources: Iterable[str], check: Callable[[str], None], work: Callable
 
 @contextmanager
 def memory_errors_named() -> Iterator[None]:
-    """Whatever says that memory or threads are short, as an OutOfMemoryError: numpy, torch, the dynamic linker and Python differ."""
+    """Whatever says that memory or threads are short, as an OutOfMemoryError: numpy, torch, the
+    dynamic linker and Python differ.
+    """
     try:
         yield
     except (MemoryError, OSError, RuntimeError, ImportError, SystemError) as error:
         no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
         if no_memory or any(phrase in str(error).lower() for phrase in MEMORY_PHRASES):
             advice = "give this process more, fewer --threads, or a smaller image"
-            raise OutOfMemoryError(f"memory was short ({type(error).__name__}); {advice}") from error
+            raise OutOfMemoryError(
+                f"memory was short ({type(error).__name__}); {advice}"
+            ) from error
         raise
 
 
@@ -117,7 +131,7 @@ def on_cluster(address: str | None) -> Iterator[Cluster | None]:
     if address is None:
         yield None
         return
-    from bbans.cluster import connected
+    from bbans.execution.dask import connected
 
     with connected(address) as found:
         yield found
@@ -125,21 +139,43 @@ def on_cluster(address: str | None) -> Iterator[Cluster | None]:
 
 @contextmanager
 def progress(sources: Sequence[str], shown: bool) -> Iterator[Callable[[str], None]]:
-    """A progress bar over the sources on standard error; the function it gives is called with each before its work."""
+    """A progress bar over the sources on standard error; the function it gives is called with each
+    before its work.
+    """
     if not shown or sys.stderr is None or not sys.stderr.isatty():
         yield lambda source: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
-    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     # standard output is left alone: it may carry the result
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
+    ) as bar:
         task = bar.add_task("", total=len(sources))
         started: list[str] = []
 
         def step(source: str) -> None:
-            bar.update(task, completed=len(started), description=click.format_filename(source), refresh=True)
+            bar.update(
+                task,
+                completed=len(started),
+                description=click.format_filename(source),
+                refresh=True,
+            )
             started.append(source)
 
         yield step

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+import bbans
+
 from .options import force_option, quiet_option, threads_option
 from .outputs import check_output
 from .research import shape_option
@@ -17,18 +19,42 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 
 @click.command()
 @click.argument("images", type=click.Path(exists=True))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The model to write (.safetensors).")
-@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="Settings of the model and its training (TOML).")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="The model to write (.safetensors).",
+)
+@click.option(
+    "--recipe",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Settings of the model and its training (TOML).",
+)
 @shape_option
-@click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="An integer an image (.npy, idx): a conditional model.")
-@click.option("--latents", type=click.Choice(["bernoulli", "categorical"]), help="A VAE of such latents, instead of a recipe.")
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False),
+    help="An integer an image (.npy, idx): a conditional model.",
+)
+@click.option(
+    "--latents",
+    type=click.Choice(["bernoulli", "categorical"]),
+    help="A VAE of such latents, instead of a recipe.",
+)
 @click.option(
     "--estimator",
     metavar="NAME",
-    help="Of gradients through such latents: relax, rebar, muprop, nvil, vimco, concrete, ...; lax, through Gaussian ones.",
+    help="Of gradients through such latents: relax, rebar, muprop, nvil, vimco, concrete, ...; "
+    "lax, through Gaussian ones.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
-@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's; its schedule is stretched.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Instead of the recipe's; its schedule is stretched.",
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
@@ -41,16 +67,32 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
     help="The bound that a latent chain is trained on.",
 )
 @click.option(
-    "--particles", type=click.IntRange(1, 4096), metavar="K", help="Draws of the latents an image, of another bound than elbo or of vimco."
+    "--particles",
+    type=click.IntRange(1, 4096),
+    metavar="K",
+    help="Draws of the latents an image, of another bound than elbo or of vimco.",
 )
 @click.option(
     "--posterior",
     type=click.Choice(["gaussian", "mixture", "flow", "coupling", "semi-implicit", "planar"]),
     help="What q(z | x) of a dense VAE is; planar trains in floats only. Default: gaussian.",
 )
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the training's state here, and go on from it if it is there.")
-@click.option("--float-weights", type=click.Path(dir_okay=False), help="Write the float weights as well, for a later recipe's `init`.")
-@click.option("--tensorboard", type=click.Path(file_okay=False), metavar="DIR", help="Write logs for TensorBoard here.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False),
+    help="Save the training's state here, and go on from it if it is there.",
+)
+@click.option(
+    "--float-weights",
+    type=click.Path(dir_okay=False),
+    help="Write the float weights as well, for a later recipe's `init`.",
+)
+@click.option(
+    "--tensorboard",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write logs for TensorBoard here.",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Where to train. Default: cpu.")
 @force_option
 @threads_option
@@ -79,13 +121,12 @@ def train(
 ) -> int:
     """Train a model on IMAGES: a folder, .npy, .npz or idx file.
 
-    Small images of one shape get a latent chain, for `archive create --model`; photographs a model for `compress --model`.
+    Small images of one shape get a latent chain, for `archive create --model`; photographs a model
+    for `compress --model`.
     """
     for path in filter(None, (output, float_weights)):
         check_output(Path(path), force)
-    from bbans import api
-
-    api.train_model(
+    bbans.train_model(
         Path(images),
         Path(output),
         recipe=_path(recipe),
@@ -118,7 +159,13 @@ def progress_line(row: Mapping[str, float]) -> str:
     """A report as a line: bits per dimension and their three terms, where it has them."""
     if not all(name in row for name in SHOWN):
         return "  ".join(f"{name} {value:g}" for name, value in row.items())
-    terms = f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior {row['posterior']:.4f}"
-    rest = f"training {row['train_rate']:.4f}, {row['active']:g} active latents, {row['seconds']:.0f} s"
+    terms = (
+        f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior "
+        f"{row['posterior']:.4f}"
+    )
+    rest = (
+        f"training {row['train_rate']:.4f}, {row['active']:g} active latents, "
+        f"{row['seconds']:.0f} s"
+    )
     beside = "".join(f", {name} {row[name]:.4f}" for name in ("relaxed", "bound") if name in row)
     return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}{beside}; {rest}"

@@ -1,4 +1,6 @@
-"""What all tests share: the folder of photographs beside the repository, and repeatable hypothesis runs."""
+"""What all tests share: the folder of photographs beside the repository, and repeatable hypothesis
+runs.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def same_random_numbers() -> None:
-    """Torch's own generator starts a test where it starts it alone: no result hangs on which tests ran before."""
+    """Torch's own generator starts a test where it starts it alone: no result hangs on which tests
+    ran before.
+    """
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
 

@@ -1,4 +1,6 @@
-"""Synthetic digits: strokes of ten shapes on 8 x 8, moved, weighted and noisy; enough structure for a latent variable to matter."""
+"""Synthetic digits: strokes of ten shapes on 8 x 8, moved, weighted and noisy; enough structure for
+a latent variable to matter.
+"""
 
 import numpy as np
 
@@ -17,8 +19,12 @@ SHAPES = (
 SIDE = 8
 
 
-def digits(count: int, seed: int = 0, levels: int = 17, moved: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Samples uint8 `(count, 64)` in 0..levels - 1 and labels int64 `(count,)`; in the middle unless `moved`."""
+def digits(
+    count: int, seed: int = 0, levels: int = 17, moved: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Samples uint8 `(count, 64)` in 0..levels - 1 and labels int64 `(count,)`; in the middle
+    unless `moved`.
+    """
     rng = np.random.default_rng(seed)
     masks = np.array([[[int(c) for c in row] for row in shape.split()] for shape in SHAPES])
     labels = rng.integers(0, 10, count)

@@ -1,4 +1,6 @@
-"""One fuzzed file at a time through the public functions: what `tests/test_hostile_files.py` and `benchmarks/fuzz.py` have in common."""
+"""One fuzzed file at a time through the public functions: what `tests/test_hostile_files.py` and
+`benchmarks/fuzz.py` have in common.
+"""
 
 import random
 import time
@@ -8,10 +10,10 @@ from functools import cache
 import numpy as np
 
 import bbans
-from bbans import assembly, images
-from bbans import container as files
+from bbans import container, images
 from bbans.errors import BbansError, FormatError, InputError, ModelNotFoundError
-from bbans.tiles import lattices
+from bbans.files import tiling
+from bbans.tiles.transforms import ycc_lattice
 from tests.chains import chain_file, chain_model, picture
 from tests.mutations import forge, forged, mutated
 from tests.tiny import prepared_file, smooth_image, tiny_model
@@ -20,7 +22,11 @@ SECONDS = 2.0
 MAX_PIXELS = 2**11
 CHAINS = ("pyramid of colours", "binary", "codes with a prior")
 ASKED = {
-    "binary": ({"scheme": "bits-back"}, {"scheme": "bb-is", "particles": 3, "refine": 1}, {"scheme": "bb-cis", "particles": 2}),
+    "binary": (
+        {"scheme": "bits-back"},
+        {"scheme": "bb-is", "particles": 3, "refine": 1},
+        {"scheme": "bb-cis", "particles": 2},
+    ),
     "pyramid of colours": ({"scheme": "two-part"},),
 }
 
@@ -41,7 +47,9 @@ CALLS = {
 
 @cache
 def seeds() -> tuple[bytes, ...]:
-    """Small files of every codec, several formats, one tile and several, with and without metadata."""
+    """Small files of every codec, several formats, one tile and several, with and without
+    metadata.
+    """
     rng = np.random.default_rng(0)
     text = (images.PngChunk("tEXt", b"Comment\0" + b"word " * 20),)
     palette = images.PngChunk("PLTE", bytes(range(12)))
@@ -51,7 +59,9 @@ def seeds() -> tuple[bytes, ...]:
         images.from_array(photo, text),
         images.from_array(grey),
         images.from_array(grey.astype(np.uint16) * 201 + 7),
-        images.from_array(np.dstack([photo, np.add.outer(np.arange(24), np.arange(29)).astype(np.uint8)])),
+        images.from_array(
+            np.dstack([photo, np.add.outer(np.arange(24), np.arange(29)).astype(np.uint8)])
+        ),
         images.from_array(drawing, text),
         images.from_array(drawing.astype(np.uint16) * 257),
         images.make_image(drawing[:, :, 0] // 60, (palette, *text), 2, True),
@@ -59,32 +69,45 @@ def seeds() -> tuple[bytes, ...]:
         images.from_array(np.full((9, 7, 4), 5, np.uint16)),
         images.from_array(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)),
     ]
-    found = [bbans.compress(p, model=model, verify=False) for p in pictures for model in (tiny_model(), "none")]
-    sides, graphic = assembly.TILE_SIDE, assembly.GRAPHIC_TILE
-    assembly.TILE_SIDE, assembly.GRAPHIC_TILE = 16, (16, 16)
+    found = [
+        bbans.compress(p, model=model, verify=False)
+        for p in pictures
+        for model in (tiny_model(), "none")
+    ]
+    sides, graphic = tiling.TILE_SIDE, tiling.GRAPHIC_TILE
+    tiling.TILE_SIDE, tiling.GRAPHIC_TILE = 16, (16, 16)
     try:
         found += [bbans.compress(p, model="none", verify=False) for p in pictures[::2]]
     finally:
-        assembly.TILE_SIDE, assembly.GRAPHIC_TILE = sides, graphic
+        tiling.TILE_SIDE, tiling.GRAPHIC_TILE = sides, graphic
     found += [prepared_file(photo, 3), prepared_file(photo.astype(np.uint16) * 257, 6)]
-    for number in lattices.LATTICES:
-        on_lattice = lattices.to_rgb(smooth_image(45, 45), number)
+    for number in ycc_lattice.LATTICES:
+        on_lattice = ycc_lattice.to_rgb(smooth_image(45, 45), number)
         on_lattice[7, 7] = 1, 2, 3  # an exception
         found.append(prepared_file(on_lattice, 0))
-    found += [chain_file(chain_model(name), picture(chain_model(name)), **asked) for name in CHAINS for asked in ({}, *ASKED.get(name, ()))]
+    found += [
+        chain_file(chain_model(name), picture(chain_model(name)), **asked)
+        for name in CHAINS
+        for asked in ({}, *ASKED.get(name, ()))
+    ]
     return tuple(dict.fromkeys(found))
 
 
 @cache
-def containers() -> tuple[files.Container, ...]:
+def containers() -> tuple[container.Container, ...]:
     """The seeds, taken apart."""
-    return tuple(map(files.read, seeds()))
+    return tuple(map(container.read, seeds()))
 
 
 def attempt(call: str, data: bytes) -> BbansError | None:
     """The error that a function ends in; anything that is not allowed is an AssertionError."""
     error, spent = _timed(call, data)
-    if spent >= SECONDS:  # a file that is slow is slow again; what is done once in a process, or beside other work, is not
+    if (
+        spent >= SECONDS
+        # a file that is slow is slow again; what is done once in a process, or beside other work,
+        # is
+        # not
+    ):
         error, spent = _timed(call, data)
     assert spent < SECONDS, f"{call} took {spent:.1f} seconds\n{data.hex()}"
     assert error is None or "\n" not in str(error), repr(str(error))
@@ -104,12 +127,16 @@ def _timed(call: str, data: bytes) -> tuple[BbansError | None, float]:
         assert call == "preview", data.hex()  # of tiles of odd sides there is none
         error = found
     except Exception as found:
-        raise AssertionError(f"{call} ended in {type(found).__name__}: {found}\n{data.hex()}") from found
+        raise AssertionError(
+            f"{call} ended in {type(found).__name__}: {found}\n{data.hex()}"
+        ) from found
     return error, time.process_time() - start
 
 
 def try_mutated(rng: random.Random) -> BbansError | None:
-    """A damaged file through one of the functions: refused, unless what can be salvaged of it was asked for."""
+    """A damaged file through one of the functions: refused, unless what can be salvaged of it was
+    asked for.
+    """
     data, call = mutated(rng.choice(seeds()), rng, seeds()), rng.choice(tuple(CALLS))
     error = attempt(call, data)
     assert error is not None or call == "salvage" or data in seeds(), data.hex()

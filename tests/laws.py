@@ -1,4 +1,6 @@
-"""The laws that every codec and every distribution keeps, written once: tests are data plus a call of one of these."""
+"""The laws that every codec and every distribution keeps, written once: tests are data plus a call
+of one of these.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Ints = NDArray[np.int64]
 
 
 def check_codec(codec: Codec, message: Message, symbol: Any) -> Message:
-    """push then pop is the identity on symbol and message, and neither touches what it was given; the pushed message."""
+    """push then pop is the identity on symbol and message, and neither touches what it was given;
+    the pushed message.
+    """
     head = message[0].copy()
     (pushed,) = codec.push(message, symbol)
     kept = pushed[0].copy()
@@ -32,15 +36,26 @@ def check_bits_back(codec: Codec, message: Message) -> None:
     assert message_equal(codec.push(popped, symbol)[0], message)
 
 
-def check_bits(before: Message, after: Message, bits: float, precision: int, intervals: int) -> None:
-    """The message's content grows by the bits of its intervals, to rANS's rounding: 2^(precision - 29) bits an interval at most."""
-    assert abs(message_bits(after) - message_bits(before) - bits) <= intervals * 2.0 ** (precision - 29)
+def check_bits(
+    before: Message, after: Message, bits: float, precision: int, intervals: int
+) -> None:
+    """The message's content grows by the bits of its intervals, to rANS's rounding: 2^(precision -
+    29) bits an interval at most.
+    """
+    assert abs(message_bits(after) - message_bits(before) - bits) <= intervals * 2.0 ** (
+        precision - 29
+    )
 
 
 def check_distribution(
-    interval: Callable[[Ints], tuple[Ints, Ints]], symbol: Callable[[Ints], tuple[Ints, Ints, Ints]], n: int, precision: int, rows: int
+    interval: Callable[[Ints], tuple[Ints, Ints]],
+    symbol: Callable[[Ints], tuple[Ints, Ints, Ints]],
+    n: int,
+    precision: int,
+    rows: int,
 ) -> None:
-    """For `rows` parameter sets at once: F(0) = 0, F strictly increasing, F(n) = 2^precision, symbol undoes interval at both ends.
+    """For `rows` parameter sets at once: F(0) = 0, F strictly increasing, F(n) = 2^precision,
+    symbol undoes interval at both ends.
 
     `interval` and `symbol` take arrays `(rows,)`, one entry for each parameter set.
     """
@@ -53,5 +68,7 @@ def check_distribution(
         end = start + freq
         for cf in (start, end - 1):
             found = symbol(cf)
-            assert all(np.array_equal(a, b) for a, b in zip(found, (given, start, freq), strict=True)), f"symbol {x} is not found"
+            assert all(
+                np.array_equal(a, b) for a, b in zip(found, (given, start, freq), strict=True)
+            ), f"symbol {x} is not found"
     assert (end == 1 << precision).all()

@@ -1,6 +1,8 @@
-"""A linear latent chain in integers, with as good a posterior as a linear one can be: what archives are tested with.
+"""A linear latent chain in integers, with as good a posterior as a linear one can be: what archives
+are tested with.
 
-x = 128 + A u + logistic noise, u ~ N(0, 1) in bins of equal mass; q(u | x) is the posterior of the model with Gaussian noise.
+x = 128 + A u + logistic noise, u ~ N(0, 1) in bins of equal mass; q(u | x) is the posterior of the
+model with Gaussian noise.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from bbans.distributions import latent, logistic
-from bbans.distributions.conditional import Conditional, Ints, factorised
+from bbans.distributions import gaussian_bins, logistic
+from bbans.distributions.distribution import Conditional, Ints, factorised
 
 LATENT_PRECISION = 8
 SIGNAL = 24  # grey levels that the latents move a sample by
@@ -21,7 +23,9 @@ NOISE = 2 * np.pi / np.sqrt(3)  # its standard deviation
 
 @dataclass(frozen=True)
 class Linear:
-    """`weights` int64 `(dims, latents)` in 1/32 grey level a unit of u; `inverse` the posterior's, in 2^-20 u a 1/32 grey level."""
+    """`weights` int64 `(dims, latents)` in 1/32 grey level a unit of u; `inverse` the posterior's,
+    in 2^-20 u a 1/32 grey level.
+    """
 
     weights: Ints
     inverse: Ints
@@ -40,24 +44,36 @@ class Linear:
         return factorised(lambda z: (z, np.ones_like(z)), symbol, shape, LATENT_PRECISION)
 
     def likelihood(self, layer: int, above: Ints) -> Conditional:
-        u = latent.value(LATENT_PRECISION, above)
+        u = gaussian_bins.value(LATENT_PRECISION, above)
         location = (128 * 32 + (u @ self.weights.T >> 7)).clip(0, 255 * 32).reshape(-1)
         scale = np.full_like(location, SCALE)
 
         def symbol(cf: Ints, first: int, last: int):
             return logistic.symbol(location[first:last], scale[first:last], cf.astype(np.int64))
 
-        return factorised(partial(logistic.interval, location, scale), symbol, (len(above), len(self.weights)), logistic.PRECISION)
+        return factorised(
+            partial(logistic.interval, location, scale),
+            symbol,
+            (len(above), len(self.weights)),
+            logistic.PRECISION,
+        )
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         mean = ((below - 128) * 32 @ self.inverse.T >> 13).clip(-512, 512).reshape(-1)
         sigma = np.full_like(mean, self.sigma)
 
         def symbol(cf: Ints, first: int, last: int):
-            return latent.symbol(mean[first:last], sigma[first:last], LATENT_PRECISION, cf.astype(np.int64))
+            return gaussian_bins.symbol(
+                mean[first:last], sigma[first:last], LATENT_PRECISION, cf.astype(np.int64)
+            )
 
         shape = len(below), self.weights.shape[1]
-        return factorised(partial(latent.interval, mean, sigma, LATENT_PRECISION), symbol, shape, latent.PRECISION)
+        return factorised(
+            partial(gaussian_bins.interval, mean, sigma, LATENT_PRECISION),
+            symbol,
+            shape,
+            gaussian_bins.PRECISION,
+        )
 
     def idle(self, items: int) -> Ints:
         return np.full((items, self.weights.shape[1]), 1 << LATENT_PRECISION - 1, np.int64)
@@ -70,7 +86,11 @@ def linear(dims: int, latents: int, seed: int = 0) -> Linear:
     variance = NOISE**2 / ((a**2).sum(0)[0] + NOISE**2)
     inverse = a.T * variance / NOISE**2
     index = round((np.log2(np.sqrt(variance)) + 6) * 8)
-    return Linear(np.rint(32 * a).astype(np.int64), np.rint(2**20 / 32 * inverse).astype(np.int64), max(0, index))
+    return Linear(
+        np.rint(32 * a).astype(np.int64),
+        np.rint(2**20 / 32 * inverse).astype(np.int64),
+        max(0, index),
+    )
 
 
 def draws(chain: Linear, items: int, seed: int = 0) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Files as damage, chance and forgers make them; `benchmarks/fuzz.py` uses the same.
 
-`mutated` changes bytes; `forged` changes the values of a container, and `forge` writes them with right checksums and without the
-writer's rules, so that the decoders themselves are reached.
+`mutated` changes bytes; `forged` changes the values of a container, and `forge` writes them with
+right checksums and without the writer's rules, so that the decoders themselves are reached.
 """
 
 import random
@@ -10,15 +10,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
-from bbans.container.codings import Coding
-from bbans.container.integers import u32, varint
+from bbans.container.binary import u32, varint
+from bbans.container.schemes import Coding
 
 MAGIC = bytes.fromhex("bb414e530d0a1a0a")
-NUMBERS = (0, 1, 2, 3, 7, 8, 9, 63, 64, 127, 128, 255, 256, 4095, 65535, 65536, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63)
+NUMBERS = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    9,
+    63,
+    64,
+    127,
+    128,
+    255,
+    256,
+    4095,
+    65535,
+    65536,
+    2**31,
+    2**32 - 1,
+    2**32,
+    2**63 - 1,
+    2**63,
+)
 
 
 def mutated(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
-    """Flipped bits, changed runs, cuts, insertions, repetitions and splices with another file; one to three of them."""
+    """Flipped bits, changed runs, cuts, insertions, repetitions and splices with another file; one
+    to three of them.
+    """
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         at = rng.randrange(len(data) + 1)
         to = min(len(data), at + rng.choice((1, 1, 2, 4, 16, 64)))
@@ -65,29 +89,58 @@ def forged_part(part: TilePart, rng: random.Random) -> TilePart:
     if kind == 5:
         return replace(part, channels=rng.randrange(1, 5))
     if kind == 6:
-        return replace(part, latent_precision=rng.choice((0, 6, 8, 10, _number(part.latent_precision, rng, 255))))
+        return replace(
+            part,
+            latent_precision=rng.choice((0, 6, 8, 10, _number(part.latent_precision, rng, 255))),
+        )
     if kind == 7:
         steps = list(part.growth)
         if steps and rng.random() < 0.5:
             at = rng.randrange(len(steps))
             symbols, lanes = steps[at]
-            steps[at] = (_number(symbols, rng, 2**32), lanes) if rng.random() < 0.5 else (symbols, _number(lanes, rng, 2**16))
+            steps[at] = (
+                (_number(symbols, rng, 2**32), lanes)
+                if rng.random() < 0.5
+                else (symbols, _number(lanes, rng, 2**16))
+            )
         else:
-            steps.insert(rng.randrange(len(steps) + 1), (rng.randrange(500), rng.choice((8, 64, 512, 4096, rng.randrange(70000)))))
+            steps.insert(
+                rng.randrange(len(steps) + 1),
+                (rng.randrange(500), rng.choice((8, 64, 512, 4096, rng.randrange(70000)))),
+            )
         return replace(part, growth=tuple(steps[:255]))
     if kind == 8:
         orientation = rng.choice((0, 1, 7, _number(part.orientation, rng, 255)))
-        return replace(part, orientation=orientation, lattice=rng.choice((part.lattice, 0, 1, 2, 3)))
+        return replace(
+            part, orientation=orientation, lattice=rng.choice((part.lattice, 0, 1, 2, 3))
+        )
     if kind == 9:
         old = part.coding or Coding(0)
         steps = _number(old.refinement, rng, 3)  # what `info` takes grows with them
-        return replace(part, coding=Coding(rng.randrange(7), _number(old.particles, rng, 2**20), steps, _number(old.fineness, rng, 255)))
-    low, span, curve = (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
-    return replace(part, axis=Axis(_number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))))
+        return replace(
+            part,
+            coding=Coding(
+                rng.randrange(7),
+                _number(old.particles, rng, 2**20),
+                steps,
+                _number(old.fineness, rng, 255),
+            ),
+        )
+    low, span, curve = (
+        (0, 255, 0) if part.axis is None else (part.axis.low, part.axis.span, part.axis.curve)
+    )
+    return replace(
+        part,
+        axis=Axis(
+            _number(low, rng, 2**17), _number(span, rng, 2**17), rng.choice((curve, 0, 1, 2))
+        ),
+    )
 
 
 def forged(container: Container, rng: random.Random, sides: int = 300) -> Container:
-    """One or two values of a container changed; sides stay below `sides`, and now and then become huge."""
+    """One or two values of a container changed; sides stay below `sides`, and now and then become
+    huge.
+    """
     for _ in range(rng.choice((1, 1, 2))):
         kind = rng.randrange(10)
         if kind < 6:
@@ -102,7 +155,9 @@ def forged(container: Container, rng: random.Random, sides: int = 300) -> Contai
                 if rng.random() < 0.05:
                     parts.insert(which, rng.choice(parts))
                 tile = TileRecord(tuple(parts), tile.pixels_crc)
-            container = replace(container, tiles=(*container.tiles[:at], tile, *container.tiles[at + 1 :]))
+            container = replace(
+                container, tiles=(*container.tiles[:at], tile, *container.tiles[at + 1 :])
+            )
         elif kind == 6:
             name = rng.choice(("width", "height", "tile_width", "tile_height"))
             top = sides if rng.random() < 0.9 else 2**33
@@ -110,16 +165,28 @@ def forged(container: Container, rng: random.Random, sides: int = 300) -> Contai
         elif kind == 7:
             container = replace(container, pixel_format=rng.randrange(17))
         elif kind == 8:
-            container = replace(container, model_id=rng.choice((bytes(32), container.model_id, container.model_id, bytes(range(32)))))
+            container = replace(
+                container,
+                model_id=rng.choice(
+                    (bytes(32), container.model_id, container.model_id, bytes(range(32)))
+                ),
+            )
         else:
             chunks = list(container.metadata)
             if chunks and rng.random() < 0.7:
                 at = rng.randrange(len(chunks))
                 chunks[at] = replace(chunks[at], payload=_bytes(chunks[at].payload, rng))
             else:
-                name = rng.choice((b"PLTE", b"tRNS", b"tEXt", b"", b"iCCP", b"IDAT", b"k\0", b"IEND", b"eXIf"))
+                name = rng.choice(
+                    (b"PLTE", b"tRNS", b"tEXt", b"", b"iCCP", b"IDAT", b"k\0", b"IEND", b"eXIf")
+                )
                 chunks.insert(
-                    0, MetadataChunk(rng.choice((1, 2, 3, 4, 5, 5, 6, 0, 99)), rng.random() < 0.3, name + rng.randbytes(rng.randrange(9)))
+                    0,
+                    MetadataChunk(
+                        rng.choice((1, 2, 3, 4, 5, 5, 6, 0, 99)),
+                        rng.random() < 0.3,
+                        name + rng.randbytes(rng.randrange(9)),
+                    ),
                 )
             container = replace(container, metadata=tuple(chunks))
     return container
@@ -141,11 +208,17 @@ def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
             if deep:
                 axis = part.axis or Axis(0, 255, 0)
                 out += varint(axis.low) + varint(axis.span) + bytes([axis.curve])
-            out += bytes([len(part.growth)]) + b"".join(varint(a) + varint(b) for a, b in part.growth)
+            out += bytes([len(part.growth)]) + b"".join(
+                varint(a) + varint(b) for a, b in part.growth
+            )
         if part.codec == 8:
             coding = part.coding or Coding(0)
             particles = varint(coding.particles) if coding.scheme in (3, 4) else b""
-            out += bytes([coding.scheme]) + particles + bytes([coding.fineness if coding.scheme == 5 else coding.refinement])
+            out += (
+                bytes([coding.scheme])
+                + particles
+                + bytes([coding.fineness if coding.scheme == 5 else coding.refinement])
+            )
         out += varint(len(part.payload))
     payload = zlib.crc32(tile.payload)
     # of one stored part both checksums are the same: a forger makes them so, mostly
@@ -162,10 +235,19 @@ def forge(container: Container, rng: random.Random) -> bytes:
     header = MAGIC + bytes([1, flags | 4 * one_tile, c.pixel_format]) + b"".join(map(varint, sides))
     data = _sealed(header + (c.model_id if any(c.model_id) else b""))
     if c.metadata:
-        body = b"".join(bytes([k.kind | k.critical << 7]) + varint(len(k.payload)) + k.payload for k in c.metadata)
+        body = b"".join(
+            bytes([k.kind | k.critical << 7]) + varint(len(k.payload)) + k.payload
+            for k in c.metadata
+        )
         packed = zlib.compress(body)
         small = len(packed) + 2 < len(body) or rng.random() < 0.02
-        data += _sealed(b"\1" + varint(len(body)) + varint(len(packed)) + packed if small else b"\0" + varint(len(body)) + body)
+        data += _sealed(
+            b"\1" + varint(len(body)) + varint(len(packed)) + packed
+            if small
+            else b"\0" + varint(len(body)) + body
+        )
     deep = c.pixel_format not in (0, 1, 2, 3, 14)
     entries = b"".join(_entry(tile, deep, rng) for tile in c.tiles)
-    return data + _sealed(varint(len(entries)) + entries) + b"".join(tile.payload for tile in c.tiles)
+    return (
+        data + _sealed(varint(len(entries)) + entries) + b"".join(tile.payload for tile in c.tiles)
+    )

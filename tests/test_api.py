@@ -1,4 +1,6 @@
-"""Arrays to bytes and back through the whole stack: every shape, content and mode; damage; the account; other processes."""
+"""Arrays to bytes and back through the whole stack: every shape, content and mode; damage; the
+account; other processes.
+"""
 
 import subprocess
 import sys
@@ -13,10 +15,17 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import bbans
-from bbans import api, assembly, images, tiles
-from bbans import container as files
-from bbans.errors import BbansError, ChecksumError, FormatError, InputError, ModelNotFoundError, VerificationError
-from bbans.models import store
+from bbans import container, images, tiles
+from bbans.errors import (
+    BbansError,
+    ChecksumError,
+    FormatError,
+    InputError,
+    ModelNotFoundError,
+    VerificationError,
+)
+from bbans.files import codec, tiling
+from bbans.models import model_file
 from bbans.tiles import decode as tile_decoding
 from tests.tiny import smooth_image, tiny_model
 
@@ -37,7 +46,9 @@ CONTENTS = {
     "noise": lambda h, w: np.random.default_rng(0).integers(0, 256, (h, w, 3), dtype=np.uint8),
     "black": lambda h, w: np.zeros((h, w, 3), np.uint8),
     "white": lambda h, w: np.full((h, w, 3), 255, np.uint8),
-    "gradient": lambda h, w: np.broadcast_to(np.linspace(0, 255, w).astype(np.uint8)[None, :, None], (h, w, 3)).copy(),
+    "gradient": lambda h, w: np.broadcast_to(
+        np.linspace(0, 255, w).astype(np.uint8)[None, :, None], (h, w, 3)
+    ).copy(),
     "checkerboard": lambda h, w: checkerboard(h, w)[..., None].repeat(3, 2),
     "text": text_like,
     "grey": lambda h, w: smooth_image(h, w, channels=1),
@@ -59,20 +70,25 @@ def test_every_content_and_shape_comes_back(content, shape):
 @given(
     arrays(
         np.uint8,
-        st.one_of(st.tuples(st.integers(1, 24), st.integers(1, 24)), st.tuples(st.integers(1, 24), st.integers(1, 24), st.just(3))),
+        st.one_of(
+            st.tuples(st.integers(1, 24), st.integers(1, 24)),
+            st.tuples(st.integers(1, 24), st.integers(1, 24), st.just(3)),
+        ),
     )
 )
 def test_any_array_comes_back(image):
-    assert np.array_equal(bbans.decompress(bbans.compress(image, model=MODEL, verify=False), model=MODEL), image)
+    assert np.array_equal(
+        bbans.decompress(bbans.compress(image, model=MODEL, verify=False), model=MODEL), image
+    )
 
 
 def test_tiles_are_independent_and_threads_do_not_matter(monkeypatch):
-    monkeypatch.setattr(assembly, "TILE_SIDE", 24)
-    monkeypatch.setattr(assembly, "GRAPHIC_TILE", (24, 24))
+    monkeypatch.setattr(tiling, "TILE_SIDE", 24)
+    monkeypatch.setattr(tiling, "GRAPHIC_TILE", (24, 24))
     image = smooth_image(50, 70)
     data = bbans.compress(image, model=MODEL, threads=1)
     assert bbans.compress(image, model=MODEL, threads=3) == data
-    content = files.read(data)
+    content = container.read(data)
     assert len(content.tiles) == 9
     assert np.array_equal(bbans.decompress(data, model=MODEL, threads=2), image)
 
@@ -81,12 +97,20 @@ def test_the_encoder_is_deterministic_and_pillow_and_grey_are_taken():
     image = smooth_image(40, 40)
     assert bbans.compress(image, model=MODEL) == bbans.compress(Image.fromarray(image), model=MODEL)
     grey = smooth_image(40, 40, channels=1)
-    assert bbans.decompress(bbans.compress(Image.fromarray(grey), model=MODEL), model=MODEL).shape == (40, 40)
+    assert bbans.decompress(
+        bbans.compress(Image.fromarray(grey), model=MODEL), model=MODEL
+    ).shape == (40, 40)
 
 
 @pytest.mark.parametrize(
     "bad",
-    [np.zeros((4, 4), np.float32), np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4, 1), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4)],
+    [
+        np.zeros((4, 4), np.float32),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 1), np.uint8),
+        np.zeros((0, 4), np.uint8),
+        np.zeros(4),
+    ],
 )
 def test_arrays_that_are_no_image_are_refused(bad):
     with pytest.raises(InputError):
@@ -98,11 +122,11 @@ def small_file():
 
 
 def test_small_file_uses_the_model():
-    assert codecs_of(small_file()) == [files.BITS_BACK]
+    assert codecs_of(small_file()) == [container.BITS_BACK]
 
 
 def codecs_of(data):
-    return [part.codec for tile in files.read(data).tiles for part in tile.parts]
+    return [part.codec for tile in container.read(data).tiles for part in tile.parts]
 
 
 def test_every_flipped_byte_is_noticed():
@@ -130,26 +154,30 @@ def test_a_damaged_file_leaves_no_output(tmp_path):
     for position in range(len(data)):
         source.write_bytes(data[:position] + bytes([data[position] ^ 0x5A]) + data[position + 1 :])
         with pytest.raises(BbansError) as caught:
-            api.decompress_file(source, target, model=MODEL)
+            bbans.decompress_file(source, target, model=MODEL)
         assert caught.value.exit_code in (5, 6)
         assert [p.name for p in tmp_path.iterdir()] == ["a.bbans"]
 
 
 def test_a_damaged_payload_with_a_right_payload_checksum_is_noticed():
     """What the container's checksums cannot see, the pixels' checksum or the message's end does."""
-    content = files.read(small_file())
+    content = container.read(small_file())
     (tile,) = content.tiles
     for position in range(0, len(tile.payload), 11):
         payload = bytearray(tile.payload)
         payload[position] ^= 0x10
         (part,) = tile.parts
-        forged = files.write(replace(content, tiles=(replace(tile, parts=(replace(part, payload=bytes(payload)),)),)))
+        forged = container.write(
+            replace(content, tiles=(replace(tile, parts=(replace(part, payload=bytes(payload)),)),))
+        )
         with pytest.raises(FormatError):
             bbans.decompress(forged, model=MODEL)
 
 
 def test_a_wrong_backend_result_is_repaired_by_the_oracle(monkeypatch):
-    """A tile whose first decoding fails its checksum is decoded again in float64 before damage is reported."""
+    """A tile whose first decoding fails its checksum is decoded again in float64 before damage is
+    reported.
+    """
     data, image = small_file(), smooth_image(20, 20)
     real, calls = tile_decoding._decode, []
 
@@ -181,16 +209,24 @@ def test_a_file_whose_model_is_absent_names_it():
 
 
 def test_account_sums_to_the_file():
-    for image in (smooth_image(90, 70), smooth_image(64, 64, channels=1), np.zeros((3, 3, 3), np.uint8)):
+    for image in (
+        smooth_image(90, 70),
+        smooth_image(64, 64, channels=1),
+        np.zeros((3, 3, 3), np.uint8),
+    ):
         data = bbans.compress(image, model=MODEL)
-        facts = api.info(data, model=MODEL)
+        facts = codec.info(data, model=MODEL)
         content = facts.to_dict()
         assert sum(content["account_bits"].values()) == pytest.approx(8 * len(data), abs=1e-3)
         assert content["bits_per_dimension"]["total"] == 8 * len(data) / image.size
         assert content["account_bits"]["initial"] == 0
         assert any("sum, equal to the file" in line for line in facts.lines())
-        brief = api.info(data, account=False)
-        assert brief.account is None and "account_bits" not in brief.to_dict() and len(brief.lines()) == 3
+        brief = codec.info(data, account=False)
+        assert (
+            brief.account is None
+            and "account_bits" not in brief.to_dict()
+            and len(brief.lines()) == 3
+        )
 
 
 def test_metadata_comes_back_and_strip_drops_it(tmp_path):
@@ -200,31 +236,51 @@ def test_metadata_comes_back_and_strip_drops_it(tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "description"
     source, target, back = tmp_path / "a.png", tmp_path / "a.bbans", tmp_path / "b.png"
-    Image.fromarray(smooth_image(20, 20)).save(source, pnginfo=text, exif=exif, icc_profile=b"not really a profile " * 20, dpi=(300, 300))
-    api.compress_file(source, target, model=MODEL)
-    api.decompress_file(target, back, model=MODEL)
+    Image.fromarray(smooth_image(20, 20)).save(
+        source, pnginfo=text, exif=exif, icc_profile=b"not really a profile " * 20, dpi=(300, 300)
+    )
+    bbans.compress_file(source, target, model=MODEL)
+    bbans.decompress_file(target, back, model=MODEL)
     with Image.open(source) as a, Image.open(back) as b:
         a.load(), b.load()
         assert a.info == b.info and a.getexif() == b.getexif()
     assert images.read_image(source).metadata == images.read_image(back).metadata
-    api.compress_file(source, target, model=MODEL, strip=True, overwrite=True)
-    assert api.info(target.read_bytes(), account=False).metadata_chunks == 0
+    bbans.compress_file(source, target, model=MODEL, strip=True, overwrite=True)
+    assert codec.info(target.read_bytes(), account=False).metadata_chunks == 0
 
 
 def test_other_kinds_of_metadata_are_taken_and_malformed_ones_named(tmp_path):
-    content = files.read(small_file())
+    content = container.read(small_file())
 
     def carrying(*chunks):
-        return files.write(replace(content, metadata=tuple(files.MetadataChunk(kind, False, payload) for kind, payload in chunks)))
+        return container.write(
+            replace(
+                content,
+                metadata=tuple(
+                    container.MetadataChunk(kind, False, payload) for kind, payload in chunks
+                ),
+            )
+        )
 
-    data = carrying((files.ICC_PROFILE, b"profile"), (files.EXIF, b"II*\0"), (files.XMP, b"<x/>"), (files.TEXT, b"Title\0x"), (99, b"?"))
-    assert [c.kind for c in api.decompress_image(data, model=MODEL).metadata] == ["iCCP", "eXIf", "iTXt", "tEXt"]
+    data = carrying(
+        (container.ICC_PROFILE, b"profile"),
+        (container.EXIF, b"II*\0"),
+        (container.XMP, b"<x/>"),
+        (container.TEXT, b"Title\0x"),
+        (99, b"?"),
+    )
+    assert [c.kind for c in codec.decompress_image(data, model=MODEL).metadata] == [
+        "iCCP",
+        "eXIf",
+        "iTXt",
+        "tEXt",
+    ]
     for payload in (b"no keyword", b"Title\0\xff"):
         with pytest.raises(FormatError):
-            bbans.decompress(carrying((files.TEXT, payload)), model=MODEL)
-    (tmp_path / "a.bbans").write_bytes(carrying((files.PNG_CHUNK, b"IDATx")))
+            bbans.decompress(carrying((container.TEXT, payload)), model=MODEL)
+    (tmp_path / "a.bbans").write_bytes(carrying((container.PNG_CHUNK, b"IDATx")))
     with pytest.raises(FormatError):
-        api.decompress_file(tmp_path / "a.bbans", tmp_path / "a.png", model=MODEL)
+        bbans.decompress_file(tmp_path / "a.bbans", tmp_path / "a.png", model=MODEL)
     assert not (tmp_path / "a.png").exists()
 
 
@@ -241,8 +297,10 @@ def test_public_names():
         "CompressResult",
         "__version__",
         "compress",
+        "compress_file",
         "create_archive",
         "decompress",
+        "decompress_file",
         "decompress_image",
         "evaluate",
         "extract_archive",
@@ -255,6 +313,7 @@ def test_public_names():
         "reconstruct",
         "salvage",
         "sample",
+        "train_model",
         "verify",
     ]
     assert all(getattr(bbans, name) is not None for name in bbans.__all__)
@@ -263,8 +322,12 @@ def test_public_names():
 
 
 def test_other_processes_and_carriers_make_the_same_files(tmp_path):
-    """Fresh processes, with one thread, a small instruction set, and no torch-like backend, decode what this one wrote."""
-    (tmp_path / "tiny.safetensors").write_bytes(store.serialise(MODEL.config, MODEL.layers, {}))
+    """Fresh processes, with one thread, a small instruction set, and no torch-like backend, decode
+    what this one wrote.
+    """
+    (tmp_path / "tiny.safetensors").write_bytes(
+        model_file.serialise(MODEL.config, MODEL.layers, {})
+    )
     shapes = [(1, 1), (1, 7), (11, 1), (17, 9), (45, 61)]
     cases = [make(*shape) for make in CONTENTS.values() for shape in shapes]
     for i, image in enumerate(cases):
@@ -291,10 +354,22 @@ print("same" if sys.argv[2] != "numpy" or "torch" not in sys.modules else "torch
     for backend, variables in (
         ("torch", {"OMP_NUM_THREADS": "1"}),
         ("torch", {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"}),
-        ("numpy", {"OPENBLAS_NUM_THREADS": "1", "BBANS_NUMBA": "0", "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3"}),
+        (
+            "numpy",
+            {
+                "OPENBLAS_NUM_THREADS": "1",
+                "BBANS_NUMBA": "0",
+                "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3",
+            },
+        ),
     ):
-        environment = {**os.environ, store.SEARCH_PATH_VARIABLE: str(tmp_path), **variables}
-        done = subprocess.run([sys.executable, "-c", code, str(tmp_path), backend], env=environment, capture_output=True, text=True)
+        environment = {**os.environ, model_file.SEARCH_PATH_VARIABLE: str(tmp_path), **variables}
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), backend],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         assert done.stdout.strip() == "same", done.stderr
 
 

@@ -1,4 +1,6 @@
-"""Archives through the public functions: what comes back, names, groups, damage, models, and what is refused."""
+"""Archives through the public functions: what comes back, names, groups, damage, models, and what
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bbans
-from bbans import archives, images
-from bbans.archive import ChainModel, encode_group
+from bbans import images
+from bbans.archives import create
+from bbans.archives.groups import ChainModel, encode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
-from bbans.container import codings
-from bbans.container.integers import FileBuffer
+from bbans.container import schemes
+from bbans.container.binary import FileBuffer
 from bbans.errors import (
     FormatError,
     InputError,
@@ -30,7 +33,7 @@ from bbans.errors import (
     UnsupportedImageError,
     VerificationError,
 )
-from bbans.models import store
+from bbans.models import model_file
 from tests.images.makers import samples
 from tests.linear_chain import draws, linear
 from tests.tiny import smooth_image, tiny_model
@@ -41,7 +44,9 @@ TINY = tiny_model()
 
 
 def thumbnails(count: int, seed: int = 0) -> list[tuple[str, np.ndarray]]:
-    return [(f"thumbs/{i}.png", x.reshape(SHAPE)) for i, x in enumerate(draws(CHAIN.chain, count, seed))]
+    return [
+        (f"thumbs/{i}.png", x.reshape(SHAPE)) for i, x in enumerate(draws(CHAIN.chain, count, seed))
+    ]
 
 
 def restored(path: Path, **options: Any) -> dict[str, np.ndarray]:
@@ -73,27 +78,46 @@ def test_a_chain_and_files_in_one_archive(tmp_path: Path) -> None:
     kinds = [(group.kind, group.items) for group in info.groups]
     assert kinds == [("files", 2), ("chained", 10), ("chained", 10), ("files", 1), ("chained", 5)]
     assert sum(group.bytes for group in info.groups) + info.index_bytes == info.file_bytes
-    assert [(item.group, item.position) for item in info.items][:5] == [(1, 0), (1, 1), (1, 2), (0, 0), (1, 3)]
+    assert [(item.group, item.position) for item in info.items][:5] == [
+        (1, 0),
+        (1, 1),
+        (1, 2),
+        (0, 0),
+        (1, 3),
+    ]
     assert info.models == ((CHAIN.id.hex(), 0),)
     assert info.to_dict()["groups"][1]["starters"] == 1 and len(info.lines(each_item=True)) == 36
 
 
-@pytest.mark.parametrize(("scheme", "particles"), [("bits-back", None), ("bit-swap", 1), ("bb-is", 5), ("bb-cis", None)])
+@pytest.mark.parametrize(
+    ("scheme", "particles"), [("bits-back", None), ("bit-swap", 1), ("bb-is", 5), ("bb-cis", None)]
+)
 @pytest.mark.parametrize("unordered", [False, True])
-def test_schemes_are_read_from_the_archive(tmp_path: Path, scheme: str, particles: int | None, unordered: bool) -> None:
+def test_schemes_are_read_from_the_archive(
+    tmp_path: Path, scheme: str, particles: int | None, unordered: bool
+) -> None:
     """Whoever extracts says neither scheme nor particles: groups do."""
     path, given_images = tmp_path / "a.bbar", thumbnails(40)
-    bbans.create_archive(path, given_images, model=CHAIN, scheme=scheme, particles=particles, unordered=unordered)
+    bbans.create_archive(
+        path, given_images, model=CHAIN, scheme=scheme, particles=particles, unordered=unordered
+    )
     assert same(restored(path), given_images)
     (group,) = bbans.list_archive(path).groups
     assert group.scheme is not None and group.scheme.lower() == scheme
-    assert group.particles == (particles or (8 if scheme == "bb-cis" else 1)) and group.unordered is unordered
+    assert (
+        group.particles == (particles or (8 if scheme == "bb-cis" else 1))
+        and group.unordered is unordered
+    )
 
 
-def test_groups_of_many_particles_keep_to_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches are at most 2^12 / K, groups at most 2^30 / K samples: here smaller, so that they are met."""
+def test_groups_of_many_particles_keep_to_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are at most 2^12 / K, groups at most 2^30 / K samples: here smaller, so that they are
+    met.
+    """
     monkeypatch.setattr(records, "MAX_BATCH_PARTICLES", 16)
-    monkeypatch.setattr(codings, "MAX_WEIGHTED_SAMPLES", 48 * 5 * 30)
+    monkeypatch.setattr(schemes, "MAX_WEIGHTED_SAMPLES", 48 * 5 * 30)
     path = tmp_path / "a.bbar"
     bbans.create_archive(path, thumbnails(50), model=CHAIN, scheme="bb-is", particles=5)
     assert same(restored(path), thumbnails(50))
@@ -130,12 +154,20 @@ def test_smaller_groups_cost_what_is_reported(tmp_path: Path) -> None:
     assert sizes[1] - sizes[0] == pytest.approx(reported[1] - reported[0], rel=0.35)
 
 
-def test_only_the_groups_asked_for_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_groups_asked_for_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, given_images = tmp_path / "a", mixture()
     bbans.create_archive(path, given_images, model=CHAIN, file_model="none", group=10)
     read = []
-    monkeypatch.setattr(reader, "read_message", lambda data, index, n, real=reader.read_message: read.append(n) or real(data, index, n))
-    assert same(restored(path, names=["thumbs/12.png", "photo.png"]), [given_images[14], given_images[3]])
+    monkeypatch.setattr(
+        reader,
+        "read_message",
+        lambda data, index, n, real=reader.read_message: read.append(n) or real(data, index, n),
+    )
+    assert same(
+        restored(path, names=["thumbs/12.png", "photo.png"]), [given_images[14], given_images[3]]
+    )
     assert read == [2]
     with pytest.raises(InputError, match="no 'thumbs/99.png' and 1 others"):
         restored(path, names=["thumbs/1.png", "thumbs/99.png", "nothing"])
@@ -162,37 +194,57 @@ def test_an_unordered_archive_saves_the_order(tmp_path: Path) -> None:
 
 def test_names_travel_with_unordered_images(tmp_path: Path) -> None:
     metadata = [(images.PngChunk("tEXt", f"n\0{i}".encode()),) for i in range(60)]
-    given_images = [(name, images.from_array(x, m)) for (name, x), m in zip(thumbnails(60), metadata, strict=True)]
+    given_images = [
+        (name, images.from_array(x, m))
+        for (name, x), m in zip(thumbnails(60), metadata, strict=True)
+    ]
     bbans.create_archive(tmp_path / "a", given_images, model=CHAIN, unordered=True, group=25)
     back = dict(bbans.read_archive(tmp_path / "a", model=CHAIN))
     assert list(back) != [name for name, _ in given_images]
     for name, image in given_images:
-        assert np.array_equal(back[name].pixels, image.pixels) and back[name].metadata == image.metadata
+        assert (
+            np.array_equal(back[name].pixels, image.pixels)
+            and back[name].metadata == image.metadata
+        )
 
 
 def test_files_alone_with_the_shipped_model(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
     text = images.PngChunk("tEXt", b"Comment\0kept")
-    given_images = {"a.png": images.from_array(smooth_image(30, 40), (text,)), "sub/b.png": images.make_image(samples(1), (), 1)}
+    given_images = {
+        "a.png": images.from_array(smooth_image(30, 40), (text,)),
+        "sub/b.png": images.make_image(samples(1), (), 1),
+    }
     for name, image in given_images.items():
         with (folder / name).open("wb") as file:
             images.write_image(image, file)
     (folder / "notes.txt").write_text("no image")
     result = bbans.create_archive(tmp_path / "a.bbar", folder)
-    assert (result.items, result.chained, result.groups, result.skipped) == (2, 0, 1, ("notes.txt",))
+    assert (result.items, result.chained, result.groups, result.skipped) == (
+        2,
+        0,
+        1,
+        ("notes.txt",),
+    )
     done = bbans.extract_archive(tmp_path / "a.bbar", output=tmp_path / "out")
-    assert done.lost == () and sorted(done.written) == [tmp_path / "out" / name for name in given_images]
+    assert done.lost == () and sorted(done.written) == [
+        tmp_path / "out" / name for name in given_images
+    ]
     for name in given_images:
         assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
     bbans.extract_archive(tmp_path / "a.bbar", ["a.png"], output=tmp_path / "out", format="TIFF")
-    assert np.array_equal(images.read_image(tmp_path / "out" / "a.png.tiff").pixels, given_images["a.png"].pixels)
+    assert np.array_equal(
+        images.read_image(tmp_path / "out" / "a.png.tiff").pixels, given_images["a.png"].pixels
+    )
 
 
 def test_an_archive_that_carries_its_model(tmp_path: Path) -> None:
     photo = smooth_image(20, 24)
     for embed in (False, True):
-        bbans.create_archive(tmp_path / f"{embed}", [("p.png", photo)], model=TINY, embed_model=embed)
+        bbans.create_archive(
+            tmp_path / f"{embed}", [("p.png", photo)], model=TINY, embed_model=embed
+        )
     with pytest.raises(ModelNotFoundError):
         list(bbans.read_archive(tmp_path / "False"))
     ((name, image),) = bbans.read_archive(tmp_path / "True")
@@ -209,9 +261,11 @@ def test_an_archive_that_carries_its_model(tmp_path: Path) -> None:
 
 
 def test_the_wrong_embedded_model_is_refused(tmp_path: Path) -> None:
-    bbans.create_archive(tmp_path / "a", [("p.png", smooth_image(20, 24))], model=TINY, embed_model=True)
+    bbans.create_archive(
+        tmp_path / "a", [("p.png", smooth_image(20, 24))], model=TINY, embed_model=True
+    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "model_id", lambda config, tensors: bytes(range(32)))
+        patch.setattr(model_file, "model_id", lambda config, tensors: bytes(range(32)))
         with pytest.raises(ModelFormatError, match="another model"):
             list(bbans.read_archive(tmp_path / "a"))
 
@@ -240,9 +294,18 @@ def test_damage_in_a_group_loses_that_group_only(tmp_path: Path) -> None:
     with pytest.raises(TruncatedError):
         restored(tmp_path / "b")
     lost = []
-    assert same(restored(tmp_path / "b", lost=lost), [given_images[i] for group in members[:2] for i in group])
-    done = bbans.extract_archive(tmp_path / "b", output=tmp_path / "out", model=CHAIN, keep_going=True)
-    assert len(done.written) == 12 and len(done.lost) == 16 and "ends in its payloads" in done.lost[0].reason
+    assert same(
+        restored(tmp_path / "b", lost=lost),
+        [given_images[i] for group in members[:2] for i in group],
+    )
+    done = bbans.extract_archive(
+        tmp_path / "b", output=tmp_path / "out", model=CHAIN, keep_going=True
+    )
+    assert (
+        len(done.written) == 12
+        and len(done.lost) == 16
+        and "ends in its payloads" in done.lost[0].reason
+    )
 
 
 def test_existing_files_are_kept(tmp_path: Path) -> None:
@@ -257,7 +320,14 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError):
         bbans.extract_archive(path, output=tmp_path / "out", model=CHAIN)
     assert [file.name for file in (tmp_path / "out").rglob("*") if file.is_file()] == ["2.png"]
-    assert len(bbans.extract_archive(path, output=tmp_path / "out", model=CHAIN, overwrite=True).written) == 12
+    assert (
+        len(
+            bbans.extract_archive(
+                path, output=tmp_path / "out", model=CHAIN, overwrite=True
+            ).written
+        )
+        == 12
+    )
 
 
 def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
@@ -302,7 +372,11 @@ def test_two_names_for_one_file(tmp_path: Path) -> None:
 
 
 def test_inputs_that_are_refused(tmp_path: Path) -> None:
-    for members, error in (([], InputError), ([("a", np.zeros((2, 2)))], UnsupportedImageError), (tmp_path / "none", InputError)):
+    for members, error in (
+        ([], InputError),
+        ([("a", np.zeros((2, 2)))], UnsupportedImageError),
+        (tmp_path / "none", InputError),
+    ):
         with pytest.raises(error):
             bbans.create_archive(tmp_path / "a", members, model=CHAIN)
     with pytest.raises(InputError, match="1 to 65536 images"):
@@ -313,15 +387,22 @@ def test_inputs_that_are_refused(tmp_path: Path) -> None:
         bbans.list_archive(tmp_path / "a")
 
 
-def test_a_group_that_does_not_verify_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bbans.archive.writing.decode_group", lambda model, group, payload, items: [PIXEL] * items)
+def test_a_group_that_does_not_verify_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "bbans.archives.build.decode_group", lambda model, group, payload, items: [PIXEL] * items
+    )
     with pytest.raises(VerificationError):
         bbans.create_archive(tmp_path / "a", thumbnails(12), model=CHAIN)
     assert not list(tmp_path.iterdir())
 
 
 def test_images_that_the_chain_makes_larger_become_files(tmp_path: Path) -> None:
-    noise = [(f"{i}x", np.random.default_rng(i).integers(0, 256, SHAPE, dtype=np.uint8)) for i in range(4)]
+    noise = [
+        (f"{i}x", np.random.default_rng(i).integers(0, 256, SHAPE, dtype=np.uint8))
+        for i in range(4)
+    ]
     result = bbans.create_archive(tmp_path / "a", noise, model=CHAIN, file_model="none")
     assert result.chained == 0 and same(restored(tmp_path / "a"), noise)
 
@@ -333,21 +414,46 @@ def test_several_sources(tmp_path: Path) -> None:
     for path in (tmp_path / "one.png", tmp_path / "folder" / "two.png"):
         with path.open("wb") as file:
             images.write_image(images.from_array(stack[0]), file)
-    bbans.create_archive(tmp_path / "a", [tmp_path / "one.png", tmp_path / "folder", tmp_path / "stack.npy"], model=CHAIN)
-    assert list(restored(tmp_path / "a")) == ["one.png", "folder/two.png", "stack/0", "stack/1", "stack/2"]
+    bbans.create_archive(
+        tmp_path / "a",
+        [tmp_path / "one.png", tmp_path / "folder", tmp_path / "stack.npy"],
+        model=CHAIN,
+    )
+    assert list(restored(tmp_path / "a")) == [
+        "one.png",
+        "folder/two.png",
+        "stack/0",
+        "stack/1",
+        "stack/2",
+    ]
 
 
 @settings(max_examples=8)
-@given(st.lists(st.sampled_from(["chained", "copy", "grey", "rgb"]), min_size=1, max_size=14), st.integers(1, 8), st.booleans())
-def test_every_mixture_comes_back(tmp_path_factory: pytest.TempPathFactory, kinds: list[str], group: int, unordered: bool) -> None:
+@given(
+    st.lists(st.sampled_from(["chained", "copy", "grey", "rgb"]), min_size=1, max_size=14),
+    st.integers(1, 8),
+    st.booleans(),
+)
+def test_every_mixture_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[str], group: int, unordered: bool
+) -> None:
     xs = draws(CHAIN.chain, len(kinds), 2).reshape(-1, *SHAPE)
-    make = {"chained": lambda i: xs[i], "copy": lambda i: xs[0], "grey": lambda i: xs[i, :5], "rgb": lambda i: np.stack([xs[i]] * 3, -1)}
+    make = {
+        "chained": lambda i: xs[i],
+        "copy": lambda i: xs[0],
+        "grey": lambda i: xs[i, :5],
+        "rgb": lambda i: np.stack([xs[i]] * 3, -1),
+    }
     given_images = [(f"{kind}/{i}", make[kind](i)) for i, kind in enumerate(kinds)]
     path = tmp_path_factory.mktemp("archive") / "a"
-    archives.create_archive(path, given_images, model=CHAIN, file_model="none", group=group, unordered=unordered)
+    create.create_archive(
+        path, given_images, model=CHAIN, file_model="none", group=group, unordered=unordered
+    )
     assert same(restored(path), given_images)
     if not unordered:
-        assert [item.name for item in bbans.list_archive(path).items] == [name for name, _ in given_images]
+        assert [item.name for item in bbans.list_archive(path).items] == [
+            name for name, _ in given_images
+        ]
 
 
 def test_a_group_of_another_model_is_refused(tmp_path: Path) -> None:
@@ -368,17 +474,26 @@ def test_the_record_of_a_group_is_valid() -> None:
 
 
 def test_samples_of_other_depths(tmp_path: Path) -> None:
-    """A model of few levels codes what holds no others, at the depth that it came with; what does not fit is a file."""
+    """A model of few levels codes what holds no others, at the depth that it came with; what does
+    not fit is a file.
+    """
     few = ChainModel(CHAIN.id, CHAIN.chain, SHAPE, 200)
     given_images = [(name, x.clip(0, 199)) for name, x in thumbnails(20)]
-    given_images += [("white", np.full(SHAPE, 255, np.uint8)), ("bits", images.make_image(samples(1, 1, *SHAPE), (), 1))]
-    given_images += [(f"deep/{name}", x.clip(0, 199).astype(np.uint16)) for name, x in thumbnails(20, 1)]
+    given_images += [
+        ("white", np.full(SHAPE, 255, np.uint8)),
+        ("bits", images.make_image(samples(1, 1, *SHAPE), (), 1)),
+    ]
+    given_images += [
+        (f"deep/{name}", x.clip(0, 199).astype(np.uint16)) for name, x in thumbnails(20, 1)
+    ]
     result = bbans.create_archive(tmp_path / "a", given_images, model=few, file_model="none")
     assert result.chained == 40
     back = dict(bbans.read_archive(tmp_path / "a", model=few))
     for name, image in given_images:
         expected = image if isinstance(image, images.Image) else images.from_array(image)
-        assert back[name].bit_depth == expected.bit_depth and np.array_equal(back[name].pixels, expected.pixels)
+        assert back[name].bit_depth == expected.bit_depth and np.array_equal(
+            back[name].pixels, expected.pixels
+        )
     kinds = [(group.kind, group.items) for group in bbans.list_archive(tmp_path / "a").groups]
     assert kinds == [("files", 2), ("chained", 20), ("chained", 20)]
 
@@ -386,7 +501,11 @@ def test_samples_of_other_depths(tmp_path: Path) -> None:
 def test_the_limit_of_images_in_an_archive(tmp_path: Path) -> None:
     path, given_images = tmp_path / "a.bbar", thumbnails(5)
     bbans.create_archive(path, given_images, model=CHAIN)
-    for read in (bbans.list_archive, lambda path, **o: list(bbans.read_archive(path, **o)), bbans.extract_archive):
+    for read in (
+        bbans.list_archive,
+        lambda path, **o: list(bbans.read_archive(path, **o)),
+        bbans.extract_archive,
+    ):
         with pytest.raises(LimitError, match="5 items, more than the limit of 4"):
             read(path, max_items=4)
     assert len(bbans.list_archive(path, max_items=5).items) == len(restored(path, max_items=5)) == 5

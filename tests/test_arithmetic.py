@@ -1,4 +1,6 @@
-"""A file decodes everywhere or is not made: coding under every switch of torch, and verification by other arithmetic."""
+"""A file decodes everywhere or is not made: coding under every switch of torch, and verification by
+other arithmetic.
+"""
 
 import numpy as np
 import pytest
@@ -28,8 +30,14 @@ def crop(repository):
 def quiet(crop):
     """Files made before any switch is turned, with their previews."""
     asked = ("default", False), ("default", True), ("fast", False)
-    made = {(effort, grey): bbans.compress(crop[..., 1] if grey else crop, effort=effort) for effort, grey in asked}
-    return {key: (data, [bbans.decompress(data, preview=level) for level in range(4)]) for key, data in made.items()}
+    made = {
+        (effort, grey): bbans.compress(crop[..., 1] if grey else crop, effort=effort)
+        for effort, grey in asked
+    }
+    return {
+        key: (data, [bbans.decompress(data, preview=level) for level in range(4)])
+        for key, data in made.items()
+    }
 
 
 @pytest.mark.parametrize("name", SWITCHES)
@@ -46,7 +54,9 @@ def test_files_and_previews_are_the_same_under_every_switch(name, crop, quiet):
             assert np.array_equal(preview, expected)
 
 
-@pytest.mark.parametrize("name", ["without oneDNN", "with neither", "double by default", "medium precision"])
+@pytest.mark.parametrize(
+    "name", ["without oneDNN", "with neither", "double by default", "medium precision"]
+)
 def test_chains_are_the_same_under_switches(name, tmp_path):
     model = chain_model("pyramid")
     images = [(str(i), picture(model, i)) for i in range(12)]
@@ -60,14 +70,20 @@ def test_chains_are_the_same_under_switches(name, tmp_path):
 
 @pytest.fixture
 def wrong_and_trusted(monkeypatch):
-    """torch's convolutions round to bf16, and nothing notices: what an unknown fault of a library would be."""
+    """torch's convolutions round to bf16, and nothing notices: what an unknown fault of a library
+    would be.
+    """
     known = convolutions.known_exact
     monkeypatch.setattr("bbans.exact.torch_ops.library", bf16)
-    monkeypatch.setattr(convolutions, "known_exact", lambda way, *asked: way is bf16 or known(way, *asked))
+    monkeypatch.setattr(
+        convolutions, "known_exact", lambda way, *asked: way is bf16 or known(way, *asked)
+    )
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_verification_is_by_other_arithmetic_than_the_encoders(grey, crop, quiet, wrong_and_trusted):
+def test_verification_is_by_other_arithmetic_than_the_encoders(
+    grey, crop, quiet, wrong_and_trusted
+):
     pixels = crop[..., 1] if grey else crop
     with pytest.raises(VerificationError, match="nothing was written"):
         bbans.compress(pixels)

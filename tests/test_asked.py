@@ -1,4 +1,6 @@
-"""Files of one image by the scheme that was asked for: it is in the file, whoever decodes says nothing, and what cannot be is refused."""
+"""Files of one image by the scheme that was asked for: it is in the file, whoever decodes says
+nothing, and what cannot be is refused.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ import pytest
 
 import bbans
 from bbans import container, errors, tiles
-from bbans.models import store
-from bbans.schemes import refined, two_part
-from bbans.tiles import chained
+from bbans.models import model_file
+from bbans.schemes import posterior_refinement, two_part
+from bbans.tiles.codecs import latent
 from tests.chains import CONFIGS, chain_file, chain_model, large_chain, picture
 from tests.tiny import smooth_image, tiny_model
 
@@ -31,7 +33,14 @@ ASKED = [
     {"scheme": "bb-cis", "particles": 2, "refine": 1},
     {"refine": 1},
 ]
-NAMES = ["two-part", "two-part", "bits-back", "Bit-Swap", "BB-IS of 3 particles", "BB-CIS of 8 particles"]
+NAMES = [
+    "two-part",
+    "two-part",
+    "bits-back",
+    "Bit-Swap",
+    "BB-IS of 3 particles",
+    "BB-CIS of 8 particles",
+]
 NAMES += ["bits-back, refined by 2 steps", "BB-CIS of 2 particles, refined by 1 step", "two-part"]
 
 
@@ -46,7 +55,9 @@ def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) 
     assert account is not None and found.costs is not None
     assert account.total + found.framing_bits == pytest.approx(8 * len(data), abs=1e-6)
     assert (account.initial > 0) == (account.posterior < 0) == ("two-part" not in name)
-    assert found.costs.bits.sum() == pytest.approx(account.prior + account.likelihood + account.posterior)
+    assert found.costs.bits.sum() == pytest.approx(
+        account.prior + account.likelihood + account.posterior
+    )
     assert {share.codec for share in found.costs.shares} == {f"latent chain, {name}"}
     assert f"latent chain, {name}, " in found.lines(each_tile=True)[-1]
     assert found.ideal_bits is not None and abs(found.ideal_bits / account.net - 1) < 0.03
@@ -56,17 +67,17 @@ def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) 
 def test_unasked_a_chain_is_as_short_as_it_can_be(name: str) -> None:
     """Latents that are chosen where they pay, idle ones where they do not."""
     model = chain_model(name)
-    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    predictor = latent.chain_predictor(model, model.network(tiles.fastest_ops()))
     samples = picture(model).reshape(predictor.shape)
     x = samples.reshape(1, -1).astype(np.int64)
-    part = chained.chain_part(predictor, samples)
-    if predictor.certain or not refined.searchable(predictor.chain):
+    part = latent.chain_part(predictor, samples)
+    if predictor.certain or not posterior_refinement.searchable(predictor.chain):
         assert part.codec == container.CHAIN
         return
-    chosen = chained.chain_part(chained.asking_chain(predictor, "two-part", None, None), samples)
-    sizes = len(chosen.payload) + 2, len(chained.encode_chain(predictor, samples))
+    chosen = latent.chain_part(latent.asking_chain(predictor, "two-part", None, None), samples)
+    sizes = len(chosen.payload) + 2, len(latent.encode_chain(predictor, samples))
     assert len(part.payload) + 2 * (part.codec == container.CODED_CHAIN) == min(sizes)
-    decoded = chained.decode_chain(predictor, part, predictor.shape, 8)
+    decoded = latent.decode_chain(predictor, part, predictor.shape, 8)
     assert np.array_equal(decoded.samples, samples)
     if part.codec == container.CODED_CHAIN:
         assert decoded.account.net == pytest.approx(two_part.best(predictor.chain, x).bits, abs=0.5)
@@ -80,7 +91,7 @@ def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("searched")
 
-    monkeypatch.setattr(refined, "search", never)
+    monkeypatch.setattr(posterior_refinement, "search", never)
     assert np.array_equal(bbans.decompress(data, model=model), pixels)
     with pytest.raises(AssertionError, match="searched"):
         bbans.info(data, model=model)
@@ -95,7 +106,10 @@ def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"scheme": "bb-is", "particles": 257}, "up to 256 particles"),
         ({"scheme": "no"}, "not coded with 'no'"),
         ({"refine": 256}, "0 to 255 steps"),
-        ({"scheme": "bb-is", "particles": 200}, r"coded by BB-IS of 200 particles this image takes \d+ bytes, and its samples \d+"),
+        (
+            {"scheme": "bb-is", "particles": 200},
+            r"coded by BB-IS of 200 particles this image takes \d+ bytes, and its samples \d+",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None:
@@ -108,13 +122,15 @@ def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None
 def test_a_search_that_no_file_may_ask_for_is_refused_before_it_begins() -> None:
     """2^16 samples are searched for in up to 102 steps: more, and no reader would take the file."""
     model, _ = large_chain()
-    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
+    predictor = latent.chain_predictor(model, model.network(tiles.fastest_ops()))
     huge = dataclasses.replace(predictor, shape=(256, 256, 1))
-    asked = chained.asking_chain(huge, "bits-back", None, 102).asked
+    asked = latent.asking_chain(huge, "bits-back", None, 102).asked
     assert asked is not None and asked.refinement == 102
     with pytest.raises(errors.InputError, match="ask for fewer steps"):
-        chained.asking_chain(huge, "bits-back", None, 103)
-    assert chained.asking_chain(huge, "two-part", None, 255).asked is not None  # no reader repeats it
+        latent.asking_chain(huge, "bits-back", None, 103)
+    assert (
+        latent.asking_chain(huge, "two-part", None, 255).asked is not None
+    )  # no reader repeats it
 
 
 def test_only_chains_have_schemes() -> None:
@@ -123,23 +139,29 @@ def test_only_chains_have_schemes() -> None:
         for asked in ({"scheme": "bb-is"}, {"particles": 3}, {"refine": 1}):
             with pytest.raises(errors.InputError, match="for a latent chain"):
                 bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
-        assert bbans.compress(pixels, model=model, scheme="bits-back", particles=1, refine=0) == bbans.compress(pixels, model=model)
+        assert bbans.compress(
+            pixels, model=model, scheme="bits-back", particles=1, refine=0
+        ) == bbans.compress(pixels, model=model)
 
 
 def test_codes_of_a_certain_posterior() -> None:
     """A VQ-VAE is coded as ever when its own scheme is asked for, and not with another."""
     model = chain_model("codes")
-    predictor = chained.chain_predictor(model, model.network(tiles.fastest_ops()))
-    assert chained.asking_chain(predictor, "deterministic", None, None) == predictor
+    predictor = latent.chain_predictor(model, model.network(tiles.fastest_ops()))
+    assert latent.asking_chain(predictor, "deterministic", None, None) == predictor
     with pytest.raises(errors.InputError, match="take one of deterministic"):
-        chained.asking_chain(predictor, "two-part", None, None)
+        latent.asking_chain(predictor, "two-part", None, None)
 
 
 def test_a_file_for_another_kind_of_model_is_refused() -> None:
     """Its scheme is none of the model's: a FormatError, whatever the checksums say."""
     model, other = chain_model("binary"), chain_model("codes")
     data = container.read(chain_file(model, picture(model), scheme="two-part"))
-    forged = container.write(container.Container(**{f: getattr(data, f) for f in data.__slots__ if f != "model_id"}, model_id=other.id))
+    forged = container.write(
+        container.Container(
+            **{f: getattr(data, f) for f in data.__slots__ if f != "model_id"}, model_id=other.id
+        )
+    )
     for call in (bbans.decompress, bbans.info):
         with pytest.raises(errors.FormatError, match="its model another"):
             call(forged, model=other)
@@ -147,7 +169,9 @@ def test_a_file_for_another_kind_of_model_is_refused() -> None:
 
 def test_a_fresh_process_needs_nothing_but_bytes_and_model(tmp_path: Path) -> None:
     model, pixels = large_chain()
-    (tmp_path / "mine.safetensors").write_bytes(store.serialise(model.config, model.layers, {}))
+    (tmp_path / "mine.safetensors").write_bytes(
+        model_file.serialise(model.config, model.layers, {})
+    )
     for i, asked in enumerate(ASKED):
         (tmp_path / f"{i}.bbans").write_bytes(bbans.compress(pixels, model=model, **asked))  # type: ignore[arg-type]
     code = """
@@ -156,5 +180,7 @@ for path in sorted(pathlib.Path().glob("*.bbans")):
     print(hashlib.sha256(bbans.decompress(path.read_bytes())).hexdigest())
 """
     environment = {**os.environ, "BBANS_MODEL_PATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.stdout.split() == [hashlib.sha256(pixels).hexdigest()] * len(ASKED), done.stderr

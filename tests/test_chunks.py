@@ -1,4 +1,6 @@
-"""Chunks of arrays: every shape comes back through zarr 3, zarr 2 and numcodecs, stacks are put together, other processes open stores."""
+"""Chunks of arrays: every shape comes back through zarr 3, zarr 2 and numcodecs, stacks are put
+together, other processes open stores.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,22 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import api, archives, chunks
-from bbans import container as files
-from bbans.chunks import ChunkCoder, chunk_coder, decode_chunk, encode_chunk
+from bbans import container
+from bbans.archives import create
 from bbans.container import archive_reader as reader
-from bbans.errors import BbansError, ChecksumError, FormatError, InputError, LimitError, ModelNotFoundError
-from bbans.inference import chain_run
-from bbans.models import store
-from bbans.numcodecs import BBans as Numcodec
+from bbans.errors import (
+    BbansError,
+    ChecksumError,
+    FormatError,
+    InputError,
+    LimitError,
+    ModelNotFoundError,
+)
+from bbans.integrations import chunks
+from bbans.integrations.chunks import ChunkCoder, chunk_coder, decode_chunk, encode_chunk
+from bbans.integrations.numcodecs import BBans as Numcodec
+from bbans.models import model_file
+from bbans.training import chain_run
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
@@ -29,29 +39,51 @@ if sys.version_info < (3, 11):
 
 import zarr
 
-from bbans.zarr import BBans
+from bbans.integrations.zarr import BBans
 
 NONE = ChunkCoder("none")
 FAST = "photo-fast-1"
 
 
-def stack(planes: int, rows: int = 24, columns: int = 30, depth: int = 8, seed: int = 0) -> np.ndarray:
+def stack(
+    planes: int, rows: int = 24, columns: int = 30, depth: int = 8, seed: int = 0
+) -> np.ndarray:
     """Planes that resemble their neighbours, with a little noise of their own."""
     rng = np.random.default_rng(seed)
     z, y, x = np.mgrid[:planes, :rows, :columns]
-    base = rng.integers(0, 90, (rows, columns)) + 40 * np.sin((x + 2 * z) / 7) + 40 * np.cos(y / 5) + 80
+    base = (
+        rng.integers(0, 90, (rows, columns))
+        + 40 * np.sin((x + 2 * z) / 7)
+        + 40 * np.cos(y / 5)
+        + 80
+    )
     samples = base + rng.normal(0, 1, base.shape)
-    return samples.clip(0, 255).astype(np.uint8) if depth == 8 else (samples * 200).clip(0, 65535).astype(np.uint16)
+    return (
+        samples.clip(0, 255).astype(np.uint8)
+        if depth == 8
+        else (samples * 200).clip(0, 65535).astype(np.uint16)
+    )
 
 
 def kinds(encoded: bytes) -> list[str]:
     """The names in an archive; a file has none."""
-    if encoded.startswith(files.MAGIC):
+    if encoded.startswith(container.MAGIC):
         return []
     return [item.name for item in reader.read_archive_index(encoded).archive.items]
 
 
-SHAPES = [(1, 1), (24, 30), (2, 24, 30), (3, 9, 8), (8, 24, 30), (2, 3, 9, 8), (9, 8, 3), (4, 9, 8, 3), (5, 9, 8, 1), (2, 2, 5, 6, 4)]
+SHAPES = [
+    (1, 1),
+    (24, 30),
+    (2, 24, 30),
+    (3, 9, 8),
+    (8, 24, 30),
+    (2, 3, 9, 8),
+    (9, 8, 3),
+    (4, 9, 8, 3),
+    (5, 9, 8, 1),
+    (2, 2, 5, 6, 4),
+]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -59,7 +91,9 @@ SHAPES = [(1, 1), (24, 30), (2, 24, 30), (3, 9, 8), (8, 24, 30), (2, 3, 9, 8), (
 def test_every_shape_comes_back(shape, dtype):
     chunk = np.random.default_rng(0).integers(0, 40, shape).cumsum(-2).astype(dtype)
     for channel_last in (None, False) if len(shape) > 2 else (None,):
-        back = decode_chunk(encode_chunk(replace(NONE, channel_last=channel_last), chunk), chunk.size)
+        back = decode_chunk(
+            encode_chunk(replace(NONE, channel_last=channel_last), chunk), chunk.size
+        )
         assert back.dtype == dtype and np.array_equal(back.reshape(shape), chunk)
 
 
@@ -81,7 +115,10 @@ def test_one_plane_is_the_file_of_an_image():
     assert encode_chunk(NONE, chunk) == bbans.compress(chunk, model="none")
     colour = smooth_image(20, 30)
     assert encode_chunk(NONE, colour) == bbans.compress(colour, model="none")
-    assert np.array_equal(bbans.decompress(encode_chunk(NONE, np.stack([colour, colour]))), np.concatenate([colour, colour]))
+    assert np.array_equal(
+        bbans.decompress(encode_chunk(NONE, np.stack([colour, colour]))),
+        np.concatenate([colour, colour]),
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,14 +142,22 @@ def test_damaged_chunks_and_those_of_other_arrays():
     encoded = encode_chunk(NONE, chunk)
     with pytest.raises(ChecksumError):
         decode_chunk(encoded[:-1] + bytes([encoded[-1] ^ 1]))
-    for data_, limit in ((encoded, chunk.size - 1), (encode_chunk(NONE, chunk[0]), chunk[0].size - 1)):
+    for data_, limit in (
+        (encoded, chunk.size - 1),
+        (encode_chunk(NONE, chunk[0]), chunk[0].size - 1),
+    ):
         with pytest.raises(LimitError):
             decode_chunk(data_, limit)
     with pytest.raises(BbansError):
         decode_chunk(b"", 100)
     image = chunk.reshape(-1, 30)
-    for named in ([("three planes of 7 rows", np.stack([image] * 3, -1))], [("0", image), ("1", image.astype(np.uint16))]):
-        forged = chunks._archived(named, chunks.archive.Settings(lambda image: bbans.compress(image, model="none")))
+    for named in (
+        [("three planes of 7 rows", np.stack([image] * 3, -1))],
+        [("0", image), ("1", image.astype(np.uint16))],
+    ):
+        forged = chunks._archived(
+            named, chunks.archive.Settings(lambda image: bbans.compress(image, model="none"))
+        )
         with pytest.raises(FormatError, match="the chunk is damaged"):
             decode_chunk(forged)
     with pytest.raises(FormatError, match="another's"):
@@ -124,7 +169,11 @@ def test_options():
         chunk_coder(None, "much", None, True)
     with pytest.raises(ModelNotFoundError):
         chunk_coder("nobody", "default", None, True)
-    assert chunk_coder(None, "fast", None, True).model == api.load_model(FAST).id.hex() == chunk_coder(FAST, "max", None, True).model
+    assert (
+        chunk_coder(None, "fast", None, True).model
+        == bbans.load_model(FAST).id.hex()
+        == chunk_coder(FAST, "max", None, True).model
+    )
     with pytest.raises(ModelNotFoundError):
         encode_chunk(ChunkCoder("0" * 64), stack(1))
 
@@ -134,10 +183,12 @@ def chain(tmp_path_factory):
     """The id of a model of 8 x 8 digits that is on the search path."""
     folder = tmp_path_factory.mktemp("models")
     net, _, history, _ = trained("codes", 120)
-    (folder / "digits.safetensors").write_bytes(chain_run.model_file(net, RECIPES["codes"], history, data(17)[1]))
+    (folder / "digits.safetensors").write_bytes(
+        chain_run.model_file(net, RECIPES["codes"], history, data(17)[1])
+    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(store.SEARCH_PATH_VARIABLE, str(folder))
-        yield store.find_by_name("digits").id.hex()
+        patch.setenv(model_file.SEARCH_PATH_VARIABLE, str(folder))
+        yield model_file.find_by_name("digits").id.hex()
 
 
 def test_a_chains_planes_share_a_message(chain, tmp_path):
@@ -146,14 +197,22 @@ def test_a_chains_planes_share_a_message(chain, tmp_path):
     assert encoded == encode_chunk(ChunkCoder(chain), chunk)
     (tmp_path / "a.bbar").write_bytes(encoded)
     assert bbans.list_archive(tmp_path / "a.bbar").to_dict()["items"][0]["name"] == "00"
-    archives.create_archive(tmp_path / "b.bbar", [(f"{i:02d}", x) for i, x in enumerate(chunk.reshape(-1, 8, 8))], model="digits")
+    create.create_archive(
+        tmp_path / "b.bbar",
+        [(f"{i:02d}", x) for i, x in enumerate(chunk.reshape(-1, 8, 8))],
+        model="digits",
+    )
     assert (tmp_path / "b.bbar").read_bytes() == encoded
     chunk[1, 2] = 200  # beyond the model's values: a file of its own among the others
-    assert np.array_equal(decode_chunk(encode_chunk(ChunkCoder(chain), chunk), chunk.size).reshape(chunk.shape), chunk)
+    assert np.array_equal(
+        decode_chunk(encode_chunk(ChunkCoder(chain), chunk), chunk.size).reshape(chunk.shape), chunk
+    )
 
 
 def filled(store_: str, array: np.ndarray, chunk: tuple[int, ...], **options) -> zarr.Array:
-    made = zarr.create_array(store_, shape=array.shape, chunks=chunk, dtype=array.dtype, compressors=None, **options)
+    made = zarr.create_array(
+        store_, shape=array.shape, chunks=chunk, dtype=array.dtype, compressors=None, **options
+    )
     made[:] = array
     return made
 
@@ -174,14 +233,25 @@ def test_a_zarr_array_comes_back(array, chunk, tmp_path):
     assert np.array_equal(opened[:], array)
     codec = json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())["codecs"]
     colours = len(chunk) > 2 and chunk[-1] == 3
-    assert codec == [{"name": "bbans", "configuration": {"model": "none", "effort": "default", "channel_last": colours}}]
+    assert codec == [
+        {
+            "name": "bbans",
+            "configuration": {"model": "none", "effort": "default", "channel_last": colours},
+        }
+    ]
     opened[..., :9] = 7
     assert np.array_equal(opened[..., 9:], array[..., 9:]) and (opened[..., :9] == 7).all()
 
 
 def test_shards(tmp_path):
     array = stack(6, 32, 32)
-    filled(str(tmp_path / "a.zarr"), array, (3, 16, 16), shards=(6, 32, 32), serializer=BBans(model="none"))
+    filled(
+        str(tmp_path / "a.zarr"),
+        array,
+        (3, 16, 16),
+        shards=(6, 32, 32),
+        serializer=BBans(model="none"),
+    )
     assert np.array_equal(zarr.open_array(str(tmp_path / "a.zarr"))[2:5, 10:20], array[2:5, 10:20])
 
 
@@ -205,15 +275,22 @@ def test_another_process_opens_stores_with_the_package_alone(tmp_path, repositor
     array = stack(4, 40, 60)
     filled(str(tmp_path / "3.zarr"), array, (4, 40, 60), serializer=BBans(effort="fast"))
     old = zarr.create_array(
-        str(tmp_path / "2.zarr"), shape=array.shape, chunks=(4, 40, 60), dtype="u1", zarr_format=2, compressors=Numcodec(effort="fast")
+        str(tmp_path / "2.zarr"),
+        shape=array.shape,
+        chunks=(4, 40, 60),
+        dtype="u1",
+        zarr_format=2,
+        compressors=Numcodec(effort="fast"),
     )
     old[:] = array
-    model = api.load_model(FAST).id.hex()
+    model = bbans.load_model(FAST).id.hex()
     assert f'"model": "{model}"' in (tmp_path / "3.zarr" / "zarr.json").read_text()
     assert f'"model": "{model}"' in (tmp_path / "2.zarr" / ".zarray").read_text()
     paths = [str(tmp_path / name) for name in ("3.zarr", "2.zarr")]
-    done = subprocess.run([sys.executable, "-c", OTHER, *paths], cwd=repository, capture_output=True, text=True)
-    crc = files.pixels_crc(array.reshape(-1, 60), 8)
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER, *paths], cwd=repository, capture_output=True, text=True
+    )
+    crc = container.pixels_crc(array.reshape(-1, 60), 8)
     assert done.stdout.split() == [str(crc), "bbans.3", str(crc), "bbans.2"], done.stderr
 
 
@@ -236,13 +313,20 @@ def test_the_order_of_memory(order, tmp_path):
 def test_numcodecs_registry():
     codec = numcodecs.get_codec({"id": "bbans", "model": "none", "channel_last": False})
     assert isinstance(codec, Numcodec)
-    assert codec.get_config() == {"id": "bbans", "model": "none", "effort": "default", "channel_last": False}
+    assert codec.get_config() == {
+        "id": "bbans",
+        "model": "none",
+        "effort": "default",
+        "channel_last": False,
+    }
     array, out = stack(3), np.zeros((3, 24, 30), np.uint8)
     codec.decode(codec.encode(array), out)
     assert np.array_equal(out, array)
 
 
 def test_a_tiny_model_that_an_array_could_not_name(tmp_path):
-    (tmp_path / "tiny.safetensors").write_bytes(store.serialise(tiny_model().config, tiny_model().layers, {}))
+    (tmp_path / "tiny.safetensors").write_bytes(
+        model_file.serialise(tiny_model().config, tiny_model().layers, {})
+    )
     with pytest.raises(ModelNotFoundError, match="bbans models add"):
         BBans(model=str(tmp_path / "tiny.safetensors"))

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import assembly, images
-from bbans.archive import ChainModel
-from bbans.chunks import chunk_coder, encode_chunk
-from bbans.cluster import Cluster, connected
+from bbans import images
+from bbans.archives.groups import ChainModel
 from bbans.errors import ClusterError, InputError
-from bbans.inference import chain_run
+from bbans.execution.dask import Cluster, connected
+from bbans.files import tiling
+from bbans.integrations.chunks import chunk_coder, encode_chunk
+from bbans.training import chain_run
 from bbans_cli.main import main
 from tests.digits import digits
 from tests.linear_chain import linear
@@ -34,7 +35,9 @@ def scheduler():
     """The address of a cluster of two processes."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as found:
         yield found.scheduler_address
 
 
@@ -58,7 +61,7 @@ def dying(function, marker, context, job):
 
 def contexts_made():
     """How often this process has made a context."""
-    from bbans import cluster
+    from bbans.execution import dask as cluster
 
     return cluster._context.cache_info().misses
 
@@ -68,43 +71,74 @@ class Deadly(Cluster):
 
     def spread(self, build, recipe):
         spread = super().spread(build, recipe)
-        return lambda function, jobs: spread(partial(dying, function, os.environ["BBANS_TEST_MARKER"]), jobs)
+        return lambda function, jobs: spread(
+            partial(dying, function, os.environ["BBANS_TEST_MARKER"]), jobs
+        )
 
 
 def named(count: int):
-    """Digits, with other images among them: chained groups, files, and a group that a chain does not suit."""
+    """Digits, with other images among them: chained groups, files, and a group that a chain does
+    not suit.
+    """
     found = [(f"{i}.png", image) for i, image in enumerate(DIGITS[:count])]
     found.insert(5, ("photo.png", smooth_image(9, 9)))
-    return [*found, *((f"noise{i}.png", np.random.default_rng(i).integers(0, 17, (8, 8), dtype=np.uint8)) for i in range(3))]
+    return [
+        *found,
+        *(
+            (f"noise{i}.png", np.random.default_rng(i).integers(0, 17, (8, 8), dtype=np.uint8))
+            for i in range(3)
+        ),
+    ]
 
 
-@pytest.mark.parametrize("options", [{"group": 8}, {"group": 8, "unordered": True, "embed_model": True}, {"group": 1}])
+@pytest.mark.parametrize(
+    "options", [{"group": 8}, {"group": 8, "unordered": True, "embed_model": True}, {"group": 1}]
+)
 def test_archives_are_the_same_bytes(scheduler, model, tmp_path, options):
     members = named(20 if options["group"] > 1 else 3)
-    bbans.create_archive(tmp_path / "serial.bbar", members, model=model, file_model="none", **options)
+    bbans.create_archive(
+        tmp_path / "serial.bbar", members, model=model, file_model="none", **options
+    )
     with connected(scheduler) as cluster:
         assert cluster.threads == 2
-        bbans.create_archive(tmp_path / "spread.bbar", members, model=model, file_model="none", cluster=cluster, **options)
+        bbans.create_archive(
+            tmp_path / "spread.bbar",
+            members,
+            model=model,
+            file_model="none",
+            cluster=cluster,
+            **options,
+        )
     assert (tmp_path / "spread.bbar").read_bytes() == (tmp_path / "serial.bbar").read_bytes()
 
 
 def test_a_killed_worker_costs_a_retry_and_no_file(scheduler, model, tmp_path, monkeypatch):
-    bbans.create_archive(tmp_path / "serial.bbar", named(24), model=model, file_model="none", group=4)
+    bbans.create_archive(
+        tmp_path / "serial.bbar", named(24), model=model, file_model="none", group=4
+    )
     monkeypatch.setenv("BBANS_TEST_MARKER", str(tmp_path / "marker"))
     with connected(scheduler) as cluster:
         before = cluster.client.run(os.getpid)
         result = bbans.create_archive(
-            tmp_path / "spread.bbar", named(24), model=model, file_model="none", group=4, cluster=Deadly(cluster.client)
+            tmp_path / "spread.bbar",
+            named(24),
+            model=model,
+            file_model="none",
+            group=4,
+            cluster=Deadly(cluster.client),
         )
         cluster.client.wait_for_workers(2, timeout=60)
         assert len(set(before.values()) & set(cluster.client.run(os.getpid).values())) == 1
-    assert result.items == 28 and (tmp_path / "spread.bbar").read_bytes() == (tmp_path / "serial.bbar").read_bytes()
+    assert (
+        result.items == 28
+        and (tmp_path / "spread.bbar").read_bytes() == (tmp_path / "serial.bbar").read_bytes()
+    )
 
 
 def test_tiles_are_the_same_bytes(scheduler, monkeypatch):
-    from bbans import assembly
+    from bbans.files import tiling
 
-    monkeypatch.setattr(assembly, "TILE_SIDE", 32)
+    monkeypatch.setattr(tiling, "TILE_SIDE", 32)
     image, model_ = smooth_image(40, 60), tiny_model()
     expected = bbans.compress(image, model=model_, verify=False)
     with connected(scheduler) as cluster:
@@ -118,13 +152,34 @@ def test_the_command_writes_the_same_files(scheduler, tmp_path, capsys):
     (tmp_path / "none.png").write_bytes(b"no image")
     inputs = [str(tmp_path / name) for name in ("0.png", "none.png", "1.png", "2.png")]
     assert main(["compress", "-q", "--model", "none", *inputs, "-o", f"{tmp_path}/serial/"]) == 3
-    assert main(["compress", "-q", "--model", "none", "--dask", scheduler, *inputs, "-o", f"{tmp_path}/spread/"]) == 3
+    assert (
+        main(
+            [
+                "compress",
+                "-q",
+                "--model",
+                "none",
+                "--dask",
+                scheduler,
+                *inputs,
+                "-o",
+                f"{tmp_path}/spread/",
+            ]
+        )
+        == 3
+    )
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and said[0] == said[1] and "none.png" in said[0]
     for i in range(3):
-        assert (tmp_path / "spread" / f"{i}.bbans").read_bytes() == (tmp_path / "serial" / f"{i}.bbans").read_bytes()
+        assert (tmp_path / "spread" / f"{i}.bbans").read_bytes() == (
+            tmp_path / "serial" / f"{i}.bbans"
+        ).read_bytes()
     archive = ["archive", "create", "-q", "--model", "none", *inputs[::2], "-o"]
-    assert main([*archive, f"{tmp_path}/a.bbar"]) == main([*archive, f"{tmp_path}/b.bbar", "--dask", scheduler]) == 0
+    assert (
+        main([*archive, f"{tmp_path}/a.bbar"])
+        == main([*archive, f"{tmp_path}/b.bbar", "--dask", scheduler])
+        == 0
+    )
     assert (tmp_path / "a.bbar").read_bytes() == (tmp_path / "b.bbar").read_bytes()
 
 
@@ -143,7 +198,12 @@ def test_errors_come_back_by_name(scheduler, tmp_path):
             list(spread(failing, ["theirs"]))
         without_file = ChainModel(bytes(32), linear(48, 6), (6, 8), 256)
         with pytest.raises(InputError, match="without its file"):
-            bbans.create_archive(tmp_path / "a.bbar", [("a", smooth_image(6, 8))], model=without_file, cluster=cluster)
+            bbans.create_archive(
+                tmp_path / "a.bbar",
+                [("a", smooth_image(6, 8))],
+                model=without_file,
+                cluster=cluster,
+            )
 
 
 def twice(context, job):
@@ -153,27 +213,40 @@ def twice(context, job):
 def test_large_jobs_go_in_pieces(scheduler):
     with connected(scheduler) as cluster:
         large = b"x" * (2**23 + 1)
-        assert list(cluster.spread(str, "c")(twice, [large, b"y"])) == [("c", large * 2), ("c", b"yy")]
+        assert list(cluster.spread(str, "c")(twice, [large, b"y"])) == [
+            ("c", large * 2),
+            ("c", b"yy"),
+        ]
 
 
 def test_no_cluster(monkeypatch, capsys, tmp_path):
-    import bbans.cluster
+    from bbans.execution import dask
 
-    monkeypatch.setattr(bbans.cluster, "SECONDS_TO_CONNECT", 1)
-    with pytest.raises(ClusterError, match="no dask scheduler answers"), connected("tcp://127.0.0.1:9"):
+    monkeypatch.setattr(dask, "SECONDS_TO_CONNECT", 1)
+    with (
+        pytest.raises(ClusterError, match="no dask scheduler answers"),
+        connected("tcp://127.0.0.1:9"),
+    ):
         pass
     (tmp_path / "a.png").write_bytes(b"")
-    assert main(["compress", str(tmp_path / "a.png"), "--dask", "tcp://127.0.0.1:9"]) == ClusterError.exit_code == 9
+    assert (
+        main(["compress", str(tmp_path / "a.png"), "--dask", "tcp://127.0.0.1:9"])
+        == ClusterError.exit_code
+        == 9
+    )
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match="pip install"), connected("tcp://127.0.0.1:9"):
         pass
 
 
 def test_workers_of_another_version(scheduler, monkeypatch):
-    from bbans import cluster as module
+    from bbans.execution import dask as module
 
     monkeypatch.setattr(module.metadata, "version", lambda name: "0.0.9")
-    with pytest.raises(ClusterError, match="this is 0.0.9; install one version everywhere"), connected(scheduler):
+    with (
+        pytest.raises(ClusterError, match="this is 0.0.9; install one version everywhere"),
+        connected(scheduler),
+    ):
         pass
 
 
@@ -183,29 +256,38 @@ def test_dask_arrays_over_zarr(scheduler, tmp_path):
     import zarr
     from distributed import Client
 
-    from bbans.zarr import BBans
+    from bbans.integrations.zarr import BBans
 
     stack = np.stack([smooth_image(24, 32, seed, channels=1) for seed in range(8)])
     options = {"shape": stack.shape, "chunks": (4, 24, 32), "dtype": "u1", "compressors": None}
-    stores = {name: zarr.create_array(str(tmp_path / name), serializer=BBans(model="none"), **options) for name in ("serial", "spread")}
+    stores = {
+        name: zarr.create_array(str(tmp_path / name), serializer=BBans(model="none"), **options)
+        for name in ("serial", "spread")
+    }
     stores["serial"][:] = stack
     with Client(scheduler, set_as_default=False) as client:
-        client.compute(dask.array.from_array(stack, (4, 24, 32)).store(stores["spread"], compute=False)).result()
+        client.compute(
+            dask.array.from_array(stack, (4, 24, 32)).store(stores["spread"], compute=False)
+        ).result()
         maximum = client.compute(dask.array.from_zarr(str(tmp_path / "spread")).max(0)).result()
     assert np.array_equal(maximum, stack.max(0))
     for part in range(2):
         chunk = (tmp_path / "spread" / "c" / str(part) / "0" / "0").read_bytes()
         assert chunk == (tmp_path / "serial" / "c" / str(part) / "0" / "0").read_bytes()
-        assert chunk == encode_chunk(chunk_coder("none", "default", False, True), stack[4 * part : 4 * part + 4])
+        assert chunk == encode_chunk(
+            chunk_coder("none", "default", False, True), stack[4 * part : 4 * part + 4]
+        )
 
 
 def test_workers_make_a_model_once(scheduler, monkeypatch):
     """Of the sixteen tiles of an image, which are compared too, whatever is asked for."""
-    monkeypatch.setattr(assembly, "TILE_SIDE", 32)
+    monkeypatch.setattr(tiling, "TILE_SIDE", 32)
     image = smooth_image(128, 128)
     with connected(scheduler) as cluster:
         before = cluster.client.run(contexts_made)
         data = bbans.compress(image, model=tiny_model(), scheme="bits-back", cluster=cluster)
         after = cluster.client.run(contexts_made)
     assert data == bbans.compress(image, model=tiny_model())
-    assert all(after[worker] - before[worker] <= 1 for worker in after) and sum(after.values()) > sum(before.values())
+    assert all(after[worker] - before[worker] <= 1 for worker in after) and sum(
+        after.values()
+    ) > sum(before.values())

@@ -1,4 +1,6 @@
-"""`bbans bench`: sizes that are those of real files, every result compared, and dashes for what is not there."""
+"""`bbans bench`: sizes that are those of real files, every result compared, and dashes for what is
+not there.
+"""
 
 import io
 import json
@@ -11,8 +13,9 @@ import pytest
 from PIL import Image
 
 import bbans
-from bbans import comparison, images
+from bbans import images
 from bbans.errors import InputError, JpegInputError, VerificationError
+from bbans.evaluation import compare
 from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
 
@@ -28,7 +31,10 @@ def file_of(pixels: np.ndarray, depth: int | None = None) -> bytes:
 def palette_file(transparent: bool) -> bytes:
     buffer = io.BytesIO()
     indices = np.random.default_rng(0).integers(0, 4, (20, 30)).astype(np.uint8)
-    chunks = (images.PngChunk("PLTE", bytes(range(12))), *([images.PngChunk("tRNS", b"\x07")] if transparent else []))
+    chunks = (
+        images.PngChunk("PLTE", bytes(range(12))),
+        *([images.PngChunk("tRNS", b"\x07")] if transparent else []),
+    )
     images.write_image(images.make_image(indices, chunks, palette=True), buffer)
     return buffer.getvalue()
 
@@ -50,7 +56,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_image_is_restored_by_every_codec_that_holds_it(kind):
     data, raw_bytes, without = KINDS[kind]
-    found = comparison.measure(kind, data, comparison.contenders("none"))
+    found = compare.measure(kind, data, compare.contenders("none"))
     assert tuple(score.codec for score in found.scores) == NAMES
     assert tuple(score.codec for score in found.scores if score.bytes is None) == without
     assert {score.raw_bytes for score in found.scores} == {raw_bytes}
@@ -58,36 +64,54 @@ def test_every_kind_of_image_is_restored_by_every_codec_that_holds_it(kind):
 
 def test_sizes_are_those_of_the_codecs_and_rates_follow_from_them():
     pixels = smooth_image(70, 90)
-    found = comparison.measure("x", file_of(pixels), comparison.contenders("none", jpegxl_effort=3))
+    found = compare.measure("x", file_of(pixels), compare.contenders("none", jpegxl_effort=3))
     rows = {row["codec"]: row for row in found.rows()}
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     assert rows["PNG"]["bytes"] == len(buffer.getvalue())
-    assert rows["JPEG XL e3"]["bytes"] == len(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=3))
+    assert rows["JPEG XL e3"]["bytes"] == len(
+        imagecodecs.jpegxl_encode(pixels, lossless=True, effort=3)
+    )
     ours = len(bbans.compress(pixels, model="none"))
     assert rows["bbans, no model"]["bytes"] == ours
     assert rows["bbans, no model"]["bits_per_subpixel"] == 8 * ours / (70 * 90 * 3)
     assert rows["bbans, no model"]["ratio_to_png"] == ours / len(buffer.getvalue())
     score = found.scores[-1]
-    assert rows["bbans, no model"]["encode_mb_per_s"] == pytest.approx(70 * 90 * 3 / score.encode_seconds / 1e6)
+    assert rows["bbans, no model"]["encode_mb_per_s"] == pytest.approx(
+        70 * 90 * 3 / score.encode_seconds / 1e6
+    )
 
 
 def test_metadata_is_nobodys_cost():
     pixels = smooth_image(30, 40)
     buffer = io.BytesIO()
-    images.write_image(images.make_image(pixels, (images.PngChunk("tEXt", b"Comment\0" + bytes(range(32, 127)) * 9),)), buffer)
-    codecs = comparison.contenders("none")
-    with_text, plain = (comparison.measure("x", data, codecs, warm=False) for data in (buffer.getvalue(), file_of(pixels)))
+    images.write_image(
+        images.make_image(
+            pixels, (images.PngChunk("tEXt", b"Comment\0" + bytes(range(32, 127)) * 9),)
+        ),
+        buffer,
+    )
+    codecs = compare.contenders("none")
+    with_text, plain = (
+        compare.measure("x", data, codecs, warm=False)
+        for data in (buffer.getvalue(), file_of(pixels))
+    )
     assert [score.bytes for score in with_text.scores] == [score.bytes for score in plain.scores]
 
 
 def test_sums_over_images_and_a_codec_that_lacks_one():
-    codecs = comparison.contenders("none")
-    eight, deep = (comparison.measure(str(i), file_of(x), codecs) for i, x in enumerate((NOISE, NOISE.astype(np.uint16) * 99)))
-    both = comparison.together([eight, deep])
+    codecs = compare.contenders("none")
+    eight, deep = (
+        compare.measure(str(i), file_of(x), codecs)
+        for i, x in enumerate((NOISE, NOISE.astype(np.uint16) * 99))
+    )
+    both = compare.together([eight, deep])
     by_name = {score.codec: score for score in both.scores}
     assert by_name["PNG"].bytes == eight.scores[0].bytes + deep.scores[0].bytes
-    assert by_name["PNG"].encode_seconds == eight.scores[0].encode_seconds + deep.scores[0].encode_seconds
+    assert (
+        by_name["PNG"].encode_seconds
+        == eight.scores[0].encode_seconds + deep.scores[0].encode_seconds
+    )
     assert (by_name["WebP"].bytes, by_name["WebP"].raw_bytes) == (None, 2400 + 4800)
     assert both.rows()[1]["ratio_to_png"] is None
 
@@ -101,16 +125,22 @@ def test_a_missing_library_is_a_dash(monkeypatch, tmp_path, capsys):
 
 
 def test_a_codec_that_restores_something_else_is_found_out():
-    png, *_ = comparison.contenders("none")
-    for wrong in (lambda data: np.bitwise_xor(png.decode(data), 1), lambda data: png.decode(data).astype(np.uint16)):
+    png, *_ = compare.contenders("none")
+    for wrong in (
+        lambda data: np.bitwise_xor(png.decode(data), 1),
+        lambda data: png.decode(data).astype(np.uint16),
+    ):
         with pytest.raises(VerificationError, match="PNG"):
-            comparison.measure("x", file_of(NOISE), [png._replace(decode=wrong)])
+            compare.measure("x", file_of(NOISE), [png._replace(decode=wrong)])
 
 
 def test_a_models_files_and_its_name():
     pixels = smooth_image(40, 40)
-    found = comparison.measure("x", file_of(pixels), comparison.contenders(tiny_model()))
-    assert (found.scores[-1].codec, found.scores[-1].bytes) == ("bbans, tiny", len(bbans.compress(pixels, model=tiny_model())))
+    found = compare.measure("x", file_of(pixels), compare.contenders(tiny_model()))
+    assert (found.scores[-1].codec, found.scores[-1].bytes) == (
+        "bbans, tiny",
+        len(bbans.compress(pixels, model=tiny_model())),
+    )
 
 
 def test_the_command_as_json_goes_on_after_an_image_that_is_none(tmp_path, capsys, monkeypatch):
@@ -118,11 +148,16 @@ def test_the_command_as_json_goes_on_after_an_image_that_is_none(tmp_path, capsy
     Path("a.png").write_bytes(file_of(NOISE))
     Path("b.png").write_bytes(b"junk")
     Path("c.png").write_bytes(file_of(NOISE[:10]))
-    assert main(["bench", "a.png", "b.png", "c.png", "--model", "none", "--json"]) == InputError.exit_code
+    assert (
+        main(["bench", "a.png", "b.png", "c.png", "--model", "none", "--json"])
+        == InputError.exit_code
+    )
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert [image["file"] for image in found["images"]] == ["a.png", "c.png"]
-    assert found["together"][0]["bytes"] == sum(image["codecs"][0]["bytes"] for image in found["images"])
+    assert found["together"][0]["bytes"] == sum(
+        image["codecs"][0]["bytes"] for image in found["images"]
+    )
     assert err.startswith("bbans: b.png: ")
 
 
@@ -137,7 +172,7 @@ def test_the_command_prints_a_table_for_each_image_if_asked(tmp_path, capsys):
 def test_jpegs_are_refused_unless_taken_as_pixels():
     buffer = io.BytesIO()
     Image.fromarray(smooth_image(16, 16)).save(buffer, "JPEG")
-    codecs = comparison.contenders("none")
+    codecs = compare.contenders("none")
     with pytest.raises(JpegInputError):
-        comparison.measure("x", buffer.getvalue(), codecs)
-    assert comparison.measure("x", buffer.getvalue(), codecs, as_pixels=True).scores[0].bytes
+        compare.measure("x", buffer.getvalue(), codecs)
+    assert compare.measure("x", buffer.getvalue(), codecs, as_pixels=True).scores[0].bytes

@@ -1,4 +1,6 @@
-"""Damaged files: the tiles that are whole come back, the others are named; without a header, metadata and table nothing does."""
+"""Damaged files: the tiles that are whole come back, the others are named; without a header,
+metadata and table nothing does.
+"""
 
 from pathlib import Path
 
@@ -7,9 +9,9 @@ import pytest
 from PIL import Image
 
 import bbans
-from bbans import assembly, images
-from bbans import container as files
+from bbans import container, images
 from bbans.errors import ChecksumError, FormatError, TruncatedError
+from bbans.files import tiling
 from bbans_cli.main import main
 from tests.tiny import smooth_image
 
@@ -20,8 +22,8 @@ NOTE = images.PngChunk("tEXt", b"Comment\0kept")
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(assembly, "TILE_SIDE", SIDE)
-    monkeypatch.setattr(assembly, "GRAPHIC_TILE", (SIDE, SIDE))
+    monkeypatch.setattr(tiling, "TILE_SIDE", SIDE)
+    monkeypatch.setattr(tiling, "GRAPHIC_TILE", (SIDE, SIDE))
 
 
 @pytest.fixture
@@ -31,11 +33,14 @@ def data() -> bytes:
 
 def payloads(data: bytes) -> list[tuple[int, int]]:
     """First byte and byte after the last of every tile's payload."""
-    return [(entry.offset, entry.offset + sum(entry.sizes)) for entry in files.read_index(data).entries]
+    return [
+        (entry.offset, entry.offset + sum(entry.sizes))
+        for entry in container.read_index(data).entries
+    ]
 
 
 def rectangle(number: int) -> tuple[slice, slice]:
-    top, left, rows, columns = files.tile_rectangles(70, 60, SIDE, SIDE)[number]
+    top, left, rows, columns = container.tile_rectangles(70, 60, SIDE, SIDE)[number]
     return slice(top, top + rows), slice(left, left + columns)
 
 
@@ -57,12 +62,12 @@ def test_one_damaged_tile(data, number):
     with pytest.raises(ChecksumError, match=f"tile {number} of 9"):
         bbans.decompress(bad)
     image, damage = bbans.salvage(bad)
-    assert [(d.tile, d.region) for d in damage] == [(number, assembly.Region(*region(number)))]
+    assert [(d.tile, d.region) for d in damage] == [(number, tiling.Region(*region(number)))]
     assert np.array_equal(image.pixels, without([number])) and image.metadata == (NOTE,)
 
 
 def region(number: int) -> tuple[int, int, int, int]:
-    top, left, rows, columns = files.tile_rectangles(70, 60, SIDE, SIDE)[number]
+    top, left, rows, columns = container.tile_rectangles(70, 60, SIDE, SIDE)[number]
     return left, top, columns, rows
 
 
@@ -73,7 +78,10 @@ def test_a_whole_file_has_nothing_missing(data):
 
 @pytest.mark.parametrize("number", [0, 4, 8])
 def test_a_truncated_file(data, number):
-    """Cut inside a tile's payload: that one and all after it are missing. Threads make no difference."""
+    """Cut inside a tile's payload: that one and all after it are missing.
+
+    Threads make no difference.
+    """
     first, after = payloads(data)[number]
     for length in (first, first + 1, after - 1):
         with pytest.raises(TruncatedError):
@@ -137,4 +145,6 @@ def test_missing_pixels_are_transparent():
     pixels = np.dstack([PHOTO, np.full(PHOTO.shape[:2], 255, np.uint8)])
     data = bbans.compress(pixels, model="none")
     image, _ = bbans.salvage(flipped(data, payloads(data)[4][0]))
-    assert (image.pixels[rectangle(4)] == 0).all() and (image.pixels[rectangle(3)] == pixels[rectangle(3)]).all()
+    assert (image.pixels[rectangle(4)] == 0).all() and (
+        image.pixels[rectangle(3)] == pixels[rectangle(3)]
+    ).all()

@@ -1,4 +1,6 @@
-"""Efforts name a shipped model each; max is never larger than default; how many multiplications each model takes is fixed."""
+"""Efforts name a shipped model each; max is never larger than default; how many multiplications
+each model takes is fixed.
+"""
 
 import numpy as np
 import pytest
@@ -7,12 +9,16 @@ from PIL import Image
 import bbans
 from bbans import container
 from bbans.errors import InputError
-from bbans.models.store import EFFORTS, Model, find_by_name
+from bbans.models.model_file import EFFORTS, Model, find_by_name
 from bbans_cli.main import compress as command
 from bbans_cli.main import main
 from tests.frozen.make import pictures
 
-MACS = {"photo-fast-1": 9_103, "photo-1": 73_871, "photo-2": 73_871}  # a pixel of a large image, all levels
+MACS = {
+    "photo-fast-1": 9_103,
+    "photo-1": 73_871,
+    "photo-2": 73_871,
+}  # a pixel of a large image, all levels
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -25,7 +31,12 @@ def test_an_effort_is_its_model(effort):
 
 def test_max_is_the_smallest_of_all_orientations():
     image = pictures()["photo-2"].pixels  # too large for the coders that are tried on small ones
-    turned = [np.ascontiguousarray(x[::rows, ::columns]) for x in (image, image.swapaxes(0, 1)) for rows in (1, -1) for columns in (1, -1)]
+    turned = [
+        np.ascontiguousarray(x[::rows, ::columns])
+        for x in (image, image.swapaxes(0, 1))
+        for rows in (1, -1)
+        for columns in (1, -1)
+    ]
     sizes = [len(bbans.compress(x, effort="max")) for x in turned]
     assert max(sizes) - min(sizes) <= 2  # an orientation takes two bytes
     assert max(sizes) <= min(len(bbans.compress(x)) for x in turned) + 2
@@ -36,7 +47,10 @@ def test_the_command_knows_them(tmp_path, capsys):
     assert list(option.type.choices) == list(EFFORTS) and option.default == "default"
     Image.fromarray(pictures()["grey"].pixels).save(tmp_path / "a.png")
     assert main(["compress", str(tmp_path / "a.png"), "--effort", "fast", "-q"]) == 0
-    assert container.read((tmp_path / "a.bbans").read_bytes()).model_id == find_by_name("photo-fast-1").id
+    assert (
+        container.read((tmp_path / "a.bbans").read_bytes()).model_id
+        == find_by_name("photo-fast-1").id
+    )
 
 
 def test_an_unknown_effort():
@@ -45,8 +59,9 @@ def test_an_unknown_effort():
 
 
 def macs(model: Model) -> float:
-    """Multiplications a pixel: layers of a phase run once a position of three phases a level, levels shrink by four; film and posterior
-    layers once a block of positions."""
+    """Multiplications a pixel: layers of a phase run once a position of three phases a level,
+    levels shrink by four; film and posterior layers once a block of positions.
+    """
     block = model.config.latent_block**2
     found = 0.0
     for name, layer in model.layers.items():

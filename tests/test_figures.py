@@ -1,4 +1,6 @@
-"""Tables and figures of estimators are made from the JSON alone: lines hold its numbers, and files show the results there."""
+"""Tables and figures of estimators are made from the JSON alone: lines hold its numbers, and files
+show the results there.
+"""
 
 import json
 import re
@@ -14,7 +16,13 @@ STEPS = [100, 200, 300]
 
 def run(train, variance):
     curve = {"step": STEPS, "train": train, "log_variance": variance}
-    return {"train": max(train), "test": train[-1] - 1.0, "net": train[-1] - 1.25, "curve": curve, "seconds": 1.0}
+    return {
+        "train": max(train),
+        "test": train[-1] - 1.0,
+        "net": train[-1] - 1.25,
+        "curve": curve,
+        "seconds": 1.0,
+    }
 
 
 ROW = {
@@ -26,8 +34,14 @@ ROW = {
     "measured": {
         "one layer": {
             "muprop": {"0": run([-150.0, -130.0, -121.0], [3.0, 2.0, 1.0])},
-            "rebar": {"0": run([-150.0, -130.0, -120.0], [3.0, 1.0, 0.5]), "1": run([-154.0, -131.0, -118.0], [5.0, 2.0, 1.5])},
-            "relax": {"1": run([-140.0, -128.0, -117.5], [4.0, 1.0, 0.25]), "0": run([-142.0, -126.0, -119.0], [2.0, 1.0, 0.75])},
+            "rebar": {
+                "0": run([-150.0, -130.0, -120.0], [3.0, 1.0, 0.5]),
+                "1": run([-154.0, -131.0, -118.0], [5.0, 2.0, 1.5]),
+            },
+            "relax": {
+                "1": run([-140.0, -128.0, -117.5], [4.0, 1.0, 0.25]),
+                "0": run([-142.0, -126.0, -119.0], [2.0, 1.0, 0.75]),
+            },
         }
     },
 }
@@ -41,13 +55,21 @@ def test_lines_hold_the_numbers(figure):
     assert set(lines) == {"muprop", "rebar", "relax"}
     for name, line in lines.items():
         curves = [run["curve"][figure.key] for run in ROW["measured"]["one layer"][name].values()]
-        assert list(line.get_xdata()) == STEPS and list(line.get_ydata()) == list(np.mean(curves, 0))
+        assert list(line.get_xdata()) == STEPS and list(line.get_ydata()) == list(
+            np.mean(curves, 0)
+        )
     band = {tuple(point) for point in axes.collections[1].get_paths()[0].vertices}
-    first, second = (run["curve"][figure.key] for run in ROW["measured"]["one layer"]["rebar"].values())
+    first, second = (
+        run["curve"][figure.key] for run in ROW["measured"]["one layer"]["rebar"].values()
+    )
     assert {(100.0, min(first[0], second[0])), (300.0, max(first[2], second[2]))} <= band
     assert axes.get_xlabel() == "training step" and axes.get_title() == "one layer"
     assert re.search(r"nats an image|bits²", whole.get_supylabel())
-    assert [text.get_text() for text in whole.legends[0].get_texts()] == ["muprop", "rebar", "relax"]
+    assert [text.get_text() for text in whole.legends[0].get_texts()] == [
+        "muprop",
+        "rebar",
+        "relax",
+    ]
     low, high = axes.get_ylim()
     assert all(low < value < high for line in lines.values() for value in line.get_ydata()[-2:])
 
@@ -56,11 +78,19 @@ def test_files_are_small_and_the_same_again(tmp_path):
     for figure in figures.CURVES:
         path = figures.save(ROW, figure, tmp_path)
         data = path.read_bytes()
-        assert len(data) < 60_000 and figures.save(ROW, figure, tmp_path / "again").read_bytes() == data
+        assert (
+            len(data) < 60_000
+            and figures.save(ROW, figure, tmp_path / "again").read_bytes() == data
+        )
         with Image.open(path) as image:
-            assert image.text["Comment"] == figures.digest(ROW, figure) and image.info.get("transparency") is None
+            assert (
+                image.text["Comment"] == figures.digest(ROW, figure)
+                and image.info.get("transparency") is None
+            )
             seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 16)}
-        wanted = {tuple(bytes.fromhex(colour[1:])) for colour in (*figures.COLOURS[:3], figures.PAPER)}
+        wanted = {
+            tuple(bytes.fromhex(colour[1:])) for colour in (*figures.COLOURS[:3], figures.PAPER)
+        }
         assert wanted <= seen  # fewer colours than were drawn, but these as they are
 
 
@@ -80,7 +110,9 @@ def test_lines_can_be_told_from_the_paper_and_from_each_other():
 
 
 def test_documents_have_the_figures_of_the_results():
-    """Whoever changes the results runs `make tables`; a figure's file says which numbers it shows."""
+    """Whoever changes the results runs `make tables`; a figure's file says which numbers it
+    shows.
+    """
     row, page = rows.saved("relax"), (write.ROOT / "docs" / "estimators.md").read_text()
     for figure in figures.CURVES:
         path = figures.FOLDER / f"{figure.name}.png"
@@ -97,18 +129,30 @@ def test_results_are_drawn_where_there_are_any(tmp_path, monkeypatch):
     assert not (tmp_path / "figures").exists()
     (tmp_path / "relax.json").write_text(json.dumps(ROW))
     figures.main()
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"relax-training.png", "relax-variance.png"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "relax-training.png",
+        "relax-variance.png",
+    }
 
 
 def test_the_table_of_estimators():
-    """Means and deviations over seeds, the order of the objectives, and differences of runs from the same seed."""
+    """Means and deviations over seeds, the order of the objectives, and differences of runs from
+    the same seed.
+    """
     text = estimators.relax(ROW)
-    assert "| one layer | relax | -111.20 | -118.25 ± 1.06 | -119.25 ± 1.06 | -119.50 ± 1.06 |" in text
+    assert (
+        "| one layer | relax | -111.20 | -118.25 ± 1.06 | -119.25 ± 1.06 | -119.50 ± 1.06 |" in text
+    )
     assert "| one layer | muprop | -111.70 | -121.00 | -122.00 | -122.25 |" in text
     assert "best first, one layer: relax, rebar, muprop; published: relax, rebar, muprop." in text
-    assert "relax less rebar, seed by seed: 0.75 ± 0.35." in text and "rebar less muprop, seed by seed: 1.00." in text
     assert (
-        "300 steps of 100 images, 2 seeds (mean ± standard deviation), 1,000 test images; commit abc." in text
+        "relax less rebar, seed by seed: 0.75 ± 0.35." in text
+        and "rebar less muprop, seed by seed: 1.00." in text
+    )
+    assert (
+        "300 steps of 100 images, 2 seeds (mean ± standard deviation), 1,000 test images; commit "
+        "abc."
+        in text
         and "](figures/relax-variance.png)" in text
     )
 
@@ -120,21 +164,40 @@ def test_the_table_of_structured_prediction():
             "50": {"0": {"test": last, "train": last - 3, "net": first + 9}},
         }
 
-    published = {"two layers": {"test": {"concrete": [58.5, 54.3, 53.4], "vimco": [61.4, 54.5, 51.8]}}}
+    published = {
+        "two layers": {"test": {"concrete": [58.5, 54.3, 53.4], "vimco": [61.4, 54.5, 51.8]}}
+    }
     measured = {"two layers": {"concrete": by_m(60.0, 55.0), "vimco": by_m(61.0, 54.25)}}
     text = estimators.structured(
-        {"steps": 9, "batch": 100, "test_images": 1000, "commit": "abc", "published": published, "measured": measured}
+        {
+            "steps": 9,
+            "batch": 100,
+            "test_images": 1000,
+            "commit": "abc",
+            "published": published,
+            "measured": measured,
+        }
     )
     assert "| model | estimator | nats | m = 1 | m = 50 | published |" in text
     assert "| two layers | vimco | -L_m, test | 61.00 | 54.25 | 61.4 / 54.5 / 51.8 |" in text
     assert "| two layers | concrete | net, test (-L_1) | 60.00 | 69.00 | – |" in text
-    assert "m = 1: concrete is 1.00 nats below vimco." in text and "m = 50: vimco is 0.75 nats below concrete." in text
+    assert (
+        "m = 1: concrete is 1.00 nats below vimco." in text
+        and "m = 50: vimco is 0.75 nats below concrete." in text
+    )
     assert "9 steps of 100 images, one seed, 1,000 test images; commit abc." in text
 
 
 def test_ratios_and_their_slopes(tmp_path):
-    """Points are the JSON's, lines have the slopes of theory and pass through the points' middle."""
-    points = {"counts": [1, 4, 16], "p": [1.0, 2.0, 4.0], "q": [0.5, 0.25, 0.125], "slopes": [0.5, -0.5]}
+    """Points are the JSON's, lines have the slopes of theory and pass through the points'
+    middle.
+    """
+    points = {
+        "counts": [1, 4, 16],
+        "p": [1.0, 2.0, 4.0],
+        "q": [0.5, 0.25, 0.125],
+        "slopes": [0.5, -0.5],
+    }
     row = {
         "measured": {"particles": points, "groups": {**points, "q": [0.5, 1.0, 2.0]}},
         "published": {"particles": [0.5, -0.5], "groups": [0.5, 0.5]},
@@ -142,7 +205,9 @@ def test_ratios_and_their_slopes(tmp_path):
     for axes in figures.noise(row).axes:
         given = row["measured"][axes.get_title()]
         for dots, line, part in zip(axes.lines[::2], axes.lines[1::2], "pq", strict=True):
-            assert list(dots.get_xdata()) == given["counts"] and list(dots.get_ydata()) == given[part]
+            assert (
+                list(dots.get_xdata()) == given["counts"] and list(dots.get_ydata()) == given[part]
+            )
             assert np.allclose(line.get_ydata(), given[part])  # these lie on the line
     data = figures.save_noise(row, tmp_path).read_bytes()
     assert len(data) < 60_000 and figures.save_noise(row, tmp_path / "again").read_bytes() == data

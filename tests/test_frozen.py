@@ -1,6 +1,8 @@
-"""Golden files: they decode to the pixels they were made from, and the encoder still makes the same bytes.
+"""Golden files: they decode to the pixels they were made from, and the encoder still makes the same
+bytes.
 
-A failure here means that files in the world stop decoding, or that the encoder's output changed: a change of format version.
+A failure here means that files in the world stop decoding, or that the encoder's output changed: a
+change of format version.
 """
 
 import hashlib
@@ -13,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import bbans
-from bbans import api
-from bbans import container as files
+from bbans import container
+from bbans.files import codec
 from tests.frozen.decode import expected
 from tests.frozen.make import model_of, pictures, pixel_hash
 
@@ -37,13 +39,28 @@ def test_encoder_still_makes_the_golden_bytes(name):
 
 
 def test_golden_files_cover_the_codecs():
-    parts = {name: files.read((FROZEN / f"{name}.bbans").read_bytes()).tiles[0].parts for name in HASHES}
-    of_chains = [files.read((FROZEN / "chains" / f"{name}.bbans").read_bytes()).tiles[0].parts for name in ("pyramid", "binary.two-part")]
-    assert {part.codec for found in (*parts.values(), *of_chains) for part in found} == set(files.CODEC_NAMES)
-    assert parts["photo"][0].codec == parts["grey"][0].codec == files.BITS_BACK
-    assert parts["photo"][0].latent_precision > 0 and parts["photo"][0].growth and parts["fixed"][0].growth
+    parts = {
+        name: container.read((FROZEN / f"{name}.bbans").read_bytes()).tiles[0].parts
+        for name in HASHES
+    }
+    of_chains = [
+        container.read((FROZEN / "chains" / f"{name}.bbans").read_bytes()).tiles[0].parts
+        for name in ("pyramid", "binary.two-part")
+    ]
+    assert {part.codec for found in (*parts.values(), *of_chains) for part in found} == set(
+        container.CODEC_NAMES
+    )
+    assert parts["photo"][0].codec == parts["grey"][0].codec == container.BITS_BACK
+    assert (
+        parts["photo"][0].latent_precision > 0
+        and parts["photo"][0].growth
+        and parts["fixed"][0].growth
+    )
     assert parts["deep"][0].axis is not None and len(parts["alpha"]) == 2
-    assert api.decompress_image((FROZEN / "photo.bbans").read_bytes()).metadata == pictures()["photo"].metadata
+    assert (
+        codec.decompress_image((FROZEN / "photo.bbans").read_bytes()).metadata
+        == pictures()["photo"].metadata
+    )
 
 
 CODE = """
@@ -56,7 +73,8 @@ if sys.argv[1] == "numpy32":
     tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float32)
 if sys.argv[1] == "numpy64":
     tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float64)
-if sys.argv[1] == "without oneDNN":  # as in builds of torch that have none: NNPACK then takes what it can
+# as in builds of torch that have none: NNPACK then takes what it can
+if sys.argv[1] == "without oneDNN":
     import torch
     torch._C._set_mkldnn_enabled(False)
 if sys.argv[1] == "independent":

@@ -1,4 +1,7 @@
-"""A golden archive: 40 digits of 8 x 8 chained by Bit-Swap under a two-layer VAE that it carries. Its bytes and its images stay."""
+"""A golden archive: 40 digits of 8 x 8 chained by Bit-Swap under a two-layer VAE that it carries.
+
+Its bytes and its images stay.
+"""
 
 import hashlib
 from pathlib import Path
@@ -23,7 +26,13 @@ def test_it_needs_nothing_else():
 def test_the_same_images_make_the_same_bytes(tmp_path):
     data = GOLDEN.read_bytes()
     model = tmp_path / "digits.safetensors"
-    model.write_bytes(archive_reader.read_model_file(data, archive_reader.read_archive_index(data), 0))
-    np.save(tmp_path / "digits.npy", np.stack([image.pixels for _, image in bbans.read_archive(GOLDEN)]))
-    bbans.create_archive(tmp_path / "again.bbar", tmp_path / "digits.npy", model=model, embed_model=True)
+    model.write_bytes(
+        archive_reader.read_model_file(data, archive_reader.read_archive_index(data), 0)
+    )
+    np.save(
+        tmp_path / "digits.npy", np.stack([image.pixels for _, image in bbans.read_archive(GOLDEN)])
+    )
+    bbans.create_archive(
+        tmp_path / "again.bbar", tmp_path / "digits.npy", model=model, embed_model=True
+    )
     assert (tmp_path / "again.bbar").read_bytes() == data

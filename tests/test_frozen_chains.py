@@ -1,4 +1,6 @@
-"""Golden files of latent chains: every family's models load, their images decode, and the encoder still makes the same bytes."""
+"""Golden files of latent chains: every family's models load, their images decode, and the encoder
+still makes the same bytes.
+"""
 
 import hashlib
 import json
@@ -7,14 +9,13 @@ from pathlib import Path
 import pytest
 
 import bbans
-from bbans import container as files
-from bbans import numbered
-from bbans.archive import groups
+from bbans import container
+from bbans.archives import groups
 from bbans.container import archive_reader
-from bbans.models import store
-from bbans.models.families import FAMILIES
-from bbans.schemes import stream
-from bbans.tiles import chained
+from bbans.models import model_file
+from bbans.models.registry import FAMILIES
+from bbans.schemes import chained_group, numbered
+from bbans.tiles.codecs import latent
 from tests.chains import BACKENDS, CONFIGS, chain_file
 from tests.frozen.decode import decoded, expected
 from tests.frozen.make import pixel_hash
@@ -26,7 +27,9 @@ HASHES = json.loads((CHAINS / "hashes.json").read_text())
 def test_every_config_has_golden_files():
     """Structured prediction has golden messages instead (`tests/test_frozen_told.py`)."""
     assert set(HASHES) == {name.replace(" ", "-") for name in CONFIGS}
-    assert {store.load_file(CHAINS / f"{stem}.safetensors").family for stem in HASHES} == set(FAMILIES) - {"photo", "structured"}
+    assert {model_file.load_file(CHAINS / f"{stem}.safetensors").family for stem in HASHES} == set(
+        FAMILIES
+    ) - {"photo", "structured"}
 
 
 def test_golden_files_decode():
@@ -36,7 +39,7 @@ def test_golden_files_decode():
 @pytest.mark.parametrize("stem", sorted(HASHES))
 def test_the_same_images_make_the_same_bytes(stem, tmp_path):
     path, wanted = CHAINS / f"{stem}.safetensors", HASHES[stem]
-    model, data = store.load_file(path), Path(CHAINS, f"{stem}.bbans").read_bytes()
+    model, data = model_file.load_file(path), Path(CHAINS, f"{stem}.bbans").read_bytes()
     assert hashlib.sha256(data).hexdigest() == wanted["file"]
     assert chain_file(model, bbans.decompress(data, model=model)) == data
     if "archive" in wanted:
@@ -44,7 +47,9 @@ def test_the_same_images_make_the_same_bytes(stem, tmp_path):
         assert hashlib.sha256(archive.read_bytes()).hexdigest() == wanted["archive"]
         pictures = [image.pixels for _, image in bbans.read_archive(archive, model=path)]
         assert archive_of(tmp_path / "again.bbar", path, pictures) == archive.read_bytes()
-        assert {group["kind"] for group in bbans.list_archive(archive).to_dict()["groups"]} == {"chained"}
+        assert {group["kind"] for group in bbans.list_archive(archive).to_dict()["groups"]} == {
+            "chained"
+        }
 
 
 CODED = [(stem, kind) for stem in sorted(HASHES) for kind in sorted(HASHES[stem]["coded"])]
@@ -52,42 +57,73 @@ CODED = [(stem, kind) for stem in sorted(HASHES) for kind in sorted(HASHES[stem]
 
 @pytest.mark.parametrize(("stem", "kind"), CODED)
 def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
-    """Their groups say what they were coded with, every backend decodes them, and the same images make the same bytes."""
-    path, wanted, place = CHAINS / f"{stem}.safetensors", HASHES[stem]["coded"][kind], CHAINS / f"{stem}.{kind}.bbar"
-    data, model = place.read_bytes(), store.load_file(path)
+    """Their groups say what they were coded with, every backend decodes them, and the same images
+    make the same bytes.
+    """
+    path, wanted, place = (
+        CHAINS / f"{stem}.safetensors",
+        HASHES[stem]["coded"][kind],
+        CHAINS / f"{stem}.{kind}.bbar",
+    )
+    data, model = place.read_bytes(), model_file.load_file(path)
     assert hashlib.sha256(data).hexdigest() == wanted["file"]
     index = archive_reader.read_archive_index(data)
     (group,) = index.archive.groups
     particles, refine = (wanted["options"].get(name, 0) for name in ("particles", "refine"))
     assert (group.coding.particles, group.coding.refinement) == (particles or 1, refine)
-    assert sum(s.batches * s.batch for s in group.schedule if s.kind == stream.CHAINED) >= 3  # the others' latents are idle
+    assert (
+        sum(s.batches * s.batch for s in group.schedule if s.kind == chained_group.CHAINED) >= 3
+    )  # the others' latents are idle
     payload = archive_reader.read_message(data, index, 0)
     for ops in BACKENDS:
         chain = groups.chain_model(model, ops)
         pictures = groups.decode_group(chain, group, payload, wanted["items"])
-        assert [pixel_hash(image) for image in pictures] == HASHES[stem]["pixels"][: wanted["items"]]
-    assert archive_of(tmp_path / "again.bbar", path, pictures, verify=False, **wanted["options"]) == data
+        assert [pixel_hash(image) for image in pictures] == HASHES[stem]["pixels"][
+            : wanted["items"]
+        ]
+    assert (
+        archive_of(tmp_path / "again.bbar", path, pictures, verify=False, **wanted["options"])
+        == data
+    )
 
 
-@pytest.mark.parametrize(("stem", "kind"), [(stem, kind) for stem in sorted(HASHES) for kind in sorted(HASHES[stem]["single"])])
+@pytest.mark.parametrize(
+    ("stem", "kind"),
+    [(stem, kind) for stem in sorted(HASHES) for kind in sorted(HASHES[stem]["single"])],
+)
 def test_files_of_one_image_by_a_scheme(stem, kind):
-    """They say what they were coded with, every backend decodes them, and the same image makes the same bytes."""
+    """They say what they were coded with, every backend decodes them, and the same image makes the
+    same bytes.
+    """
     wanted, data = HASHES[stem]["single"][kind], (CHAINS / f"{stem}.{kind}.bbans").read_bytes()
-    model = store.load_file(CHAINS / f"{stem}.safetensors")
+    model = model_file.load_file(CHAINS / f"{stem}.safetensors")
     assert hashlib.sha256(data).hexdigest() == wanted["file"]
-    ((part,),) = (tile.parts for tile in files.read(data).tiles)
+    ((part,),) = (tile.parts for tile in container.read(data).tiles)
     scheme, particles, refine = map(wanted["asked"].get, ("scheme", "particles", "refine"))
-    assert (part.codec, part.coding.scheme) == (files.CODED_CHAIN, numbered.CODES[scheme or "two-part"])
-    assert (part.coding.particles, part.coding.refinement) == (particles or 1, 0 if scheme in ("two-part", None) else refine or 0)
+    assert (part.codec, part.coding.scheme) == (
+        container.CODED_CHAIN,
+        numbered.CODES[scheme or "two-part"],
+    )
+    assert (part.coding.particles, part.coding.refinement) == (
+        particles or 1,
+        0 if scheme in ("two-part", None) else refine or 0,
+    )
     for ops in BACKENDS:
-        predictor = chained.chain_predictor(model, model.network(ops))
-        pixels = chained.decode_chain(predictor, part, predictor.shape, 8).samples
-        assert pixel_hash(pixels if pixels.shape[2] > 1 else pixels[:, :, 0]) == HASHES[stem]["pixels"][0]
+        predictor = latent.chain_predictor(model, model.network(ops))
+        pixels = latent.decode_chain(predictor, part, predictor.shape, 8).samples
+        assert (
+            pixel_hash(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
+            == HASHES[stem]["pixels"][0]
+        )
     assert chain_file(model, bbans.decompress(data, model=model), **wanted["asked"]) == data
 
 
 def test_every_scheme_has_golden_files_of_one_image():
-    found = {one["asked"].get("scheme") for hashes in HASHES.values() for one in hashes["single"].values()}
+    found = {
+        one["asked"].get("scheme")
+        for hashes in HASHES.values()
+        for one in hashes["single"].values()
+    }
     assert found == {"two-part", "bits-back", "bit-swap", "bb-is", "bb-cis", None}
 
 

@@ -1,11 +1,13 @@
-"""Golden messages of models that are told labels or first rows: they still hold the same samples, and are still made of the same words."""
+"""Golden messages of models that are told labels or first rows: they still hold the same samples,
+and are still made of the same words.
+"""
 
 import hashlib
 
 import numpy as np
 import pytest
 
-from bbans.models import store
+from bbans.models import model_file
 from tests.frozen import told
 
 CASES = [(stem, scheme) for stem in sorted(told.listed()) for scheme in told.SCHEMES]
@@ -13,8 +15,12 @@ CASES = [(stem, scheme) for stem in sorted(told.listed()) for scheme in told.SCH
 
 def test_both_kinds_are_there():
     """Files decode everywhere with the other golden ones (`tests/test_frozen.py`)."""
-    models = [store.load_file(told.FOLDER / f"{stem}.safetensors") for stem in sorted(told.listed())]
-    assert [model.family for model in models] == ["vae", "structured"] and models[0].config.classes == 3
+    models = [
+        model_file.load_file(told.FOLDER / f"{stem}.safetensors") for stem in sorted(told.listed())
+    ]
+    assert [model.family for model in models] == ["vae", "structured"] and models[
+        0
+    ].config.classes == 3
     assert list(told.decoded()) == told.expected()
 
 

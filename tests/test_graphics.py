@@ -1,4 +1,6 @@
-"""Drawn images cost what lossless WebP at its best takes, and 1 % or the container's 8 bytes more at most."""
+"""Drawn images cost what lossless WebP at its best takes, and 1 % or the container's 8 bytes more
+at most.
+"""
 
 import pytest
 

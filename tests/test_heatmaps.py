@@ -1,4 +1,6 @@
-"""Bits of every pixel: exact sums, each bit where it belongs; the heat map, its colours, and the drawing of the split."""
+"""Bits of every pixel: exact sums, each bit where it belongs; the heat map, its colours, and the
+drawing of the split.
+"""
 
 import json
 import sys
@@ -7,24 +9,31 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bbans import api, container, heatmaps, plots, tiles
-from bbans.distributions.conditional import each
+import bbans
+from bbans import container, tiles
+from bbans.distributions.distribution import each
 from bbans.errors import InputError, OutputError, OutputExistsError
+from bbans.evaluation.visual import heatmaps, plots
 from bbans.exact.numpy_ops import NumpyOps
-from bbans.models.fixed import FixedPredictor
-from bbans.schemes import bounds, geometry
-from bbans.schemes.levels import analyse
-from bbans.schemes.pixels import pixel_intervals
-from bbans.schemes.watch import COARSEST, Symbols
-from bbans.tiles import costs, lattices, turned
-from bbans.tiles.prepared import Prepared
+from bbans.models.fixed_predictor import FixedPredictor
+from bbans.schemes import bounds
+from bbans.schemes.metering import COARSEST, Symbols
+from bbans.schemes.pyramid import polyphase
+from bbans.schemes.pyramid.level import analyse
+from bbans.schemes.pyramid.pixels import pixel_intervals
+from bbans.tiles import bit_map
+from bbans.tiles.transforms import orientation as turned
+from bbans.tiles.transforms import ycc_lattice
+from bbans.tiles.transforms.pipeline import Prepared
 from bbans_cli.main import main
 from tests.chains import CONFIGS, chain_file, chain_model, picture, samples
 from tests.frozen.make import on_lattice
 from tests.tiny import predicted_part, prepared_file, smooth_image, tiny_model, to_planes
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 4)).astype(np.uint8)
-DRAWING = np.kron(np.random.default_rng(1).integers(0, 3, (40, 60)), np.ones((8, 8))).astype(np.uint8)
+DRAWING = np.kron(np.random.default_rng(1).integers(0, 3, (40, 60)), np.ones((8, 8))).astype(
+    np.uint8
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,23 +49,29 @@ def straight_file(image):
     made = predicted_part(image, Prepared(image), pixel_format, predictors.net, False)
     h, w = image.shape[:2]
     record = container.TileRecord((made,), container.pixels_crc(image))
-    return container.write(container.Container(w, h, pixel_format.code, w, h, tiny_model().id, (), (record,)))
+    return container.write(
+        container.Container(w, h, pixel_format.code, w, h, tiny_model().id, (), (record,))
+    )
 
 
 def measured(data, model=None):
-    found = api.info(data, model=model, costs=True)
+    found = bbans.info(data, model=model, costs=True)
     return found, found.costs
 
 
 def check_sum(data, model=None):
-    """The map and the shares both sum to prior + likelihood + posterior of the account, to 1e-9 of it: float64's rounding."""
+    """The map and the shares both sum to prior + likelihood + posterior of the account, to 1e-9 of
+    it: float64's rounding.
+    """
     found, cost = measured(data, model)
     a = found.account
     wanted = a.prior + a.likelihood + a.posterior
     assert cost.bits.shape == (found.height, found.width)
     assert cost.bits.sum() == pytest.approx(wanted, rel=1e-9)
     for term in ("prior", "posterior"):
-        told = sum(share.bits for share in cost.shares if share.term == term and share.level is not None)
+        told = sum(
+            share.bits for share in cost.shares if share.term == term and share.level is not None
+        )
         assert told == pytest.approx(getattr(a, term), rel=1e-9)
     assert sum(share.bits for share in cost.shares) == pytest.approx(wanted, rel=1e-9)
     return found, cost
@@ -76,7 +91,7 @@ def check_sum(data, model=None):
     ],
 )
 def test_the_map_sums_to_the_files_symbols(pixels, codec):
-    found, cost = check_sum(api.compress(pixels, model=tiny_model(), verify=False), tiny_model())
+    found, cost = check_sum(bbans.compress(pixels, model=tiny_model(), verify=False), tiny_model())
     assert codec is None or codec in found.codecs
     if codec == "bits-back":
         assert {share.term for share in cost.shares} >= {"likelihood", "prior", "posterior"}
@@ -84,17 +99,17 @@ def test_the_map_sums_to_the_files_symbols(pixels, codec):
 
 def test_the_map_of_several_tiles(monkeypatch):
     """Each tile's part of the map is the map of that tile as an image of its own."""
-    monkeypatch.setattr("bbans.assembly.TILE_SIDE", 48)
+    monkeypatch.setattr("bbans.files.tiling.TILE_SIDE", 48)
     pixels = smooth_image(80, 96)
-    _, cost = check_sum(api.compress(pixels, model="none"))
-    _, alone = measured(api.compress(pixels[48:, :48], model="none"))
+    _, cost = check_sum(bbans.compress(pixels, model="none"))
+    _, alone = measured(bbans.compress(pixels[48:, :48], model="none"))
     np.testing.assert_array_equal(cost.bits[48:, :48], alone.bits)
 
 
 def test_every_bit_is_at_its_own_pixel():
     """The encoder's intervals, laid out by hand, are the map that the decoder makes."""
     pixels = smooth_image(37, 45)
-    data = api.compress(pixels, model="none")
+    data = bbans.compress(pixels, model="none")
     found, cost = measured(data)
     assert list(found.codecs) == [container.CODEC_NAMES[container.FIXED]]
     levels, coarsest = analyse(FixedPredictor(), to_planes(pixels))
@@ -102,12 +117,15 @@ def test_every_bit_is_at_its_own_pixel():
     step = 2 ** len(levels)
     wanted[::step, ::step] = 24
     for level in levels:
-        for phase, (row, column) in enumerate(geometry.OFFSETS):
-            shape = geometry.phase_shape(*level.shape, phase)
-            x = geometry.to_positions(level.values[phase + 1], shape)
+        for phase, (row, column) in enumerate(polyphase.OFFSETS):
+            shape = polyphase.phase_shape(*level.shape, phase)
+            x = polyphase.to_positions(level.values[phase + 1], shape)
             for part in pixel_intervals(level.pixel_model(phase, level.zeros()), x):
                 for i, bits in enumerate(part.precision - np.log2(part.freqs)):
-                    wanted[2**level.index * (2 * (i // shape[1]) + row), 2**level.index * (2 * (i % shape[1]) + column)] += bits
+                    wanted[
+                        2**level.index * (2 * (i // shape[1]) + row),
+                        2**level.index * (2 * (i % shape[1]) + column),
+                    ] += bits
     np.testing.assert_allclose(cost.bits, wanted, rtol=1e-12)
 
 
@@ -118,21 +136,32 @@ def test_the_map_of_a_turned_tile_is_turned_back(orientation):
     straight, _ = measured(straight_file(as_coded), tiny_model())
     assert list(straight.codecs) == ["bits-back"]
     _, cost = measured(prepared_file(pixels, orientation), tiny_model())
-    np.testing.assert_allclose(cost.bits, turned.turn_back(straight.costs.bits, orientation), rtol=1e-12)
+    np.testing.assert_allclose(
+        cost.bits, turned.turn_back(straight.costs.bits, orientation), rtol=1e-12
+    )
 
 
 def test_exceptions_of_a_lattice_are_paid_by_their_pixels():
-    """The same planes without exceptions make a map that differs by the list's bits alone, shared by the pixels in it."""
-    rgb = on_lattice(smooth_image(64, 60), lattices.JPEG)
-    found = lattices.recover(rgb)
-    clean = lattices.to_rgb(found.planes, lattices.JPEG)
-    assert np.array_equal(lattices.recover(clean).planes, found.planes) and len(found.at) >= 2
-    (_, with_list), (_, without) = (check_sum(prepared_file(pixels, 0), tiny_model()) for pixels in (rgb, clean))
-    listed, empty = (sum(share.bits for share in cost.shares if share.term == "exceptions") for cost in (with_list, without))
+    """The same planes without exceptions make a map that differs by the list's bits alone, shared
+    by the pixels in it.
+    """
+    rgb = on_lattice(smooth_image(64, 60), ycc_lattice.JPEG)
+    found = ycc_lattice.recover(rgb)
+    clean = ycc_lattice.to_rgb(found.planes, ycc_lattice.JPEG)
+    assert np.array_equal(ycc_lattice.recover(clean).planes, found.planes) and len(found.at) >= 2
+    (_, with_list), (_, without) = (
+        check_sum(prepared_file(pixels, 0), tiny_model()) for pixels in (rgb, clean)
+    )
+    listed, empty = (
+        sum(share.bits for share in cost.shares if share.term == "exceptions")
+        for cost in (with_list, without)
+    )
     assert empty == 8 and listed % 8 == 0 and listed >= 8 + 32 * len(found.at)
     more = np.zeros(64 * 60)
     more[found.at] = listed / len(found.at)
-    np.testing.assert_allclose(with_list.bits - without.bits, more.reshape(64, 60) - empty / (64 * 60), atol=1e-9)
+    np.testing.assert_allclose(
+        with_list.bits - without.bits, more.reshape(64, 60) - empty / (64 * 60), atol=1e-9
+    )
 
 
 def test_latents_are_spread_over_the_square_that_they_stand_for():
@@ -140,7 +169,7 @@ def test_latents_are_spread_over_the_square_that_they_stand_for():
     bits, level, block = rng.normal(size=(4, 5, 3)), 1, 3
     side = block * 2 * 2**level
     coded = np.zeros((3 * side + 5, 4 * side + 1))
-    costs._add(coded, Symbols("posterior", level, COARSEST, bits), block)
+    bit_map._add(coded, Symbols("posterior", level, COARSEST, bits), block)
     for i in range(4):
         for j in range(5):
             square = coded[i * side : (i + 1) * side, j * side : (j + 1) * side]
@@ -149,7 +178,9 @@ def test_latents_are_spread_over_the_square_that_they_stand_for():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_chains_samples_have_costs_of_their_own(name):
-    """Likelihoods of all families tell every sample's bits, which sum to the item's; and so do files of a single image."""
+    """Likelihoods of all families tell every sample's bits, which sum to the item's; and so do
+    files of a single image.
+    """
     chain = chain_model(name).network(NumpyOps())
     x = samples(CONFIGS[name], 3)
     z = bounds.drawn(chain.posterior(1, x), (0,))
@@ -170,15 +201,21 @@ def test_what_cannot_be_told_apart_gets_its_mean():
     q = model.network(NumpyOps()).posterior(1, samples(model.config, 2))
     z = bounds.drawn(q, (0,))
     assert q.each is None
-    np.testing.assert_allclose(each(q, z), np.repeat(q.bits(z)[:, None] / z.shape[1], z.shape[1], 1))
+    np.testing.assert_allclose(
+        each(q, z), np.repeat(q.bits(z)[:, None] / z.shape[1], z.shape[1], 1)
+    )
 
 
 def test_the_costs_are_there_only_if_asked_for():
-    data = api.compress(smooth_image(20, 20), model="none")
-    assert api.info(data).costs is None and api.info(data, account=False, costs=True).costs is None
-    assert "shares" not in api.info(data).to_dict()
-    shares = api.info(data, costs=True).to_dict()["shares"]
-    assert json.loads(json.dumps(shares)) == shares and {"codec", "level", "term", "bits"} == set(shares[0])
+    data = bbans.compress(smooth_image(20, 20), model="none")
+    assert (
+        bbans.info(data).costs is None and bbans.info(data, account=False, costs=True).costs is None
+    )
+    assert "shares" not in bbans.info(data).to_dict()
+    shares = bbans.info(data, costs=True).to_dict()["shares"]
+    assert json.loads(json.dumps(shares)) == shares and {"codec", "level", "term", "bits"} == set(
+        shares[0]
+    )
 
 
 def test_colours_are_steps_of_one_size_from_dark_to_light():
@@ -188,30 +225,43 @@ def test_colours_are_steps_of_one_size_from_dark_to_light():
     assert (np.diff(lab[:, 0]) > 0).all() and lab[0, 0] < 0.2 and lab[-1, 0] > 0.95
     colours = heatmaps.from_oklab(lab)
     assert colours.min() >= 0 and colours.max() <= 1  # none is cut off
-    assert heatmaps.palette().shape == (256, 3) and len(np.unique(heatmaps.palette(), axis=0)) == 256
+    assert (
+        heatmaps.palette().shape == (256, 3) and len(np.unique(heatmaps.palette(), axis=0)) == 256
+    )
 
 
-@pytest.mark.parametrize(("rgb", "lab"), [((1, 1, 1), (1, 0, 0)), ((0, 0, 0), (0, 0, 0)), ((1, 0, 0), (0.62796, 0.22486, 0.12585))])
+@pytest.mark.parametrize(
+    ("rgb", "lab"),
+    [((1, 1, 1), (1, 0, 0)), ((0, 0, 0), (0, 0, 0)), ((1, 0, 0), (0.62796, 0.22486, 0.12585))],
+)
 def test_oklab_of_known_colours(rgb, lab):
     np.testing.assert_allclose(heatmaps.from_oklab(np.array(lab, float)), rgb, atol=2e-4)
 
 
 def test_the_scale_of_the_picture():
-    assert [heatmaps.limit(np.full((9, 9), x)) for x in (0.0, 0.0123, 1.0, 23.4, 240.0)] == pytest.approx([1.0, 0.013, 1.0, 24.0, 240.0])
+    assert [
+        heatmaps.limit(np.full((9, 9), x)) for x in (0.0, 0.0123, 1.0, 23.4, 240.0)
+    ] == pytest.approx([1.0, 0.013, 1.0, 24.0, 240.0])
     bits = np.linspace(-1, 9, 1000).reshape(20, 50)
     shown = heatmaps.coloured(bits, 8.0)
     dark, light = heatmaps.palette()[[0, -1]]
     assert (shown[bits <= 0] == dark).all() and (shown[bits >= 8] == light).all()
-    np.testing.assert_array_equal(heatmaps.coloured(np.array([[4.0]]), 8.0)[0, 0], heatmaps.palette()[128])
+    np.testing.assert_array_equal(
+        heatmaps.coloured(np.array([[4.0]]), 8.0)[0, 0], heatmaps.palette()[128]
+    )
 
 
-@pytest.mark.parametrize(("shape", "size"), [((10, 20), (160, 320)), ((400, 30), (400, 30)), ((3, 500), (3, 500))])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((10, 20), (160, 320)), ((400, 30), (400, 30)), ((3, 500), (3, 500))]
+)
 def test_the_picture_has_the_map_and_a_bar_below(shape, size):
     bits = np.random.default_rng(0).uniform(0, 5, shape)
     page = heatmaps.picture(bits)
     left = (page.shape[1] - size[1]) // 2
     scale = size[0] // shape[0]
-    np.testing.assert_array_equal(page[: size[0] : scale, left : left + size[1] : scale], heatmaps.coloured(bits))
+    np.testing.assert_array_equal(
+        page[: size[0] : scale, left : left + size[1] : scale], heatmaps.coloured(bits)
+    )
     bar = page[size[0] + heatmaps.MARGIN + 2, heatmaps.MARGIN : page.shape[1] - heatmaps.MARGIN]
     assert (bar[0] == heatmaps.palette()[0]).all() and (bar[-1] == heatmaps.palette()[-1]).all()
     assert (page[size[0] + heatmaps.MARGIN + heatmaps.BAR :] < 128).any(), "text"
@@ -220,7 +270,7 @@ def test_the_picture_has_the_map_and_a_bar_below(shape, size):
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "a.bbans"
-    path.write_bytes(api.compress(smooth_image(70, 40), model="none"))
+    path.write_bytes(bbans.compress(smooth_image(70, 40), model="none"))
     return path
 
 
@@ -231,20 +281,28 @@ def test_the_rows_of_the_split_add_up_to_the_file(file):
     assert sum(row.rate for row in rows if row.group != "rate") == pytest.approx(total, rel=1e-9)
     assert [row.group for row in rows if row.name == "pixels"] == [f"level {i}" for i in range(5)]
     with pytest.raises(InputError):
-        plots.rows(api.info(file.read_bytes()))
+        plots.rows(bbans.info(file.read_bytes()))
 
 
 def test_the_commands_pictures(file, tmp_path, capsys):
     heat, drawing = tmp_path / "heat.png", tmp_path / "plot.svg"
-    assert main(["info", "--heatmap", str(heat), "--plot", "--plot-file", str(drawing), str(file)]) == 0
+    assert (
+        main(["info", "--heatmap", str(heat), "--plot", "--plot-file", str(drawing), str(file)])
+        == 0
+    )
     out = capsys.readouterr().out
     assert "level 0 pixels" in out and "█" in out
-    np.testing.assert_array_equal(np.asarray(Image.open(heat)), heatmaps.picture(measured(file.read_bytes())[1].bits))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(heat)), heatmaps.picture(measured(file.read_bytes())[1].bits)
+    )
     text = drawing.read_text()
     assert text.startswith("<?xml") and "<svg" in text
     assert main(["info", "--heatmap", str(heat), str(file)]) == OutputExistsError.exit_code
     assert main(["info", "--heatmap", str(heat), "-f", str(file)]) == 0
-    for wrong in (["--no-account", "--plot", str(file)], ["--heatmap", str(heat), str(file), str(file)]):
+    for wrong in (
+        ["--no-account", "--plot", str(file)],
+        ["--heatmap", str(heat), str(file), str(file)],
+    ):
         assert main(["info", *wrong]) == 2
 
 

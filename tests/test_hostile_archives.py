@@ -1,4 +1,6 @@
-"""Damaged and forged archives through the public functions, messages and models included: named errors only, and soon."""
+"""Damaged and forged archives through the public functions, messages and models included: named
+errors only, and soon.
+"""
 
 import random
 import time
@@ -14,7 +16,7 @@ from bbans.container import archive_reader as reader
 from bbans.container import archive_writer as writer
 from bbans.container.archive_records import Archive, ChainedGroup
 from bbans.errors import BbansError
-from bbans.inference import chain_run
+from bbans.training import chain_run
 from tests.container.test_archive_format import body_of, forged
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
@@ -40,7 +42,9 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seeds(model, tmp_path_factory) -> list[bytes]:
-    """Archives of digits and one picture of another size: in order, without order, with the model inside, with particles."""
+    """Archives of digits and one picture of another size: in order, without order, with the model
+    inside, with particles.
+    """
     place = tmp_path_factory.mktemp("archives")
     found = []
     for options in (
@@ -56,16 +60,23 @@ def seeds(model, tmp_path_factory) -> list[bytes]:
 
 
 def attempt(data: bytes, model, place) -> BbansError | None:
-    """The error that reading ends in, of up to 2^11 pixels; anything else but success is a failure."""
+    """The error that reading ends in, of up to 2^11 pixels; anything else but success is a
+    failure.
+    """
     path = place / "archive.bbar"
     path.write_bytes(data)
     start = time.process_time()
     error: BbansError | None = None
     try:
         bbans.list_archive(path)
-        found_images = [image.pixels for _, image in bbans.read_archive(path, model=model, threads=1, max_pixels=2**11)]
+        found_images = [
+            image.pixels
+            for _, image in bbans.read_archive(path, model=model, threads=1, max_pixels=2**11)
+        ]
         # what is taken is whole: damage to a model that is not asked for, or none
-        assert sorted(pixels.tobytes() for pixels in found_images) == sorted(pixels.tobytes() for _, pixels in members())
+        assert sorted(pixels.tobytes() for pixels in found_images) == sorted(
+            pixels.tobytes() for _, pixels in members()
+        )
     except BbansError as found:
         error = found
         assert "\n" not in str(found)

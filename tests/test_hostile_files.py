@@ -1,4 +1,6 @@
-"""Whole files, damaged and forged, through the public functions: named errors only, soon, without warnings, in bounded memory."""
+"""Whole files, damaged and forged, through the public functions: named errors only, soon, without
+warnings, in bounded memory.
+"""
 
 import random
 import time
@@ -10,12 +12,12 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import container as files
+from bbans import container
 from bbans.errors import BbansError, ChecksumError, FormatError, LimitError, ModelNotFoundError
-from bbans.models import store
-from bbans.models.fixed import FixedPredictor
-from bbans.tiles import fallback
-from bbans.tiles.predicted import code_channels
+from bbans.models import model_file
+from bbans.models.fixed_predictor import FixedPredictor
+from bbans.tiles.codecs import fallback
+from bbans.tiles.codecs.pyramid import code_channels
 from tests.fuzzing import CALLS, seeds, try_forged, try_mutated
 from tests.tiny import smooth_image
 
@@ -25,12 +27,14 @@ PLAIN, FORGED = 7200, 3600
 @pytest.fixture(autouse=True)
 def no_other_models(monkeypatch, tmp_path):
     """A file that names another model is refused at once."""
-    monkeypatch.setattr(store, "SHIPPED", tmp_path)
+    monkeypatch.setattr(model_file, "SHIPPED", tmp_path)
 
 
 def test_the_seeds_hold_every_codec():
-    found = {part.codec for data in seeds() for tile in files.read(data).tiles for part in tile.parts}
-    assert found == set(files.CODEC_NAMES)
+    found = {
+        part.codec for data in seeds() for tile in container.read(data).tiles for part in tile.parts
+    }
+    assert found == set(container.CODEC_NAMES)
     for data in seeds():
         for call in CALLS.values():
             call(data)
@@ -52,10 +56,19 @@ def test_forged_files_end_in_named_errors(block):
     assert any("decode" in str(error) or "message" in str(error) for error in errors if error)
 
 
-def single(codec: int, payload: bytes, side: int, pixel_format: int = files.RGB8, channels: int = 3, **fields) -> bytes:
+def single(
+    codec: int,
+    payload: bytes,
+    side: int,
+    pixel_format: int = container.RGB8,
+    channels: int = 3,
+    **fields,
+) -> bytes:
     """A file of one square tile with a made-up checksum of its pixels."""
-    tile = files.TileRecord((files.TilePart(codec, channels, payload, **fields),), 1)
-    return files.write(files.Container(side, side, pixel_format, side, side, files.NO_MODEL, (), (tile,)))
+    tile = container.TileRecord((container.TilePart(codec, channels, payload, **fields),), 1)
+    return container.write(
+        container.Container(side, side, pixel_format, side, side, container.NO_MODEL, (), (tile,))
+    )
 
 
 @cache
@@ -63,17 +76,20 @@ def bombs() -> dict[str, tuple[bytes, int]]:
     """Small files of large images, and their side."""
     vp8l = fallback.encode_webp(np.zeros((4000, 4000, 3), np.uint8))
     zeros = fallback.encode_lzma(bytes(3 * 4000 * 4000), 3)
-    deep = files.format_of(4, 16, False).code
+    deep = container.format_of(4, 16, False).code
     return {
-        "constant": (single(files.CONSTANT, b"abc", 4000), 4000),
-        "constant of 64 bits": (single(files.CONSTANT, b"abcdefgh", 2000, deep, 4), 2000),
-        "WebP": (single(files.WEBP, vp8l, 4000), 4000),
-        "WebP that ends early": (single(files.WEBP, vp8l[:12], 4000), 4000),
-        "WebP of another size": (single(files.WEBP, vp8l, 3000), 3000),
-        "LZMA": (single(files.LZMA, zeros, 4000), 4000),
-        "LZMA of more than it says": (single(files.LZMA, zeros, 1000), 1000),
-        "fixed predictor": (single(files.FIXED, bytes(20), 4000, growth=((5, 1024),)), 4000),
-        "fixed predictor of many lanes": (single(files.FIXED, bytes(80), 4000, growth=((5, 65535),)), 4000),
+        "constant": (single(container.CONSTANT, b"abc", 4000), 4000),
+        "constant of 64 bits": (single(container.CONSTANT, b"abcdefgh", 2000, deep, 4), 2000),
+        "WebP": (single(container.WEBP, vp8l, 4000), 4000),
+        "WebP that ends early": (single(container.WEBP, vp8l[:12], 4000), 4000),
+        "WebP of another size": (single(container.WEBP, vp8l, 3000), 3000),
+        "LZMA": (single(container.LZMA, zeros, 4000), 4000),
+        "LZMA of more than it says": (single(container.LZMA, zeros, 1000), 1000),
+        "fixed predictor": (single(container.FIXED, bytes(20), 4000, growth=((5, 1024),)), 4000),
+        "fixed predictor of many lanes": (
+            single(container.FIXED, bytes(80), 4000, growth=((5, 65535),)),
+            4000,
+        ),
     }
 
 
@@ -87,20 +103,29 @@ def peak_of(call) -> int:
         tracemalloc.stop()
 
 
-def memory_bound(header: files.Header, file_bytes: int, predicted: bool) -> int:
-    """Bytes that decoding takes at most on one thread, numpy's included; the bound of docs/security.md."""
-    pixel_format = files.FORMATS[header.pixel_format]
+def memory_bound(header: container.Header, file_bytes: int, predicted: bool) -> int:
+    """Bytes that decoding takes at most on one thread, numpy's included; the bound of
+    docs/security.md.
+    """
+    pixel_format = container.FORMATS[header.pixel_format]
     sample_bytes = 2 if pixel_format.bit_depth == 16 else 1
     image = header.width * header.height * pixel_format.channels * sample_bytes
     tile = header.tile_width * header.tile_height
-    return image + 5 * tile * pixel_format.channels * sample_bytes + 8 * tile + (1024 * tile if predicted else 0) + 64 * file_bytes + 2**26
+    return (
+        image
+        + 5 * tile * pixel_format.channels * sample_bytes
+        + 8 * tile
+        + (1024 * tile if predicted else 0)
+        + 64 * file_bytes
+        + 2**26
+    )
 
 
 @pytest.mark.parametrize("name", bombs())
 def test_bombs_stay_within_the_bound(name):
     data, side = bombs()[name]
     assert len(data) < 10_000
-    header = files.read_header(data)
+    header = container.read_header(data)
     predicted = "predictor" in name
     for call in (bbans.decompress, bbans.info):
         start = time.process_time()
@@ -110,7 +135,7 @@ def test_bombs_stay_within_the_bound(name):
 
 
 def test_max_pixels_refuses_before_memory_is_taken():
-    data = single(files.CONSTANT, b"abc", 30_000)
+    data = single(container.CONSTANT, b"abc", 30_000)
     for name in ("decompress", "salvage", "info", "verify", "decompress_image"):
         with pytest.raises(LimitError):
             getattr(bbans, name)(data, max_pixels=30_000 * 30_000 - 1)
@@ -119,15 +144,17 @@ def test_max_pixels_refuses_before_memory_is_taken():
 
 def test_a_predicted_tile_is_of_limited_size():
     with pytest.raises(FormatError, match="16777216 pixels are predicted"):
-        single(files.FIXED, bytes(20), 5000, growth=((5, 4096),))
+        single(container.FIXED, bytes(20), 5000, growth=((5, 4096),))
 
 
 def test_a_message_has_lanes_enough_for_its_tile():
-    """Time follows from the size of the file: a lane takes 32 bits of it at least, and 65536 samples at most."""
-    single(files.FIXED, bytes(20), 147)
+    """Time follows from the size of the file: a lane takes 32 bits of it at least, and 65536
+    samples at most.
+    """
+    single(container.FIXED, bytes(20), 147)
     with pytest.raises(FormatError, match="a lane of the message holds up to 65536 samples"):
-        single(files.FIXED, bytes(20), 149)
-    lanes = single(files.FIXED, b"\0\0\0@" * 60, 300, growth=((0, 8), (9, 64)))
+        single(container.FIXED, bytes(20), 149)
+    lanes = single(container.FIXED, b"\0\0\0@" * 60, 300, growth=((0, 8), (9, 64)))
     with pytest.raises(ChecksumError, match="ends too early"):
         bbans.decompress(lanes)
 
@@ -137,9 +164,11 @@ def test_what_predicting_takes():
     image = smooth_image(256, 256)
     coded = next(iter(code_channels(FixedPredictor(), image, None, False)))
     payload = coded.words.astype("<u4").tobytes()
-    part = files.TilePart(files.FIXED, 3, payload, growth=coded.growth)
-    tile = files.TileRecord((part,), zlib.crc32(image.tobytes()))
-    data = files.write(files.Container(256, 256, files.RGB8, 256, 256, files.NO_MODEL, (), (tile,)))
+    part = container.TilePart(container.FIXED, 3, payload, growth=coded.growth)
+    tile = container.TileRecord((part,), zlib.crc32(image.tobytes()))
+    data = container.write(
+        container.Container(256, 256, container.RGB8, 256, 256, container.NO_MODEL, (), (tile,))
+    )
     bbans.decompress(data)  # tables are made once
     tracemalloc.start()
     try:
@@ -151,6 +180,6 @@ def test_what_predicting_takes():
 
 
 def test_a_model_that_is_not_here(monkeypatch):
-    data = next(data for data in seeds() if any(files.read(data).model_id))
+    data = next(data for data in seeds() if any(container.read(data).model_id))
     with pytest.raises(ModelNotFoundError, match="--model"):
         bbans.decompress(data)

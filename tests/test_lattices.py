@@ -1,4 +1,6 @@
-"""RGB that was computed from luma and chroma: found where it is, not where it is not, exact both ways, and much shorter."""
+"""RGB that was computed from luma and chroma: found where it is, not where it is not, exact both
+ways, and much shorter.
+"""
 
 import io
 from fractions import Fraction
@@ -10,11 +12,11 @@ from PIL import Image
 
 import bbans
 from bbans import container
-from bbans.container.integers import varint
+from bbans.container.binary import varint
 from bbans.errors import FormatError
 from bbans.images import load_folder
-from bbans.tiles import lattices
-from bbans.tiles.prepared import prepare
+from bbans.tiles.transforms import ycc_lattice
+from bbans.tiles.transforms.pipeline import prepare
 from tests.frozen.make import on_lattice, pictures
 from tests.tiny import smooth_image
 
@@ -26,22 +28,29 @@ def photo_ycc(y: int, c1: int, c2: int) -> tuple[int, ...]:
     blue, red = Fraction("2.2179") * (c1 - 156), Fraction("1.8215") * (c2 - 137)
     luma = Fraction("1.3584") * y
     green = luma - Fraction("0.194") * floor(blue) - Fraction("0.509") * floor(red)
-    return tuple(min(max(floor(value), 0), 255) for value in (luma + red, green - Fraction(1, 10000), luma + blue))
+    return tuple(
+        min(max(floor(value), 0), 255)
+        for value in (luma + red, green - Fraction(1, 10000), luma + blue)
+    )
 
 
 def test_the_conversion_of_photo_cd():
     ycc = RNG.integers(0, 256, (500, 3))
-    planes = np.stack([ycc[:, 0] + ycc[:, 2] - 137, ycc[:, 0], ycc[:, 0] + ycc[:, 1] - 156], -1) & 255
-    found = lattices.to_rgb(planes[None], lattices.PHOTO_YCC)[0]
+    planes = (
+        np.stack([ycc[:, 0] + ycc[:, 2] - 137, ycc[:, 0], ycc[:, 0] + ycc[:, 1] - 156], -1) & 255
+    )
+    found = ycc_lattice.to_rgb(planes[None], ycc_lattice.PHOTO_YCC)[0]
     assert [tuple(map(int, rgb)) for rgb in found] == [photo_ycc(*map(int, each)) for each in ycc]
 
 
-@pytest.mark.parametrize("number", lattices.LATTICES)
+@pytest.mark.parametrize("number", ycc_lattice.LATTICES)
 def test_whatever_luma_and_chroma_give_is_found_again(number):
-    """Colours within the cube: all; those of which samples were cut off far beyond it, at least 99 in 100."""
+    """Colours within the cube: all; those of which samples were cut off far beyond it, at least 99
+    in 100.
+    """
     planes = RNG.integers(0, 256, (1, 60000, 3)).astype(np.uint8)
-    rgb = lattices.to_rgb(planes, number)
-    again = lattices.to_rgb(lattices.to_planes(rgb, number), number)
+    rgb = ycc_lattice.to_rgb(planes, number)
+    again = ycc_lattice.to_rgb(ycc_lattice.to_planes(rgb, number), number)
     same = (again == rgb).all(-1)
     inside = ((rgb > 0) & (rgb < 255)).all(-1)
     assert inside.sum() > 2000 and same[inside].all()
@@ -52,13 +61,15 @@ def test_whatever_luma_and_chroma_give_is_found_again(number):
 @pytest.mark.parametrize("subsampling", [0, 2])
 def test_a_decoded_jpeg_is_on_its_lattice(quality, subsampling):
     stored = io.BytesIO()
-    Image.fromarray(pictures()["photo-2"].pixels).save(stored, "JPEG", quality=quality, subsampling=subsampling)
+    Image.fromarray(pictures()["photo-2"].pixels).save(
+        stored, "JPEG", quality=quality, subsampling=subsampling
+    )
     pixels = np.asarray(Image.open(stored))
-    found = lattices.recover(pixels)
-    assert found is not None and found.lattice == lattices.JPEG and len(found.at) == 0
+    found = ycc_lattice.recover(pixels)
+    assert found is not None and found.lattice == ycc_lattice.JPEG and len(found.at) == 0
     data = bbans.compress(pixels)
     (part,) = container.read(data).tiles[0].parts
-    assert (part.codec, part.lattice) == (container.PREPARED, lattices.JPEG)
+    assert (part.codec, part.lattice) == (container.PREPARED, ycc_lattice.JPEG)
     assert np.array_equal(bbans.decompress(data), pixels)
     changed = pixels.copy()
     changed[::3, ::3] += 1  # no lattice any more, hardly more to code
@@ -68,36 +79,56 @@ def test_a_decoded_jpeg_is_on_its_lattice(quality, subsampling):
 @pytest.mark.parametrize("name", ["jpeg", "photo-ycc"])
 def test_a_file_with_exceptions(name):
     pixels = pictures()[name].pixels
-    found = lattices.recover(pixels)
-    assert found is not None and found.lattice == (lattices.JPEG if name == "jpeg" else lattices.PHOTO_YCC)
-    assert {7, 50 * pixels.shape[1], 50 * pixels.shape[1] + 1} >= set(found.at.tolist()) and len(found.at) >= 2
-    wrong = (lattices.to_rgb(found.planes, found.lattice).reshape(-1, 3) != pixels.reshape(-1, 3)).any(1)
+    found = ycc_lattice.recover(pixels)
+    assert found is not None and found.lattice == (
+        ycc_lattice.JPEG if name == "jpeg" else ycc_lattice.PHOTO_YCC
+    )
+    assert {7, 50 * pixels.shape[1], 50 * pixels.shape[1] + 1} >= set(found.at.tolist()) and len(
+        found.at
+    ) >= 2
+    wrong = (
+        ycc_lattice.to_rgb(found.planes, found.lattice).reshape(-1, 3) != pixels.reshape(-1, 3)
+    ).any(1)
     assert np.array_equal(np.flatnonzero(wrong), found.at)
     data = bbans.compress(pixels)
     assert np.array_equal(bbans.decompress(data), pixels)
     assert np.array_equal(bbans.decompress(data, region=(0, 40, 30, 20)), pixels[40:60, :30])
     for level in (1, 2):
-        assert np.array_equal(bbans.decompress(data, preview=level), pixels[:: 2**level, :: 2**level])
+        assert np.array_equal(
+            bbans.decompress(data, preview=level), pixels[:: 2**level, :: 2**level]
+        )
     facts = bbans.info(data)
-    assert facts.account is not None and facts.account.total + facts.framing_bits == pytest.approx(8 * len(data), abs=1e-6)
+    assert facts.account is not None and facts.account.total + facts.framing_bits == pytest.approx(
+        8 * len(data), abs=1e-6
+    )
     assert 8 * len(data) == pytest.approx(facts.ideal_bits, rel=0.03)
-    with_alpha = np.dstack([pixels, np.add.outer(np.arange(len(pixels)), np.arange(pixels.shape[1])).astype(np.uint8)])
+    with_alpha = np.dstack(
+        [pixels, np.add.outer(np.arange(len(pixels)), np.arange(pixels.shape[1])).astype(np.uint8)]
+    )
     assert np.array_equal(bbans.decompress(bbans.compress(with_alpha)), with_alpha)
 
 
 def test_too_many_exceptions():
-    pixels = on_lattice(pictures()["photo-2"].pixels[:64, :64], lattices.JPEG)
-    assert lattices.recover(pixels) is not None  # 3 of 4096
+    pixels = on_lattice(pictures()["photo-2"].pixels[:64, :64], ycc_lattice.JPEG)
+    assert ycc_lattice.recover(pixels) is not None  # 3 of 4096
     pixels[10:20, 10:20] = RNG.integers(0, 256, (10, 10, 3))
-    assert lattices.recover(pixels) is None
+    assert ycc_lattice.recover(pixels) is None
     assert np.array_equal(bbans.decompress(bbans.compress(pixels)), pixels)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_where_there_is_no_lattice(seed):
-    assert lattices.recover(smooth_image(90, 70, seed)) is None
-    assert lattices.recover(np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)) is None
-    assert lattices.recover(np.repeat(smooth_image(50, 60, seed, channels=1)[:, :, None], 3, 2)) is None  # grey ones gain nothing
+    assert ycc_lattice.recover(smooth_image(90, 70, seed)) is None
+    assert (
+        ycc_lattice.recover(
+            np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        )
+        is None
+    )
+    assert (
+        ycc_lattice.recover(np.repeat(smooth_image(50, 60, seed, channels=1)[:, :, None], 3, 2))
+        is None
+    )  # grey ones gain nothing
 
 
 def forged(before: bytes) -> bytes:
@@ -133,8 +164,12 @@ def test_the_kodak_scans_are_photo_ycc(shared):
     """All 24, but for a few pixels; no photograph of the other set is on a lattice."""
     exceptions = 0
     for name, pixels in load_folder(shared / "data" / "photos" / "kodak"):
-        found = lattices.recover(pixels)
-        assert found is not None and found.lattice == lattices.PHOTO_YCC, name
+        found = ycc_lattice.recover(pixels)
+        assert found is not None and found.lattice == ycc_lattice.PHOTO_YCC, name
         exceptions += len(found.at)
     assert exceptions <= 400  # of 9.4 million pixels
-    assert all(lattices.recover(p) is None for _, p in load_folder(shared / "data" / "photos" / "validation") if p.ndim == 3)
+    assert all(
+        ycc_lattice.recover(p) is None
+        for _, p in load_folder(shared / "data" / "photos" / "validation")
+        if p.ndim == 3
+    )

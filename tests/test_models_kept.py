@@ -1,4 +1,6 @@
-"""Files outlive the release that made them: the model that a file names is found where it is kept, or the error says what to do."""
+"""Files outlive the release that made them: the model that a file names is found where it is kept,
+or the error says what to do.
+"""
 
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from PIL import Image
 
 import bbans
 from bbans.errors import ModelNotFoundError
-from bbans.models import store
+from bbans.models import model_file
 from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
 
@@ -29,7 +31,7 @@ def kept(tmp_path) -> Path:
     """The retired model, in a folder of its own."""
     model, path = tiny_model(), tmp_path / "retired" / "photo-2019.safetensors"
     path.parent.mkdir()
-    path.write_bytes(store.serialise(model.config, model.layers, {"retired": True}))
+    path.write_bytes(model_file.serialise(model.config, model.layers, {"retired": True}))
     return path
 
 
@@ -39,8 +41,10 @@ def restored() -> np.ndarray:
 
 
 def test_the_file_names_its_model(kept):
-    assert bbans.info(Path("old.bbans").read_bytes(), account=False).model_id == tiny_model().id.hex()
-    assert store.load_file(kept).id == tiny_model().id  # neither name nor record is part of it
+    assert (
+        bbans.info(Path("old.bbans").read_bytes(), account=False).model_id == tiny_model().id.hex()
+    )
+    assert model_file.load_file(kept).id == tiny_model().id  # neither name nor record is part of it
 
 
 def test_found_on_the_search_path(kept, monkeypatch):
@@ -57,14 +61,23 @@ def test_found_by_its_file(kept):
 
 
 def test_the_right_one_is_found_whatever_model_is_asked_for(kept, monkeypatch):
-    """An option that names another model than the file is no reason to decode with the wrong one."""
+    """An option that names another model than the file is no reason to decode with the wrong
+    one.
+    """
     monkeypatch.setenv("BBANS_MODEL_PATH", str(kept.parent))
     assert main(["decompress", "old.bbans", "--model", "photo-1"]) == 0
     assert np.array_equal(restored(), PHOTO)
 
 
 @pytest.mark.parametrize(
-    "command", [["decompress"], ["verify"], ["info"], ["decompress", "--keep-going"], ["decompress", "--model", "photo-1"]]
+    "command",
+    [
+        ["decompress"],
+        ["verify"],
+        ["info"],
+        ["decompress", "--keep-going"],
+        ["decompress", "--model", "photo-1"],
+    ],
 )
 def test_otherwise_the_error_says_what_to_do(command, capfd):
     assert main([*command, "old.bbans"]) == 6
@@ -78,7 +91,7 @@ def test_another_model_of_the_same_shape_is_not_taken(tmp_path, monkeypatch):
     other = tiny_model(1)
     (tmp_path / "retired").mkdir()
     path = tmp_path / "retired" / "tiny.safetensors"
-    path.write_bytes(store.serialise(other.config, other.layers, {}))
+    path.write_bytes(model_file.serialise(other.config, other.layers, {}))
     monkeypatch.setenv("BBANS_MODEL_PATH", str(path.parent))
     with pytest.raises(ModelNotFoundError):
         bbans.decompress(Path("old.bbans").read_bytes())

@@ -1,4 +1,6 @@
-"""Nothing is fetched and nothing is sent: coding and decoding work where a socket cannot be made."""
+"""Nothing is fetched and nothing is sent: coding and decoding work where a socket cannot be
+made.
+"""
 
 import os
 import socket
@@ -43,7 +45,12 @@ def hook(event, arguments):
         raise SystemExit(f"{event} {arguments}")
 sys.addaudithook(hook)
 from bbans_cli.main import main
-for command in (["compress", "a.png"], ["decompress", "a.bbans", "-o", "b.png"], ["info", "a.bbans"], ["verify", "-q", "a.bbans"]):
+for command in (
+    ["compress", "a.png"],
+    ["decompress", "a.bbans", "-o", "b.png"],
+    ["info", "a.bbans"],
+    ["verify", "-q", "a.bbans"],
+):
     code = main(command)
     assert code == 0, (command, code)
 """
@@ -51,11 +58,26 @@ for command in (["compress", "a.png"], ["decompress", "a.bbans", "-o", "b.png"],
 
 @pytest.mark.parametrize("numba", ["0", "1"])
 def test_the_command_opens_no_socket_and_starts_nothing(tmp_path, repository, numba):
-    """Python's own audit of what the process asks for, from its start. Numba keeps its compiled code in pickles of its own."""
+    """Python's own audit of what the process asks for, from its start.
+
+    Numba keeps its compiled code in pickles of its own.
+    """
     from PIL import Image
 
     Image.fromarray(PHOTO).save(tmp_path / "a.png")
     variables = {**os.environ, "PYTHONPATH": str(repository), "BBANS_NUMBA": numba}
-    forbidden = ["os.exec", "os.posix_spawn", "os.system", "subprocess.Popen", *(["pickle.find_class"] if numba == "0" else [])]
-    done = subprocess.run([sys.executable, "-c", CODE, *forbidden], cwd=tmp_path, env=variables, capture_output=True, text=True)
+    forbidden = [
+        "os.exec",
+        "os.posix_spawn",
+        "os.system",
+        "subprocess.Popen",
+        *(["pickle.find_class"] if numba == "0" else []),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *forbidden],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""Machines and processes that are not like ours: folders that may not be entered, Pillow's limit, little memory, -OO, torch's defaults."""
+"""Machines and processes that are not like ours: folders that may not be entered, Pillow's limit,
+little memory, -OO, torch's defaults.
+"""
 
 import copy
 import inspect
@@ -15,9 +17,10 @@ import pytest
 import torch
 
 import bbans
-from bbans import api, errors, library
+from bbans import errors
 from bbans.errors import InputError, ModelNotFoundError, UnderflowError
-from bbans.models import store
+from bbans.files import codec, models
+from bbans.models import model_file
 from bbans_cli.main import commands, main
 from bbans_cli.manual import CODES, commands_below
 
@@ -45,7 +48,16 @@ def run(arguments, *flags, cwd=None, limit=None, **options):
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     command = [sys.executable, *flags, "-m", "bbans_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, preexec_fn=limited, timeout=300, check=False, **options)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        preexec_fn=limited,
+        timeout=300,
+        check=False,
+        **options,
+    )
 
 
 # folders of the search path
@@ -56,7 +68,10 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(tmp_path, monkeypatch):
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "photo-2.safetensors").write_bytes(b"another's")
-    monkeypatch.setenv(store.SEARCH_PATH_VARIABLE, os.pathsep.join([str(secret), str(tmp_path / "missing"), "~nobody", "x" * 5000]))
+    monkeypatch.setenv(
+        model_file.SEARCH_PATH_VARIABLE,
+        os.pathsep.join([str(secret), str(tmp_path / "missing"), "~nobody", "x" * 5000]),
+    )
     refused = PermissionError(13, "Permission denied", str(secret))
 
     def closed(function):
@@ -69,15 +84,20 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(tmp_path, monkeypatch):
 
     for name in ("stat", "lstat", "listdir", "scandir"):
         monkeypatch.setattr(os, name, closed(getattr(os, name)))
-    assert store.find_by_name("photo-2").id == store.load_file(store.SHIPPED / "photo-2.safetensors").id
-    assert store.find_by_id(store.find_by_name("photo-fast-1").id).name == "photo-fast-1"
-    assert {"photo-1", "photo-2", "photo-fast-1", "none"} <= set(library.model_names())
-    assert [found.name for found in library.list_models()][:1] == ["photo-1"]
+    assert (
+        model_file.find_by_name("photo-2").id
+        == model_file.load_file(model_file.SHIPPED / "photo-2.safetensors").id
+    )
+    assert model_file.find_by_id(model_file.find_by_name("photo-fast-1").id).name == "photo-fast-1"
+    assert {"photo-1", "photo-2", "photo-fast-1", "none"} <= set(models.model_names())
+    assert [found.name for found in models.list_models()][:1] == ["photo-1"]
     with pytest.raises(ModelNotFoundError, match="Permission denied"):
-        store.load_file(secret / "photo-2.safetensors")
+        model_file.load_file(secret / "photo-2.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["a file", "dangling", "a loop", "a folder of that name", "missing"])
+@pytest.mark.parametrize(
+    "kind", ["a file", "dangling", "a loop", "a folder of that name", "missing"]
+)
 def test_what_else_stands_on_the_search_path_is_passed_over(kind, tmp_path, monkeypatch):
     place = tmp_path / "place"
     if kind == "a file":
@@ -89,14 +109,18 @@ def test_what_else_stands_on_the_search_path_is_passed_over(kind, tmp_path, monk
         place.symlink_to(place)
     elif kind == "a folder of that name":
         (place / "photo-2.safetensors").mkdir(parents=True)
-    monkeypatch.setenv(store.SEARCH_PATH_VARIABLE, str(place))
-    assert store.find_by_name("photo-2").name == "photo-2"
-    assert len(library.list_models()) >= 3
+    monkeypatch.setenv(model_file.SEARCH_PATH_VARIABLE, str(place))
+    assert model_file.find_by_name("photo-2").name == "photo-2"
+    assert len(models.list_models()) >= 3
 
 
-@pytest.mark.skipif(not hasattr(os, "setuid") or os.getuid() != 0, reason="only root becomes another user")
+@pytest.mark.skipif(
+    not hasattr(os, "setuid") or os.getuid() != 0, reason="only root becomes another user"
+)
 def test_a_home_of_another_user(tmp_path, photograph):
-    """The whole command, as a user who may not enter its HOME; the output goes to a folder that is its own."""
+    """The whole command, as a user who may not enter its HOME; the output goes to a folder that is
+    its own.
+    """
     home, work = tmp_path / "home", tmp_path / "work"
     (home / ".local").mkdir(parents=True)
     work.mkdir()
@@ -107,11 +131,30 @@ def test_a_home_of_another_user(tmp_path, photograph):
     os.chown(work, NOBODY, NOBODY)
     home.chmod(0o700)
     PIL.Image.fromarray(photograph).save(work / "x.png")
-    code = "import os, sys; os.setuid(65534); from bbans_cli.main import main; sys.exit(main(sys.argv[1:]))"
-    env = {name: value for name, value in os.environ.items() if name not in ("XDG_DATA_HOME", "BBANS_MODEL_PATH", "NUMBA_CACHE_DIR")}
-    for arguments in (["--version"], ["compress", "x.png"], ["decompress", "x.bbans", "-o", "y.png"], ["models", "list"]):
+    code = (
+        "import os, sys; os.setuid(65534); from bbans_cli.main import main; "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("XDG_DATA_HOME", "BBANS_MODEL_PATH", "NUMBA_CACHE_DIR")
+    }
+    for arguments in (
+        ["--version"],
+        ["compress", "x.png"],
+        ["decompress", "x.bbans", "-o", "y.png"],
+        ["models", "list"],
+    ):
         command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, env={**env, "HOME": str(home)}, capture_output=True, text=True, cwd=work, check=False)
+        done = subprocess.run(
+            command,
+            env={**env, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+            cwd=work,
+            check=False,
+        )
         if "No module named" in done.stderr or "can't open file" in done.stderr:
             pytest.skip("this environment is closed to other users")
         assert (done.returncode, done.stderr) == (0, "")
@@ -137,7 +180,7 @@ def test_pillows_limit_is_not_that_of_our_files(limit, monkeypatch, photograph):
         pixels = bbans.decompress(made[name])
         assert np.array_equal(pixels, np.asarray(picture))
         bbans.verify(made[name])
-        assert np.array_equal(api.salvage(made[name])[0].pixels, pixels)
+        assert np.array_equal(codec.salvage(made[name])[0].pixels, pixels)
         assert np.array_equal(bbans.decompress(made[name], preview=1), pixels[::2, ::2])
         assert np.array_equal(bbans.decompress(made[name], region=(1, 2, 5, 4)), pixels[2:6, 1:6])
         assert bbans.info(made[name]).account is not None
@@ -186,7 +229,11 @@ def test_a_default_device_changes_nothing(device, photograph):
 
 
 def named_errors():
-    return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.BbansError)]
+    return [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.BbansError)
+    ]
 
 
 @pytest.mark.parametrize("kind", named_errors(), ids=lambda kind: kind.__name__)
@@ -195,7 +242,9 @@ def test_errors_travel(kind):
     error = kind("too little", 12.5) if issubclass(kind, UnderflowError) else kind("one line")
     error.__notes__ = ["a note"]
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(other) is kind and str(other) == str(error) and other.exit_code == error.exit_code
+        assert (
+            type(other) is kind and str(other) == str(error) and other.exit_code == error.exit_code
+        )
         assert getattr(other, "missing_bits", None) == getattr(error, "missing_bits", None)
 
 
@@ -221,7 +270,10 @@ for path, command in commands_below(commands):
     print(path, command.get_help(click.Context(command, info_name=path or "bbans")))
 """
     texts = [
-        subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True).stdout for flags in ([], ["-OO"])
+        subprocess.run(
+            [sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        for flags in ([], ["-OO"])
     ]
     assert texts[0] == texts[1]
     assert all(command.help for _, command in commands_below(commands))
@@ -252,8 +304,17 @@ def test_coding_under_double_o(tmp_path, photograph):
 def test_closed_streams_are_named(shell, status, said, tmp_path, photograph):
     PIL.Image.fromarray(photograph).save(tmp_path / "x.png")
     command = f'"{sys.executable}" -m bbans_cli {shell}'
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
-    assert done.returncode == status and done.stderr.startswith(said) and done.stderr.count("\n") <= 1
+    done = subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
+        check=False,
+    )
+    assert (
+        done.returncode == status and done.stderr.startswith(said) and done.stderr.count("\n") <= 1
+    )
 
 
 # little memory
@@ -265,7 +326,9 @@ def test_little_memory_is_one_line(megabytes, tmp_path, photograph):
     """Right bytes or a documented exit code, one line and nothing written."""
     PIL.Image.fromarray(np.tile(photograph, (8, 8, 1))).save(tmp_path / "x.png")
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = run(["compress", "--threads", "1", "x.png"], cwd=tmp_path, limit=megabytes << 20, env=env)
+    done = run(
+        ["compress", "--threads", "1", "x.png"], cwd=tmp_path, limit=megabytes << 20, env=env
+    )
     assert "Traceback" not in done.stderr
     if done.returncode:
         assert done.returncode == 10 and len(done.stderr.splitlines()) == 1, done.stderr
@@ -278,7 +341,10 @@ def test_little_memory_is_one_line(megabytes, tmp_path, photograph):
     "error",
     [
         MemoryError("Unable to allocate 3.0 GiB for an array"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you "
+            "tried to allocate 1 bytes"
+        ),
         RuntimeError("can't start new thread"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
         OSError(12, "Cannot allocate memory"),
@@ -291,7 +357,7 @@ def test_errors_of_memory_are_named(error, tmp_path, monkeypatch, capsys, photog
     def short(*_, **__):
         raise error
 
-    monkeypatch.setattr(api, "compress_file", short)
+    monkeypatch.setattr(codec, "compress_file", short)
     assert main(["compress", str(tmp_path / "x.png")]) == 10
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "memory was short" in said
@@ -303,7 +369,7 @@ def test_other_runtime_errors_are_not_called_memory(tmp_path, monkeypatch, photo
     def broken(*_, **__):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(api, "compress_file", broken)
+    monkeypatch.setattr(codec, "compress_file", broken)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         main(["compress", str(tmp_path / "x.png")])
 

@@ -1,4 +1,6 @@
-"""`bbans evaluate --report`: a page that needs nothing else, can be read by everyone, renders, and shows what was evaluated."""
+"""`bbans evaluate --report`: a page that needs nothing else, can be read by everyone, renders, and
+shows what was evaluated.
+"""
 
 import base64
 import io
@@ -11,20 +13,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bbans import evaluation, heatmaps, reports
 from bbans.errors import InputError, OutputExistsError
+from bbans.evaluation import evaluate
+from bbans.evaluation import report as reports
+from bbans.evaluation.report.gather import rate_of
+from bbans.evaluation.visual import heatmaps
 from bbans.exact.numpy_ops import NumpyOps
-from bbans.models import store
-from bbans.models.structured_config import StructuredConfig
-from bbans.reports.gather import rate_of
+from bbans.models import model_file
+from bbans.models.structured import StructuredConfig
 from bbans.schemes import bounds
 from bbans_cli.main import main
 from tests.chains import CONFIGS, chain_model, fresh, picture, samples
 from tests.tiny import smooth_image, tiny_model
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update "
     "--disable-sync --hide-scrollbars --window-size=600,1600"
 )
 EMPTY = ("meta", "img", "br", "hr", "link", "input")
@@ -61,10 +68,23 @@ class Page(HTMLParser):
 
 
 def check_page(text):
-    """No script, nothing from elsewhere, an alternative for every image, headers and a caption for every table."""
+    """No script, nothing from elsewhere, an alternative for every image, headers and a caption for
+    every table.
+    """
     page = Page(text)
     tags = {tag for tag, _ in page.found}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form", "audio", "video", "svg"}
+    assert not tags & {
+        "script",
+        "link",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "form",
+        "audio",
+        "video",
+        "svg",
+    }
     for _, attributes in page.found:
         for name, value in attributes.items():
             assert not name.startswith("on"), "an event handler is a script"
@@ -73,13 +93,23 @@ def check_page(text):
             assert name != "style" or re.fullmatch(r"width:\d+\.\d\d%", value)
     styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     assert len(styles) == 1 and "url(" not in styles[0] and "@import" not in styles[0]
-    assert not re.search(r"(https?:)?//", re.sub(r'src="[^"]*"', "", text).replace(styles[0], "")) and "http" not in styles[0]
-    policies = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert (
+        not re.search(r"(https?:)?//", re.sub(r'src="[^"]*"', "", text).replace(styles[0], ""))
+        and "http" not in styles[0]
+    )
+    policies = [
+        meta["content"]
+        for meta in page.all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
     assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
     assert page.all("html")[0]["lang"] == "en" and len(page.all("h1")) == 1 and page.all("title")
     assert all(image["alt"] for image in page.all("img"))
     assert len(page.all("caption")) == len(page.all("table")) > 0
-    assert all(head.get("scope") in ("col", "row") or head.get("aria-hidden") == "true" for head in page.all("th"))
+    assert all(
+        head.get("scope") in ("col", "row") or head.get("aria-hidden") == "true"
+        for head in page.all("th")
+    )
     return page
 
 
@@ -87,7 +117,9 @@ def pictures_of(page):
     """Pixels of every image by its alternative text."""
     found = {}
     for image in page.all("img"):
-        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2]))))
+        pixels = np.asarray(
+            Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
+        )
         if "width" in image:
             assert (int(image["height"]), int(image["width"])) == pixels.shape[:2]
         found[image["alt"]] = pixels
@@ -99,7 +131,7 @@ def chain_report():
     """A chain's evaluation of 15 images, with a name that has to be escaped."""
     model = chain_model("logistic")
     named = [(f"<b>&{i}", picture(model, i)) for i in range(15)]
-    return reports.gather(evaluation.evaluate(named, model, draws=4), named, model), named, model
+    return reports.gather(evaluate.evaluate(named, model, draws=4), named, model), named, model
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +143,7 @@ def photo_report():
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bbans.tiles.encode.TRY_ALL_PIXELS", 0)
-        return reports.gather(evaluation.evaluate(named, tiny_model()), named, tiny_model()), named
+        return reports.gather(evaluate.evaluate(named, tiny_model()), named, tiny_model()), named
 
 
 def test_a_page_of_a_chain(chain_report):
@@ -122,8 +154,13 @@ def test_a_page_of_a_chain(chain_report):
     shown = pictures_of(page)
     for one in (*report.best, *report.worst):
         np.testing.assert_array_equal(shown[one.rate.name], dict(named)[one.rate.name])
-        assert any(alt.startswith(f"Bits per pixel of {one.rate.name}: mean {one.bits.mean():.2f}") for alt in shown)
-        np.testing.assert_array_equal(shown[f"Reconstruction of {one.rate.name}"], one.reconstruction)
+        assert any(
+            alt.startswith(f"Bits per pixel of {one.rate.name}: mean {one.bits.mean():.2f}")
+            for alt in shown
+        )
+        np.testing.assert_array_equal(
+            shown[f"Reconstruction of {one.rate.name}"], one.reconstruction
+        )
     assert sum(alt.startswith("Sample") for alt in shown) == 32
     rates = report.evaluation.rates()
     for name in ("ideal", "net", "total", "prior", "likelihood", "posterior"):
@@ -142,7 +179,7 @@ def test_best_and_worst_are_that(chain_report):
 @pytest.mark.parametrize(("count", "ends"), [(1, (1, 0)), (2, (1, 1)), (5, (3, 2)), (12, (6, 6))])
 def test_few_images_are_shown_once(chain_report, count, ends):
     _, named, model = chain_report
-    report = reports.gather(evaluation.evaluate(named[:count], model, draws=1), named[:count], model)
+    report = reports.gather(evaluate.evaluate(named[:count], model, draws=1), named[:count], model)
     assert (len(report.best), len(report.worst)) == ends
     check_page(reports.page(report))
     with pytest.raises(InputError, match="same ones"):
@@ -153,18 +190,28 @@ def test_a_chains_maps_are_its_likelihood_and_an_even_share_of_its_latents(chain
     report, named, model = chain_report
     chain = model.network(NumpyOps())
     one = report.worst[0]
-    x = evaluation.samples([(one.rate.name, dict(named)[one.rate.name])], model)
+    x = evaluate.samples([(one.rate.name, dict(named)[one.rate.name])], model)
     shown = [one.rate.name for one in (*report.best, *report.worst)]
-    every = evaluation.samples([(name, dict(named)[name]) for name in shown], model)
-    wanted = bounds.symbol_bits(chain, every, 16, 0)[len(report.best)] + (one.rate.prior + one.rate.posterior) / x.size
+    every = evaluate.samples([(name, dict(named)[name]) for name in shown], model)
+    wanted = (
+        bounds.symbol_bits(chain, every, 16, 0)[len(report.best)]
+        + (one.rate.prior + one.rate.posterior) / x.size
+    )
     np.testing.assert_allclose(one.bits.reshape(-1), wanted, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["binary", "colour", "pyramid", "three layers", "bits", "codes with a prior", "mixture"])
+@pytest.mark.parametrize(
+    "name", ["binary", "colour", "pyramid", "three layers", "bits", "codes with a prior", "mixture"]
+)
 def test_costs_of_samples_are_their_likelihood(name):
-    """Sums over samples are the means, over the same draws, of what the likelihood says of the item."""
+    """Sums over samples are the means, over the same draws, of what the likelihood says of the
+    item.
+    """
     chain, x = chain_model(name).network(NumpyOps()), samples(CONFIGS[name], 4)
-    wanted = [chain.likelihood(0, bounds.drawn(chain.posterior(1, x), (3, 2, draw))).bits(x) for draw in range(5)]
+    wanted = [
+        chain.likelihood(0, bounds.drawn(chain.posterior(1, x), (3, 2, draw))).bits(x)
+        for draw in range(5)
+    ]
     found = bounds.symbol_bits(chain, x, 5, 3)
     assert found.shape == x.shape
     np.testing.assert_allclose(found.sum(1), np.mean(wanted, 0), rtol=1e-9)
@@ -188,21 +235,33 @@ def test_a_page_of_photographs(photo_report):
 
 def test_what_is_told_is_not_shown_as_a_heat_map():
     config = StructuredConfig(4, 5, condition=2, latents=(6,), hidden=16)
-    model = store.Model("rest", config, fresh(config)[1], {}, bytes(32))
-    named = [(str(i), bits) for i, bits in enumerate(np.random.default_rng(0).integers(0, 2, (3, 4, 5)).astype(np.uint8))]
-    report = reports.gather(evaluation.evaluate(named, model, draws=2), named, model)
-    assert report.samples is None and all(one.bits is None and one.reconstruction is None for one in (*report.best, *report.worst))
+    model = model_file.Model("rest", config, fresh(config)[1], {}, bytes(32))
+    named = [
+        (str(i), bits)
+        for i, bits in enumerate(
+            np.random.default_rng(0).integers(0, 2, (3, 4, 5)).astype(np.uint8)
+        )
+    ]
+    report = reports.gather(evaluate.evaluate(named, model, draws=2), named, model)
+    assert report.samples is None and all(
+        one.bits is None and one.reconstruction is None for one in (*report.best, *report.worst)
+    )
     assert "Bits per pixel" not in check_page(reports.page(report)).text
 
 
 def luminance(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return np.dot([0.2126, 0.7152, 0.0722], [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels])
+    return np.dot(
+        [0.2126, 0.7152, 0.0722],
+        [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels],
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_contrast(chain_report, dark):
-    """WCAG 2.2: 7 for text (AAA), 4.5 for what is said beside, 3 for bars, on paper and on cards."""
+    """WCAG 2.2: 7 for text (AAA), 4.5 for what is said beside, 3 for bars, on paper and on
+    cards.
+    """
     style = re.findall(r":root \{(.*?)\}", reports.page(chain_report[0]), re.DOTALL)[dark]
     colours = {name: luminance(value) for name, value in re.findall(r"--(\w+): (#\w{6});", style)}
     for name, least in (("ink", 7), ("muted", 4.5), ("bar", 3), ("back", 3)):
@@ -213,10 +272,15 @@ def test_contrast(chain_report, dark):
 
 def browse(folder, page, *options):
     flags = [*FLAGS.split(), f"--user-data-dir={folder / 'profile'}", *options]
-    return subprocess.run([BROWSER, *flags, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    return subprocess.run(
+        [BROWSER, *flags, page.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on the PATH: install the package chromium to see pages rendered")
+@pytest.mark.skipif(
+    BROWSER is None,
+    reason="no chromium on the PATH: install the package chromium to see pages rendered",
+)
 def test_a_browser_renders_it_in_light_and_dark(chain_report, tmp_path):
     report, _, _ = chain_report
     target = tmp_path / "report.html"
@@ -226,16 +290,30 @@ def test_a_browser_renders_it_in_light_and_dark(chain_report, tmp_path):
     refused = "violates the following Content Security Policy"
     assert refused not in dumped.stderr, "the page asks for what its policy refuses"
     other = tmp_path / "other.html"
-    other.write_text(target.read_text(encoding="utf-8").replace("<h1>", '<img src="http://127.0.0.1:9/a.png"><h1>'), encoding="utf-8")
-    assert refused in browse(tmp_path, other, "--dump-dom", "--enable-logging=stderr", "--v=0").stderr
+    other.write_text(
+        target.read_text(encoding="utf-8").replace(
+            "<h1>", '<img src="http://127.0.0.1:9/a.png"><h1>'
+        ),
+        encoding="utf-8",
+    )
+    assert (
+        refused in browse(tmp_path, other, "--dump-dom", "--enable-logging=stderr", "--v=0").stderr
+    )
     shots = []
     for scheme in (1, 0):
         shot = tmp_path / f"{scheme}.png"
-        browse(tmp_path, target, f"--screenshot={shot}", f"--blink-settings=preferredColorScheme={scheme}")
+        browse(
+            tmp_path,
+            target,
+            f"--screenshot={shot}",
+            f"--blink-settings=preferredColorScheme={scheme}",
+        )
         shots.append(np.asarray(Image.open(shot).convert("RGB")).astype(int))
     light, dark = shots
     style = re.findall(r"--paper: #(\w{6});", target.read_text(encoding="utf-8"))
-    assert [tuple(shot[3, 3]) for shot in shots] == [tuple(bytes.fromhex(colour)) for colour in style]
+    assert [tuple(shot[3, 3]) for shot in shots] == [
+        tuple(bytes.fromhex(colour)) for colour in style
+    ]
     assert light.shape == (1600, 600, 3) and light.mean() > 160 > 100 > dark.mean()
     maps = heatmaps.palette().astype(int)
     for shot in shots:  # images are drawn: the scale's colours are there in their order, in a line

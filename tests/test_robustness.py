@@ -1,4 +1,6 @@
-"""The command when things go wrong around it: killed, out of space, odd inputs; and that its bytes and reports are always the same."""
+"""The command when things go wrong around it: killed, out of space, odd inputs; and that its bytes
+and reports are always the same.
+"""
 
 import json
 import os
@@ -15,8 +17,8 @@ import pytest
 from PIL import Image
 
 import bbans
-from bbans import api
 from bbans.errors import FormatError
+from bbans.files import codec
 from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
 
@@ -43,7 +45,9 @@ def read(path: str) -> np.ndarray:
 
 
 def test_killed_at_any_moment(here, repository):
-    """Either the whole output or none under its name; the input is as it was; the next run succeeds."""
+    """Either the whole output or none under its name; the input is as it was; the next run
+    succeeds.
+    """
     assert main(["compress", "a.png", "--model", "none", "-o", "good.bbans"]) == 0
     good = Path("good.bbans").read_bytes()
     commands = {
@@ -59,7 +63,9 @@ def test_killed_at_any_moment(here, repository):
         result = Path(name).read_bytes()
         for _ in range(KILLS // 2):
             Path(name).unlink(missing_ok=True)
-            process = subprocess.Popen([*BBANS, *command], env=environment(repository), start_new_session=True)
+            process = subprocess.Popen(
+                [*BBANS, *command], env=environment(repository), start_new_session=True
+            )
             time.sleep(rng.uniform(0.5, 1.0) * whole)
             process.send_signal(signal.SIGKILL)
             if process.wait(timeout=60) == -signal.SIGKILL:
@@ -69,14 +75,24 @@ def test_killed_at_any_moment(here, repository):
             if Path(name).exists():
                 assert Path(name).read_bytes() == result
             assert Path("a.png").read_bytes() == source and Path("good.bbans").read_bytes() == good
-            # a kill while the disk is written to leaves a temporary file, under a name that says so, and nothing else
-            assert all(p.name in ("a.png", "good.bbans", *commands) or p.match(".bbans-*.tmp") for p in here.iterdir())
+            # a kill while the disk is written to leaves a temporary file, under a name that says
+            # so, and nothing else
+            assert all(
+                p.name in ("a.png", "good.bbans", *commands) or p.match(".bbans-*.tmp")
+                for p in here.iterdir()
+            )
         Path(name).unlink(missing_ok=True)
         assert main(command) == 0
     assert killed >= KILLS // 4
 
 
-@pytest.mark.parametrize("command", [["compress", "a.png", "--model", "none", "-o", "out"], ["decompress", "a.bbans", "-o", "out.png"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compress", "a.png", "--model", "none", "-o", "out"],
+        ["decompress", "a.bbans", "-o", "out.png"],
+    ],
+)
 def test_no_space_is_a_named_error_and_leaves_nothing(here, repository, command):
     assert main(["compress", "a.png", "--model", "none"]) == 0
 
@@ -86,7 +102,11 @@ def test_no_space_is_a_named_error_and_leaves_nothing(here, repository, command)
 
     # no byte code: a file cut by the limit must not be left in the cache
     done = subprocess.run(
-        [*BBANS, *command], env=environment(repository, PYTHONDONTWRITEBYTECODE="1"), preexec_fn=limited, capture_output=True, text=True
+        [*BBANS, *command],
+        env=environment(repository, PYTHONDONTWRITEBYTECODE="1"),
+        preexec_fn=limited,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (4, "", 1), done.stderr
     assert "cannot be written" in done.stderr and "Traceback" not in done.stderr
@@ -96,12 +116,16 @@ def test_no_space_is_a_named_error_and_leaves_nothing(here, repository, command)
 def test_no_space_keeps_the_old_file(here, repository):
     Path("out").write_bytes(b"old")
     code = (
-        "import resource, signal, sys; from bbans_cli.main import main; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "import resource, signal, sys; from bbans_cli.main import main; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
         "sys.exit(main(['compress', 'a.png', '--model', 'none', '-f', '-o', 'out']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(repository, PYTHONDONTWRITEBYTECODE="1"), capture_output=True, check=False
+        [sys.executable, "-c", code],
+        env=environment(repository, PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 4, done.stderr
     assert Path("out").read_bytes() == b"old" and len(list(here.iterdir())) == 2
@@ -127,7 +151,16 @@ def odd_inputs(here: Path) -> dict[str, tuple[str, int, int]]:
     }
 
 
-KINDS = ("missing", "directory", "FIFO", "empty", "noise", "text", "an image named as ours", "below a file")
+KINDS = (
+    "missing",
+    "directory",
+    "FIFO",
+    "empty",
+    "noise",
+    "text",
+    "an image named as ours",
+    "below a file",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,7 +187,10 @@ def test_odd_inputs_are_refused_on_one_line(here, capfd, kind, command):
 
 
 @pytest.mark.parametrize("command", ["info", "verify"])
-@pytest.mark.parametrize(("name", "code"), [("no-such-file", 3), ("folder.png", 3), ("empty", 5), ("noise.png", 5), ("a.png", 5)])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("no-such-file", 3), ("folder.png", 3), ("empty", 5), ("noise.png", 5), ("a.png", 5)],
+)
 def test_odd_inputs_of_the_other_commands(here, capfd, command, name, code):
     odd_inputs(here)
     assert main([command, name]) == code
@@ -180,15 +216,18 @@ CODE = """
 import hashlib, sys
 import bbans
 from tests.tiny import smooth_image, tiny_model
-from bbans import assembly
-assembly.TILE_SIDE = 130
+from bbans.files import tiling
+tiling.TILE_SIDE = 130
 for model in (tiny_model(), "none"):
-    print(hashlib.sha256(bbans.compress(smooth_image(129, 260), model=model, verify=False, threads=int(sys.argv[1]))).hexdigest())
+    options = {"model": model, "verify": False, "threads": int(sys.argv[1])}
+    print(hashlib.sha256(bbans.compress(smooth_image(129, 260), **options)).hexdigest())
 """
 
 
 def test_the_encoder_is_deterministic_in_fresh_processes(repository):
-    """Threads of ours and of the libraries, the hash seed and the compiled path make no difference."""
+    """Threads of ours and of the libraries, the hash seed and the compiled path make no
+    difference.
+    """
     variants = [
         ("1", {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"}),
         ("3", {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "2"}),
@@ -196,7 +235,11 @@ def test_the_encoder_is_deterministic_in_fresh_processes(repository):
     ]
     found = [
         subprocess.run(
-            [sys.executable, "-c", CODE, threads], env=environment(repository, **more), cwd=repository, capture_output=True, check=True
+            [sys.executable, "-c", CODE, threads],
+            env=environment(repository, **more),
+            cwd=repository,
+            capture_output=True,
+            check=True,
         ).stdout
         for threads, more in variants
     ]
@@ -222,12 +265,26 @@ def test_results_go_to_standard_output_and_reports_to_standard_error(here, capfd
 
 NUMBER = (int, float)
 PART = {
-    **{name: int for name in ("tile", "x", "y", "width", "height", "channels", "latent_precision", "bytes")},
+    **{
+        name: int
+        for name in ("tile", "x", "y", "width", "height", "channels", "latent_precision", "bytes")
+    },
     "codec": str,
 }
 SCHEMA = {
     **{
-        name: int for name in ("width", "height", "channels", "bit_depth", "version", "tiles", "metadata_chunks", "file_bytes", "raw_bytes")
+        name: int
+        for name in (
+            "width",
+            "height",
+            "channels",
+            "bit_depth",
+            "version",
+            "tiles",
+            "metadata_chunks",
+            "file_bytes",
+            "raw_bytes",
+        )
     },
     "pixel_format": str,
     "model_id": (str, type(None)),
@@ -240,7 +297,10 @@ SCHEMA = {
 }
 ACCOUNT = {
     "bits_per_dimension": {"total": NUMBER, "ideal": NUMBER, "net": NUMBER},
-    "account_bits": {name: NUMBER for name in ("prior", "likelihood", "posterior", "initial", "coder", "flush", "framing")},
+    "account_bits": {
+        name: NUMBER
+        for name in ("prior", "likelihood", "posterior", "initial", "coder", "flush", "framing")
+    },
     "latents": {name: NUMBER for name in ("pushed_bits", "got_back_bits", "net_cost_bits")},
 }
 
@@ -270,9 +330,9 @@ def test_info_as_json_keeps_to_its_schema(here, capfd, model):
     assert main(["info", "--json", "--no-account", "a.bbans"]) == 0
     found = json.loads(capfd.readouterr().out)
     check(found, {"file": str, **SCHEMA})
-    plain = json.loads(json.dumps(api.info(data, account=False).to_dict()))
+    plain = json.loads(json.dumps(codec.info(data, account=False).to_dict()))
     assert {k: v for k, v in found.items() if k != "file"} == plain
-    check(json.loads(json.dumps(api.info(data, model=tiny_model()).to_dict())), SCHEMA | ACCOUNT)
+    check(json.loads(json.dumps(codec.info(data, model=tiny_model()).to_dict())), SCHEMA | ACCOUNT)
     assert isinstance(found["model_id"], str) == (model == "tiny")
 
 

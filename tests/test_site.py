@@ -1,4 +1,6 @@
-"""The site of the documents: built strictly without a socket, complete, asking for nothing outside, and drawn by a browser."""
+"""The site of the documents: built strictly without a socket, complete, asking for nothing outside,
+and drawn by a browser.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,22 @@ import pytest
 
 import bbans
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --virtual-time-budget=4000 --dump-dom --enable-logging=stderr --v=0"
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage "
+    "--virtual-time-budget=4000 --dump-dom --enable-logging=stderr --v=0"
+)
 REFUSED = "violates the following Content Security Policy"
-LOADING = {"src", "srcset", "poster", "data", "action", "background"}  # and href, of everything but <a>
+LOADING = {
+    "src",
+    "srcset",
+    "poster",
+    "data",
+    "action",
+    "background",
+}  # and href, of everything but <a>
 
 CODE = """
 import sys
@@ -41,7 +55,11 @@ class Requests(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in LOADING or (name == "href" and tag != "a")]
+        self.found += [
+            value or ""
+            for name, value in attrs
+            if name in LOADING or (name == "href" and tag != "a")
+        ]
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -53,22 +71,35 @@ def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     target = tmp_path_factory.mktemp("site")
     variables = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(target)], cwd=repository, env=variables, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", CODE, str(target)],
+        cwd=repository,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return target
 
 
 def test_every_document_is_a_page_and_in_the_navigation(site: Path, repository: Path) -> None:
-    documents = {path.relative_to(repository / "docs").with_suffix(".html") for path in (repository / "docs").rglob("*.md")}
+    documents = {
+        path.relative_to(repository / "docs").with_suffix(".html")
+        for path in (repository / "docs").rglob("*.md")
+    }
     assert len(documents) >= 30 and all((site / page).is_file() for page in documents)
     documents.add(Path("tutorial.html"))
     index = (site / "index.html").read_text(encoding="utf-8")
     navigation = index[index.index('<nav class="md-nav md-nav--primary') : index.index("<article")]
-    assert not [page for page in documents if f'href="{page.as_posix()}"' not in navigation], "put them into nav of mkdocs.yml"
+    assert not [page for page in documents if f'href="{page.as_posix()}"' not in navigation], (
+        "put them into nav of mkdocs.yml"
+    )
 
 
-def test_the_api_has_a_page_for_every_package_and_every_public_name(site: Path, repository: Path) -> None:
+def test_the_api_has_a_page_for_every_package_and_every_public_name(
+    site: Path, repository: Path
+) -> None:
     for path in (repository / "bbans").rglob("__init__.py"):
         package = ".".join(path.parent.relative_to(repository).parts)
         page = (site / "api" / f"{package}.html").read_text(encoding="utf-8")
@@ -92,9 +123,15 @@ def test_docstrings_read_as_they_are_written(site: Path, repository: Path) -> No
         text = plain(Requests((site / "api" / f"{name}.html").read_text(encoding="utf-8")).text)
         for path in sorted(package.glob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            shown = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
+            shown = [
+                node
+                for node in tree.body
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+            ]
             for node in [tree, *(shown if path.stem not in ("__init__", "api") else [])]:
-                for line in (ast.get_docstring(node) or "").splitlines() if path.stem != "api" else []:
+                for line in (
+                    (ast.get_docstring(node) or "").splitlines() if path.stem != "api" else []
+                ):
                     if not re.match(r"\s*[-|]", line):  # lists and tables
                         assert plain(line) in text, f"{path.name}: {line}"
                         checked += 1
@@ -108,14 +145,30 @@ def test_nothing_outside_is_loaded(site: Path) -> None:
         text = page.read_text(encoding="utf-8")
         outside = [value for value in Requests(text).found if re.match(r"(?:[a-z]+:)?//", value)]
         assert not outside, f"{page.name} loads {outside}"
-        assert """http-equiv="Content-Security-Policy" content="default-src 'self' 'unsafe-inline' data: blob:\"""" in text
+        assert (
+            """http-equiv="Content-Security-Policy" content="default-src 'self' 'unsafe-inline' "
+            "data: blob:\""""
+            in text
+        )
     for style in site.rglob("*.css"):
-        assert not re.search(r"(?:url\(|@import)\s*[\"']?(?:[a-z]+:)?//", style.read_text(encoding="utf-8")), style.name
+        assert not re.search(
+            r"(?:url\(|@import)\s*[\"']?(?:[a-z]+:)?//", style.read_text(encoding="utf-8")
+        ), style.name
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on the PATH: install the package chromium to see pages rendered")
-def test_a_browser_renders_it_and_asks_for_nothing_that_is_refused(site: Path, tmp_path: Path) -> None:
-    command = [str(BROWSER), *FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", (site / "api" / "bbans.html").as_uri()]
+@pytest.mark.skipif(
+    BROWSER is None,
+    reason="no chromium on the PATH: install the package chromium to see pages rendered",
+)
+def test_a_browser_renders_it_and_asks_for_nothing_that_is_refused(
+    site: Path, tmp_path: Path
+) -> None:
+    command = [
+        str(BROWSER),
+        *FLAGS.split(),
+        f"--user-data-dir={tmp_path / 'profile'}",
+        (site / "api" / "bbans.html").as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert "data-js-focus-visible" in done.stdout, "the page's scripts run"
     assert REFUSED not in done.stderr

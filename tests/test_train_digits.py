@@ -1,4 +1,6 @@
-"""`bbans train` on a thousand small images, then an archive of others of their kind, beside PNG and WebP."""
+"""`bbans train` on a thousand small images, then an archive of others of their kind, beside PNG and
+WebP.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bbans import api, archives
+import bbans
+from bbans.archives import create
 from tests.digits import digits
 
 MOSAIC = 0.75  # of the smaller of two mosaics; 0.71 was measured
@@ -24,9 +27,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     x = digits(1300)[0].reshape(-1, 8, 8)
     np.save(folder / "training.npy", x[:1000])
     model = folder / "mine.safetensors"
-    api.train_model(folder / "training.npy", model, threads=1)
+    bbans.train_model(folder / "training.npy", model, threads=1)
     held_out = [(f"{i:03}", image) for i, image in enumerate(x[1000:])]
-    found = archives.create_archive(folder / "a.bbar", held_out, model=model)
+    found = create.create_archive(folder / "a.bbar", held_out, model=model)
     assert (found.items, found.chained, found.model_bytes) == (300, 300, 0)
     assert found.file_bytes == (folder / "a.bbar").stat().st_size
     return x[1000:], folder, found.file_bytes
@@ -34,7 +37,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 def size(pixels: np.ndarray, kind: str) -> int:
     file = io.BytesIO()
-    options = {"optimize": True} if kind == "png" else {"lossless": True, "quality": 100, "method": 6, "exact": True}
+    options = (
+        {"optimize": True}
+        if kind == "png"
+        else {"lossless": True, "quality": 100, "method": 6, "exact": True}
+    )
     Image.fromarray(pixels).save(file, kind, **options)  # type: ignore[arg-type]
     return len(file.getvalue())
 
@@ -54,7 +61,9 @@ def test_the_archive_is_smaller_than_one_picture_of_all(made: Archive, kind: str
 
 def test_the_archive_gives_the_images_back(made: Archive) -> None:
     x, folder, _ = made
-    archives.extract_archive(folder / "a.bbar", output=folder / "back", model=folder / "mine.safetensors")
+    bbans.extract_archive(
+        folder / "a.bbar", output=folder / "back", model=folder / "mine.safetensors"
+    )
     for i, image in enumerate(x):
         with Image.open(folder / "back" / f"{i:03}.png") as back:
             assert np.array_equal(np.asarray(back), image)

@@ -1,4 +1,6 @@
-"""Inputs and outputs by URL: the same files as by path, errors by name, nothing overwritten unasked."""
+"""Inputs and outputs by URL: the same files as by path, errors by name, nothing overwritten
+unasked.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import api, images, urls
+from bbans import images
 from bbans.errors import InputError, OutputError, OutputExistsError
+from bbans.files import urls
 from bbans_cli.main import main
 from tests.images.makers import rgb, written
 from tests.tiny import smooth_image
@@ -41,35 +44,46 @@ def test_which_names_are_urls(tmp_path):
         assert urls.located(name) == name
     assert urls.located(Path("memory://a")) == Path("memory:/a")
     assert urls.located((tmp_path / "a.png").as_uri()) == tmp_path / "a.png"
-    assert [urls.name_of(url) for url in ("m://a/b.png", "m://a/b/", "zip://c.png::m://a.zip")] == ["b.png", "b", "c.png"]
+    assert [urls.name_of(url) for url in ("m://a/b.png", "m://a/b/", "zip://c.png::m://a.zip")] == [
+        "b.png",
+        "b",
+        "c.png",
+    ]
 
 
 def test_files_by_url_are_those_by_path(memory, tmp_path):
     (tmp_path / "a.png").write_bytes(png())
     memory.pipe("/in/a.png", png())
-    by_path = api.compress_file(tmp_path / "a.png", tmp_path / "a.bbans", model="none")
-    assert api.compress_file("memory://in/a.png", "memory://new/out/a.bbans", model="none") == by_path
+    by_path = bbans.compress_file(tmp_path / "a.png", tmp_path / "a.bbans", model="none")
+    assert (
+        bbans.compress_file("memory://in/a.png", "memory://new/out/a.bbans", model="none")
+        == by_path
+    )
     assert memory.cat("/new/out/a.bbans") == (tmp_path / "a.bbans").read_bytes()
-    api.decompress_file("memory://new/out/a.bbans", "memory://back.png")
+    bbans.decompress_file("memory://new/out/a.bbans", "memory://back.png")
     assert np.array_equal(images.read_image(memory.cat("/back.png")).pixels, rgb(9, 7))
     assert bbans.open("memory://new/out/a.bbans").size == (7, 9)
     with pytest.raises(OutputExistsError, match=r"memory://back\.png: exists"):
-        api.decompress_file("memory://new/out/a.bbans", "memory://back.png")
-    api.decompress_file("memory://new/out/a.bbans", "memory://back.png", overwrite=True)
+        bbans.decompress_file("memory://new/out/a.bbans", "memory://back.png")
+    bbans.decompress_file("memory://new/out/a.bbans", "memory://back.png", overwrite=True)
 
 
 def test_errors_by_name(memory, monkeypatch):
     memory.pipe("/a.txt", b"no image")
     with pytest.raises(InputError, match=r"memory://b\.png: cannot be read: nothing is there"):
-        api.compress_file("memory://b.png", "memory://b.bbans")
+        bbans.compress_file("memory://b.png", "memory://b.bbans")
     with pytest.raises(InputError, match=r"memory://a\.txt: not an image"):
-        api.compress_file("memory://a.txt", "memory://b.bbans")
+        bbans.compress_file("memory://a.txt", "memory://b.bbans")
     with pytest.raises(InputError, match="cannot be reached"):
         bbans.open("nonsense://a.bbans")
     memory.pipe("/a.png", png())
-    monkeypatch.setattr(type(memory), "pipe_file", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("full\nof it")))
+    monkeypatch.setattr(
+        type(memory),
+        "pipe_file",
+        lambda *_, **__: (_ for _ in ()).throw(RuntimeError("full\nof it")),
+    )
     with pytest.raises(OutputError, match=r"memory://b\.bbans: cannot be written: full of it"):
-        api.compress_file("memory://a.png", "memory://b.bbans", model="none")
+        bbans.compress_file("memory://a.png", "memory://b.bbans", model="none")
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     with pytest.raises(InputError, match="pip install fsspec"):
         bbans.open("memory://a.bbans")
@@ -81,7 +95,12 @@ def test_the_commands(memory, tmp_path, capsys):
         (tmp_path / f"{i}.png").write_bytes(png(i))
         assert main(["compress", *NONE, str(tmp_path / f"{i}.png")]) == 0
     assert main(["compress", *NONE, "memory://in/0.png", "memory://in/1.png"]) == 0
-    assert main(["compress", *NONE, "memory://in/0.png", str(tmp_path / "1.png"), "-o", "memory://to/"]) == 0
+    assert (
+        main(
+            ["compress", *NONE, "memory://in/0.png", str(tmp_path / "1.png"), "-o", "memory://to/"]
+        )
+        == 0
+    )
     assert main(["compress", *NONE, "memory://in/1.png", "-o", "memory://one.bbans"]) == 0
     for name, i in (("in/0", 0), ("in/1", 1), ("to/0", 0), ("to/1", 1), ("one", 1)):
         assert memory.cat(f"/{name}.bbans") == (tmp_path / f"{i}.bbans").read_bytes()
@@ -117,8 +136,12 @@ def test_archives(memory, tmp_path):
         (tmp_path / "in" / name).write_bytes(png(len(name)))
         memory.pipe(f"/in/{name}", png(len(name)))
     memory.pipe("/in/notes.txt", b"no image")
-    here = bbans.create_archive(tmp_path / "a.bbar", [tmp_path / "in", tmp_path / "many.npy"], model="none")
-    there = bbans.create_archive("memory://x/a.bbar", ["memory://in", "memory://many.npy"], model="none")
+    here = bbans.create_archive(
+        tmp_path / "a.bbar", [tmp_path / "in", tmp_path / "many.npy"], model="none"
+    )
+    there = bbans.create_archive(
+        "memory://x/a.bbar", ["memory://in", "memory://many.npy"], model="none"
+    )
     assert there.skipped == ("memory://in/notes.txt",) and there.file_bytes == here.file_bytes
     assert memory.cat("/x/a.bbar") == (tmp_path / "a.bbar").read_bytes()
     assert bbans.list_archive("memory://x/a.bbar") == bbans.list_archive(tmp_path / "a.bbar")
@@ -126,9 +149,16 @@ def test_archives(memory, tmp_path):
         item.name for item in bbans.list_archive(tmp_path / "a.bbar").items
     ]
     assert main(["archive", "create", *NONE, "memory://in/", "-o", "memory://x/b.bbar"]) == 0
-    assert main(["archive", "create", *NONE, "memory://in/", "-o", "memory://x/b.bbar"]) == OutputExistsError.exit_code
-    assert main(["archive", "extract", "-q", "memory://x/b.bbar", "-o", str(tmp_path / "back")]) == 0
-    assert np.array_equal(images.read_image(tmp_path / "back" / "deep" / "b.png").pixels, rgb(9, 7, 10))
+    assert (
+        main(["archive", "create", *NONE, "memory://in/", "-o", "memory://x/b.bbar"])
+        == OutputExistsError.exit_code
+    )
+    assert (
+        main(["archive", "extract", "-q", "memory://x/b.bbar", "-o", str(tmp_path / "back")]) == 0
+    )
+    assert np.array_equal(
+        images.read_image(tmp_path / "back" / "deep" / "b.png").pixels, rgb(9, 7, 10)
+    )
     with pytest.raises(OutputError, match="folder of this machine"):
         bbans.extract_archive("memory://x/b.bbar", output="memory://back")
     memory.pipe("/empty/notes.txt", b"no image")

@@ -1,4 +1,6 @@
-"""The wheel: what is in it, and that it works from an environment of its own, which sees the dependencies installed here."""
+"""The wheel: what is in it, and that it works from an environment of its own, which sees the
+dependencies installed here.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,23 @@ EXTRAS = {"bench", "dask", "dev", "docs", "fast", "plots", "train", "zarr"}
 
 def call(*command: str | Path, cwd: Path) -> str:
     """The output of a command that sees nothing of this checkout."""
-    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    variables["BBANS_NUMBA"] = "0"  # in a new place numba compiles everything again, for the same bytes
-    done = subprocess.run([str(word) for word in command], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300, check=False)
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "PYTHONHOME")
+    }
+    variables["BBANS_NUMBA"] = (
+        "0"  # in a new place numba compiles everything again, for the same bytes
+    )
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -37,7 +53,9 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = folder / "tree"
     for name in SOURCES:
         if (repository / name).is_dir():
-            shutil.copytree(repository / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                repository / name, tree / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy(repository / name, tree / name)
     options = ("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder)
@@ -53,11 +71,17 @@ def test_what_is_in_it(wheel: Path, repository: Path) -> None:
         scripts = ConfigParser()
         scripts.read_string(archive.read(f"{info}/entry_points.txt").decode())
         metadata = message_from_bytes(archive.read(f"{info}/METADATA"))
-    kept = [*(repository / "bbans").rglob("*.py"), *(repository / "bbans" / "weights").iterdir(), repository / "bbans" / "py.typed"]
-    kept += (repository / "bbans" / "reports").glob("*.css")
+    kept = [
+        *(repository / "bbans").rglob("*.py"),
+        *(repository / "bbans" / "weights").iterdir(),
+        repository / "bbans" / "py.typed",
+    ]
+    kept += (repository / "bbans" / "evaluation" / "report").glob("*.css")
     wanted = {path.relative_to(repository).as_posix() for path in kept}
     wanted |= {f"bbans_cli/{path.name}" for path in (repository / "cli").glob("*.py")}
-    assert {name for name in names if not name.startswith(info)} == wanted, "packages and package-data of pyproject.toml"
+    assert {name for name in names if not name.startswith(info)} == wanted, (
+        "packages and package-data of pyproject.toml"
+    )
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/WEIGHTS-LICENSE.md"} <= names
     assert scripts["console_scripts"]["bbans"] == "bbans_cli.main:main"
     assert metadata["Name"] == "bbans" and set(metadata.get_all("Provides-Extra") or []) >= EXTRAS
@@ -65,14 +89,25 @@ def test_what_is_in_it(wheel: Path, repository: Path) -> None:
     assert len(plain) <= 8, "the default install stays lean"
 
 
-def test_it_works_in_an_environment_of_its_own(wheel: Path, repository: Path, tmp_path: Path) -> None:
+def test_it_works_in_an_environment_of_its_own(
+    wheel: Path, repository: Path, tmp_path: Path
+) -> None:
     call(sys.executable, "-m", "venv", "--without-pip", "environment", cwd=tmp_path)
     scripts = tmp_path / "environment" / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / "python"
-    # pip from here, run by the environment's Python; what is installed here becomes visible to it afterwards only
-    call(python, Path(pip.__file__).parent, "install", "--no-deps", "--no-index", wheel, cwd=tmp_path)
-    place = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
-    (place / "dependencies.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}) + "\n")
+    # pip from here, run by the environment's Python; what is installed here becomes visible to it
+    # afterwards only
+    call(
+        python, Path(pip.__file__).parent, "install", "--no-deps", "--no-index", wheel, cwd=tmp_path
+    )
+    place = Path(
+        call(
+            python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path
+        ).strip()
+    )
+    (place / "dependencies.pth").write_text(
+        "\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}) + "\n"
+    )
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -80,7 +115,10 @@ def test_it_works_in_an_environment_of_its_own(wheel: Path, repository: Path, tm
         pixels = np.asarray(sample.crop((200, 100, 320, 180)))
     Image.fromarray(pixels).save(elsewhere / "photo.png")
     where = "import bbans, bbans_cli; print(bbans.__file__, bbans_cli.__file__, sep='\\n')"
-    assert all(Path(line).is_relative_to(place) for line in call(python, "-c", where, cwd=elsewhere).splitlines())
+    assert all(
+        Path(line).is_relative_to(place)
+        for line in call(python, "-c", where, cwd=elsewhere).splitlines()
+    )
     version = call(scripts / "bbans", "--version", cwd=elsewhere)
     assert version.startswith("bbans ") and "photo-fast-1" in version
     call(scripts / "bbans", "compress", "photo.png", cwd=elsewhere)

@@ -1,7 +1,9 @@
-"""A function of three bits, its exact gradient by the eight states, and the exact moments of any estimator of it.
+"""A function of three bits, its exact gradient by the eight states, and the exact moments of any
+estimator of it.
 
-An estimator's noise is a uniform number or two a bit. Where it depends on the bits alone, eight points are all there is; where it depends
-on z and z~, Gauss and Legendre's rule integrates it, split where the bit changes. No test that uses these draws anything.
+An estimator's noise is a uniform number or two a bit. Where it depends on the bits alone, eight
+points are all there is; where it depends on z and z~, Gauss and Legendre's rule integrates it,
+split where the bit changes. No test that uses these draws anything.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from bbans.models.latents import BITS
+from bbans.training.networks.discrete_latents import BITS
 
 LOGITS = torch.tensor([0.4, -0.7, 1.1], dtype=torch.float64)
 STATES = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)), dtype=torch.float64)
@@ -27,7 +29,11 @@ def f(x):
 
 def masses(logits, states=STATES):
     """q(b) of each state, `(S,)`."""
-    return torch.exp(-torch.nn.functional.binary_cross_entropy_with_logits(logits.expand_as(states), states, reduction="none").sum(-1))
+    return torch.exp(
+        -torch.nn.functional.binary_cross_entropy_with_logits(
+            logits.expand_as(states), states, reduction="none"
+        ).sum(-1)
+    )
 
 
 def exact_gradient(function=f, logits=LOGITS):
@@ -62,7 +68,9 @@ def moments(gradient, weights):
 
 
 def enumerated(estimator, samples=1, logits=LOGITS):
-    """Moments of an estimator that depends on bits alone; `estimator(logits, noise)` gives an Estimate, from `samples` vectors of bits."""
+    """Moments of an estimator that depends on bits alone; `estimator(logits, noise)` gives an
+    Estimate, from `samples` vectors of bits.
+    """
     p = torch.sigmoid(logits)
     u = torch.where(STATES > 0.5, 1 - p / 2, (1 - p) / 2)
     chosen = list(itertools.product(range(8), repeat=samples))
@@ -74,25 +82,37 @@ def enumerated(estimator, samples=1, logits=LOGITS):
 
 def _rule(n, pieces):
     nodes, weights = np.polynomial.legendre.leggauss(n)
-    found = [((a + (b - a) * (nodes + 1) / 2), weights * (b - a) / 2) for a, b in itertools.pairwise(pieces)]
+    found = [
+        ((a + (b - a) * (nodes + 1) / 2), weights * (b - a) / 2)
+        for a, b in itertools.pairwise(pieces)
+    ]
     return (torch.from_numpy(np.concatenate(part)) for part in zip(*found, strict=True))
 
 
 def integrated(estimator, calls=2, n=6, logits=LOGITS):
-    """Moments of an estimator that draws uniform numbers `calls` times (1 or 2), by n nodes a smooth piece and call."""
+    """Moments of an estimator that draws uniform numbers `calls` times (1 or 2), by n nodes a
+    smooth piece and call.
+    """
     bits = []
     for p in torch.sigmoid(logits).tolist():
         u, weight = _rule(n, [0.0, 1 - p, 1.0])
         if calls == 2:
             v, other = _rule(n, [0.0, 1.0])
-            u, v, weight = u.repeat_interleave(n), v.repeat(2 * n), weight.repeat_interleave(n) * other.repeat(2 * n)
+            u, v, weight = (
+                u.repeat_interleave(n),
+                v.repeat(2 * n),
+                weight.repeat_interleave(n) * other.repeat(2 * n),
+            )
             bits.append((torch.stack([u, v]), weight))
         else:
             bits.append((u[None], weight))
     size = len(bits[0][1])
     index = torch.cartesian_prod(*[torch.arange(size)] * 3)
     weights = torch.stack([weight[index[:, i]] for i, (_, weight) in enumerate(bits)]).prod(0)
-    held = [torch.stack([points[call][index[:, i]] for i, (points, _) in enumerate(bits)], 1) for call in range(calls)]
+    held = [
+        torch.stack([points[call][index[:, i]] for i, (points, _) in enumerate(bits)], 1)
+        for call in range(calls)
+    ]
     found = estimator(logits.expand(len(weights), 3), Preset(held))
     return moments(found.gradient.detach(), weights)
 
@@ -101,7 +121,10 @@ def network(seed=0, features=BITS.soft):
     """An untrained control variate of z `(B, 3)`: arbitrary, smooth, with parameters."""
     generator = torch.Generator().manual_seed(seed)
     shapes = ((3, 8), (8,), (8,))
-    parameters = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+    parameters = [
+        torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+        for shape in shapes
+    ]
     first, bias, last = parameters
 
     def control(z):

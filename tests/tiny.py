@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from bbans import container, tiles
-from bbans.models.photo import PhotoNet
-from bbans.models.photo_config import PhotoConfig
-from bbans.models.photo_export import export
-from bbans.models.store import Model, model_id, to_tensors
-from bbans.tiles import predicted
+from bbans.models.model_file import Model, model_id, to_tensors
+from bbans.models.photo import PhotoConfig
+from bbans.tiles.codecs import pyramid
 from bbans.tiles.encode import _predicted_part as predicted_part
-from bbans.tiles.prepared import prepare
+from bbans.tiles.transforms.pipeline import prepare
+from bbans.training.networks.photo import PhotoNet
+from bbans.training.networks.photo_export import export
 
 CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
 
@@ -40,22 +40,38 @@ def smooth_image(h: int, w: int, seed: int = 0, channels: int = 3) -> np.ndarray
     """Something like a photograph: coloured waves and noise, uint8 `(h, w, 3)` or `(h, w)`."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:h, 0:w]
-    waves = np.stack([60 * np.sin(x / rng.uniform(5, 30) + c) + 50 * np.cos(y / rng.uniform(5, 30)) + 128 for c in range(3)], -1)
-    image = (waves + rng.normal(0, 4, (h, w, 1)) + rng.normal(0, 2, (h, w, 3))).clip(0, 255).astype(np.uint8)
+    waves = np.stack(
+        [
+            60 * np.sin(x / rng.uniform(5, 30) + c) + 50 * np.cos(y / rng.uniform(5, 30)) + 128
+            for c in range(3)
+        ],
+        -1,
+    )
+    image = (
+        (waves + rng.normal(0, 4, (h, w, 1)) + rng.normal(0, 2, (h, w, 3)))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
     return image if channels == 3 else np.ascontiguousarray(image[..., 0])
 
 
 def prepared_file(image: np.ndarray, orientation: int) -> bytes:
-    """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this orientation and on its lattice, if it has one."""
+    """The file of an image `(h, w, 3)` that is one tile, coded by the tiny model in this
+    orientation and on its lattice, if it has one.
+    """
     pixel_format = container.format_of(3, 8 * image.itemsize, False)
     predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
-    made = predicted_part(image, *prepare(image, [orientation]), pixel_format, predictors.net, False)
+    made = predicted_part(
+        image, *prepare(image, [orientation]), pixel_format, predictors.net, False
+    )
     assert made.codec == container.PREPARED
     record = container.TileRecord((made,), container.pixels_crc(image, pixel_format.bit_depth))
     h, w = image.shape[:2]
-    return container.write(container.Container(w, h, pixel_format.code, w, h, tiny_model().id, (), (record,)))
+    return container.write(
+        container.Container(w, h, pixel_format.code, w, h, tiny_model().id, (), (record,))
+    )
 
 
 def to_planes(pixels: np.ndarray) -> np.ndarray:
     """`(H, W)` or `(H, W, 3)` as the networks take it, `(3, H, W)`."""
-    return predicted.to_planes(pixels.reshape(*pixels.shape[:2], -1), None)
+    return pyramid.to_planes(pixels.reshape(*pixels.shape[:2], -1), None)

@@ -1,9 +1,12 @@
-"""Many symbols over many lanes: row r holds symbols r L to (r + 1) L - 1, the last row may be shorter, and the first row pops first.
+"""Many symbols over many lanes: row r holds symbols r L to (r + 1) L - 1, the last row may be
+shorter, and the first row pops first.
 
-Pushing goes from the last row to the first. Words go to one flat buffer that fills downwards, so that the newest chunk comes
-first in memory, as in a flattened message. Growing starts with the lanes the message has and takes the next rung of `RUNGS`
-as soon as the message holds `GROWTH_WORDS` words for each lane of that rung (a head needs 51.5 bits, so about half is left
-for the pops of a bits-back scheme); the points of growth depend on the content, so they are returned and must be stored.
+Pushing goes from the last row to the first. Words go to one flat buffer that fills downwards, so
+that the newest chunk comes first in memory, as in a flattened message. Growing starts with the
+lanes the message has and takes the next rung of `RUNGS` as soon as the message holds `GROWTH_WORDS`
+words for each lane of that rung (a head needs 51.5 bits, so about half is left for the pops of a
+bits-back scheme); the points of growth depend on the content, so they are returned and must be
+stored.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ FEW_LANES = 8
 ROWS_AT_ONCE = 64
 
 Locate: TypeAlias = Callable[[NDArray[Any], int, int], tuple[Any, Any, Any]]
-"""`locate(cf, first, last) -> (symbols, starts, freqs)` of symbols first..last-1, whose `cf` is uint64 `(last - first,)`."""
+"""`locate(cf, first, last) -> (symbols, starts, freqs)` of symbols first..last-1, whose `cf` is
+uint64 `(last - first,)`.
+"""
 Growth: TypeAlias = tuple[tuple[int, int], ...]
 """`(symbols pushed before growing, lanes from then on)`, in the order of pushing."""
 
@@ -56,12 +61,19 @@ def push_block(message: Message, starts: Any, freqs: Any, precision: int) -> Mes
     return _push_rows(message, s, f, precision, None)[0]
 
 
-def pop_block(message: Message, n: int, precision: int, locate: Locate) -> tuple[Message, NDArray[np.int64]]:
-    """Pop n symbols, int64 `(n,)`, in order; `locate` is asked row by row. Raises UnderflowError."""
+def pop_block(
+    message: Message, n: int, precision: int, locate: Locate
+) -> tuple[Message, NDArray[np.int64]]:
+    """Pop n symbols, int64 `(n,)`, in order; `locate` is asked row by row.
+
+    Raises UnderflowError.
+    """
     return _pop_rows(message, n, precision, locate, 0)
 
 
-def push_growing(message: Message, starts: Any, freqs: Any, precision: int, max_lanes: int = 4096) -> tuple[Message, Growth]:
+def push_growing(
+    message: Message, starts: Any, freqs: Any, precision: int, max_lanes: int = 4096
+) -> tuple[Message, Growth]:
     """`push_block` that grows lanes on the way, and where it did. Raises IntervalError."""
     s, f = _checked(message, starts, freqs, precision)
     growth: list[tuple[int, int]] = []
@@ -79,7 +91,10 @@ def push_growing(message: Message, starts: Any, freqs: Any, precision: int, max_
 def pop_growing(
     message: Message, n: int, precision: int, locate: Locate, growth: Sequence[tuple[int, int]]
 ) -> tuple[Message, NDArray[np.int64]]:
-    """Inverse of `push_growing`, lanes included. Raises FormatError on a growth that it cannot have made, UnderflowError."""
+    """Inverse of `push_growing`, lanes included.
+
+    Raises FormatError on a growth that it cannot have made, UnderflowError.
+    """
     check_growth(growth, n, len(message[0]))
     symbols = np.empty(n, np.int64)
     first = 0
@@ -93,25 +108,40 @@ def pop_growing(
 
 
 def check_growth(growth: Sequence[tuple[int, int]], n: int, lanes: int) -> None:
-    """Raise FormatError unless n symbols can have been pushed with this growth, ending with this many lanes."""
+    """Raise FormatError unless n symbols can have been pushed with this growth, ending with this
+    many lanes.
+    """
     rungs = [RUNGS.index(wide) if wide in RUNGS else 0 for _, wide in growth]
     if any(rung == 0 for rung in rungs):
-        raise FormatError(f"lanes grow to one of {RUNGS[1:]}; found {[wide for _, wide in growth][:8]}")
+        raise FormatError(
+            f"lanes grow to one of {RUNGS[1:]}; found {[wide for _, wide in growth][:8]}"
+        )
     if any(b != a + 1 for a, b in pairwise(rungs)):
-        raise FormatError(f"lanes grow by one rung of {RUNGS} at a time; found {[wide for _, wide in growth]}")
+        raise FormatError(
+            f"lanes grow by one rung of {RUNGS} at a time; found {[wide for _, wide in growth]}"
+        )
     counts = [-1, *(count for count, _ in growth), n]
     if growth and any(b <= a for a, b in pairwise(counts)):
-        raise FormatError(f"points of growth increase from 0 to below {n} symbols; found {counts[1:-1]}")
+        raise FormatError(
+            f"points of growth increase from 0 to below {n} symbols; found {counts[1:-1]}"
+        )
     if growth and growth[-1][1] != lanes:
-        raise FormatError(f"the lane schedule ends with {growth[-1][1]} lanes; found a message of {lanes}")
+        raise FormatError(
+            f"the lane schedule ends with {growth[-1][1]} lanes; found a message of {lanes}"
+        )
 
 
 def _checked(message: Message, starts: Any, freqs: Any, precision: int) -> tuple[Head, Head]:
     s, f = as_uint64(starts), as_uint64(freqs)
     if message[0].ndim != 1 or f.ndim != 1 or s.shape != f.shape:
-        raise ValueError(f"expected a 1-D head and starts and freqs (N,); found {message[0].shape}, {s.shape}, {f.shape}")
+        raise ValueError(
+            f"expected a 1-D head and starts and freqs (N,); found {message[0].shape}, {s.shape}, "
+            f"{f.shape}"
+        )
     for first in range(0, len(f), CHECKED_AT_ONCE):
-        check_intervals(s[first : first + CHECKED_AT_ONCE], f[first : first + CHECKED_AT_ONCE], precision)
+        check_intervals(
+            s[first : first + CHECKED_AT_ONCE], f[first : first + CHECKED_AT_ONCE], precision
+        )
     return s, f
 
 
@@ -123,8 +153,12 @@ def _next_rung(lanes: int, left: int, max_lanes: int) -> int | None:
     return wider if wider <= max_lanes else None
 
 
-def _push_rows(message: Message, starts: Head, freqs: Head, precision: int, wider: int | None) -> tuple[Message, int]:
-    """Push rows from the end, one at least, until none is left or words suffice for `wider` lanes; the message and the symbols left."""
+def _push_rows(
+    message: Message, starts: Head, freqs: Head, precision: int, wider: int | None
+) -> tuple[Message, int]:
+    """Push rows from the end, one at least, until none is left or words suffice for `wider` lanes;
+    the message and the symbols left.
+    """
     head, tail = message[0].copy(), message[1]
     lanes, left = len(head), len(freqs)
     stop_at = GROWTH_WORDS * wider - tail_words(tail) if wider else left + 1
@@ -158,8 +192,12 @@ def _push_rows(message: Message, starts: Head, freqs: Head, precision: int, wide
     return (head, (words[top:].copy(), tail) if top < len(words) else tail), left
 
 
-def _push_few(message: Message, starts: Head, freqs: Head, precision: int, stop_at: float) -> tuple[Message, int]:
-    """`_push_rows` in Python's integers, several times as fast where a row is too short for numpy's."""
+def _push_few(
+    message: Message, starts: Head, freqs: Head, precision: int, stop_at: float
+) -> tuple[Message, int]:
+    """`_push_rows` in Python's integers, several times as fast where a row is too short for
+    numpy's.
+    """
     head, tail = message[0].tolist(), message[1]
     lanes, left = len(head), len(freqs)
     shift, low = 63 - precision, (1 << WORD_BITS) - 1
@@ -184,7 +222,9 @@ def _push_few(message: Message, starts: Head, freqs: Head, precision: int, stop_
     return (np.array(head, np.uint64), (words, tail) if count else tail), left
 
 
-def _pop_rows(message: Message, n: int, precision: int, locate: Locate, offset: int) -> tuple[Message, NDArray[np.int64]]:
+def _pop_rows(
+    message: Message, n: int, precision: int, locate: Locate, offset: int
+) -> tuple[Message, NDArray[np.int64]]:
     head, tail = message[0].copy(), message[1]
     if head.ndim != 1:
         raise ValueError(f"expected a 1-D head; found {head.shape}")

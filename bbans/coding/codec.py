@@ -1,10 +1,12 @@
 """A codec is a pair of functions, inverse to each other: push(m, x) -> (m',) and pop(m') -> (m, x).
 
-Combinators build codecs from codecs. A message is a stack, so whatever comes last in a push comes first in a pop: every
-combinator here pushes in reverse, so that symbols pop in the order in which they are written down. Bits-back coding is such a
-composition: `dependent` lists what the decoder meets, in its order.
+Combinators build codecs from codecs. A message is a stack, so whatever comes last in a push comes
+first in a pop: every combinator here pushes in reverse, so that symbols pop in the order in which
+they are written down. Bits-back coding is such a composition: `dependent` lists what the decoder
+meets, in its order.
 
-Source of the idea: craystack (Townsend, Bird, Kunze and Barber 2020, arXiv:1912.09953); `serial` and `substack` keep its names.
+Source of the idea: craystack (Townsend, Bird, Kunze and Barber 2020, arXiv:1912.09953); `serial`
+and `substack` keep its names.
 """
 
 from __future__ import annotations
@@ -18,21 +20,29 @@ from bbans.coding.rans import Message, Precision, pop, push
 
 
 class Codec(NamedTuple):
-    """`push(message, symbol) -> (message,)` and `pop(message) -> (message, symbol)`, inverse to each other."""
+    """`push(message, symbol) -> (message,)` and `pop(message) -> (message, symbol)`, inverse to
+    each other.
+    """
 
     push: Callable[[Message, Any], tuple[Message]]
     pop: Callable[[Message], tuple[Message, Any]]
 
 
 Record: TypeAlias = Callable[[Any, Precision, int], None]
-"""`record(freqs, precision, sign)` is told of every interval coded: sign 1 of a push, -1 of a pop."""
+"""`record(freqs, precision, sign)` is told of every interval coded: sign 1 of a push, -1 of a pop.
+"""
 Steps: TypeAlias = Callable[[], Generator[Codec, Any, None]]
 
 
 def interval_codec(
-    interval: Callable[[Any], tuple[Any, Any]], symbol: Callable[[Any], tuple[Any, Any, Any]], precision: int, record: Record | None = None
+    interval: Callable[[Any], tuple[Any, Any]],
+    symbol: Callable[[Any], tuple[Any, Any, Any]],
+    precision: int,
+    record: Record | None = None,
 ) -> Codec:
-    """The codec of a distribution: `interval(x) -> (starts, freqs)`, `symbol(cf) -> (x, starts, freqs)`, arrays of the head's shape."""
+    """The codec of a distribution: `interval(x) -> (starts, freqs)`, `symbol(cf) -> (x, starts,
+    freqs)`, arrays of the head's shape.
+    """
 
     def push_symbol(message: Message, x: Any) -> tuple[Message]:
         starts, freqs = interval(x)
@@ -54,7 +64,9 @@ def interval_codec(
 
 def uniform(precision: int, record: Record | None = None) -> Codec:
     """The codec of symbols 0..2^precision - 1 of equal mass, one a lane."""
-    return interval_codec(lambda x: (x, np.ones_like(x)), lambda cf: (cf, cf, np.ones_like(cf)), precision, record)
+    return interval_codec(
+        lambda x: (x, np.ones_like(x)), lambda cf: (cf, cf, np.ones_like(cf)), precision, record
+    )
 
 
 def serial(codecs: Sequence[Codec]) -> Codec:
@@ -81,7 +93,9 @@ def repeat(codec: Codec, n: int) -> Codec:
 
 
 def dependent(steps: Steps) -> Codec:
-    """A list of symbols whose codecs depend on those before: a generator, in decode order, that yields codecs and is sent symbols."""
+    """A list of symbols whose codecs depend on those before: a generator, in decode order, that
+    yields codecs and is sent symbols.
+    """
 
     def push_all(message: Message, symbols: Any) -> tuple[Message]:
         codecs, given = [], list(symbols)
@@ -111,7 +125,9 @@ def dependent(steps: Steps) -> Codec:
 
 
 def substack(codec: Codec, index: Any) -> Codec:
-    """A codec on some of the lanes: `head[index]` is its head (a slice, a mask or anything that numpy can assign to)."""
+    """A codec on some of the lanes: `head[index]` is its head (a slice, a mask or anything that
+    numpy can assign to).
+    """
 
     def push_some(message: Message, x: Any) -> tuple[Message]:
         (sub,) = codec.push((message[0][index], message[1]), x)

@@ -1,11 +1,14 @@
-"""Lanes out of the message and back: a head popped under P(h) ~ 1 / h costs what pushing it back returns, log2 h + 4.47 bits.
+"""Lanes out of the message and back: a head popped under P(h) ~ 1 / h costs what pushing it back
+returns, log2 h + 4.47 bits.
 
-A lane that starts from nothing costs some 35 bits in the file. A lane whose head is popped from the message costs nothing:
-heads of a running coder follow Benford's law on [2^31, 2^63), and folding pushes them back under the same law. Within the law
-the octave of a head is uniform over 32 values, its next 8 bits follow log2(1 + j / 256), and the rest is as good as uniform
-(the loss is below 10^-5 bits a lane; uniform bits from the octave down would lose 0.03).
+A lane that starts from nothing costs some 35 bits in the file. A lane whose head is popped from the
+message costs nothing: heads of a running coder follow Benford's law on [2^31, 2^63), and folding
+pushes them back under the same law. Within the law the octave of a head is uniform over 32 values,
+its next 8 bits follow log2(1 + j / 256), and the rest is as good as uniform (the loss is below
+10^-5 bits a lane; uniform bits from the octave down would lose 0.03).
 
-Source: the law is that of Townsend 2021 (arXiv:2104.10544) and craystack's `Benford64`; the split by a table is ours.
+Source: the law is that of Townsend 2021 (arXiv:2104.10544) and craystack's `Benford64`; the split
+by a table is ours.
 """
 
 from __future__ import annotations
@@ -15,7 +18,19 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.coding.rans import HEAD_BITS, Head, Integers, Message, Words, base_message, flatten, message_equal, pop, push, unflatten
+from bbans.coding.rans import (
+    HEAD_BITS,
+    Head,
+    Integers,
+    Message,
+    Words,
+    base_message,
+    flatten,
+    message_equal,
+    pop,
+    push,
+    unflatten,
+)
 from bbans.errors import FormatError, TrailingDataError
 
 MAX_LANES = 2**16
@@ -25,10 +40,16 @@ LOW_BITS = HEAD_BITS - LEADING_BITS
 
 
 def grow(message: Message, lanes: int) -> Message:
-    """Unfold a 1-D message to `lanes` lanes, whose new heads are popped from it. Raises FormatError, UnderflowError."""
+    """Unfold a 1-D message to `lanes` lanes, whose new heads are popped from it.
+
+    Raises FormatError, UnderflowError.
+    """
     _check_lanes(message, lanes)
     if lanes < len(message[0]):
-        raise FormatError(f"a message of {len(message[0])} lanes cannot grow to {lanes}; the lane schedule is damaged")
+        raise FormatError(
+            f"a message of {len(message[0])} lanes cannot grow to {lanes}; the lane schedule is "
+            "damaged"
+        )
     for small, large in _doublings(len(message[0]), lanes):
         head, tail = message
         k = large - small
@@ -38,10 +59,16 @@ def grow(message: Message, lanes: int) -> Message:
 
 
 def fold(message: Message, lanes: int) -> Message:
-    """Inverse of `grow`: back to `lanes` lanes, pushing the heads of the others. Raises FormatError."""
+    """Inverse of `grow`: back to `lanes` lanes, pushing the heads of the others.
+
+    Raises FormatError.
+    """
     _check_lanes(message, lanes)
     if lanes > len(message[0]):
-        raise FormatError(f"a message of {len(message[0])} lanes cannot fold to {lanes}; the lane schedule is damaged")
+        raise FormatError(
+            f"a message of {len(message[0])} lanes cannot fold to {lanes}; the lane schedule is "
+            "damaged"
+        )
     for small, large in reversed(_doublings(lanes, len(message[0]))):
         head, tail = message
         k = large - small
@@ -51,29 +78,44 @@ def fold(message: Message, lanes: int) -> Message:
 
 
 def finish(message: Message) -> Words:
-    """The message as little words to store: folded to one lane and flattened, uint32 `(n,)`, n >= 2."""
+    """The message as little words to store: folded to one lane and flattened, uint32 `(n,)`, n >=
+    2.
+    """
     return flatten(fold(message, 1))
 
 
 def start(words: Integers) -> Message:
-    """Inverse of `finish`, of one lane. Raises TruncatedError or FormatError on words that `finish` cannot have made."""
+    """Inverse of `finish`, of one lane.
+
+    Raises TruncatedError or FormatError on words that `finish` cannot have made.
+    """
     return unflatten(words, (1,))
 
 
 def is_empty(message: Message, lanes: int = 1) -> bool:
-    """Whether everything pushed has been popped: the message is `base_message((lanes,))`, which coding began with."""
+    """Whether everything pushed has been popped: the message is `base_message((lanes,))`, which
+    coding began with.
+    """
     return message_equal(message, base_message((lanes,)))
 
 
 def check_empty(message: Message, lanes: int = 1) -> None:
-    """Raise TrailingDataError unless the message is empty and has as many lanes as coding began with."""
+    """Raise TrailingDataError unless the message is empty and has as many lanes as coding began
+    with.
+    """
     if not is_empty(message, lanes):
-        raise TrailingDataError("a decoded message must be empty; found words left in it: the data or the model do not match")
+        raise TrailingDataError(
+            "a decoded message must be empty; found words left in it: the data or the model do "
+            "not match"
+        )
 
 
 def _check_lanes(message: Message, lanes: int) -> None:
     if message[0].ndim != 1 or not 1 <= len(message[0]) <= MAX_LANES:
-        raise FormatError(f"lanes are one axis of 1 to {MAX_LANES} heads; found a head of shape {message[0].shape}")
+        raise FormatError(
+            f"lanes are one axis of 1 to {MAX_LANES} heads; found a head of shape "
+            f"{message[0].shape}"
+        )
     if not 1 <= lanes <= MAX_LANES:
         raise FormatError(f"a message has 1 to {MAX_LANES} lanes; found {lanes}")
 
@@ -122,7 +164,9 @@ def _push_heads(message: Message, heads: Head) -> Message:
 
 @cache
 def _leading_table() -> NDArray[np.uint64]:
-    """floor(2^16 log2(1 + j / 256)) for j = 0..256, by repeated squaring of integers with 64 fractional bits."""
+    """floor(2^16 log2(1 + j / 256)) for j = 0..256, by repeated squaring of integers with 64
+    fractional bits.
+    """
     values = []
     for j in range(1 << LEADING_BITS):
         x, log = ((1 << LEADING_BITS) + j) << (64 - LEADING_BITS), 0

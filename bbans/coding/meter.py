@@ -1,7 +1,9 @@
-"""bits = sum of precision - log2 freq over intervals, by the name of the term: what each part of a scheme costs, exactly.
+"""bits = sum of precision - log2 freq over intervals, by the name of the term: what each part of a
+scheme costs, exactly.
 
-A push adds to its term and a pop takes away, so that a bits-back encoder's terms read prior + likelihood - posterior, and their
-sum is what the message grows by, up to rANS's rounding (2^(precision - 29) bits an interval at most, of either sign).
+A push adds to its term and a pop takes away, so that a bits-back encoder's terms read prior +
+likelihood - posterior, and their sum is what the message grows by, up to rANS's rounding
+(2^(precision - 29) bits an interval at most, of either sign).
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from bbans.coding.rans import Message, Precision, message_bits
 
 
 def interval_bits(freqs: Any, precision: Precision) -> float:
-    """Sum of -log2(freq / 2^precision) in float64, bits; arrays of one shape, or one frequency or precision for all."""
+    """Sum of -log2(freq / 2^precision) in float64, bits; arrays of one shape, or one frequency or
+    precision for all.
+    """
     f, p = np.broadcast_arrays(np.asarray(freqs, np.float64), np.asarray(precision, np.float64))
     return float((p - np.log2(f)).sum())
 
@@ -56,13 +60,19 @@ class Meter:
         return record
 
     def interval_codec(
-        self, name: str, interval: Callable[[Any], tuple[Any, Any]], symbol: Callable[[Any], tuple[Any, Any, Any]], precision: int
+        self,
+        name: str,
+        interval: Callable[[Any], tuple[Any, Any]],
+        symbol: Callable[[Any], tuple[Any, Any, Any]],
+        precision: int,
     ) -> Codec:
         """`codec.interval_codec` that counts under this name."""
         return interval_codec(interval, symbol, precision, self.term(name))
 
     def growth(self, name: str, codec: Codec) -> Codec:
-        """Any codec, by how much the message's content grows: rANS's rounding and the laws of foreign codecs included."""
+        """Any codec, by how much the message's content grows: rANS's rounding and the laws of
+        foreign codecs included.
+        """
 
         def push_counted(message: Message, x: Any) -> tuple[Message]:
             before = message_bits(message)

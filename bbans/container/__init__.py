@@ -1,13 +1,13 @@
-"""The file format: header, metadata, table of contents, payloads, and a checksum over each. Specification: `docs/format.md`.
+"""The file format: header, metadata, table of contents, payloads, and a checksum over each.
+
+Specification: `docs/format.md`.
 
 Bytes in, bytes out. Nothing here knows what a model is or how a payload is coded.
 """
 
-from bbans.container.formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
-from bbans.container.geometry import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
-from bbans.container.integers import Buffer, FileBuffer
-from bbans.container.reader import Index, read, read_header, read_index, read_tile
-from bbans.container.records import (
+from bbans.container.binary import Buffer, FileBuffer
+from bbans.container.file_reader import Index, read, read_header, read_index, read_tile
+from bbans.container.file_records import (
     BITS_BACK,
     CHAIN,
     CHAINS,
@@ -41,7 +41,9 @@ from bbans.container.records import (
     TileRecord,
     codec_name,
 )
-from bbans.container.writer import framing_bits, write
+from bbans.container.file_writer import framing_bits, write
+from bbans.container.pixel_formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
+from bbans.container.tile_grid import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
 
 __all__ = [
     "BITS_BACK",

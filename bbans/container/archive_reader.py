@@ -1,4 +1,6 @@
-"""Bytes to an archive's index, and its payloads one by one. Hostile input is the normal case: lengths are bounded before memory is taken.
+"""Bytes to an archive's index, and its payloads one by one.
+
+Hostile input is the normal case: lengths are bounded before memory is taken.
 
 Memory beyond the file: the index twice, and the objects of its items, some hundred bytes each.
 """
@@ -38,18 +40,28 @@ from bbans.container.archive_records import (
     has_plain_names,
     plain_name,
 )
-from bbans.container.codings import MAX_PARTICLES, MAX_REFINEMENT, SCHEME_NAMES, WEIGHTED, Coding
-from bbans.container.integers import Buffer, Cursor
-from bbans.container.reader import check_crc, inflate, read_chunks
-from bbans.container.records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
-from bbans.errors import ChecksumError, FormatError, LimitError, NotBbansError, TrailingDataError, TruncatedError, VersionError
+from bbans.container.binary import Buffer, Cursor
+from bbans.container.file_reader import check_crc, inflate, read_chunks
+from bbans.container.file_records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
+from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEME_NAMES, WEIGHTED, Coding
+from bbans.errors import (
+    ChecksumError,
+    FormatError,
+    LimitError,
+    NotBbansError,
+    TrailingDataError,
+    TruncatedError,
+    VersionError,
+)
 
 MIN_ITEM = 2  # bytes of an entry: group, length of the metadata
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveIndex:
-    """An archive, and where its payloads begin: of every model, of every group, and of every item (that of its group in a chained one)."""
+    """An archive, and where its payloads begin: of every model, of every group, and of every item
+    (that of its group in a chained one).
+    """
 
     archive: Archive
     models: tuple[int, ...]
@@ -70,33 +82,52 @@ def is_archive(start: bytes) -> bool:
     return start[: len(MAGIC)] == MAGIC
 
 
-def read_archive_index(data: Buffer, max_items: int = MAX_ITEMS, whole: bool = True) -> ArchiveIndex:
+def read_archive_index(
+    data: Buffer, max_items: int = MAX_ITEMS, whole: bool = True
+) -> ArchiveIndex:
     """Header and index, their checksums verified; payloads are not touched.
 
-    With `whole` a file that ends early or goes on is refused too. Raises a FormatError: NotBbansError, VersionError,
-    TruncatedError, ChecksumError, TrailingDataError, or LimitError for more than `max_items` items.
+    With `whole` a file that ends early or goes on is refused too. Raises a FormatError:
+    NotBbansError, VersionError, TruncatedError, ChecksumError, TrailingDataError, or LimitError for
+    more than `max_items` items.
     """
     start = data[: len(MAGIC)]
     if len(start) < len(MAGIC) and MAGIC.startswith(start):
-        raise TruncatedError(f"the file ends in its magic bytes: {len(MAGIC)} expected, {len(start)} found")
+        raise TruncatedError(
+            f"the file ends in its magic bytes: {len(MAGIC)} expected, {len(start)} found"
+        )
     if not is_archive(start):
-        raise NotBbansError(f"not a bbans archive: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}")
+        raise NotBbansError(
+            f"not a bbans archive: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}"
+        )
     cursor = Cursor(data, "header", len(MAGIC))
     if (version := cursor.u8()) != VERSION:
-        raise VersionError(f"archive version {version} is unknown to this release (it reads version {VERSION}): use another bbans")
+        raise VersionError(
+            f"archive version {version} is unknown to this release (it reads version {VERSION}): "
+            "use another bbans"
+        )
     flags = cursor.u8()
     count = cursor.varint("number of items", MAX_ITEMS)
     size = cursor.varint("size of the index", MAX_BODY)
-    stored = cursor.varint("compressed size of the index", MAX_BODY) if flags & PACKED_INDEX else size
+    stored = (
+        cursor.varint("compressed size of the index", MAX_BODY) if flags & PACKED_INDEX else size
+    )
     check_crc(cursor, 0)
     if flags & ~(PLAIN_NAMES | PACKED_INDEX):
-        raise VersionError(f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans")
+        raise VersionError(
+            f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans"
+        )
     if flags & PACKED_INDEX and stored >= size:
-        raise FormatError(f"a compressed index is smaller than the {size} bytes it stands for, found {stored}")
+        raise FormatError(
+            f"a compressed index is smaller than the {size} bytes it stands for, found {stored}"
+        )
     if size < MIN_ITEM * count:
         raise FormatError(f"the index has {size} bytes, too few for {count} items")
     if count > max_items:
-        raise LimitError(f"the archive has {count} items, more than the limit of {max_items}: raise the limit to read it")
+        raise LimitError(
+            f"the archive has {count} items, more than the limit of {max_items}: raise the limit "
+            "to read it"
+        )
     cursor.section = "index"
     first = cursor.position
     body = cursor.take(stored)
@@ -106,9 +137,14 @@ def read_archive_index(data: Buffer, max_items: int = MAX_ITEMS, whole: bool = T
     archive = _archive(body, count, bool(flags & PLAIN_NAMES))
     index = _placed(archive, cursor.position)
     if whole and index.end > len(data):
-        raise TruncatedError(f"the file ends in its payloads: {index.end - cursor.position} bytes expected, {cursor.remaining} found")
+        raise TruncatedError(
+            f"the file ends in its payloads: {index.end - cursor.position} bytes expected, "
+            f"{cursor.remaining} found"
+        )
     if whole and index.end < len(data):
-        raise TrailingDataError(f"{len(data) - index.end} bytes follow the end of the archive: remove them")
+        raise TrailingDataError(
+            f"{len(data) - index.end} bytes follow the end of the archive: remove them"
+        )
     return index
 
 
@@ -127,7 +163,10 @@ def read_message(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
 
 
 def read_item_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
-    """The file of an item in a group of files, which has checksums of its own. Raises TruncatedError."""
+    """The file of an item in a group of files, which has checksums of its own.
+
+    Raises TruncatedError.
+    """
     cursor = Cursor(data, "payloads", min(index.items[number], len(data)))
     return cursor.take(index.archive.items[number].size)
 
@@ -143,11 +182,15 @@ def _archive(body: bytes, count: int, plain: bool) -> Archive:
     cursor = Cursor(body, "index")
     models = tuple(_model(cursor) for _ in range(cursor.varint("number of models", MAX_MODELS)))
     groups = tuple(_group(cursor) for _ in range(cursor.varint("number of groups", count)))
-    items = tuple(_item(cursor, groups, None if not plain else plain_name(i, count)) for i in range(count))
+    items = tuple(
+        _item(cursor, groups, None if not plain else plain_name(i, count)) for i in range(count)
+    )
     if cursor.remaining:
         raise FormatError(f"the index has {cursor.remaining} bytes after its last item")
     if not plain and has_plain_names(items):
-        raise FormatError("the index spells names that are the items' positions, which are left out")
+        raise FormatError(
+            "the index spells names that are the items' positions, which are left out"
+        )
     archive = Archive(models, groups, items)
     check_archive(archive)
     return archive
@@ -168,9 +211,14 @@ def _group(cursor: Cursor) -> Group:
     model = cursor.varint("model", MAX_MODELS)
     scheme, flags, pixel_format = cursor.u8(), cursor.u8(), cursor.u8()
     if flags & ~(UNORDERED | PARTICLES | REFINED):
-        raise VersionError(f"flags {flags:#04x} of a group are unknown to this release: use a newer bbans")
+        raise VersionError(
+            f"flags {flags:#04x} of a group are unknown to this release: use a newer bbans"
+        )
     if scheme in SCHEME_NAMES and bool(flags & PARTICLES) != (scheme in WEIGHTED):
-        raise FormatError(f"scheme {SCHEME_NAMES[scheme]} of a group {'says no' if scheme in WEIGHTED else 'has no'} number of particles")
+        raise FormatError(
+            f"scheme {SCHEME_NAMES[scheme]} of a group "
+            f"{'says no' if scheme in WEIGHTED else 'has no'} number of particles"
+        )
     particles = cursor.varint("particles", MAX_PARTICLES) if flags & PARTICLES else 1
     refinement = cursor.varint("refinement", MAX_REFINEMENT) if flags & REFINED else 0
     if flags & REFINED and not refinement:
@@ -180,11 +228,16 @@ def _group(cursor: Cursor) -> Group:
     size = cursor.varint("payload size", MAX_FILE_BYTES)
     sums = cursor.u32(), cursor.u32()
     coding = Coding(scheme, particles, refinement)
-    return ChainedGroup(model, coding, bool(flags & UNORDERED), pixel_format, width, height, schedule, size, *sums)
+    return ChainedGroup(
+        model, coding, bool(flags & UNORDERED), pixel_format, width, height, schedule, size, *sums
+    )
 
 
 def _stretch(cursor: Cursor) -> Stretch:
-    batches, batch = cursor.varint("batches", MAX_GROUP_ITEMS), cursor.varint("items of a batch", MAX_GROUP_ITEMS)
+    batches, batch = (
+        cursor.varint("batches", MAX_GROUP_ITEMS),
+        cursor.varint("items of a batch", MAX_GROUP_ITEMS),
+    )
     return Stretch(batches, batch, cursor.varint("lanes", RUNGS[-1]), cursor.u8())
 
 
@@ -204,17 +257,25 @@ def _item(cursor: Cursor, groups: tuple[Group, ...], name: str | None) -> Item:
         return Item(name, number, group.pixel_format, group.width, group.height, metadata)
     pixel_format = cursor.u8()
     width, height = cursor.varint("width", U32_MAX), cursor.varint("height", U32_MAX)
-    return Item(name, number, pixel_format, width, height, (), cursor.varint("file size", MAX_FILE_BYTES))
+    return Item(
+        name, number, pixel_format, width, height, (), cursor.varint("file size", MAX_FILE_BYTES)
+    )
 
 
 def _placed(archive: Archive, start: int) -> ArchiveIndex:
-    """Where the payloads begin: models, then groups, the files of a group in the order of its items."""
+    """Where the payloads begin: models, then groups, the files of a group in the order of its
+    items.
+    """
     models = list(accumulate((model.size for model in archive.models), initial=start))
     sizes = [group.size if isinstance(group, ChainedGroup) else 0 for group in archive.groups]
     within = []
     for item in archive.items:
-        within.append(sizes[item.group] if isinstance(archive.groups[item.group], FilesGroup) else 0)
+        within.append(
+            sizes[item.group] if isinstance(archive.groups[item.group], FilesGroup) else 0
+        )
         sizes[item.group] += item.size
     groups = list(accumulate(sizes, initial=models[-1]))
-    items = tuple(groups[item.group] + offset for item, offset in zip(archive.items, within, strict=True))
+    items = tuple(
+        groups[item.group] + offset for item, offset in zip(archive.items, within, strict=True)
+    )
     return ArchiveIndex(archive, tuple(models[:-1]), tuple(groups[:-1]), items, groups[-1])

@@ -1,6 +1,9 @@
-"""What an archive holds, as values, and the rules that a valid one keeps. Specification: `docs/archive.md`.
+"""What an archive holds, as values, and the rules that a valid one keeps.
 
-The rules are written once, in `check_archive`: the writer and the reader both call it, so whatever can be written can be read.
+Specification: `docs/archive.md`.
+
+The rules are written once, in `check_archive`: the writer and the reader both call it, so whatever
+can be written can be read.
 """
 
 from __future__ import annotations
@@ -9,10 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bbans.container import codings
-from bbans.container.codings import Coding
-from bbans.container.formats import FORMATS
-from bbans.container.records import MODEL_ID_SIZE, NO_MODEL, U32_MAX, MetadataChunk, check_metadata
+from bbans.container import schemes
+from bbans.container.file_records import (
+    MODEL_ID_SIZE,
+    NO_MODEL,
+    U32_MAX,
+    MetadataChunk,
+    check_metadata,
+)
+from bbans.container.pixel_formats import FORMATS
+from bbans.container.schemes import Coding
 from bbans.errors import FormatError, VersionError
 
 MAGIC = b"\xbbAR\x1a\r\n\x1a\n"
@@ -39,7 +48,9 @@ MAX_BATCH_PARTICLES = 2**12  # what a decoder evaluates at once
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that groups need: its id, and of an embedded one the size in bytes and checksum of its file (0: not embedded)."""
+    """A model that groups need: its id, and of an embedded one the size in bytes and checksum of
+    its file (0: not embedded).
+    """
 
     id: bytes
     size: int = 0
@@ -48,7 +59,9 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """`batches` batches of `batch` items each over `lanes` lanes; kind 0: starters, 1: chained, 2: drawn."""
+    """`batches` batches of `batch` items each over `lanes` lanes; kind 0: starters, 1: chained, 2:
+    drawn.
+    """
 
     batches: int
     batch: int
@@ -58,7 +71,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class ChainedGroup:
-    """Items of one shape and pixel format in one message, coded as `coding` says. `pixels_crc` is over the raw pixels of all, in order."""
+    """Items of one shape and pixel format in one message, coded as `coding` says.
+
+    `pixels_crc` is over the raw pixels of all, in order.
+    """
 
     model: int
     coding: Coding
@@ -87,10 +103,12 @@ Group = ChainedGroup | FilesGroup
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An image: its name, and the number of its group, where it comes after the items of that group that are listed before it.
+    """An image: its name, and the number of its group, where it comes after the items of that group
+    that are listed before it.
 
-    Metadata is that of an item of a chained group; `size` is the bytes of the file of one in a group of files, whose pixel
-    format and sides are those of its header, repeated here. In a chained group all three are the group's.
+    Metadata is that of an item of a chained group; `size` is the bytes of the file of one in a
+    group of files, whose pixel format and sides are those of its header, repeated here. In a
+    chained group all three are the group's.
     """
 
     name: str
@@ -104,7 +122,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything of an archive but its payloads. Items are in the order in which they were given."""
+    """Everything of an archive but its payloads.
+
+    Items are in the order in which they were given.
+    """
 
     models: tuple[ModelEntry, ...]
     groups: tuple[Group, ...]
@@ -112,7 +133,9 @@ class Archive:
 
 
 def plain_name(position: int, items: int) -> str:
-    """The name of an item that has no other: its position in decimal, with zeros in front so that all are of one length."""
+    """The name of an item that has no other: its position in decimal, with zeros in front so that
+    all are of one length.
+    """
     return f"{position:0{len(str(items - 1))}d}"
 
 
@@ -128,7 +151,9 @@ def require(name: str, value: int, low: int, high: int) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise FormatError unless a name can be a file's below any folder: parts with `/` between, none of them `.` or `..`."""
+    """Raise FormatError unless a name can be a file's below any folder: parts with `/` between,
+    none of them `.` or `..`.
+    """
     try:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError:
@@ -139,23 +164,32 @@ def check_name(name: str) -> None:
         raise FormatError(f"a name has no backslash and no control character, found {name[:80]!a}")
     for part in name.split("/"):
         if part in ("", ".", "..") or len(part.encode("utf-8")) > MAX_NAME_PART:
-            raise FormatError(f"a name is a relative path without '.', '..' and long parts, found {name[:80]!a}")
+            raise FormatError(
+                f"a name is a relative path without '.', '..' and long parts, found {name[:80]!a}"
+            )
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise FormatError unless all names are good, no two are the same, and none is a folder in another."""
+    """Raise FormatError unless all names are good, no two are the same, and none is a folder in
+    another.
+    """
     found = sorted(name.split("/") for name in names)
     for parts in found:
         check_name("/".join(parts))
     for a, b in pairwise(found):
         if b[: len(a)] == a:
-            raise FormatError(f"names differ and none is a folder in another, found {'/'.join(a)!a} and {'/'.join(b)!a}")
+            raise FormatError(
+                f"names differ and none is a folder in another, found {'/'.join(a)!a} and "
+                f"{'/'.join(b)!a}"
+            )
 
 
 def check_geometry(where: str, pixel_format: int, width: int, height: int) -> None:
     """Raise FormatError, or VersionError on an unknown pixel format."""
     if pixel_format not in FORMATS:
-        raise VersionError(f"{where}: pixel format {pixel_format} is unknown to this release: use a newer bbans")
+        raise VersionError(
+            f"{where}: pixel format {pixel_format} is unknown to this release: use a newer bbans"
+        )
     require(f"{where}: width", width, 1, U32_MAX)
     require(f"{where}: height", height, 1, U32_MAX)
 
@@ -166,7 +200,7 @@ def check_group(where: str, group: ChainedGroup, models: int) -> None:
     require(f"{where}: model", group.model, 0, models - 1)
     if FORMATS[group.pixel_format].palette:
         raise FormatError(f"{where}: palette indices are not chained")
-    codings.check_coding(where, group.coding, codings.CHAINABLE)
+    schemes.check_coding(where, group.coding, schemes.CHAINABLE)
     require(f"{where}: payload size", group.size, 8, MAX_FILE_BYTES)
     if group.size % 4:
         raise FormatError(f"{where}: a message is whole words of 4 bytes, found {group.size} bytes")
@@ -178,18 +212,38 @@ def check_schedule(where: str, group: ChainedGroup, items: int) -> None:
     """Raise FormatError unless a group of so many items may have its schedule."""
     require(f"{where}: items", items, 1, MAX_GROUP_ITEMS)
     require(f"{where}: samples", items * group.samples, 1, MAX_GROUP_SAMPLES)
-    require(f"{where}: samples of all evaluations", items * group.samples * group.coding.evaluations, 1, codings.MAX_WEIGHTED_SAMPLES)
+    require(
+        f"{where}: samples of all evaluations",
+        items * group.samples * group.coding.evaluations,
+        1,
+        schemes.MAX_WEIGHTED_SAMPLES,
+    )
     require(f"{where}: stretches", len(group.schedule), 1, MAX_STRETCHES)
-    largest = max(1, min(MAX_BATCH, MAX_BATCH_SAMPLES // group.samples, MAX_BATCH_PARTICLES // group.coding.particles))
+    largest = max(
+        1,
+        min(
+            MAX_BATCH,
+            MAX_BATCH_SAMPLES // group.samples,
+            MAX_BATCH_PARTICLES // group.coding.particles,
+        ),
+    )
     for s in group.schedule:
         require(f"{where}: batches", s.batches, 1, items)
         require(f"{where}: items of a batch", s.batch, 1, largest)
-        require(f"{where}: kind of a stretch", s.kind, 0, STRETCH_KINDS - 1 if group.unordered else STRETCH_KINDS - 2)
+        require(
+            f"{where}: kind of a stretch",
+            s.kind,
+            0,
+            STRETCH_KINDS - 1 if group.unordered else STRETCH_KINDS - 2,
+        )
         if s.lanes not in RUNGS:
             raise FormatError(f"{where}: lanes are one of {RUNGS}, found {s.lanes}")
     for a, b in pairwise(group.schedule):
         if b.lanes < a.lanes or (a.batch, a.lanes, a.kind) == (b.batch, b.lanes, b.kind):
-            raise FormatError(f"{where}: a stretch differs from the one before it and has no fewer lanes, found another")
+            raise FormatError(
+                f"{where}: a stretch differs from the one before it and has no fewer lanes, found "
+                "another"
+            )
     if (found := sum(s.batches * s.batch for s in group.schedule)) != items:
         raise FormatError(f"{where}: its stretches hold {found} items, the index lists {items}")
     rows = sum(s.batches * -(-s.batch * group.samples // s.lanes) for s in group.schedule)
@@ -207,13 +261,19 @@ def check_item(number: int, item: Item, groups: Sequence[Group]) -> None:
         if item.metadata:
             raise FormatError(f"{where}: its metadata belongs into its file")
         return
-    if (item.pixel_format, item.width, item.height) != (group.pixel_format, group.width, group.height) or item.size:
+    if (item.pixel_format, item.width, item.height) != (
+        group.pixel_format,
+        group.width,
+        group.height,
+    ) or item.size:
         raise FormatError(f"{where}: its pixel format and sides must be those of its chained group")
     check_metadata(item.metadata)
 
 
 def check_archive(archive: Archive) -> None:
-    """Raise FormatError, or VersionError on what a newer release may know, unless the archive keeps the rules."""
+    """Raise FormatError, or VersionError on what a newer release may know, unless the archive keeps
+    the rules.
+    """
     require("number of models", len(archive.models), 0, MAX_MODELS)
     require("number of items", len(archive.items), 1, MAX_ITEMS)
     require("number of groups", len(archive.groups), 1, len(archive.items))
@@ -221,7 +281,10 @@ def check_archive(archive: Archive) -> None:
         raise FormatError("models have different ids, found two alike")
     for model in archive.models:
         if len(model.id) != MODEL_ID_SIZE or model.id == NO_MODEL:
-            raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes that are not all zeros, found {model.id.hex()}")
+            raise FormatError(
+                f"a model id has {MODEL_ID_SIZE} bytes that are not all zeros, found "
+                f"{model.id.hex()}"
+            )
         require("size of a model file", model.size, 0, MAX_MODEL_BYTES)
         require("checksum of a model file", model.crc, 0, U32_MAX if model.size else 0)
     for number, group in enumerate(archive.groups):
@@ -239,5 +302,7 @@ def check_archive(archive: Archive) -> None:
     needed = {group.model for group in archive.groups if isinstance(group, ChainedGroup)}
     idle = [n for n, model in enumerate(archive.models) if n not in needed and not model.size]
     if idle:
-        raise FormatError(f"a model is needed by a chained group or embedded, found {idle} that are neither")
+        raise FormatError(
+            f"a model is needed by a chained group or embedded, found {idle} that are neither"
+        )
     check_names(item.name for item in archive.items)

@@ -1,4 +1,7 @@
-"""Header and index of an archive as bytes; payloads follow them, in the order that the index gives. Tables in `docs/archive.md`."""
+"""Header and index of an archive as bytes; payloads follow them, in the order that the index gives.
+
+Tables in `docs/archive.md`.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +25,30 @@ from bbans.container.archive_records import (
     check_archive,
     has_plain_names,
 )
-from bbans.container.codings import WEIGHTED
-from bbans.container.integers import u32, varint
-from bbans.container.writer import chunks_body, with_crc
+from bbans.container.binary import u32, varint
+from bbans.container.file_writer import chunks_body, with_crc
+from bbans.container.schemes import WEIGHTED
 from bbans.errors import FormatError
 
 
 def write_index(archive: Archive) -> bytes:
-    """Everything of the file before its payloads. Raises FormatError if a reader would refuse it."""
+    """Everything of the file before its payloads.
+
+    Raises FormatError if a reader would refuse it.
+    """
     check_archive(archive)
     plain = has_plain_names(archive.items)
-    models = b"".join(model.id + varint(model.size) + (u32(model.crc) if model.size else b"") for model in archive.models)
+    models = b"".join(
+        model.id + varint(model.size) + (u32(model.crc) if model.size else b"")
+        for model in archive.models
+    )
     groups = b"".join(map(_group, archive.groups))
     items = b"".join(_item(item, archive.groups[item.group], plain) for item in archive.items)
     body = varint(len(archive.models)) + models + varint(len(archive.groups)) + groups + items
     if len(body) > MAX_BODY:
-        raise FormatError(f"an index may have {MAX_BODY} bytes, found {len(body)}: make several archives")
+        raise FormatError(
+            f"an index may have {MAX_BODY} bytes, found {len(body)}: make several archives"
+        )
     packed = zlib.compress(body, 9)
     smaller = len(packed) < len(body)
     flags = PLAIN_NAMES * plain + PACKED_INDEX * smaller
@@ -52,10 +63,23 @@ def _group(group: Group) -> bytes:
     coding = group.coding
     weighted = coding.scheme in WEIGHTED
     flags = UNORDERED * group.unordered + PARTICLES * weighted + REFINED * bool(coding.refinement)
-    fields = bytes([CHAINED]) + varint(group.model) + bytes([coding.scheme, flags, group.pixel_format])
-    fields += (varint(coding.particles) if weighted else b"") + (varint(coding.refinement) if coding.refinement else b"")
-    stretches = b"".join(varint(s.batches) + varint(s.batch) + varint(s.lanes) + bytes([s.kind]) for s in group.schedule)
-    sizes = varint(group.width) + varint(group.height) + bytes([len(group.schedule)]) + stretches + varint(group.size)
+    fields = (
+        bytes([CHAINED]) + varint(group.model) + bytes([coding.scheme, flags, group.pixel_format])
+    )
+    fields += (varint(coding.particles) if weighted else b"") + (
+        varint(coding.refinement) if coding.refinement else b""
+    )
+    stretches = b"".join(
+        varint(s.batches) + varint(s.batch) + varint(s.lanes) + bytes([s.kind])
+        for s in group.schedule
+    )
+    sizes = (
+        varint(group.width)
+        + varint(group.height)
+        + bytes([len(group.schedule)])
+        + stretches
+        + varint(group.size)
+    )
     return fields + sizes + u32(group.payload_crc) + u32(group.pixels_crc)
 
 
@@ -65,4 +89,10 @@ def _item(item: Item, group: Group, plain: bool) -> bytes:
     if isinstance(group, ChainedGroup):
         body = chunks_body(item.metadata)
         return named + varint(len(body)) + body
-    return named + bytes([item.pixel_format]) + varint(item.width) + varint(item.height) + varint(item.size)
+    return (
+        named
+        + bytes([item.pixel_format])
+        + varint(item.width)
+        + varint(item.height)
+        + varint(item.size)
+    )

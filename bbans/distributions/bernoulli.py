@@ -1,14 +1,16 @@
-"""P(1) = T(logit) / 2^24: one bit whose log-odds is an integer, by the integer table of the logistic CDF.
+"""P(1) = T(logit) / 2^24: one bit whose log-odds is an integer, by the integer table of the
+logistic CDF.
 
-The logit is int64 in 1/64 nat, clipped to +-16 nats, where the table still leaves the unlikely bit a frequency of 2. Symbol 0 comes
-first. Precision 24 bits. Arrays are `(N,)`, int64. Raised: ValueError on shapes and on symbols other than 0 and 1.
+The logit is int64 in 1/64 nat, clipped to +-16 nats, where the table still leaves the unlikely bit
+a frequency of 2. Symbol 0 comes first. Precision 24 bits. Arrays are `(N,)`, int64. Raised:
+ValueError on shapes and on symbols other than 0 and 1.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from bbans.distributions.search import Ints, as_int64
+from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF, STEP, logistic_cdf_table
 
 PRECISION = LOGISTIC_BITS
@@ -38,5 +40,7 @@ def _mass_of_zero(logit: Ints, x: Ints) -> Ints:
     if logit.shape != x.shape:
         raise ValueError(f"expected arrays of one shape; found {logit.shape} and {x.shape}")
     limit = LOGISTIC_HALF >> (STEP - UNIT)
-    mass: Ints = logistic_cdf_table()[LOGISTIC_HALF - (np.clip(logit, -limit, limit) << (STEP - UNIT))]
+    mass: Ints = logistic_cdf_table()[
+        LOGISTIC_HALF - (np.clip(logit, -limit, limit) << (STEP - UNIT))
+    ]
     return mass

@@ -1,12 +1,15 @@
-"""F(x) = floor(S(x) (2^24 - K) / S(K)) + x, S(x) = sum of the weights below x: any distribution on K <= 2^16 symbols.
+"""F(x) = floor(S(x) (2^24 - K) / S(K)) + x, S(x) = sum of the weights below x: any distribution on
+K <= 2^16 symbols.
 
-Weights are integers, or come from integer logits: w = 2^22 2^(l - max l), l in 1/16 log2, by `tables.exp2_weights` (14 bits of
-it, then a shift, so that weights 22 bits below the largest are 0). The term x leaves every symbol a frequency of 1 or more.
-Everything is int64 and no intermediate exceeds 2^62; the precision is 24 bits, whose floor takes K 2^-24 of the mass.
+Weights are integers, or come from integer logits: w = 2^22 2^(l - max l), l in 1/16 log2, by
+`tables.exp2_weights` (14 bits of it, then a shift, so that weights 22 bits below the largest are
+0). The term x leaves every symbol a frequency of 1 or more. Everything is int64 and no intermediate
+exceeds 2^62; the precision is 24 bits, whose floor takes K 2^-24 of the mass.
 
-`interval` and `symbol` compute a row of K weights for each symbol, which is right for logits that a network emits. Where few
-distributions serve many symbols, `from_weights` makes their CDFs once and `table_interval` and `table_symbol` look them up.
-Raised: ValueError on shapes, on symbols out of range and on weights that are negative, all zero or too large.
+`interval` and `symbol` compute a row of K weights for each symbol, which is right for logits that a
+network emits. Where few distributions serve many symbols, `from_weights` makes their CDFs once and
+`table_interval` and `table_symbol` look them up. Raised: ValueError on shapes, on symbols out of
+range and on weights that are negative, all zero or too large.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bbans.distributions.search import Ints, as_int64, invert
+from bbans.distributions.inverse_cdf import Ints, as_int64, invert
 from bbans.distributions.tables import exp2_weights
 
 PRECISION = 24
@@ -27,7 +30,9 @@ CHUNK = 1 << 15  # weights at once: they stay in the second-level cache, and mem
 
 
 def weights(logits: Ints) -> Ints:
-    """round(2^14 2^(-(d mod 16) / 16)) 2^8 / 2^(d // 16), floored, d = max l - l; logits and weights int64 `(N, K)`, |l| < 2^62."""
+    """round(2^14 2^(-(d mod 16) / 16)) 2^8 / 2^(d // 16), floored, d = max l - l; logits and
+    weights int64 `(N, K)`, |l| < 2^62.
+    """
     logits = _rows(logits)
     d = logits.max(1, keepdims=True) - logits
     found: Ints = (exp2_weights()[d & 15] << (WEIGHT_BITS - TABLE_BITS)) >> np.minimum(d >> 4, 63)
@@ -43,8 +48,13 @@ def from_weights(given: Ints) -> Ints:
     mass = np.zeros((n, k + 1), np.int64)
     np.cumsum(given, 1, out=mass[:, 1:])
     # a sum that wrapped round would have passed through a weight or partial sum out of range
-    if n and (given.max() > MAX_MASS or mass.min() < 0 or mass[:, -1].min() < 1 or mass.max() > MAX_MASS):
-        raise ValueError(f"the weights of a row sum to 1..{MAX_MASS}; found {mass[:, -1].min()} to {mass[:, -1].max()}")
+    if n and (
+        given.max() > MAX_MASS or mass.min() < 0 or mass[:, -1].min() < 1 or mass.max() > MAX_MASS
+    ):
+        raise ValueError(
+            f"the weights of a row sum to 1..{MAX_MASS}; found {mass[:, -1].min()} to "
+            f"{mass[:, -1].max()}"
+        )
     found: Ints = mass * ((1 << PRECISION) - k) // mass[:, -1:] + np.arange(k + 1)
     return found
 
@@ -90,7 +100,9 @@ def table_interval(table: Ints, row: Ints, x: Ints) -> tuple[Ints, Ints]:
 
 
 def table_symbol(table: Ints, row: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
-    """`(x, start, freq)` of the interval that holds cf in [0, 2^24) under row `row` of CDFs `(R, K + 1)`."""
+    """`(x, start, freq)` of the interval that holds cf in [0, 2^24) under row `row` of CDFs `(R, K
+    + 1)`.
+    """
     row, cf = as_int64(row), as_int64(cf)
     return invert(lambda x: table[row, x], cf, table.shape[1] - 1, 1 << PRECISION)
 
@@ -106,7 +118,9 @@ def _cdf(mass: Ints, x: Ints) -> Ints:
 def _rows(values: Ints) -> Ints:
     values = as_int64(values)
     if values.ndim != 2 or not 1 <= values.shape[1] <= MAX_SYMBOLS:
-        raise ValueError(f"expected an array (N, K) with 1 <= K <= {MAX_SYMBOLS}; found {values.shape}")
+        raise ValueError(
+            f"expected an array (N, K) with 1 <= K <= {MAX_SYMBOLS}; found {values.shape}"
+        )
     return values
 
 

@@ -1,7 +1,9 @@
-"""The loops of `colour` compiled by numba: the same integers, one pixel at a time, straight from the network's outputs.
+"""The loops of `colour` compiled by numba: the same integers, one pixel at a time, straight from
+the network's outputs.
 
-Arguments are checked by `colour`: scale indices and values are in range, so that no table is read outside its bounds. The loops share
-no function that takes arrays: each call would count references to them, which costs more than its arithmetic.
+Arguments are checked by `colour`: scale indices and values are in range, so that no table is read
+outside its bounds. The loops share no function that takes arrays: each call would count references
+to them, which costs more than its arithmetic.
 """
 
 from __future__ import annotations
@@ -9,8 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions.mixture_numba import FINER, MASS_BITS, ONE, PRECISION, WEIGHT_BITS, compiled, standard
-from bbans.distributions.search import Ints
+from bbans.distributions.inverse_cdf import Ints
+from bbans.distributions.mixture_numba import (
+    FINER,
+    MASS_BITS,
+    ONE,
+    PRECISION,
+    WEIGHT_BITS,
+    compiled,
+    standard,
+)
 
 Outputs = NDArray[np.int16]
 Narrow = NDArray[np.int32]
@@ -25,12 +35,26 @@ _MATRIX, _NARROW = "int64[:,::1]", "int32[:,::1]"
 
 @compiled(f"void({_MODEL}, {_GIVEN}, {_TABLES}, {_MATRIX}, {_MATRIX})")
 def intervals(
-    outputs: Outputs, sums: Narrow, x: Ints, centres: Ints, at: Ints, table: Ints, inverse: Ints, exp2: Ints, starts: Ints, freqs: Ints
+    outputs: Outputs,
+    sums: Narrow,
+    x: Ints,
+    centres: Ints,
+    at: Ints,
+    table: Ints,
+    inverse: Ints,
+    exp2: Ints,
+    starts: Ints,
+    freqs: Ints,
 ) -> None:
     """`colour.intervals` into `starts` and `freqs`."""
     K, channels, n = outputs.shape[1] // 10, x.shape[1], at.shape[0] - 1
     span = (1 << PRECISION) - n
-    weights, raw, red, green = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64)
+    weights, raw, red, green = (
+        np.empty(K, np.int64),
+        np.empty(K, np.int64),
+        np.empty(K, np.int64),
+        np.empty(K, np.int64),
+    )
     for i in range(outputs.shape[0]):
         row = outputs[i]
         top = np.int64(row[0])
@@ -129,6 +153,8 @@ def open_channel(
             if c == 1:
                 location += (row[7 * K + k] * (red - row[K + k])) >> 6
             elif c == 2:
-                location += (row[8 * K + k] * (red - row[K + k]) + row[9 * K + k] * (green - row[2 * K + k])) >> 6
+                location += (
+                    row[8 * K + k] * (red - row[K + k]) + row[9 * K + k] * (green - row[2 * K + k])
+                ) >> 6
             locations[i, k] = min(max(location, -LOCATION_TOP), LOCATION_TOP)
             scales[i, k] = row[K * (4 + c) + k]

@@ -1,15 +1,23 @@
-"""F(x) = floor(Phi((32 x - 16 - m) / (32 s)) (2^22 - n)) + x: a Gaussian on 0..n-1, from the integer table of Phi.
+"""F(x) = floor(Phi((32 x - 16 - m) / (32 s)) (2^22 - n)) + x: a Gaussian on 0..n-1, from the
+integer table of Phi.
 
-Location m int64 `(N,)` in 1/32 grey level within +-2^15, scale index int64 `(N,)` of `tables.inverse_scales` (s is the standard
-deviation), precision 22 bits. F(0) = 0 and F(n) = 2^22 are forced. Raised: ValueError on shapes and scale indices.
+Location m int64 `(N,)` in 1/32 grey level within +-2^15, scale index int64 `(N,)` of
+`tables.inverse_scales` (s is the standard deviation), precision 22 bits. F(0) = 0 and F(n) = 2^22
+are forced. Raised: ValueError on shapes and scale indices.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from bbans.distributions.search import Ints, as_int64, invert
-from bbans.distributions.tables import GAUSSIAN_BITS, GAUSSIAN_HALF, SCALES, gaussian_cdf_table, inverse_scales
+from bbans.distributions.inverse_cdf import Ints, as_int64, invert
+from bbans.distributions.tables import (
+    GAUSSIAN_BITS,
+    GAUSSIAN_HALF,
+    SCALES,
+    gaussian_cdf_table,
+    inverse_scales,
+)
 
 PRECISION = 22
 MAX_SYMBOLS = 2**16
@@ -31,7 +39,10 @@ def symbol(location: Ints, scale: Ints, cf: Ints, n: int = 256) -> tuple[Ints, I
 def _checked(location: Ints, scale: Ints, x: Ints, n: int) -> tuple[Ints, Ints, Ints]:
     m, s, x = as_int64(location), as_int64(scale), as_int64(x)
     if not m.shape == s.shape == x.shape or not 1 <= n <= MAX_SYMBOLS:
-        raise ValueError(f"expected arrays of one shape and 1 to {MAX_SYMBOLS} symbols; found {m.shape}, {s.shape}, {x.shape}, n {n}")
+        raise ValueError(
+            f"expected arrays of one shape and 1 to {MAX_SYMBOLS} symbols; found {m.shape}, "
+            f"{s.shape}, {x.shape}, n {n}"
+        )
     if s.size and (s.min() < 0 or s.max() >= SCALES):
         raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {s.min()} to {s.max()}")
     return m, inverse_scales()[s], x

@@ -1,6 +1,8 @@
-"""F(x) = floor(T((32 x - 16 - m) / (32 s)) (2^22 - n) / 2^24) + x: one logistic on 0..n-1, the mixture of one component.
+"""F(x) = floor(T((32 x - 16 - m) / (32 s)) (2^22 - n) / 2^24) + x: one logistic on 0..n-1, the
+mixture of one component.
 
-Location m int64 `(N,)` in 1/32 grey level, scale index int64 `(N,)` of `tables.inverse_scales`, precision 22 bits.
+Location m int64 `(N,)` in 1/32 grey level, scale index int64 `(N,)` of `tables.inverse_scales`,
+precision 22 bits.
 """
 
 from __future__ import annotations
@@ -8,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from bbans.distributions import mixture
+from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.mixture import PRECISION, WEIGHT_BITS
-from bbans.distributions.search import Ints, as_int64
 
 __all__ = ["PRECISION", "interval", "symbol"]
 

@@ -1,14 +1,16 @@
-"""F(x) = floor(S(x) (2^22 - n) / 2^40) + x, S(x) = sum_k w_k T((b_x - m_k) / s_k): a mixture of logistics on 0..n-1.
+"""F(x) = floor(S(x) (2^22 - n) / 2^40) + x, S(x) = sum_k w_k T((b_x - m_k) / s_k): a mixture of
+logistics on 0..n-1.
 
-Everything is int64. T is the table of the logistic CDF (2^24 is one), weights w sum to 2^16, locations m are in 1/32 grey level,
-scales are indices of `tables.inverse_scales`, b_x is where value x begins (`axis`; x - 1/2 grey level for 8-bit samples).
-S is forced to 0 at x = 0 and to 2^40 at x = n, so that F(0) = 0 and F(n) = 2^22; it never decreases, so that the term x keeps every
+Everything is int64. T is the table of the logistic CDF (2^24 is one), weights w sum to 2^16,
+locations m are in 1/32 grey level, scales are indices of `tables.inverse_scales`, b_x is where
+value x begins (`axis`; x - 1/2 grey level for 8-bit samples). S is forced to 0 at x = 0 and to 2^40
+at x = n, so that F(0) = 0 and F(n) = 2^22; it never decreases, so that the term x keeps every
 frequency at 1 or more. No intermediate exceeds 2^62.
 
-numba, where it is installed, computes the same integers faster; BBANS_NUMBA=0 in the environment switches it off. Arrays
-`weights, locations, scales` are int64 `(N, K)`, `x, cf` and results `(N,)`; `axis` may be the n of a regular one.
-Raised: ValueError on shapes, scale indices and values that are out of range.
-Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
+numba, where it is installed, computes the same integers faster; BBANS_NUMBA=0 in the environment
+switches it off. Arrays `weights, locations, scales` are int64 `(N, K)`, `x, cf` and results `(N,)`;
+`axis` may be the n of a regular one. Raised: ValueError on shapes, scale indices and values that
+are out of range. Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
 """
 
 from __future__ import annotations
@@ -20,9 +22,15 @@ from types import ModuleType
 
 import numpy as np
 
-from bbans.distributions.axis import UNIT, Axis, regular
-from bbans.distributions.search import Ints, as_int64, invert
-from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF, SCALES, inverse_scales, logistic_cdf_table
+from bbans.distributions.inverse_cdf import Ints, as_int64, invert
+from bbans.distributions.sample_grid import UNIT, Axis, regular
+from bbans.distributions.tables import (
+    LOGISTIC_BITS,
+    LOGISTIC_HALF,
+    SCALES,
+    inverse_scales,
+    logistic_cdf_table,
+)
 
 PRECISION = 22
 WEIGHT_BITS = 16
@@ -31,7 +39,9 @@ FINER = UNIT - 5  # bits of a boundary below the unit of a location
 CHUNK = 4096  # symbols at once: a component's temporaries stay in the second-level cache
 
 
-def interval(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256) -> tuple[Ints, Ints]:
+def interval(
+    weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256
+) -> tuple[Ints, Ints]:
     """`(start, freq)` of x in 0..n-1."""
     w, m, s, x, at = _checked(weights, locations, scales, x, axis)
     start, freq = np.empty_like(x), np.empty_like(x)
@@ -45,7 +55,9 @@ def interval(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis |
     return start, freq
 
 
-def symbol(weights: Ints, locations: Ints, scales: Ints, cf: Ints, axis: Axis | int = 256) -> tuple[Ints, Ints, Ints]:
+def symbol(
+    weights: Ints, locations: Ints, scales: Ints, cf: Ints, axis: Axis | int = 256
+) -> tuple[Ints, Ints, Ints]:
     """`(x, start, freq)` of the interval that holds cf in [0, 2^22)."""
     w, m, s, cf, at = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
@@ -62,17 +74,25 @@ def symbol(weights: Ints, locations: Ints, scales: Ints, cf: Ints, axis: Axis | 
     return x, start, freq
 
 
-def condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256) -> Ints:
-    """Weights after seeing x: w_k max(T_k(x + 1) - T_k(x), 1), normalised; T_k is forced to 0 at 0 and to 2^24 at n."""
+def condition(
+    weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256
+) -> Ints:
+    """Weights after seeing x: w_k max(T_k(x + 1) - T_k(x), 1), normalised; T_k is forced to 0 at 0
+    and to 2^24 at n.
+    """
     return interval_and_condition(weights, locations, scales, x, axis)[2]
 
 
-def interval_and_condition(weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256) -> tuple[Ints, Ints, Ints]:
+def interval_and_condition(
+    weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256
+) -> tuple[Ints, Ints, Ints]:
     """`(start, freq, weights after seeing x)` in one pass: `interval` and `condition`."""
     w, m, s, x, at = _checked(weights, locations, scales, x, axis)
     start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
     if (fast := accelerator()) is not None:
-        fast.interval_and_condition(w, m, s, x, at, logistic_cdf_table(), inverse_scales(), start, freq, after)
+        fast.interval_and_condition(
+            w, m, s, x, at, logistic_cdf_table(), inverse_scales(), start, freq, after
+        )
         return start, freq, after
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
@@ -84,7 +104,8 @@ def interval_and_condition(weights: Ints, locations: Ints, scales: Ints, x: Ints
 
 
 def normalise(raw: Ints) -> Ints:
-    """Weights with sum 2^16 exactly: floor(2^16 raw / sum raw), the remainder to the first of the largest raw ones.
+    """Weights with sum 2^16 exactly: floor(2^16 raw / sum raw), the remainder to the first of the
+    largest raw ones.
 
     raw int64 `(N, K)` in [0, 2^46], each row with a positive sum.
     """
@@ -107,7 +128,10 @@ def accelerator() -> ModuleType | None:
 def _import_accelerator() -> ModuleType | None:
     try:
         from bbans.distributions import mixture_numba
-    except (ImportError, RuntimeError):  # not installed, or of a version that does not know this numpy
+    except (
+        ImportError,
+        RuntimeError,
+    ):  # not installed, or of a version that does not know this numpy
         return None
     return mixture_numba
 
@@ -115,10 +139,15 @@ def _import_accelerator() -> ModuleType | None:
 def _checked(
     weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int, top: int | None = None
 ) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-    """The arrays as int64, x in 0..top - 1 (default: the axis's values), and the boundaries of the axis."""
+    """The arrays as int64, x in 0..top - 1 (default: the axis's values), and the boundaries of the
+    axis.
+    """
     w, m, s, x = as_int64(weights), as_int64(locations), as_int64(scales), as_int64(x)
     if w.ndim != 2 or not w.shape == m.shape == s.shape or x.shape != w.shape[:1] or not w.shape[1]:
-        raise ValueError(f"expected three arrays (N, K) and one (N,); found {w.shape}, {m.shape}, {s.shape} and {x.shape}")
+        raise ValueError(
+            f"expected three arrays (N, K) and one (N,); found {w.shape}, {m.shape}, {s.shape} "
+            f"and {x.shape}"
+        )
     if s.size and (s.min() < 0 or s.max() >= SCALES):
         raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {s.min()} to {s.max()}")
     boundaries = (regular(axis) if isinstance(axis, int) else axis).boundaries
@@ -133,8 +162,14 @@ def _chunks(n: int) -> Iterator[slice]:
 
 
 def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Ints, Ints]:
-    """Weights, locations and inverse scales as `(K, N)`: along the long axis numpy's loops are fast."""
-    return np.ascontiguousarray(weights.T), np.ascontiguousarray(locations.T), inverse_scales()[np.ascontiguousarray(scales.T)]
+    """Weights, locations and inverse scales as `(K, N)`: along the long axis numpy's loops are
+    fast.
+    """
+    return (
+        np.ascontiguousarray(weights.T),
+        np.ascontiguousarray(locations.T),
+        inverse_scales()[np.ascontiguousarray(scales.T)],
+    )
 
 
 def _components(locations: Ints, inverse: Ints, x: Ints, at: Ints) -> Ints:

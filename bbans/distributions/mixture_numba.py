@@ -1,7 +1,7 @@
 """The loops of `mixture` compiled by numba: the same integers, one symbol at a time.
 
-Compiled once, when first imported, and kept in numba's cache. Arguments are checked by `mixture`: scale indices are in range,
-so that no table is read outside its bounds.
+Compiled once, when first imported, and kept in numba's cache. Arguments are checked by `mixture`:
+scale indices are in range, so that no table is read outside its bounds.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numba import njit
 
-from bbans.distributions.axis import UNIT
-from bbans.distributions.search import Ints
+from bbans.distributions.inverse_cdf import Ints
+from bbans.distributions.sample_grid import UNIT
 from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,7 +26,9 @@ TOP = 2 * LOGISTIC_HALF
 ONE = 1 << LOGISTIC_BITS
 QUANTILE_BITS = 10
 _STEPS = (np.arange(1 << QUANTILE_BITS) + 0.5) / (1 << QUANTILE_BITS)
-QUANTILES = np.log(_STEPS / (1 - _STEPS))  # of the standard logistic; where a search begins, on which no result depends
+QUANTILES = np.log(
+    _STEPS / (1 - _STEPS)
+)  # of the standard logistic; where a search begins, on which no result depends
 
 _TABLE = "Array(int64, 1, 'C', readonly=True)"
 _ROW, _MATRIX = "int64[::1]", "int64[:,::1]"
@@ -55,7 +57,17 @@ def standard(table: Ints, offset: int, inverse: int) -> int:
 
 
 @compiled(f"void({_INPUTS}, {_ROW}, {_ROW})")
-def interval(w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse: Ints, start: Ints, freq: Ints) -> None:
+def interval(
+    w: Ints,
+    m: Ints,
+    s: Ints,
+    x: Ints,
+    at: Ints,
+    table: Ints,
+    inverse: Ints,
+    start: Ints,
+    freq: Ints,
+) -> None:
     """`mixture.interval` into `start` and `freq`."""
     n = at.shape[0] - 1
     span = (1 << PRECISION) - n
@@ -76,8 +88,12 @@ def interval(w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse:
 
 
 @njit(inline="always")
-def located(w: Ints, location: Ints, scale: Ints, cf: int, at: Ints, span: int, density: float, table: Ints) -> tuple[int, int, int]:
-    """Value, start and end of the interval that holds cf; locations in units of boundaries, scales inverse ones."""
+def located(
+    w: Ints, location: Ints, scale: Ints, cf: int, at: Ints, span: int, density: float, table: Ints
+) -> tuple[int, int, int]:
+    """Value, start and end of the interval that holds cf; locations in units of boundaries, scales
+    inverse ones.
+    """
     K, n = w.shape[0], at.shape[0] - 1
     largest = 0
     for k in range(1, K):
@@ -85,9 +101,12 @@ def located(w: Ints, location: Ints, scale: Ints, cf: int, at: Ints, span: int, 
             largest = k
     low, high = 0, n
     first, end = 0, 1 << PRECISION
-    # Steps that double outwards from the largest component's quantile, then bisection: on photographs 2.1 probes, where two are the least.
+    # Steps that double outwards from the largest component's quantile, then bisection: on
+    # photographs 2.1 probes, where two are the least.
     unit = float((1 << UNIT + 17) // scale[largest])
-    middle = int((location[largest] - at[0] + unit * QUANTILES[cf >> (PRECISION - QUANTILE_BITS)]) * density)
+    middle = int(
+        (location[largest] - at[0] + unit * QUANTILES[cf >> (PRECISION - QUANTILE_BITS)]) * density
+    )
     middle = min(max(middle, 1), max(n - 1, 1))
     step = max(int(unit * density) >> 2, 1)
     while high - low > 1:
@@ -110,11 +129,30 @@ def located(w: Ints, location: Ints, scale: Ints, cf: int, at: Ints, span: int, 
     return low, first, end
 
 
-@compiled(*(f"void({inputs}, {_ROW}, {_ROW}, {_ROW})" for inputs in (_INPUTS, _INPUTS.replace(_GIVEN, _NARROW))))
-def symbol(w: Ints, m: Ints, s: Ints, cf: Ints, at: Ints, table: Ints, inverse: Ints, x: Ints, start: Ints, freq: Ints) -> None:
+@compiled(
+    *(
+        f"void({inputs}, {_ROW}, {_ROW}, {_ROW})"
+        for inputs in (_INPUTS, _INPUTS.replace(_GIVEN, _NARROW))
+    )
+)
+def symbol(
+    w: Ints,
+    m: Ints,
+    s: Ints,
+    cf: Ints,
+    at: Ints,
+    table: Ints,
+    inverse: Ints,
+    x: Ints,
+    start: Ints,
+    freq: Ints,
+) -> None:
     """`mixture.symbol` into `x`, `start` and `freq`."""
     K, n = w.shape[1], at.shape[0] - 1
-    span, density = (1 << PRECISION) - n, n / (at[n] - at[0])  # values per unit; a guess, on which no result depends
+    span, density = (
+        (1 << PRECISION) - n,
+        n / (at[n] - at[0]),
+    )  # values per unit; a guess, on which no result depends
     weight, location, scale = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64)
     for i in range(w.shape[0]):
         for k in range(K):
@@ -148,7 +186,16 @@ def normalise(raw: Ints, weights: Ints) -> None:
 
 @compiled(f"void({_INPUTS}, {_ROW}, {_ROW}, {_MATRIX})")
 def interval_and_condition(
-    w: Ints, m: Ints, s: Ints, x: Ints, at: Ints, table: Ints, inverse: Ints, start: Ints, freq: Ints, after: Ints
+    w: Ints,
+    m: Ints,
+    s: Ints,
+    x: Ints,
+    at: Ints,
+    table: Ints,
+    inverse: Ints,
+    start: Ints,
+    freq: Ints,
+    after: Ints,
 ) -> None:
     """`mixture.interval_and_condition` into `start`, `freq` and `after`."""
     K = w.shape[1]

@@ -1,9 +1,11 @@
-"""Integer tables of the standard CDFs, scales and magnitudes: each entry is the nearest integer to a real number, on every machine.
+"""Integer tables of the standard CDFs, scales and magnitudes: each entry is the nearest integer to
+a real number, on every machine.
 
-Nothing here uses a float. Powers of two are decided by comparing integers: k is round(2^(a/b)) exactly when
-(2k - 1)^b <= 2^(a + b) < (2k + 1)^b, and these numbers are irrational or whole, so that there are no ties. The CDFs are computed
-with 128 fractional bits; the tests check every entry against mpmath, and the tables' SHA-256, so that an entry changes only on
-purpose: these numbers are part of the file format.
+Nothing here uses a float. Powers of two are decided by comparing integers: k is round(2^(a/b))
+exactly when (2k - 1)^b <= 2^(a + b) < (2k + 1)^b, and these numbers are irrational or whole, so
+that there are no ties. The CDFs are computed with 128 fractional bits; the tests check every entry
+against mpmath, and the tables' SHA-256, so that an entry changes only on purpose: these numbers are
+part of the file format.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ BIN_UNIT, CENTRE_UNIT = 16, 7  # fractional bits of the bins' boundaries and cen
 
 @cache
 def logistic_cdf_table() -> Table:
-    """T[j] = round(2^24 / (1 + exp(-t))), t = (j - 16384) / 1024, j = 0..32768; int64 `(32769,)`."""
+    """T[j] = round(2^24 / (1 + exp(-t))), t = (j - 16384) / 1024, j = 0..32768; int64
+    `(32769,)`.
+    """
     ratio = _exp_minus(ONE >> STEP)
     upper, power = [], ONE
     for _ in range(LOGISTIC_HALF + 1):
@@ -46,7 +50,9 @@ def gaussian_cdf_table() -> Table:
 
 @cache
 def inverse_scales() -> Table:
-    """round(2^12 * 32 / s_i) for scales s_i = 2^(i / 16 - 4) grey levels, i = 0..160; int64 `(161,)`."""
+    """round(2^12 * 32 / s_i) for scales s_i = 2^(i / 16 - 4) grey levels, i = 0..160; int64
+    `(161,)`.
+    """
     return _frozen([_round_root(16 * 21 - i, 4) for i in range(SCALES)])
 
 
@@ -78,7 +84,9 @@ def log2_mantissas() -> Table:
 
 @cache
 def log2_rising_factorials() -> Table:
-    """round(2^20 log2 (a_i)_k), (a)_k = a (a + 1) ... (a + k - 1), a_i = round(2^16 * 2^(i / 16 - 8)) / 2^16; int64 `(321, 256)`."""
+    """round(2^20 log2 (a_i)_k), (a)_k = a (a + 1) ... (a + k - 1), a_i = round(2^16 * 2^(i / 16 -
+    8)) / 2^16; int64 `(321, 256)`.
+    """
     rows = []
     for i in range(321):
         a, total, row = _round_root(16 * 8 + i, 4), 0, []
@@ -102,8 +110,8 @@ def log_magnitude() -> Table:
 def standard_normal_bins(precision: int) -> tuple[Table, Table]:
     """Boundaries and medians of n = 2^precision bins of equal mass under N(0, 1); precision 4..12.
 
-    Boundaries int64 `(n + 1,)`, round(2^16 Phi^-1(i / n)), the ends at +-8 * 2^16; medians int64 `(n,)`,
-    round(2^7 Phi^-1((i + 1/2) / n)).
+    Boundaries int64 `(n + 1,)`, round(2^16 Phi^-1(i / n)), the ends at +-8 * 2^16; medians int64
+    `(n,)`, round(2^7 Phi^-1((i + 1/2) / n)).
     """
     if not 4 <= precision <= 12:
         raise ValueError(f"bins of equal mass have a precision of 4 to 12 bits; found {precision}")
@@ -210,8 +218,11 @@ def _inverse_root_of_two_pi() -> int:
 
 
 def _mass(j: int, density: int, d: int) -> int:
-    """Phi(t + d) - Phi(t) for t = j / 1024 and 0 <= d <= 1/1024: density times the sum of (-1)^k He_k(t) d^(k+1) / (k+1)!."""
-    # With c_k = (-1)^k He_k(t) d^k / k!: c_(k+1) = -(t d c_k + d^2 c_(k-1)) / (k + 1), since He_(k+1) = t He_k - k He_(k-1).
+    """Phi(t + d) - Phi(t) for t = j / 1024 and 0 <= d <= 1/1024: density times the sum of (-1)^k
+    He_k(t) d^(k+1) / (k+1)!.
+    """
+    # With c_k = (-1)^k He_k(t) d^k / k!: c_(k+1) = -(t d c_k + d^2 c_(k-1)) / (k + 1), since
+    # He_(k+1) = t He_k - k He_(k-1).
     step, square = j * d >> STEP, d * d >> BITS
     before, term, total = 0, ONE, ONE
     for k in range(1, 16):
@@ -227,5 +238,8 @@ def _normal_quantile(numerator: int, precision: int, unit: int) -> int:
     j = bisect_right(masses, mass) - 1
     d = 0
     for _ in range(4):  # Newton from inside a cell of 1/1024: the error squares each time
-        d = min(max(d + ((mass - masses[j] - _mass(j, densities[j], d)) << BITS) // densities[j], 0), ONE >> STEP)
+        d = min(
+            max(d + ((mass - masses[j] - _mass(j, densities[j], d)) << BITS) // densities[j], 0),
+            ONE >> STEP,
+        )
     return _round((j << BITS - STEP) + d, BITS - unit)

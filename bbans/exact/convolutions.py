@@ -5,12 +5,10 @@ turn, and on shapes, and some of them are no plain sums (Winograd, FFT) or no fl
 So a way is used only for kernels for which it has answered a question whose answer is known, under
 the switches as they are (`known_exact`, once a process for each). The ways, fastest first:
 
-| way | what multiplies | precision |
-|---|---|---|
-| `library` | torch's own convolution; never on CUDA | the carrier's |
-| `products` | a matrix product for each position of the kernel | the carrier's |
-| `wide_products` | the same | float64 |
-| `integers` | numpy's integers, one position of the kernel after the other | int64, exact by construction |
+| way | what multiplies | precision | |---|---|---| | `library` | torch's own convolution; never on
+CUDA | the carrier's | | `products` | a matrix product for each position of the kernel | the
+carrier's | | `wide_products` | the same | float64 | | `integers` | numpy's integers, one position
+of the kernel after the other | int64, exact by construction |
 
 Arrays are `(B, C, h, w)`, channels-last. Switches are read, never turned.
 """
@@ -40,7 +38,9 @@ State: TypeAlias = tuple[Any, ...]
 
 
 class Kernel(NamedTuple):
-    """A layer in the carrier: weights `(O, I, k, k)` and biases `(O,)` or `(levels, O)`, both times 2^-shift, shifts `(O,)`."""
+    """A layer in the carrier: weights `(O, I, k, k)` and biases `(O,)` or `(levels, O)`, both times
+    2^-shift, shifts `(O,)`.
+    """
 
     weight: Tensor
     bias: Tensor
@@ -55,7 +55,8 @@ def library(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) ->
     """torch's own convolution."""
     if weight.shape[-1] > 1:
         return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-    # image rows as a batch: on large maps a 1 x 1 kernel is then two to three times as fast on a CPU
+    # image rows as a batch: on large maps a 1 x 1 kernel is then two to three times as fast on a
+    # CPU
     images, channels, h, w = x.shape
     rows = x.permute(0, 2, 3, 1).reshape(images * h, 1, w, channels).permute(0, 3, 1, 2)
     y = F.conv2d(rows, weight, bias)
@@ -63,9 +64,11 @@ def library(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) ->
 
 
 def products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
-    """sum over the kernel's positions of (shifted map) @ (weights there), on views of one padded copy of the map.
+    """sum over the kernel's positions of (shifted map) @ (weights there), on views of one padded
+    copy of the map.
 
-    The rows of all images are one matrix, each with its margin; what is computed across margins is left out at the end.
+    The rows of all images are one matrix, each with its margin; what is computed across margins is
+    left out at the end.
     """
     outputs, inputs, k, _ = weight.shape
     images, _, h, w = x.shape
@@ -78,7 +81,9 @@ def products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -
     padded = F.pad(rows, (0, 0, edge, edge, edge, edge))
     height, width = h + 2 * edge, w + 2 * edge
     flat = padded.reshape(-1, inputs)
-    count = len(flat) - (k - 1) * (width + 1)  # the last of these is the last position of the last image
+    count = len(flat) - (k - 1) * (
+        width + 1
+    )  # the last of these is the last position of the last image
     y = bias.expand(len(flat), outputs).contiguous()
     for tap, matrix in enumerate(taps):
         first = tap // k * width + tap % k
@@ -94,7 +99,9 @@ def wide_products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int
 
 def integers(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
     """The sum in int64: slow, and without anything that could round."""
-    grown = np.ldexp(weight.double().cpu().numpy(), shift[:, None, None, None].astype(np.int32)).astype(np.int64)
+    grown = np.ldexp(
+        weight.double().cpu().numpy(), shift[:, None, None, None].astype(np.int32)
+    ).astype(np.int64)
     offset = np.ldexp(bias.double().cpu().numpy(), shift.astype(np.int32)).astype(np.int64)
     k = weight.shape[-1]
     rows = x.permute(0, 2, 3, 1).double().cpu().numpy().astype(np.int64)
@@ -110,13 +117,23 @@ def integers(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -
 
 
 def convolve(x: Tensor, kernel: Kernel, bias: Tensor, ways: Sequence[Way]) -> Tensor:
-    """The unrounded sum `(B, O, h, w)` by the first of these ways that is exact for such a kernel, or in integers."""
+    """The unrounded sum `(B, O, h, w)` by the first of these ways that is exact for such a kernel,
+    or in integers.
+    """
     device, small = x.device.type, x.numel() * kernel.weight[:, 0].numel() < SMALL
     with one_openmp_thread(small), _without_autocast(device):
         state = switches(device)
         layout = bool(x.is_contiguous(memory_format=torch.channels_last))
         for way in ways:
-            if known_exact(way, state, str(x.device), x.dtype, tuple(kernel.weight.shape), tuple(x.shape), layout):
+            if known_exact(
+                way,
+                state,
+                str(x.device),
+                x.dtype,
+                tuple(kernel.weight.shape),
+                tuple(x.shape),
+                layout,
+            ):
                 return way(x, kernel.weight, bias, kernel.shift)
         return integers(x, kernel.weight, bias, kernel.shift)
 
@@ -137,7 +154,9 @@ def _autocast_reader(device: str) -> Callable[[], bool]:
 
 
 def switches(device: str) -> State:
-    """Whatever of the process decides how torch multiplies on a kind of device, and can be changed while it runs."""
+    """Whatever of the process decides how torch multiplies on a kind of device, and can be changed
+    while it runs.
+    """
     return tuple([_setting(read) for read in _readers(device)])
 
 
@@ -162,14 +181,25 @@ def _readers(device: str) -> tuple[Callable[[], Any], ...]:
     holders: list[tuple[Any, tuple[str, ...]]] = [(backends, ("fp32_precision",))]
     if device == "cuda":
         cudnn, matmul = backends.cudnn, backends.cuda.matmul
-        holders += [(cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")), (matmul, ("allow_tf32", "fp32_precision"))]
+        holders += [
+            (cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")),
+            (matmul, ("allow_tf32", "fp32_precision")),
+        ]
     else:
         mkldnn = backends.mkldnn
         parts = (getattr(mkldnn, part, None) for part in ("conv", "matmul"))
-        holders += [(mkldnn, ("enabled", "deterministic", "fp32_precision")), *((part, ("fp32_precision",)) for part in parts)]
+        holders += [
+            (mkldnn, ("enabled", "deterministic", "fp32_precision")),
+            *((part, ("fp32_precision",)) for part in parts),
+        ]
         names = ("_get_nnpack_enabled", "_is_xnnpack_enabled")
         found += [getattr(torch._C, name) for name in names if hasattr(torch._C, name)]
-    known = {(id(holder), name): partial(getattr, holder, name, None) for holder, names in holders if holder is not None for name in names}
+    known = {
+        (id(holder), name): partial(getattr, holder, name, None)
+        for holder, names in holders
+        if holder is not None
+        for name in names
+    }
     return (*found, *known.values())
 
 
@@ -183,10 +213,12 @@ def known_exact(
     shape: tuple[int, ...],
     channels_last: bool,
 ) -> bool:
-    """Whether a way has the known answer for a kernel `(O, I, k, k)` on a map `(B, I, h, w)` with these switches.
+    """Whether a way has the known answer for a kernel `(O, I, k, k)` on a map `(B, I, h, w)` with
+    these switches.
 
-    The question has sums that come within a few parts in a hundred of the bound, over all inputs, over few, and over one, of
-    alternating and of equal signs, so that anything that is rounded shows. Its answer is in int64, at some positions.
+    The question has sums that come within a few parts in a hundred of the bound, over all inputs,
+    over few, and over one, of alternating and of equal signs, so that anything that is rounded
+    shows. Its answer is in int64, at some positions.
     """
     question, row = _question(dtype, kernel)
     x, at = _map(row, shape, dtype), _positions(shape)
@@ -194,18 +226,27 @@ def known_exact(
     asked = asked.permute(0, 3, 1, 2)
     if not channels_last:
         asked = asked.contiguous()
-    weight = torch.from_numpy(question).to(device, dtype).contiguous(memory_format=torch.channels_last)
+    weight = (
+        torch.from_numpy(question).to(device, dtype).contiguous(memory_format=torch.channels_last)
+    )
     bias = torch.zeros(kernel[0], dtype=dtype, device=device)
     try:
         y = way(asked, weight, bias, np.zeros(kernel[0], np.int8))
     except RuntimeError:  # the build has no such kernel, or may not use it under these switches
         return False
-    found = y.permute(0, 2, 3, 1)[tuple(torch.from_numpy(part).to(device) for part in at)].double().cpu().numpy()
+    found = (
+        y.permute(0, 2, 3, 1)[tuple(torch.from_numpy(part).to(device) for part in at)]
+        .double()
+        .cpu()
+        .numpy()
+    )
     return bool(np.array_equal(found, _answer(question, x, at)))
 
 
 @lru_cache(maxsize=64)
-def _question(dtype: torch.dtype, kernel: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _question(
+    dtype: torch.dtype, kernel: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Weights `(O, I, k, k)`, and a row of activations that fills a map."""
     rng = np.random.default_rng(0)
     outputs, inputs, k, _ = kernel
@@ -216,24 +257,43 @@ def _question(dtype: torch.dtype, kernel: tuple[int, ...]) -> tuple[NDArray[np.i
     used = np.array([most, min(taps, 4), 1, most])[kind]  # taps that are not zero
     size = np.minimum(MAX_WEIGHT, 0.98 * bound / (used * top))
     weight = np.trunc(size[:, None] * rng.uniform(0.97, 1, (outputs, taps))).astype(np.int64)
-    weight = np.maximum(weight, 1) * np.where(kind == 3, 1, rng.integers(0, 2, (taps, outputs)) * 2 - 1).T
-    weight[rng.permuted(np.broadcast_to(np.arange(taps), weight.shape), axis=1) >= used[:, None]] = 0
+    weight = (
+        np.maximum(weight, 1)
+        * np.where(kind == 3, 1, rng.integers(0, 2, (taps, outputs)) * 2 - 1).T
+    )
+    weight[
+        rng.permuted(np.broadcast_to(np.arange(taps), weight.shape), axis=1) >= used[:, None]
+    ] = 0
     return weight.reshape(kernel), rng.integers(0, top + 1, 4099)
 
 
-def _map(row: NDArray[np.int64], shape: tuple[int, ...], dtype: torch.dtype) -> NDArray[np.floating]:
-    """A map `(B, h, w, I)` of the carrier's type: the row again and again, but for the first rows, which are at the top."""
+def _map(
+    row: NDArray[np.int64], shape: tuple[int, ...], dtype: torch.dtype
+) -> NDArray[np.floating]:
+    """A map `(B, h, w, I)` of the carrier's type: the row again and again, but for the first rows,
+    which are at the top.
+    """
     images, inputs, h, w = shape
-    x = np.resize(row.astype(np.float32 if dtype == torch.float32 else np.float64), (images, h, w, inputs))
+    x = np.resize(
+        row.astype(np.float32 if dtype == torch.float32 else np.float64), (images, h, w, inputs)
+    )
     x[:, : (h + 1) // 4] = LARGEST_INPUT[dtype]
     return x
 
 
 def _positions(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], ...]:
-    """Indices `(image, row, column)` of the positions that are looked at: corners, and some at random."""
+    """Indices `(image, row, column)` of the positions that are looked at: corners, and some at
+    random.
+    """
     images, _, h, w = shape
     count = images * h * w
-    flat = [0, count - 1, w - 1, count - w, *np.random.default_rng(1).integers(0, count, QUESTIONED)]
+    flat = [
+        0,
+        count - 1,
+        w - 1,
+        count - w,
+        *np.random.default_rng(1).integers(0, count, QUESTIONED),
+    ]
     return np.unravel_index(np.array(flat), (images, h, w))
 
 

@@ -1,4 +1,7 @@
-"""The plain numpy backend: unfold and matrix product in the carrier's precision. The oracle of `torch_ops`."""
+"""The plain numpy backend: unfold and matrix product in the carrier's precision.
+
+The oracle of `torch_ops`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ Kept = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class NumpyOps:
-    """`dtype` is the carrier: float32 or float64, equal results for models within the float32 bound."""
+    """`dtype` is the carrier: float32 or float64, equal results for models within the float32
+    bound.
+    """
 
     dtype: type[np.floating] = np.float64
 
@@ -35,7 +40,9 @@ class NumpyOps:
 
     def store(self, array: Array) -> NDArray[np.int32]:
         """See `ops.Ops`."""
-        stored: NDArray[np.int32] = array.transpose(0, 2, 3, 1).reshape(-1, array.shape[1]).astype(np.int32)
+        stored: NDArray[np.int32] = (
+            array.transpose(0, 2, 3, 1).reshape(-1, array.shape[1]).astype(np.int32)
+        )
         return stored
 
     def prepare(self, layer: IntConv) -> tuple[Array, Array]:
@@ -69,7 +76,9 @@ class NumpyOps:
         images, channels, h, w = x.shape
         padded = np.pad(x, ((0, 0), (0, 0), (0, -h % block), (0, -w % block)), mode="edge")
         rows, columns = padded.shape[2:]
-        sums = padded.reshape(images, channels, rows // block, block, columns // block, block).sum((3, 5))
+        sums = padded.reshape(images, channels, rows // block, block, columns // block, block).sum(
+            (3, 5)
+        )
         return np.asarray(np.rint(sums / block**2)).astype(self.dtype)
 
     def modulate(self, x: Array, scale: Array, shift: Array, block: int) -> Array:
@@ -86,15 +95,21 @@ class NumpyOps:
         images, channels, h, w = x.shape
         padded = np.pad(x, ((0, 0), (0, 0), (0, -h % rows), (0, -w % columns)))
         down, across = padded.shape[2] // rows, padded.shape[3] // columns
-        blocks = padded.reshape(images, channels, down, rows, across, columns).transpose(0, 3, 5, 1, 2, 4)
+        blocks = padded.reshape(images, channels, down, rows, across, columns).transpose(
+            0, 3, 5, 1, 2, 4
+        )
         return np.ascontiguousarray(blocks.reshape(images, rows * columns * channels, down, across))
 
     def to_space(self, x: Array, rows: int, columns: int, h: int, w: int) -> Array:
         """See `ops.Ops`."""
         images, depth, down, across = x.shape
         channels = depth // (rows * columns)
-        blocks = x.reshape(images, rows, columns, channels, down, across).transpose(0, 3, 4, 1, 5, 2)
-        return np.ascontiguousarray(blocks.reshape(images, channels, down * rows, across * columns)[:, :, :h, :w])
+        blocks = x.reshape(images, rows, columns, channels, down, across).transpose(
+            0, 3, 4, 1, 5, 2
+        )
+        return np.ascontiguousarray(
+            blocks.reshape(images, channels, down * rows, across * columns)[:, :, :h, :w]
+        )
 
     def concat(self, arrays: list[Array]) -> Array:
         """See `ops.Ops`."""

@@ -1,8 +1,9 @@
-"""Threads of one call: what may run at once is counted, and no library starts threads of its own for small work.
+"""Threads of one call: what may run at once is counted, and no library starts threads of its own
+for small work.
 
-OpenMP's threads wait for each other in loops that burn a core. Beside another busy process hundreds of
-short parallel regions then take many times as long as on one thread, and a child forked after one of
-them waits for ever for threads that it has not got. So networks run on one thread of OpenMP
+OpenMP's threads wait for each other in loops that burn a core. Beside another busy process hundreds
+of short parallel regions then take many times as long as on one thread, and a child forked after
+one of them waits for ever for threads that it has not got. So networks run on one thread of OpenMP
 (`one_openmp_thread`), and large maps are cut into bands, which threads of ours share (`in_bands`);
 these sleep while they wait, and end with the call.
 
@@ -30,7 +31,9 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 Results: TypeAlias = Generator[Result, None, None]
 
-LOADED_IN = os.getpid()  # another process than this one has been forked since: its threads of OpenMP are gone
+LOADED_IN = (
+    os.getpid()
+)  # another process than this one has been forked since: its threads of OpenMP are gone
 OPENMP_NAME = re.compile(r"lib(g|i)?omp\b|libg?omp-|libiomp5|libomp140|vcomp")
 _PERMITS: ContextVar[threading.Semaphore | None] = ContextVar("permits", default=None)
 
@@ -43,7 +46,9 @@ def available_cores() -> int:
 
 
 def permits_of_this_call() -> threading.Semaphore | None:
-    """The permits that are left beside those of running jobs; None where nothing has been permitted."""
+    """The permits that are left beside those of running jobs; None where nothing has been
+    permitted.
+    """
     return _PERMITS.get()
 
 
@@ -75,7 +80,9 @@ def spare_permits(most: int) -> Iterator[int]:
 
 
 def in_bands(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Results[Result]:
-    """Results in order, from as many threads as are permitted and free, each on one thread of OpenMP."""
+    """Results in order, from as many threads as are permitted and free, each on one thread of
+    OpenMP.
+    """
     with spare_permits(len(jobs) - 1) as helpers:
         yield from on_pool(partial(_alone, function), jobs, helpers + 1)
 
@@ -85,8 +92,12 @@ def _alone(function: Callable[[Job], Result], job: Job) -> Result:
         return function(job)
 
 
-def on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Results[Result]:
-    """Results in order, from so many threads, which are not counted among those of a call: for jobs that wait, or one by one."""
+def on_pool(
+    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
+) -> Results[Result]:
+    """Results in order, from so many threads, which are not counted among those of a call: for jobs
+    that wait, or one by one.
+    """
     if workers == 1:
         yield from map(function, jobs)
         return
@@ -94,8 +105,12 @@ def on_pool(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
         yield from windowed(lambda job: pool.submit(function, job), jobs, workers)
 
 
-def windowed(submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int) -> Results[Result]:
-    """Results in order, of which at most `window` wait; what is pending is cancelled when a job fails or nobody asks for more."""
+def windowed(
+    submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int
+) -> Results[Result]:
+    """Results in order, of which at most `window` wait; what is pending is cancelled when a job
+    fails or nobody asks for more.
+    """
     pending: deque[Any] = deque()
     try:
         for job in jobs:
@@ -111,7 +126,8 @@ def windowed(submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], windo
 
 @contextmanager
 def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
-    """This thread without others of OpenMP, which is no setting of the process: other threads keep theirs.
+    """This thread without others of OpenMP, which is no setting of the process: other threads keep
+    theirs.
 
     With `wanted` false only in a child that was forked, where those threads are gone.
     """
@@ -130,7 +146,9 @@ def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
 
 
 def _initialise() -> None:
-    """torch sets OpenMP's threads of a new thread when it is first used there: let it do so before."""
+    """torch sets OpenMP's threads of a new thread when it is first used there: let it do so
+    before.
+    """
     if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "get_num_threads"):
         torch.get_num_threads()
 
@@ -141,7 +159,9 @@ def _openmp() -> tuple[OpenMP, ...]:
 
 
 class OpenMP(NamedTuple):
-    """A library's number of threads, which it keeps for every thread that calls it (the ICV nthreads-var of the OpenMP specification)."""
+    """A library's number of threads, which it keeps for every thread that calls it (the ICV
+    nthreads-var of the OpenMP specification).
+    """
 
     get: Callable[[], int]
     set: Callable[[int], Any]
@@ -154,13 +174,18 @@ def _libraries() -> tuple[OpenMP, ...]:
         try:
             library = ctypes.CDLL(path)
             found.append(OpenMP(library.omp_get_max_threads, library.omp_set_num_threads))
-        except (OSError, AttributeError):  # no library that can be opened again, or another that has such a name
+        except (
+            OSError,
+            AttributeError,
+        ):  # no library that can be opened again, or another that has such a name
             continue
     return tuple(found)
 
 
 def _loaded() -> set[str]:
-    """Files of this process's shared libraries, where the system lists them; those that lie beside torch's elsewhere."""
+    """Files of this process's shared libraries, where the system lists them; those that lie beside
+    torch's elsewhere.
+    """
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:

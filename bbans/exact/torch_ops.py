@@ -1,7 +1,8 @@
-"""The torch backend: channels-last convolutions in a float carrier, by ways that are known to be exact (`convolutions`).
+"""The torch backend: channels-last convolutions in a float carrier, by ways that are known to be
+exact (`convolutions`).
 
-Global state is read, never set, and no result depends on it: default device and type, thread counts, and what the caller
-allows of reduced precision.
+Global state is read, never set, and no result depends on it: default device and type, thread
+counts, and what the caller allows of reduced precision.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from bbans.exact.numpy_ops import NumpyOps
 
 @dataclass(frozen=True)
 class TorchOps:
-    """`device` as torch names it; `wide`: the float64 carrier; `independent`: convolutions as matrix products.
+    """`device` as torch names it; `wide`: the float64 carrier; `independent`: convolutions as
+    matrix products.
 
-    An independent backend multiplies by another library than the default one where that has convolutions of its own: what one
-    of them coded, the other verifies. On CUDA all are independent of the library's convolutions.
+    An independent backend multiplies by another library than the default one where that has
+    convolutions of its own: what one of them coded, the other verifies. On CUDA all are independent
+    of the library's convolutions.
     """
 
     device: str = "cpu"
@@ -53,7 +56,9 @@ class TorchOps:
 
     def load(self, array: NDArray[np.integer]) -> torch.Tensor:
         """See `ops.Ops`."""
-        x = torch.from_numpy(np.ascontiguousarray(array.reshape(-1, *array.shape[-3:]))).to(self.device, self.dtype)
+        x = torch.from_numpy(np.ascontiguousarray(array.reshape(-1, *array.shape[-3:]))).to(
+            self.device, self.dtype
+        )
         return x.contiguous(memory_format=torch.channels_last)
 
     def store(self, array: torch.Tensor) -> NDArray[np.int32]:
@@ -69,7 +74,9 @@ class TorchOps:
 
     def conv(self, prepared: Kernel, x: torch.Tensor, bias_row: int | None = None) -> torch.Tensor:
         """See `ops.Ops`."""
-        return convolve(x, prepared, prepared.bias if bias_row is None else prepared.bias[bias_row], self.ways)
+        return convolve(
+            x, prepared, prepared.bias if bias_row is None else prepared.bias[bias_row], self.ways
+        )
 
     def round_clip(self, x: torch.Tensor, low: Any, high: Any) -> torch.Tensor:
         """See `ops.Ops`."""
@@ -88,13 +95,19 @@ class TorchOps:
         sums = F.avg_pool2d(x, block, divisor_override=1)
         return sums.mul_(1.0 / block**2).round_().contiguous(memory_format=torch.channels_last)
 
-    def modulate(self, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, block: int) -> torch.Tensor:
+    def modulate(
+        self, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, block: int
+    ) -> torch.Tensor:
         """See `ops.Ops`."""
         images, channels, h, w = x.shape
         if h % block or w % block:
             return x.mul_(self.spread(scale, block, h, w)).add_(self.spread(shift, block, h, w))
-        factors, terms = (a.permute(0, 2, 3, 1)[:, :, None, :, None].contiguous() for a in (scale, shift))
-        blocks = x.permute(0, 2, 3, 1).view(images, h // block, block, w // block, block, channels)  # fails unless channels-last
+        factors, terms = (
+            a.permute(0, 2, 3, 1)[:, :, None, :, None].contiguous() for a in (scale, shift)
+        )
+        blocks = x.permute(0, 2, 3, 1).view(
+            images, h // block, block, w // block, block, channels
+        )  # fails unless channels-last
         torch.addcmul(terms, blocks, factors, out=blocks)
         return x
 
@@ -102,7 +115,9 @@ class TorchOps:
         """See `ops.Ops`."""
         # one copy, straight into channels-last
         images, channels, rows, columns = x.shape
-        y = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(images, rows, block, columns, block, channels)
+        y = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(
+            images, rows, block, columns, block, channels
+        )
         y = y.reshape(images, rows * block, columns * block, channels)[:, :h, :w].contiguous()
         return y.permute(0, 3, 1, 2)
 
@@ -112,7 +127,9 @@ class TorchOps:
         x = F.pad(x, (0, -w % columns, 0, -h % rows))
         down, across = x.shape[2] // rows, x.shape[3] // columns
         blocks = x.reshape(images, channels, down, rows, across, columns).permute(0, 3, 5, 1, 2, 4)
-        return blocks.reshape(images, rows * columns * channels, down, across).contiguous(memory_format=torch.channels_last)
+        return blocks.reshape(images, rows * columns * channels, down, across).contiguous(
+            memory_format=torch.channels_last
+        )
 
     def to_space(self, x: torch.Tensor, rows: int, columns: int, h: int, w: int) -> torch.Tensor:
         """See `ops.Ops`."""
@@ -132,8 +149,13 @@ class TorchOps:
         for rows, band in bands:
             if found is None:
                 images, channels, _, w = band.shape
-                # numpy asks for huge pages: a tile's maps have 25 MB each, and the page faults cost more than what is written
-                found = torch.from_numpy(np.empty((images, height, w, channels), np.int16)).to(self.device).permute(0, 3, 1, 2)
+                # numpy asks for huge pages: a tile's maps have 25 MB each, and the page faults cost
+                # more than what is written
+                found = (
+                    torch.from_numpy(np.empty((images, height, w, channels), np.int16))
+                    .to(self.device)
+                    .permute(0, 3, 1, 2)
+                )
             found[..., rows, :] = band
         assert found is not None
         return found

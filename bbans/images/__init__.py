@@ -1,13 +1,22 @@
-"""Reading and writing images: pixels as arrays, metadata as PNG chunks, files written whole or not at all, sets of images."""
+"""Reading and writing images: pixels as arrays, metadata as PNG chunks, files written whole or not
+at all, sets of images.
+"""
 
+from bbans.images.atomic import atomic_write
 from bbans.images.dataset import content_hash, load_folder, split_holdout
-from bbans.images.files import atomic_write
-from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk, from_array, make_image, without_metadata
+from bbans.images.formats.read import read_image
+from bbans.images.formats.write import write_image
+from bbans.images.image import (
+    DEFAULT_MAX_PIXELS,
+    Image,
+    PngChunk,
+    from_array,
+    make_image,
+    without_metadata,
+)
 from bbans.images.labels import read_labels
-from bbans.images.pillow import from_pillow, to_pillow
-from bbans.images.read import read_image
+from bbans.images.pillow_convert import from_pillow, to_pillow
 from bbans.images.sets import ImageSet, open_set
-from bbans.images.write import write_image
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",

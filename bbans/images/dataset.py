@@ -1,7 +1,8 @@
 """A folder of images as arrays for training, and the tenth of it that is set aside.
 
-Here pixels matter and files do not: grey becomes RGB, palettes are looked up, alpha is dropped, JPEG is welcome. Only depth is
-respected, since a 16-bit file cut to 8 bits has noise that no camera made.
+Here pixels matter and files do not: grey becomes RGB, palettes are looked up, alpha is dropped,
+JPEG is welcome. Only depth is respected, since a 16-bit file cut to 8 bits has noise that no camera
+made.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bbans.errors import InputError
-from bbans.images import png
+from bbans.images.formats import png
+from bbans.images.formats.read import file_bytes
 from bbans.images.image import DEFAULT_MAX_PIXELS
-from bbans.images.pillow import check_size, check_source, guarded
-from bbans.images.read import file_bytes
+from bbans.images.pillow_convert import check_size, check_source, guarded
 
 Pixels = NDArray[np.uint8]
 Array = TypeVar("Array", bound=NDArray[Any])
@@ -31,11 +32,21 @@ CONVERTIBLE = ("P", "PA", "LA", "RGBA", "RGBX", "YCbCr")
 
 
 def _to_rgb(array: NDArray[Any]) -> Pixels:
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or array.shape[2:] not in ((), (1,), (3,), (4,)):
-        raise InputError(f"8-bit samples of shape (H, W) or (H, W, 3) were expected, found {array.dtype} of shape {array.shape}")
+    if (
+        array.dtype != np.uint8
+        or array.ndim not in (2, 3)
+        or not array.size
+        or array.shape[2:] not in ((), (1,), (3,), (4,))
+    ):
+        raise InputError(
+            f"8-bit samples of shape (H, W) or (H, W, 3) were expected, found {array.dtype} of "
+            f"shape {array.shape}"
+        )
     if array.ndim == 2:
         array = array[:, :, None]
-    return np.ascontiguousarray(np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[:, :, :3])
+    return np.ascontiguousarray(
+        np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[:, :, :3]
+    )
 
 
 def _read_jxl(path: Path) -> Pixels:
@@ -61,28 +72,39 @@ def _read_pillow(path: Path, max_pixels: int) -> Pixels:
         if source.mode not in CONVERTIBLE:
             check_source(source)
             if source.mode not in ("L", "RGB") or "transparency" in source.info:
-                raise InputError(f"{path.name}: opaque 8-bit grey or RGB was expected, found mode {source.mode}")
+                raise InputError(
+                    f"{path.name}: opaque 8-bit grey or RGB was expected, found mode {source.mode}"
+                )
         return _to_rgb(np.array(source.convert("RGB")))
 
 
 def load_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
-    """One training image, uint8 `(H, W, 3)`. Raises `InputError`, and `ModuleNotFoundError` for `.jxl` without imagecodecs."""
+    """One training image, uint8 `(H, W, 3)`.
+
+    Raises `InputError`, and `ModuleNotFoundError` for `.jxl` without imagecodecs.
+    """
     suffix = path.suffix.lower()
     if suffix == ".jxl":
         return _read_jxl(path)
     return _read_npy(path) if suffix == ".npy" else _read_pillow(path, max_pixels)
 
 
-def load_folder(path: str | os.PathLike[str], report: Callable[[str], None] | None = None) -> list[Named]:
+def load_folder(
+    path: str | os.PathLike[str], report: Callable[[str], None] | None = None
+) -> list[Named]:
     """`(name, pixels)` of every image below a folder, sorted by name; pixels are uint8 `(H, W, 3)`.
 
-    Takes whatever Pillow opens with 8-bit samples, `.npy` arrays and, with imagecodecs, `.jxl`. Other files are skipped, and
-    `report` gets one line with their number. Raises `InputError` if there is no such folder, if it holds no image, or if it
-    holds `.jxl` files that cannot be decoded for want of imagecodecs.
+    Takes whatever Pillow opens with 8-bit samples, `.npy` arrays and, with imagecodecs, `.jxl`.
+    Other files are skipped, and `report` gets one line with their number. Raises `InputError` if
+    there is no such folder, if it holds no image, or if it holds `.jxl` files that cannot be
+    decoded for want of imagecodecs.
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise InputError(f"{folder}: a folder of images was expected, found {'a file' if folder.exists() else 'nothing'}")
+        raise InputError(
+            f"{folder}: a folder of images was expected, found "
+            f"{'a file' if folder.exists() else 'nothing'}"
+        )
     images: list[Named] = []
     skipped: list[str] = []
     files = [file for file in folder.rglob("*") if file.is_file()]
@@ -91,13 +113,21 @@ def load_folder(path: str | os.PathLike[str], report: Callable[[str], None] | No
         try:
             images.append((name, load_image(file)))
         except ModuleNotFoundError:
-            raise InputError(f'{folder}: JPEG XL files need imagecodecs: pip install "bbans[train]"') from None
+            raise InputError(
+                f'{folder}: JPEG XL files need imagecodecs: pip install "bbans[train]"'
+            ) from None
         except InputError:
             skipped.append(name)
     if not images:
-        raise InputError(f"{folder}: a folder of 8-bit images was expected, found none among {len(skipped)} files")
+        raise InputError(
+            f"{folder}: a folder of 8-bit images was expected, found none among {len(skipped)} "
+            "files"
+        )
     if skipped and report is not None:
-        report(f"{folder}: {len(skipped)} of {len(files)} files are no 8-bit images and were skipped, the first: {skipped[0]}")
+        report(
+            f"{folder}: {len(skipped)} of {len(files)} files are no 8-bit images and were "
+            f"skipped, the first: {skipped[0]}"
+        )
     return images
 
 
@@ -106,10 +136,14 @@ def content_hash(array: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def split_holdout(images: Iterable[tuple[str, Array]], one_in: int = 10) -> tuple[list[tuple[str, Array]], list[tuple[str, Array]]]:
-    """`(train, holdout)`: an image is held out when its hash's first 32 bits are a multiple of `one_in`.
+def split_holdout(
+    images: Iterable[tuple[str, Array]], one_in: int = 10
+) -> tuple[list[tuple[str, Array]], list[tuple[str, Array]]]:
+    """`(train, holdout)`: an image is held out when its hash's first 32 bits are a multiple of
+    `one_in`.
 
-    The choice depends on an image's pixels alone, so copies stay together and new images move no old one.
+    The choice depends on an image's pixels alone, so copies stay together and new images move no
+    old one.
     """
     train: list[tuple[str, Array]] = []
     holdout: list[tuple[str, Array]] = []

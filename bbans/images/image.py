@@ -1,8 +1,9 @@
 """The one image type: samples and what came with them.
 
-Metadata is kept as PNG chunks whatever the source was. PNG has a chunk for everything carried here (W3C PNG, third edition,
-section 11.3), so one form serves, and that of a PNG file comes back byte for byte. Palettes and transparent colours are such
-chunks too (`PLTE`, `tRNS`); they belong to the image, and `make_image` checks that they fit it.
+Metadata is kept as PNG chunks whatever the source was. PNG has a chunk for everything carried here
+(W3C PNG, third edition, section 11.3), so one form serves, and that of a PNG file comes back byte
+for byte. Palettes and transparent colours are such chunks too (`PLTE`, `tRNS`); they belong to the
+image, and `make_image` checks that they fit it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class PngChunk:
-    """A chunk besides `IHDR`, `IDAT` and `IEND`: four letters, its data, and on which side of the pixels it stood."""
+    """A chunk besides `IHDR`, `IDAT` and `IEND`: four letters, its data, and on which side of the
+    pixels it stood.
+    """
 
     kind: str
     payload: bytes
@@ -32,11 +35,14 @@ class PngChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """Samples as they are in the file, never scaled, and the metadata in the order of the file. `make_image` checks all of it.
+    """Samples as they are in the file, never scaled, and the metadata in the order of the file.
 
-    pixels: in C order, `(H, W)` grey or palette indices, `(H, W, 2)` grey and alpha, `(H, W, 3)` RGB, `(H, W, 4)` RGB and alpha;
-    uint16 when `bit_depth` is 16, else uint8. Samples lie in 0 to 2^bit_depth - 1; depths 1, 2 and 4 are for `(H, W)` only.
-    palette: the pixels are indices into the `PLTE` chunk, which is then among the metadata. An index beyond it is carried.
+    `make_image` checks all of it.
+
+    pixels: in C order, `(H, W)` grey or palette indices, `(H, W, 2)` grey and alpha, `(H, W, 3)`
+    RGB, `(H, W, 4)` RGB and alpha; uint16 when `bit_depth` is 16, else uint8. Samples lie in 0 to
+    2^bit_depth - 1; depths 1, 2 and 4 are for `(H, W)` only. palette: the pixels are indices into
+    the `PLTE` chunk, which is then among the metadata. An index beyond it is carried.
     """
 
     pixels: Samples
@@ -49,20 +55,30 @@ def _only(metadata: Iterable[PngChunk], kind: str) -> bytes | None:
     """The payload of the one chunk of a kind, `None` if there is none."""
     found = [chunk for chunk in metadata if chunk.kind == kind]
     if len(found) > 1 or any(chunk.after_pixels for chunk in found):
-        raise InputError(f"an image has at most one {kind} chunk, before its pixels: strip the others")
+        raise InputError(
+            f"an image has at most one {kind} chunk, before its pixels: strip the others"
+        )
     return found[0].payload if found else None
 
 
 def palette_entries(metadata: Iterable[PngChunk]) -> bytes | None:
-    """The red, green and blue bytes of the palette, 1 to 256 triples, `None` without one. Raises `InputError`."""
+    """The red, green and blue bytes of the palette, 1 to 256 triples, `None` without one.
+
+    Raises `InputError`.
+    """
     entries = _only(metadata, "PLTE")
     if entries is not None and (len(entries) % 3 or not 3 <= len(entries) <= 768):
-        raise InputError(f"a palette (PLTE chunk) of 1 to 256 colours of 3 bytes was expected, found {len(entries)} bytes")
+        raise InputError(
+            "a palette (PLTE chunk) of 1 to 256 colours of 3 bytes was expected, found "
+            f"{len(entries)} bytes"
+        )
     return entries
 
 
 def transparency(metadata: Iterable[PngChunk]) -> bytes | None:
-    """The payload of `tRNS`: a transparent colour in 16-bit samples, or the alphas of the first palette entries. Raises `InputError`."""
+    """The payload of `tRNS`: a transparent colour in 16-bit samples, or the alphas of the first
+    palette entries. Raises `InputError`.
+    """
     return _only(metadata, "tRNS")
 
 
@@ -72,35 +88,63 @@ def check_colours(channels: int, metadata: tuple[PngChunk, ...], palette: bool) 
     if palette:
         entries = palette_entries(metadata)
         if entries is None:
-            raise InputError("an image of palette indices has a palette (PLTE chunk), found none: pass it in the metadata")
+            raise InputError(
+                "an image of palette indices has a palette (PLTE chunk), found none: pass it in "
+                "the metadata"
+            )
         if alpha is not None:
             kinds = [chunk.kind for chunk in metadata]
-            if not 1 <= len(alpha) <= len(entries) // 3 or kinds.index("tRNS") < kinds.index("PLTE"):
-                raise InputError(f"a tRNS chunk after PLTE of 1 to {len(entries) // 3} bytes was expected, found {len(alpha)} bytes")
+            if not 1 <= len(alpha) <= len(entries) // 3 or kinds.index("tRNS") < kinds.index(
+                "PLTE"
+            ):
+                raise InputError(
+                    f"a tRNS chunk after PLTE of 1 to {len(entries) // 3} bytes was expected, "
+                    f"found {len(alpha)} bytes"
+                )
     elif alpha is not None:
         expected = {1: 2, 3: 6}.get(channels)
         if expected is None:
-            raise InputError("an image with alpha has no transparent colour besides: strip its tRNS chunk")
+            raise InputError(
+                "an image with alpha has no transparent colour besides: strip its tRNS chunk"
+            )
         if len(alpha) != expected:
-            raise InputError(f"a transparent colour (tRNS chunk) of {expected} bytes was expected, found {len(alpha)} bytes")
+            raise InputError(
+                f"a transparent colour (tRNS chunk) of {expected} bytes was expected, found "
+                f"{len(alpha)} bytes"
+            )
 
 
-def make_image(pixels: NDArray[Any], metadata: tuple[PngChunk, ...] = (), bit_depth: int = 8, palette: bool = False) -> Image:
-    """An image whose parts fit each other, whoever they come from. Raises `InputError` if they do not.
+def make_image(
+    pixels: NDArray[Any],
+    metadata: tuple[PngChunk, ...] = (),
+    bit_depth: int = 8,
+    palette: bool = False,
+) -> Image:
+    """An image whose parts fit each other, whoever they come from.
 
-    The pixels are copied only if they are not in C order, or cannot be written to (a view of a file's bytes).
+    Raises `InputError` if they do not.
+
+    The pixels are copied only if they are not in C order, or cannot be written to (a view of a
+    file's bytes).
     """
     if bit_depth not in (1, 2, 4, 8, 16):
         raise InputError(f"a bit depth of 1, 2, 4, 8 or 16 was expected, found {bit_depth}")
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)):
-        raise InputError(f"an image has shape (H, W), or (H, W, C) with 2 to 4 channels, found {pixels.shape}")
+        raise InputError(
+            f"an image has shape (H, W), or (H, W, C) with 2 to 4 channels, found {pixels.shape}"
+        )
     if not pixels.size:
         raise InputError(f"an image has at least one pixel, found shape {pixels.shape}")
     expected = np.uint16 if bit_depth == 16 else np.uint8
     if pixels.dtype != expected:
-        raise InputError(f"{bit_depth}-bit samples are of type {np.dtype(expected)}, found {pixels.dtype}")
+        raise InputError(
+            f"{bit_depth}-bit samples are of type {np.dtype(expected)}, found {pixels.dtype}"
+        )
     if pixels.ndim == 3 and (bit_depth < 8 or palette):
-        raise InputError(f"{'palette indices' if palette else f'{bit_depth}-bit samples'} have shape (H, W), found {pixels.shape}")
+        raise InputError(
+            f"{'palette indices' if palette else f'{bit_depth}-bit samples'} have shape (H, W), "
+            f"found {pixels.shape}"
+        )
     if palette and bit_depth == 16:
         raise InputError("palette indices have 1, 2, 4 or 8 bits, found 16")
     if bit_depth < 8 and (largest := int(pixels.max())) >> bit_depth:
@@ -110,24 +154,34 @@ def make_image(pixels: NDArray[Any], metadata: tuple[PngChunk, ...] = (), bit_de
 
 
 def without_metadata(image: Image) -> Image:
-    """The image with nothing that its samples do not need: a palette or a transparent colour stays."""
+    """The image with nothing that its samples do not need: a palette or a transparent colour
+    stays.
+    """
     kept = tuple(chunk for chunk in image.metadata if chunk.kind in SAMPLES_NEED)
     return make_image(image.pixels, kept, image.bit_depth, image.palette)
 
 
 def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Image:
-    """An image of an array of samples, uint8 or uint16 of shape `(H, W)` or `(H, W, C)`, C from 2 to 4, H and W at least 1.
+    """An image of an array of samples, uint8 or uint16 of shape `(H, W)` or `(H, W, C)`, C from 2
+    to 4, H and W at least 1.
 
     Raises `InputError` for what is no image and `UnsupportedImageError` for samples of other types.
     """
     pixels = np.asarray(array)
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] > 4):
-        raise InputError(f"an image has shape (H, W), or (H, W, C) with 2 to 4 channels, found {pixels.shape}")
+        raise InputError(
+            f"an image has shape (H, W), or (H, W, C) with 2 to 4 channels, found {pixels.shape}"
+        )
     if not pixels.size:
         raise InputError(f"an image has at least one pixel, found shape {pixels.shape}")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
-        raise UnsupportedImageError(f"an array of shape {pixels.shape} is not coded: pass its one channel as (H, W)")
+        raise UnsupportedImageError(
+            f"an array of shape {pixels.shape} is not coded: pass its one channel as (H, W)"
+        )
     if pixels.dtype.kind != "u" or pixels.dtype.itemsize > 2:
-        raise UnsupportedImageError(f"samples of type {pixels.dtype} are not coded: pass 8 or 16-bit samples (uint8 or uint16)")
+        raise UnsupportedImageError(
+            f"samples of type {pixels.dtype} are not coded: pass 8 or 16-bit samples (uint8 or "
+            "uint16)"
+        )
     depth = 8 * pixels.dtype.itemsize
     return make_image(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), metadata, depth)

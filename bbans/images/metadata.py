@@ -1,6 +1,7 @@
 """Metadata between PNG chunks and Pillow's `info`, for sources and targets that are no PNG files.
 
-Layouts: W3C PNG, third edition, section 11.3. A PNG file's own chunks never pass through here on their way back to PNG.
+Layouts: W3C PNG, third edition, section 11.3. A PNG file's own chunks never pass through here on
+their way back to PNG.
 """
 
 from __future__ import annotations
@@ -54,7 +55,12 @@ def text_chunk(keyword: str, text: str, language: str = "", translated: str = ""
             return PngChunk("tEXt", key + b"\0" + text.encode("latin-1"))
         except UnicodeEncodeError:
             pass
-    fields = (key, b"\0\0" + language.encode("ascii", "replace"), translated.encode(), text.encode())
+    fields = (
+        key,
+        b"\0\0" + language.encode("ascii", "replace"),
+        translated.encode(),
+        text.encode(),
+    )
     return PngChunk("iTXt", b"\0".join(fields))
 
 
@@ -88,10 +94,16 @@ def tiff_exif(tags: PIL.Image.Exif) -> bytes:
     for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if block := dict(tags.get_ifd(ifd)):
             kept.get_ifd(ifd).update(block)
-    return kept.tobytes() if len(kept) or any(kept.get_ifd(ifd) for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)) else b""
+    return (
+        kept.tobytes()
+        if len(kept) or any(kept.get_ifd(ifd) for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo))
+        else b""
+    )
 
 
-def with_colours(found: tuple[PngChunk, ...], colours: tuple[PngChunk, ...]) -> tuple[PngChunk, ...]:
+def with_colours(
+    found: tuple[PngChunk, ...], colours: tuple[PngChunk, ...]
+) -> tuple[PngChunk, ...]:
     """Chunks with `PLTE` and `tRNS` among them, where a PNG must have them (section 5.6)."""
     first = tuple(chunk for chunk in found if chunk.kind in BEFORE_PALETTE)
     return first + colours + tuple(chunk for chunk in found if chunk.kind not in BEFORE_PALETTE)
@@ -105,9 +117,11 @@ def _icc_profile(payload: bytes) -> bytes | None:
 
 
 def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
-    """Pillow's `info` entries `icc_profile`, `exif`, `xmp`, `dpi` and `gamma` for the chunks that have one.
+    """Pillow's `info` entries `icc_profile`, `exif`, `xmp`, `dpi` and `gamma` for the chunks that
+    have one.
 
-    Chunks that cannot be read are left out: they are carried for the PNG that comes back, not believed.
+    Chunks that cannot be read are left out: they are carried for the PNG that comes back, not
+    believed.
     """
     info: dict[str, Any] = {}
     for chunk in metadata:
@@ -129,7 +143,9 @@ def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
 
 
 def to_texts(metadata: Iterable[PngChunk]) -> dict[str, str]:
-    """The texts of `tEXt`, `zTXt` and `iTXt` chunks by keyword, as Pillow has them for a PNG; those that cannot be read are left out."""
+    """The texts of `tEXt`, `zTXt` and `iTXt` chunks by keyword, as Pillow has them for a PNG; those
+    that cannot be read are left out.
+    """
     found: dict[str, str] = {}
     for chunk in metadata:
         key, _, rest = chunk.payload.partition(b"\0")

@@ -1,11 +1,13 @@
-"""Sets of images as sequences: a folder, an array of images (`.npy`, `.npz`) or idx, each image read when it is asked for.
+"""Sets of images as sequences: a folder, an array of images (`.npy`, `.npz`) or idx, each image
+read when it is asked for.
 
-Unlike `dataset.load_folder`, which makes RGB for training, nothing is converted: every image is what `read_image` makes of its
-file, with depth, palette and metadata, and an array's images have its samples. Bounded memory: an `.npy` file and a plain idx file
-are mapped, of an `.npz` one array at a time is in memory, a compressed idx file is inflated as a whole.
+Unlike `dataset.load_folder`, which makes RGB for training, nothing is converted: every image is
+what `read_image` makes of its file, with depth, palette and metadata, and an array's images have
+its samples. Bounded memory: an `.npy` file and a plain idx file are mapped, of an `.npz` one array
+at a time is in memory, a compressed idx file is inflated as a whole.
 
-idx is the format of MNIST (LeCun, Cortes and Burges): two zero bytes, a type (8: unsigned bytes), the number of axes, the length
-of each as a big-endian 32-bit integer, then the samples in C order.
+idx is the format of MNIST (LeCun, Cortes and Burges): two zero bytes, a type (8: unsigned bytes),
+the number of axes, the length of each as a big-endian 32-bit integer, then the samples in C order.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import InputError
-from bbans.images import sniff
+from bbans.images.formats import sniff
+from bbans.images.formats.read import read_image
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image
-from bbans.images.pillow import guarded
-from bbans.images.read import read_image
+from bbans.images.pillow_convert import guarded
 
 Array = NDArray[Any]
 MAX_SET_BYTES = 2**32  # of an array that is not mapped
@@ -38,7 +40,10 @@ SNIFFED = 64  # bytes of a file that tell whether it is an image
 
 @dataclass(frozen=True, eq=False)
 class ImageSet(Sequence[tuple[str, Array]]):
-    """A sequence of `(name, samples)`; `image(i)` gives the i-th image whole. `skipped` are files of a folder that are no images."""
+    """A sequence of `(name, samples)`; `image(i)` gives the i-th image whole.
+
+    `skipped` are files of a folder that are no images.
+    """
 
     names: tuple[str, ...]
     image: Callable[[int], Image]
@@ -62,15 +67,21 @@ class ImageSet(Sequence[tuple[str, Array]]):
 
 
 def open_set(
-    path: str | os.PathLike[str], *, shape: tuple[int, int] | None = None, as_pixels: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS
+    path: str | os.PathLike[str],
+    *,
+    shape: tuple[int, int] | None = None,
+    as_pixels: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> ImageSet:
-    """The images of a folder (all files below it, sorted by name), of an `.npy`, `.npz` or idx file (also `.gz`), or of one image file.
+    """The images of a folder (all files below it, sorted by name), of an `.npy`, `.npz` or idx file
+    (also `.gz`), or of one image file.
 
-    Arrays are uint8, uint16 or bool `(N, H, W)` or `(N, H, W, C)`, C from 1 to 4; bool makes images of 1 bit. With `shape`
-    (H, W) they are `(N, H W)`, or `(N, ceil(H W / 8))` of uint8 that hold 8 pixels of 1 bit a byte as `numpy.packbits` writes
-    them. An `.npy` array `(H, W, 2 to 4)` is one image. Images of one array are named by their position, those of several by
-    the array's name and their position.
-    Raises InputError here on files that are no set, and on access on an image that cannot be read.
+    Arrays are uint8, uint16 or bool `(N, H, W)` or `(N, H, W, C)`, C from 1 to 4; bool makes images
+    of 1 bit. With `shape` (H, W) they are `(N, H W)`, or `(N, ceil(H W / 8))` of uint8 that hold 8
+    pixels of 1 bit a byte as `numpy.packbits` writes them. An `.npy` array `(H, W, 2 to 4)` is one
+    image. Images of one array are named by their position, those of several by the array's name and
+    their position. Raises InputError here on files that are no set, and on access on an image that
+    cannot be read.
     """
     source = Path(path)
     if source.is_dir():
@@ -90,17 +101,24 @@ def open_set(
 def _start(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise InputError(f"{path}: images were expected, found {'no regular file' if path.exists() else 'nothing'}")
+            raise InputError(
+                f"{path}: images were expected, found "
+                f"{'no regular file' if path.exists() else 'nothing'}"
+            )
         with path.open("rb") as file:
             return file.read(SNIFFED)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); check the path") from None
+        raise InputError(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); check the path"
+        ) from None
 
 
 def _folder(folder: Path, as_pixels: bool, max_pixels: int) -> ImageSet:
     """Files that are no images by their first bytes are skipped."""
     names, skipped = [], []
-    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    files = {
+        file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
+    }
     for name in sorted(files):
         try:
             sniff.image_format(_start(files[name]))
@@ -108,8 +126,12 @@ def _folder(folder: Path, as_pixels: bool, max_pixels: int) -> ImageSet:
         except InputError:
             skipped.append(name)
     if not names:
-        raise InputError(f"{folder}: a folder of images was expected, found none among {len(skipped)} files")
-    return ImageSet(tuple(names), lambda i: read_image(folder / names[i], as_pixels, max_pixels), tuple(skipped))
+        raise InputError(
+            f"{folder}: a folder of images was expected, found none among {len(skipped)} files"
+        )
+    return ImageSet(
+        tuple(names), lambda i: read_image(folder / names[i], as_pixels, max_pixels), tuple(skipped)
+    )
 
 
 def _map_npy(path: Path) -> Array:
@@ -121,11 +143,20 @@ def _npz(path: Path, shape: tuple[int, int] | None) -> ImageSet:
     """Every array of the file that can be images, one after the other."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [info.filename.removesuffix(".npy") for info in archive.infolist() if info.filename.endswith(".npy")]
+            members = [
+                info.filename.removesuffix(".npy")
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            ]
             if any(info.file_size > MAX_SET_BYTES for info in archive.infolist()):
-                raise InputError(f"{path.name}: an array of it is over {MAX_SET_BYTES} bytes; save it as .npy, which is mapped")
+                raise InputError(
+                    f"{path.name}: an array of it is over {MAX_SET_BYTES} bytes; save it as .npy, "
+                    "which is mapped"
+                )
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise InputError(f"{path.name}: a .npz file was expected, found a damaged one ({error})") from None
+        raise InputError(
+            f"{path.name}: a .npz file was expected, found a damaged one ({error})"
+        ) from None
     kept: dict[str, ImageSet] = {}
 
     def opened(name: str) -> ImageSet:
@@ -144,9 +175,14 @@ def _npz(path: Path, shape: tuple[int, int] | None) -> ImageSet:
             if len(members) == 1:
                 raise
     if not sets:
-        raise InputError(f"{path.name}: images (N, H, W) were expected, found none among {members[:8]}; give a shape for flat ones")
+        raise InputError(
+            f"{path.name}: images (N, H, W) were expected, found none among {members[:8]}; give a "
+            "shape for flat ones"
+        )
     places = [(name, i) for name, found in sets.items() for i in range(len(found))]
-    names = tuple(sets[name][i] if len(sets) == 1 else f"{name}/{sets[name][i]}" for name, i in places)
+    names = tuple(
+        sets[name][i] if len(sets) == 1 else f"{name}/{sets[name][i]}" for name, i in places
+    )
     return ImageSet(names, lambda i: opened(places[i][0]).image(places[i][1]))
 
 
@@ -156,9 +192,15 @@ def read_idx(path: Path, packed: bool) -> Array:
         with gzip.open(path) if packed else path.open("rb") as file:
             head = file.read(4)
             if len(head) < 4 or head[:2] != b"\0\0":
-                raise InputError(f"{path.name}: a set of images was expected, found no idx file; give a folder, .npz, .npy or idx")
+                raise InputError(
+                    f"{path.name}: a set of images was expected, found no idx file; give a "
+                    "folder, .npz, .npy or idx"
+                )
             if head[2] != IDX_BYTES:
-                raise InputError(f"{path.name}: an idx file of unsigned bytes was expected, found type {head[2]:#04x}")
+                raise InputError(
+                    f"{path.name}: an idx file of unsigned bytes was expected, found type "
+                    f"{head[2]:#04x}"
+                )
             sides = file.read(4 * head[3])
             axes = struct.unpack(f">{len(sides) // 4}I", sides[: len(sides) // 4 * 4])
             size = prod(axes)
@@ -167,27 +209,57 @@ def read_idx(path: Path, packed: bool) -> Array:
             if not packed:
                 found = os.fstat(file.fileno()).st_size - file.tell()
                 if found != size:
-                    raise InputError(f"{path.name}: damaged idx file: {size} bytes of samples were expected, found {found}")
-                return np.memmap(path, np.uint8, "r", file.tell(), axes) if size else np.zeros(axes, np.uint8)
+                    raise InputError(
+                        f"{path.name}: damaged idx file: {size} bytes of samples were expected, "
+                        f"found {found}"
+                    )
+                return (
+                    np.memmap(path, np.uint8, "r", file.tell(), axes)
+                    if size
+                    else np.zeros(axes, np.uint8)
+                )
             samples = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(
+            f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if len(samples) != size:
-        raise InputError(f"{path.name}: damaged idx file: {size} bytes of samples were expected, found {len(samples)} or more")
+        raise InputError(
+            f"{path.name}: damaged idx file: {size} bytes of samples were expected, found "
+            f"{len(samples)} or more"
+        )
     return np.frombuffer(samples, np.uint8).reshape(axes)
 
 
 def _array_set(array: Array, where: str, shape: tuple[int, int] | None) -> ImageSet:
     if array.dtype not in (np.uint8, np.uint16, np.bool_):
-        raise InputError(f"{where}: samples of uint8, uint16 or bool were expected, found {array.dtype}")
-    packed = shape is not None and array.dtype == np.uint8 and array.shape[1:] == (-(-prod(shape) // 8),) and prod(shape) > 1
+        raise InputError(
+            f"{where}: samples of uint8, uint16 or bool were expected, found {array.dtype}"
+        )
+    packed = (
+        shape is not None
+        and array.dtype == np.uint8
+        and array.shape[1:] == (-(-prod(shape) // 8),)
+        and prod(shape) > 1
+    )
     flat = shape is not None and array.shape[1:] == (prod(shape),)
     if shape is not None and not packed and not flat:
-        raise InputError(f"{where}: rows of {prod(shape)} pixels or {-(-prod(shape) // 8)} packed bytes were expected, found {array.shape}")
-    if shape is None and (array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (2,), (3,), (4,))):
-        raise InputError(f"{where}: images (N, H, W) or (N, H, W, C) with C up to 4 were expected, found shape {array.shape}")
+        raise InputError(
+            f"{where}: rows of {prod(shape)} pixels or {-(-prod(shape) // 8)} packed bytes were "
+            f"expected, found {array.shape}"
+        )
+    if shape is None and (
+        array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (2,), (3,), (4,))
+    ):
+        raise InputError(
+            f"{where}: images (N, H, W) or (N, H, W, C) with C up to 4 were expected, found shape "
+            f"{array.shape}"
+        )
     if not array.size:
-        raise InputError(f"{where}: at least one image of at least one pixel was expected, found shape {array.shape}")
+        raise InputError(
+            f"{where}: at least one image of at least one pixel was expected, found shape "
+            f"{array.shape}"
+        )
     binary = packed or array.dtype == np.bool_
     if array.dtype == np.bool_ and array.shape[3:] not in ((), (1,)):
         raise InputError(f"{where}: images of 1 bit have one channel, found shape {array.shape}")

@@ -1,7 +1,9 @@
-"""p(z | x) with two modes, and with correlated latents, in closed form: benches for posteriors beyond a diagonal Gaussian.
+"""p(z | x) with two modes, and with correlated latents, in closed form: benches for posteriors
+beyond a diagonal Gaussian.
 
-Both have Gaussian latents over the bins that image models use, samples x on grey levels with Gaussian noise of 2^scale, and n = 4^k - 1
-samples, so that the sigmas of their posteriors are those that the coder has. Chains of one layer as in `schemes.chain`; numpy only.
+Both have Gaussian latents over the bins that image models use, samples x on grey levels with
+Gaussian noise of 2^scale, and n = 4^k - 1 samples, so that the sigmas of their posteriors are those
+that the coder has. Chains of one layer as in `schemes.latent_model`; numpy only.
 
 Sources: coordinate ascent (CAVI), Blei, Kucukelbir and McAuliffe 2017 (arXiv:1601.00670).
 """
@@ -14,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import auxiliary, builders, gaussian, latent
-from bbans.distributions.conditional import Conditional, Ints, factorised
-from bbans.distributions.search import as_int64
-from bbans.distributions.sequential import columnwise
+from bbans.distributions import builders, composite, gaussian, gaussian_bins
+from bbans.distributions.autoregressive import columnwise
+from bbans.distributions.distribution import Conditional, Ints, factorised
+from bbans.distributions.inverse_cdf import as_int64
 
 Bits = NDArray[np.float64]
 GAUSSIAN, MIXTURE, MEAN_FIELD, FLOW = "gaussian", "mixture", "mean-field", "flow"
@@ -28,9 +30,11 @@ FINE = 20  # fractional bits of means while CAVI goes on
 
 @dataclass(frozen=True)
 class Bimodal:
-    """z ~ N(0, 1), x_r = centre + 2^scale (|z| + e_r): p(z | x) has modes at +-n mean(y) / (n + 1) of sigma 2^-k.
+    """z ~ N(0, 1), x_r = centre + 2^scale (|z| + e_r): p(z | x) has modes at +-n mean(y) / (n + 1)
+    of sigma 2^-k.
 
-    x is int64 `(items, n)`; q is one Gaussian, at the upper mode, or a mixture of both in equal parts.
+    x is int64 `(items, n)`; q is one Gaussian, at the upper mode, or a mixture of both in equal
+    parts.
     """
 
     posterior_kind: str = MIXTURE
@@ -51,7 +55,9 @@ class Bimodal:
 
     def likelihood(self, layer: int, above: Ints) -> Conditional:
         """p(x | z)."""
-        return _samples(np.abs(latent.value(self.latent_precision, above)), self.copies, self.scale)
+        return _samples(
+            np.abs(gaussian_bins.value(self.latent_precision, above)), self.copies, self.scale
+        )
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z | x)."""
@@ -61,9 +67,11 @@ class Bimodal:
             return builders.gaussian(_limited(mean), sigma, self.latent_precision)
 
         def part(index: Ints) -> Conditional:
-            return builders.gaussian(_limited(np.where(index[:, None] > 0, mean, -mean)), sigma, self.latent_precision)
+            return builders.gaussian(
+                _limited(np.where(index[:, None] > 0, mean, -mean)), sigma, self.latent_precision
+            )
 
-        return auxiliary.mixed(builders.uniform((len(below), 1), 2), 2, part)
+        return composite.mixed(builders.uniform((len(below), 1), 2), 2, part)
 
     def idle(self, items: int) -> Ints:
         """The bin above 0."""
@@ -83,10 +91,12 @@ class Bimodal:
 
 @dataclass(frozen=True)
 class Correlated:
-    """z_1, z_2 ~ N(0, 1), x_r = centre + 2^scale (z_1 + z_2 + e_r): p(z | x) has precision I + n 1 1^T, so correlation -n / (n + 1).
+    """z_1, z_2 ~ N(0, 1), x_r = centre + 2^scale (z_1 + z_2 + e_r): p(z | x) has precision I + n 1
+    1^T, so correlation -n / (n + 1).
 
-    x is int64 `(items, n)`. q is the mean-field optimum, by `sweeps` of CAVI in integers from 0, of sigma 2^-k; or the flow
-    q(z_1) q(z_2 | z_1), which is the posterior but for means rounded to 1/128 and the sigma of z_1 to 1/8 octave.
+    x is int64 `(items, n)`. q is the mean-field optimum, by `sweeps` of CAVI in integers from 0, of
+    sigma 2^-k; or the flow q(z_1) q(z_2 | z_1), which is the posterior but for means rounded to
+    1/128 and the sigma of z_1 to 1/8 octave.
     """
 
     posterior_kind: str = FLOW
@@ -108,7 +118,11 @@ class Correlated:
 
     def likelihood(self, layer: int, above: Ints) -> Conditional:
         """p(x | z)."""
-        return _samples(latent.value(self.latent_precision, above).sum(1, keepdims=True), self.copies, self.scale)
+        return _samples(
+            gaussian_bins.value(self.latent_precision, above).sum(1, keepdims=True),
+            self.copies,
+            self.scale,
+        )
 
     def posterior(self, layer: int, below: Ints) -> Conditional:
         """q(z | x)."""
@@ -118,17 +132,21 @@ class Correlated:
             return builders.gaussian(_limited(mean), np.repeat(narrow, 2, 1), self.latent_precision)
         n, total = self.copies, _total(below)[:, None] * UNIT
         wide = np.full_like(narrow, round(8 * (6 + 0.5 * math.log2((1 + n) / (1 + 2 * n)))))
-        first = builders.gaussian(_limited(_divided(total, (1 + 2 * n) << self.scale)), wide, self.latent_precision)
+        first = builders.gaussian(
+            _limited(_divided(total, (1 + 2 * n) << self.scale)), wide, self.latent_precision
+        )
 
         def parts(z: Ints) -> list[Conditional]:
-            read = latent.value(self.latent_precision, z[:, :1])
+            read = gaussian_bins.value(self.latent_precision, z[:, :1])
             second = _divided(total - (n * read << self.scale), (n + 1) << self.scale)
             return [first, builders.gaussian(_limited(second), narrow, self.latent_precision)]
 
         return columnwise(parts, (len(below), 2))
 
     def cavi(self, x: Ints, sweeps: int) -> list[Ints]:
-        """Means `(items, 2)` in 2^-20, 0 and those after each sweep of m_i <- (sum_r y_r - n m_j) / (n + 1), all in integers."""
+        """Means `(items, 2)` in 2^-20, 0 and those after each sweep of m_i <- (sum_r y_r - n m_j) /
+        (n + 1), all in integers.
+        """
         n, total = self.copies, _total(x) << (FINE - self.scale)
         mean = np.zeros((len(x), 2), np.int64)
         found = [mean]
@@ -140,7 +158,9 @@ class Correlated:
         return found
 
     def gap_bits(self) -> float:
-        """KL of the mean-field optimum from the posterior, (sum log Lambda_ii - log det Lambda) / 2."""
+        """KL of the mean-field optimum from the posterior, (sum log Lambda_ii - log det Lambda) /
+        2.
+        """
         n = self.copies
         return math.log2(1 + n) - 0.5 * math.log2(1 + 2 * n)
 
@@ -152,22 +172,30 @@ class Correlated:
         """-log2 p(x) of the discrete model, by summing over its bins; float64 `(items,)`."""
         bins = 1 << self.latent_precision
         z = np.stack(np.unravel_index(np.arange(bins**2), (bins, bins)), 1)
-        location, weight = np.unique(latent.value(self.latent_precision, z).sum(1), return_counts=True)
+        location, weight = np.unique(
+            gaussian_bins.value(self.latent_precision, z).sum(1), return_counts=True
+        )
         likelihood = _samples(location[:, None], self.copies, self.scale)
         found = []
         for row in as_int64(x):
             bits = likelihood.bits(np.repeat(row[None], len(location), 0)) - np.log2(weight)
-            found.append(2 * self.latent_precision + bits.min() - np.log2(np.exp2(bits.min() - bits).sum()))
+            found.append(
+                2 * self.latent_precision + bits.min() - np.log2(np.exp2(bits.min() - bits).sum())
+            )
         return np.array(found)
 
 
 def _samples(location: Ints, copies: int, scale: int) -> Conditional:
-    """Samples `(items, copies)` around centre + 2^scale location, `(items, 1)` in 1/128, of standard deviation 2^scale."""
+    """Samples `(items, copies)` around centre + 2^scale location, `(items, 1)` in 1/128, of
+    standard deviation 2^scale.
+    """
     grey = np.repeat((N // 2 << 5) + (location << scale >> 2), copies, 1)
     flat, index = grey.reshape(-1), np.full(grey.size, 16 * (scale + 4))
     return factorised(
         lambda x: gaussian.interval(flat, index, x, N),
-        lambda cf, first, last: gaussian.symbol(flat[first:last], index[first:last], as_int64(cf), N),
+        lambda cf, first, last: gaussian.symbol(
+            flat[first:last], index[first:last], as_int64(cf), N
+        ),
         (grey.shape[0], grey.shape[1]),
         gaussian.PRECISION,
     )
@@ -186,4 +214,4 @@ def _divided(a: Ints, b: int) -> Ints:
 
 
 def _limited(mean: Ints) -> Ints:
-    return np.clip(mean, -latent.MEAN_LIMIT, latent.MEAN_LIMIT)
+    return np.clip(mean, -gaussian_bins.MEAN_LIMIT, gaussian_bins.MEAN_LIMIT)

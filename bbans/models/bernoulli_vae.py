@@ -1,144 +1,135 @@
-"""-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))], every z a vector of bits.
+"""Hyper-parameters of the VAE with Bernoulli latents that inference needs; they are part of the
+model id.
 
-Bits are coded exactly, so the bound has no discretisation gap. By itself the network's gradients reach q straight through the sample
-(biased; Bengio, Leonard and Courville 2013, arXiv:1308.3432); `inference.discrete` puts the other estimators together from the parts
-of the bound given here. Samples of z may be points between the states: relaxed, or means. The integer twin is `bernoulli_exact`.
+The VAE with Bernoulli latents in integers: a latent chain whose every z_l is a vector of bits,
+coded without discretisation.
+
+Mirrors `bernoulli_vae`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Generator, Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
+from bbans.distributions import builders
+from bbans.distributions.distribution import Conditional
 from bbans.exact.layers import IntConv
-from bbans.models import mlp
-from bbans.models.bernoulli_config import plans
-from bbans.models.heads_float import sample_bits, start
-from bbans.models.latents import BITS
-from bbans.models.mlp import FloatMlp
-from bbans.models.mlp_exact import Mlp
-from bbans.models.terms import Draws, Terms, Training, draws
-
-Draw: TypeAlias = Callable[[Tensor, int], Tensor]
-"""`draw(logits, layer)`: z_layer, or a point between its states, shaped like the logits."""
+from bbans.exact.ops import Ops
+from bbans.models import heads
+from bbans.models.base import ImageConfig, check_common
+from bbans.models.heads import BERNOULLI, bit_field, logits
+from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 
-class Inferred(NamedTuple):
-    """Samples of z_1 to z_L, and the logits that each was drawn with."""
+@dataclass(frozen=True)
+class BernoulliVaeConfig(ImageConfig):
+    """Shape of the networks.
 
-    samples: list[Tensor]
-    logits: list[Tensor]
+    `latents` holds the dimensions of z_1 to z_L; without hidden layers every map is linear.
+    """
+
+    levels: int = 2
+    likelihood: str = BERNOULLI
+    components: int = 0
+    latents: tuple[int, ...] = (200,)
+    hidden: int = 200
+    hidden_layers: int = 0
 
 
-class BernoulliVaeNet(nn.Module):
-    """Every network of the chain."""
+def plans(config: BernoulliVaeConfig) -> dict[str, Mlp]:
+    """Every network by name."""
+    return discrete_plans(
+        config,
+        [bit_field(dims) for dims in config.latents],
+        [logits(dims) for dims in config.latents],
+    )
 
-    latent = BITS
-    decoded = 0  # which of the layers of samples x is decoded from
 
-    def __init__(self, config: Any, training: Training | None = None) -> None:
-        super().__init__()
+def discrete_plans(config: Any, read: Sequence[Field], given: Sequence[Field]) -> dict[str, Mlp]:
+    """The networks of a chain whose layers are read as the fields `read` and have the logits
+    `given`.
+
+    `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1); `prior` maps the constant 1 to p(z_L)'s
+    logits.
+    """
+    head, hidden = config.head, (config.hidden,) * config.hidden_layers
+    found = dict(head.plans())
+    below, emitted = [head.input_field(), *read], [head.fields(), *((field,) for field in given)]
+    for layer in range(1, len(read) + 1):
+        found[f"posterior{layer}"] = Mlp((below[layer - 1],), hidden, emitted[layer])
+        found[f"likelihood{layer - 1}"] = Mlp((below[layer],), hidden, emitted[layer - 1])
+    found["prior"] = Mlp((Field(1, 1, 1, 1),), (), emitted[-1])
+    return found
+
+
+def check(config: BernoulliVaeConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    check_common(config, {}, config.latents)
+
+
+Ints = NDArray[np.int64]
+
+
+def check_layers(config: BernoulliVaeConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
+    of the bound.
+    """
+    return check_networks(plans(config), layers)
+
+
+class ExactBernoulliVae:
+    """The model on a backend. Immutable once made."""
+
+    def __init__(self, config: Any, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        networks = self.plans(config)
+        check_networks(networks, layers)
         self.config = config
-        self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in self.plans().items()})
-        start(config.head, self.net("likelihood0"))
+        self._networks = {
+            name: ExactMlp(name, plan, layers, ops) for name, plan in networks.items()
+        }
+        self._prior = self._networks["prior"](np.ones((1, 1), np.int64))[0]
 
-    def plans(self) -> dict[str, Mlp]:
+    def plans(self, config: Any) -> dict[str, Mlp]:
         """Every network's plan."""
-        return plans(self.config)
+        return plans(config)
 
-    def net(self, name: str) -> FloatMlp:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+    def read(self, z: Ints) -> Ints:
+        """z int64 `(items, D)` as networks read it, `(items, columns)`."""
+        return z
+
+    def latents(self, logits: Ints) -> Conditional:
+        """A layer's distribution by what a network gives."""
+        return builders.bernoulli(logits)
 
     @property
     def depth(self) -> int:
         """Latent layers L."""
         return len(self.config.latents)
 
-    def read(self, z: Tensor) -> Tensor:
-        """Samples of a layer as networks read them, `(B, columns)`."""
-        return 2 * z - 1
+    def prior(self, items: int) -> Conditional:
+        """p(z_L)."""
+        return self.latents(np.repeat(self._prior, items, 0))
 
-    def logits(self, name: str, *inputs: Tensor) -> Tensor:
-        """Natural logits of a layer's latents, as a network gives them."""
-        found: Tensor = self.net(name)(*inputs)[0]
-        return found
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
+        outputs = self._networks[f"likelihood{layer}"](self.read(above))
+        return (
+            self.latents(outputs[0])
+            if layer
+            else heads.samples(self.config.head, outputs, self._networks.get("shared"))
+        )
 
-    def scaled(self, x: Tensor) -> Tensor:
-        """Samples x as networks read them: 0 to 1."""
-        found: Tensor = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
-        return found
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
+        return self.latents(
+            self._networks[f"posterior{layer}"](below if layer == 1 else self.read(below))[0]
+        )
 
-    def seen(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """What q(z_1 | .) is given, samples int64."""
-        return x
-
-    def infer(self, seen: Tensor, draw: Draw, below: Sequence[Tensor] = (), logits: Sequence[Tensor] = ()) -> Inferred:
-        """z_1 to z_L by `draw`, each given the one below; the first layers are `below`, with their logits, where they are known."""
-        found = Inferred(list(below), list(logits))
-        for layer in range(len(below) + 1, self.depth + 1):
-            found.logits.append(self.logits(f"posterior{layer}", self.read(found.samples[-1]) if layer > 1 else self.scaled(seen)))
-            found.samples.append(draw(found.logits[-1], layer))
-        return found
-
-    def likelihood(self, x: Tensor, z: Inferred) -> Tensor:
-        """-log2 p(x | z_1), `(B,)`."""
-        shared = self.net("shared") if "shared" in self.nets else None
-        outputs = self.net("likelihood0")(self.read(z.samples[self.decoded]))
-        return sample_bits(self.config.head, outputs, x, shared).sum(1)
-
-    def prior(self, layer: int, z: Inferred, sampled: bool = False) -> Tensor:
-        """-log2 p(z_layer | z_(layer + 1)) `(B, D)`; of the top layer expected under q, unless it shall be the sample's."""
-        top = layer == self.depth
-        one = z.samples[-1].new_ones((len(z.samples[-1]), 1))
-        logits = self.logits("prior", one) if top else self.logits(f"likelihood{layer}", self.read(z.samples[layer]))
-        b = self.latent.probabilities(z.logits[-1]) if top and not sampled else z.samples[layer - 1]
-        return self.latent.bits(logits, b)
-
-    def bound(self, x: Tensor, z: Inferred, drop: Tensor | None = None) -> Terms:
-        """Minus the ELBO's terms at z; E_q of log2 q is exact given the layer below, as is the top layer's KL."""
-        priors = [self.prior(layer, z) for layer in range(1, self.depth + 1)]
-        divergence = torch.cat([p - self.latent.entropy(q) for p, q in zip(priors, z.logits, strict=True)], 1)
-        if drop is not None:
-            divergence = divergence.masked_fill(drop[:, None], 0.0)
-        likelihood = self.likelihood(x, z)
-        return Terms(likelihood, divergence, torch.cat(priors, 1).detach().sum(1), likelihood.new_zeros(()))
-
-    def signal(self, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
-        """The terms of the bound that depend on z_layer, `(B,)` bits; its own entropy and the KL of the layers below do not."""
-        top = layer == self.depth
-        priors = [self.prior(at, z).sum(1) for at in range(max(1, layer - 1), self.depth + (0 if top else 1))]
-        entropies = [self.latent.entropy(z.logits[at - 1]).sum(1) for at in range(layer + 1, self.depth + 1)]
-        found = x.new_zeros(len(x), dtype=z.samples[0].dtype) + beta * (sum(priors) - sum(entropies))
-        return found + self.likelihood(x, z) if layer == 1 else found
-
-    def idle(self, z: Tensor, drop: Tensor | None) -> Tensor:
-        """z with the first state in the items to drop."""
-        if drop is None:
-            return z
-        return torch.where(drop.view(-1, *(1,) * (z.dim() - 1)), self.latent.hard(torch.zeros_like(z)), z)
-
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; idle latents are the first state."""
-        source = draws(generator, len(x))
-
-        def straight_through(logits: Tensor, layer: int) -> Tensor:
-            p = self.latent.probabilities(logits)
-            return self.idle(self.latent.sample(logits, source.uniform(logits)) + p - p.detach(), drop)
-
-        return self.bound(x, self.infer(self.seen(x, labels), straight_through), drop)
-
-    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`; a layer's probabilities given those below."""
-        z = self.infer(self.seen(x, labels), lambda logits, layer: self.latent.probabilities(logits))
-        return torch.cat([p.flatten(1) for p in z.samples], 1)
-
-
-def export(net: BernoulliVaeNet) -> dict[str, IntConv]:
-    """Every layer of the integer twin, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
-    return mlp.export({name: net.net(name) for name in net.nets})
+    def idle(self, items: int) -> Ints:
+        """Zeros."""
+        return np.zeros((items, self.config.latents[0]), np.int64)

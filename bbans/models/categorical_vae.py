@@ -1,34 +1,92 @@
-"""-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))], every z a vector of categories.
+"""Hyper-parameters of the VAE with categorical latents that inference needs; they are part of the
+model id.
 
-Samples are one-hot `(B, D, K)`, or points of the simplex where they are relaxed. Everything else is as in `bernoulli_vae`; the integer
-twin is `categorical_exact`.
+The VAE with categorical latents in integers: a latent chain whose every z_l is a vector of states 0
+to K - 1, coded as they are.
+
+Mirrors `categorical_vae`.
 """
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from bbans.models.bernoulli_vae import BernoulliVaeNet
-from bbans.models.categorical_config import plans
-from bbans.models.heads_float import LN2
-from bbans.models.latents import CATEGORIES
-from bbans.models.mlp_exact import Mlp
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.distributions import builders
+from bbans.distributions.distribution import Conditional
+from bbans.errors import ModelFormatError
+from bbans.exact.layers import IntConv
+from bbans.models.base import MAX_WIDTH, ImageConfig, check_common
+from bbans.models.bernoulli_vae import ExactBernoulliVae, discrete_plans
+from bbans.models.heads import BERNOULLI, log_weights
+from bbans.models.mlp import Field, Mlp, check_networks
+
+MAX_STATES = 2**8
 
 
-class CategoricalVaeNet(BernoulliVaeNet):
-    """Every network of the chain."""
+@dataclass(frozen=True)
+class CategoricalVaeConfig(ImageConfig):
+    """Shape of the networks.
 
-    latent = CATEGORIES
+    Layer l has `latents[l - 1]` variables of `states` states each; without hidden layers every map
+    is linear.
+    """
 
-    def plans(self) -> dict[str, Mlp]:
+    levels: int = 2
+    likelihood: str = BERNOULLI
+    components: int = 0
+    latents: tuple[int, ...] = (20,)
+    states: int = 10
+    hidden: int = 200
+    hidden_layers: int = 0
+
+
+def plans(config: CategoricalVaeConfig) -> dict[str, Mlp]:
+    """Every network by name; they read one-hot vectors and give a log-weight for every state, state
+    by state, variable by variable.
+    """
+    columns = [dims * config.states for dims in config.latents]
+    return discrete_plans(
+        config,
+        [Field(count, 1.0, 0, 1) for count in columns],
+        [log_weights(count) for count in columns],
+    )
+
+
+def check(config: CategoricalVaeConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    check_common(config, {"states": (2, MAX_STATES)}, config.latents)
+    if max(config.latents) * config.states > MAX_WIDTH:
+        raise ModelFormatError(
+            f"{max(config.latents)} latents of {config.states} states have over {MAX_WIDTH} "
+            "log-weights; use fewer"
+        )
+
+
+Ints = NDArray[np.int64]
+
+
+def check_layers(config: CategoricalVaeConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
+    of the bound.
+    """
+    return check_networks(plans(config), layers)
+
+
+class ExactCategoricalVae(ExactBernoulliVae):
+    """The model on a backend. Immutable once made."""
+
+    def plans(self, config: CategoricalVaeConfig) -> dict[str, Mlp]:
         """Every network's plan."""
-        return plans(self.config)
+        return plans(config)
 
-    def read(self, z: Tensor) -> Tensor:
-        """Samples of a layer as networks read them, `(B, D K)`."""
-        return z.flatten(1)
+    def read(self, z: Ints) -> Ints:
+        """z int64 `(items, D)` as one-hot vectors side by side, `(items, D K)`."""
+        return np.eye(self.config.states, dtype=np.int64)[z].reshape(len(z), -1)
 
-    def logits(self, name: str, *inputs: Tensor) -> Tensor:
-        """Natural logits `(B, D, K)`; networks give them in log2."""
-        found = super().logits(name, *inputs)
-        return found.view(len(found), -1, self.config.states) * LN2
+    def latents(self, logits: Ints) -> Conditional:
+        """A layer's distribution by the log-weights of its states."""
+        return builders.categorical(logits.reshape(len(logits), -1, self.config.states))

@@ -1,7 +1,9 @@
-"""From integers that a network emits to distributions: p(x | .) of samples, Gaussians over the equal-mass bins of N(0, 1).
+"""From integers that a network emits to distributions: p(x | .) of samples, Gaussians over the
+equal-mass bins of N(0, 1).
 
-A head says which fields a network must have and what they mean; `heads_float` has the same densities on reals. Log-weights are in
-1/16 of a factor two, logits of Bernoulli variables in 1/64 nat, locations in 1/32 grey level.
+A head says which fields a network must have and what they mean; `heads_float` has the same
+densities on reals. Log-weights are in 1/16 of a factor two, logits of Bernoulli variables in 1/64
+nat, locations in 1/32 grey level.
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ from numpy.typing import NDArray
 
 from bbans.distributions import bernoulli as bits
 from bbans.distributions import builders, mixture
-from bbans.distributions.axis import Axis, regular, stretched
 from bbans.distributions.beta_binomial import PARAMETERS
-from bbans.distributions.conditional import Conditional
+from bbans.distributions.distribution import Conditional
+from bbans.distributions.sample_grid import Axis, regular, stretched
 from bbans.distributions.tables import SIGMAS, exp2_weights
 from bbans.errors import ModelFormatError
-from bbans.models.mlp_exact import Field, Mlp
+from bbans.models.mlp import Field, Mlp
 
-BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOGISTIC = "bernoulli", "beta_binomial", "categorical", "logistic"
+BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOGISTIC = (
+    "bernoulli",
+    "beta_binomial",
+    "categorical",
+    "logistic",
+)
 LATENT_UNIT, LATENT_TOP, MEAN_TOP = 128, 1024, 512
 SIGMA_UNIT, SIGMA_OFFSET = 8, 6
 LOGIT_UNIT, LOGIT_TOP = 1 << bits.UNIT, 16 << bits.UNIT
@@ -39,9 +46,9 @@ Ints = NDArray[np.int64]
 class Head:
     """p(x | .) of `dims` samples with `levels` values each.
 
-    `bernoulli` (two levels); `beta_binomial`; `logistic`: a mixture of `components` logistics; `categorical`: a log-weight for
-    every level, or, with `components` > 0, that many coefficients a sample which one linear map shared by all samples turns into
-    log-weights.
+    `bernoulli` (two levels); `beta_binomial`; `logistic`: a mixture of `components` logistics;
+    `categorical`: a log-weight for every level, or, with `components` > 0, that many coefficients a
+    sample which one linear map shared by all samples turns into log-weights.
     """
 
     dims: int
@@ -51,11 +58,17 @@ class Head:
 
     def check(self) -> None:
         """Raise ModelFormatError on a head that cannot be built."""
-        low, high = {BERNOULLI: (0, 0), BETA_BINOMIAL: (0, 0), CATEGORICAL: (0, 64), LOGISTIC: (1, 64)}.get(self.kind, (1, 0))
+        low, high = {
+            BERNOULLI: (0, 0),
+            BETA_BINOMIAL: (0, 0),
+            CATEGORICAL: (0, 64),
+            LOGISTIC: (1, 64),
+        }.get(self.kind, (1, 0))
         levels = 2 if self.kind == BERNOULLI else 2**16 if self.kind == LOGISTIC else 256
         if not (low <= self.components <= high and 2 <= self.levels <= levels):
             raise ModelFormatError(
-                f"no likelihood {self.kind!r} of {self.levels} levels with {self.components} components; the model file is malformed"
+                f"no likelihood {self.kind!r} of {self.levels} levels with {self.components} "
+                "components; the model file is malformed"
             )
 
     @property
@@ -116,16 +129,24 @@ def latent_field(count: int) -> Field:
 def gaussian_fields(count: int, fixed_sigma: int = -1) -> tuple[Field, ...]:
     """Mean and log2 sigma of `count` Gaussians; the mean alone where sigma has a fixed index."""
     mean = Field(count, LATENT_UNIT, -MEAN_TOP, MEAN_TOP)
-    return (mean,) if fixed_sigma >= 0 else (mean, Field(count, SIGMA_UNIT, 0, SIGMAS - 1, SIGMA_OFFSET))
+    return (
+        (mean,)
+        if fixed_sigma >= 0
+        else (mean, Field(count, SIGMA_UNIT, 0, SIGMAS - 1, SIGMA_OFFSET))
+    )
 
 
 def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Conditional:
     """Gaussians over the 2^precision bins from the fields' integers `(items, count)`."""
     mean = outputs[0]
-    return builders.gaussian(mean, np.full_like(mean, fixed_sigma) if fixed_sigma >= 0 else outputs[1], precision)
+    return builders.gaussian(
+        mean, np.full_like(mean, fixed_sigma) if fixed_sigma >= 0 else outputs[1], precision
+    )
 
 
-def samples(head: Head, outputs: list[Ints], shared: Callable[[Ints], list[Ints]] | None = None) -> Conditional:
+def samples(
+    head: Head, outputs: list[Ints], shared: Callable[[Ints], list[Ints]] | None = None
+) -> Conditional:
     """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return builders.bernoulli(outputs[0])
@@ -135,7 +156,9 @@ def samples(head: Head, outputs: list[Ints], shared: Callable[[Ints], list[Ints]
     if head.kind == CATEGORICAL:
         if shared is None:
             return builders.categorical(outputs[0].reshape(shape))
-        return builders.categorical(shared(outputs[0].reshape(-1, head.components))[0].reshape(shape))
+        return builders.categorical(
+            shared(outputs[0].reshape(-1, head.components))[0].reshape(shape)
+        )
     logits, locations, scales = (o.reshape(shape) for o in outputs)
     raw = exp2_weights()[np.minimum(logits.max(2, keepdims=True) - logits, 255)]
     weights = mixture.normalise(raw.reshape(-1, head.components)).reshape(raw.shape)

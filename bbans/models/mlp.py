@@ -1,107 +1,124 @@
-"""a_(i+1) = clip(W_i a_i + b_i, 0, 16): the trainable twin of `mlp_exact`, and its export.
+"""a_(i+1) = clip(round(W_i a_i + b_i)): multi-layer perceptrons over many items at once, in wide
+integers.
 
-Reals and integers meet in the plan's fields: the network takes and gives reals, and each field says which integer a real is.
+A plan names what goes in, the hidden widths and what comes out; `mlp` is its trainable twin. Items
+lie along the first axis of an image of width one, so that a dense layer is a 1 x 1 convolution.
+Sums stay below 2^53 on the float64 carrier; activations are integers 0..ACT_TOP in units of 1 /
+ACT_UNIT.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
-from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT, Field, Mlp, accumulators, layer_names
+from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
+from bbans.exact.ops import Ops
+from bbans.exact.threads import one_openmp_thread
 
-Floats = NDArray[np.float64]
+ACT_UNIT = 2048
+ACT_TOP = 2**15 - 1
+OUT_TOP = 2**24 - 1
 
-
-class FloatMlp(nn.Module):
-    """The plan's network on reals. `masks`, one `(O, I)` of zeros and ones a layer, take connections away."""
-
-    def __init__(self, plan: Mlp, masks: list[Tensor] | None = None) -> None:
-        super().__init__()
-        self.plan = plan
-        widths = plan.widths
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.skips = nn.ModuleList(nn.Linear(widths[0], b, bias=False) for b in widths[2:] if plan.skip)
-        for i, mask in enumerate(masks or []):
-            self.register_buffer(f"mask{i}", mask, persistent=False)
-
-    def weight(self, i: int) -> Tensor:
-        """Layer i's weights `(O, I)` with its mask."""
-        weight, mask = self.layers[i].weight, getattr(self, f"mask{i}", None)
-        assert isinstance(weight, Tensor)
-        return weight if mask is None else weight * mask
-
-    def forward(self, *inputs: Tensor) -> list[Tensor]:
-        """One tensor `(B, count)` for each input field in, one for each output field out."""
-        entering = x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
-        for i, layer in enumerate(self.layers):
-            y = F.linear(x, self.weight(i), layer.bias)  # type: ignore[arg-type]
-            if i and self.plan.skip:
-                y = y + self.skips[i - 1](entering)
-            x = F.hardtanh(y, 0.0, ACT_TOP / ACT_UNIT) if i < len(self.layers) - 1 else y
-        parts = torch.split(x, [f.count for f in self.plan.outputs], 1)
-        return [part.clamp(*real_range(f)) for part, f in zip(parts, self.plan.outputs, strict=True)]
-
-    def output_bias(self, index: int) -> Tensor:
-        """The last layer's bias of one output field, a view: for initial values."""
-        first = sum(f.count for f in self.plan.outputs[:index])
-        bias: Tensor = self.layers[-1].bias.detach()  # type: ignore[operator]
-        return bias[first : first + self.plan.outputs[index].count]
+Ints = NDArray[np.int64]
 
 
-def real_range(field: Field) -> tuple[float, float]:
-    """The reals at a field's ends."""
-    return field.low / field.unit - field.offset, field.high / field.unit - field.offset
+@dataclass(frozen=True)
+class Field:
+    """Columns of an input or output: integer = clip(round(unit (real + offset)), low, high)."""
+
+    count: int
+    unit: float
+    low: int
+    high: int
+    offset: float = 0.0
 
 
-def export(networks: Mapping[str, FloatMlp]) -> dict[str, IntConv]:
-    """Every layer of the networks in integers, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
-    plans = {name: net.plan for name, net in networks.items()}
-    wanted = accumulators(plans)
-    found: dict[str, IntConv] = {}
-    for name, net in networks.items():
-        for i, names in enumerate(layer_names(name, net.plan)):
-            weights, bias = _scaled(net, i)
-            a = wanted[names[0]]
-            layers = quantise([w[:, :, None, None] for w in weights], bias, list(a.maxima), a.residual, FLOAT64_BOUND)
-            found.update(zip(names, layers, strict=True))
+@dataclass(frozen=True)
+class Mlp:
+    """Inputs side by side, hidden layers with clipped rectifiers, outputs side by side.
+
+    `skip`: every layer after the first sees the inputs as well (Dieng et al. 2019,
+    arXiv:1807.04863).
+    """
+
+    inputs: tuple[Field, ...]
+    hidden: tuple[int, ...]
+    outputs: tuple[Field, ...]
+    skip: bool = False
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns before the first layer, between layers and after the last."""
+        return sum(f.count for f in self.inputs), *self.hidden, sum(f.count for f in self.outputs)
+
+
+def layer_names(name: str, plan: Mlp) -> list[tuple[str, ...]]:
+    """The layers summed into each accumulator, in order."""
+    return [
+        (f"{name}.{i}", f"{name}.{i}.skip") if plan.skip and i else (f"{name}.{i}",)
+        for i in range(len(plan.hidden) + 1)
+    ]
+
+
+def accumulators(plans: Mapping[str, Mlp]) -> dict[str, Accumulator]:
+    """Every accumulator of the networks with the largest magnitude of each of its inputs."""
+    found = {}
+    for name, plan in plans.items():
+        entering = np.concatenate(
+            [np.full(f.count, max(abs(f.low), abs(f.high)), np.int64) for f in plan.inputs]
+        )
+        for i, names in enumerate(layer_names(name, plan)):
+            main = np.full(plan.hidden[i - 1], ACT_TOP, np.int64) if i else entering
+            found[names[0]] = Accumulator(
+                names, (main, entering)[: len(names)], shape=(plan.widths[i + 1], 1)
+            )
     return found
 
 
-def _scaled(net: FloatMlp, i: int) -> tuple[list[Floats], Floats]:
-    """Weights `(O, I)` and bias `(O,)` of accumulator i, in units of integers in and integers out."""
-    plan = net.plan
-    layer = net.layers[i]
-    bias = as_numpy(layer.bias)
-    unit_out = np.full(len(bias), float(ACT_UNIT))
-    if i == len(net.layers) - 1:
-        unit_out = columns(plan.outputs, "unit")
-        bias = bias + columns(plan.outputs, "offset")
-    reading = [(as_numpy(net.weight(i)), i == 0)]
-    if i and plan.skip:
-        reading.append((as_numpy(net.skips[i - 1].weight), True))
-    weights = []
-    for weight, from_inputs in reading:
-        unit_in, offset_in = columns(plan.inputs, "unit"), columns(plan.inputs, "offset")
-        if from_inputs:
-            bias = bias - weight @ offset_in
-        weights.append(weight * unit_out[:, None] / (unit_in if from_inputs else float(ACT_UNIT)))
-    return weights, bias * unit_out
+def check_networks(plans: Mapping[str, Mlp], layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that do not make up the networks, or are inexact; returns the largest sum as a
+    fraction of 2^53.
+
+    Raises ModelFormatError and AccumulatorBoundError.
+    """
+    return check_accumulators(accumulators(plans), layers, FLOAT64_BOUND)
 
 
-def columns(fields: Iterable[Field], part: str) -> Floats:
-    """An attribute of the fields, column by column."""
-    return np.concatenate([np.full(f.count, getattr(f, part), np.float64) for f in fields])
+class ExactMlp:
+    """A network on a backend: integers `(items, inputs)` to integers `(items, outputs)`.
 
+    Layers must have been checked.
+    """
 
-def as_numpy(tensor: object) -> Floats:
-    """A parameter in float64."""
-    assert isinstance(tensor, Tensor)
-    return tensor.detach().cpu().to(torch.float64).numpy()
+    def __init__(self, name: str, plan: Mlp, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        self.plan = plan
+        self.ops = ops.widened()
+        self._layers = [
+            [self.ops.prepare(layers[n]) for n in names] for names in layer_names(name, plan)
+        ]
+        counts = [f.count for f in plan.outputs]
+        self._low, self._high = (
+            np.repeat([getattr(f, side) for f in plan.outputs], counts).astype(np.int32)
+            for side in ("low", "high")
+        )
+
+    @one_openmp_thread(wanted=False)
+    def __call__(self, *inputs: Ints) -> list[Ints]:
+        """One array `(items, count)` for each input field in, one for each output field out."""
+        entering = self.ops.load(np.concatenate(inputs, 1).T[:, :, None])
+        x = entering
+        for i, layers in enumerate(self._layers):
+            y = self.ops.conv(layers[0], x)
+            if len(layers) > 1:
+                y += self.ops.conv(layers[1], entering)
+            x = (
+                self.ops.round_clip(y, 0, ACT_TOP)
+                if i < len(self._layers) - 1
+                else self.ops.round_clip(y, -OUT_TOP, OUT_TOP)
+            )
+        out = self.ops.store(x).clip(self._low, self._high).astype(np.int64)
+        return np.split(out, np.cumsum([f.count for f in self.plan.outputs])[:-1], axis=1)

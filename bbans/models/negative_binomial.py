@@ -1,10 +1,15 @@
-"""p(x, r, p) = Gamma(r) Beta(p) prod_i Gamma(x_i + r) / (x_i! Gamma(r)) p^x_i (1 - p)^r: counts, on a grid of r and p where all is known.
+"""p(x, r, p) = Gamma(r) Beta(p) prod_i Gamma(x_i + r) / (x_i!
 
-The counts are 150 of mites on leaves (Bliss and Fisher 1953); priors Gamma(0.01, rate 0.01) and Beta(0.01, 0.01); one item is all of
-them. z is the number of r's bin and of p's, `(items, 2)`; the last bin of both is what lies beyond the grid. The posterior's correlation is
--0.9, so that no product of factors comes near it. Tables come from floats: this is a bench, and no format depends on it. Bits.
+Gamma(r)) p^x_i (1 - p)^r: counts, on a grid of r and p where all is known.
 
-Source: Yin and Zhou 2018 (arXiv:1805.11183), section 4.2; the evidence and the gap of mean-field were computed for these tests.
+The counts are 150 of mites on leaves (Bliss and Fisher 1953); priors Gamma(0.01, rate 0.01) and
+Beta(0.01, 0.01); one item is all of them. z is the number of r's bin and of p's, `(items, 2)`; the
+last bin of both is what lies beyond the grid. The posterior's correlation is -0.9, so that no
+product of factors comes near it. Tables come from floats: this is a bench, and no format depends on
+it. Bits.
+
+Source: Yin and Zhou 2018 (arXiv:1805.11183), section 4.2; the evidence and the gap of mean-field
+were computed for these tests.
 """
 
 from __future__ import annotations
@@ -17,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions import builders, categorical
-from bbans.distributions.conditional import Conditional, Ints
-from bbans.distributions.sequential import columnwise
+from bbans.distributions.autoregressive import columnwise
+from bbans.distributions.distribution import Conditional, Ints
 
 Floats = NDArray[np.float64]
 COUNTS = (70, 38, 17, 10, 9, 3, 2, 1)  # leaves with 0, 1, ... 7 mites
@@ -38,7 +43,9 @@ def observed() -> Ints:
 def centres() -> tuple[Floats, Floats]:
     """r and p of every bin but the last."""
     steps = (np.arange(BINS) + 0.5) / BINS
-    return R_RANGE[0] + (R_RANGE[1] - R_RANGE[0]) * steps, P_RANGE[0] + (P_RANGE[1] - P_RANGE[0]) * steps
+    return R_RANGE[0] + (R_RANGE[1] - R_RANGE[0]) * steps, P_RANGE[0] + (
+        P_RANGE[1] - P_RANGE[0]
+    ) * steps
 
 
 def log_density(r: Floats, p: Floats, counts: Floats | None = None) -> Floats:
@@ -46,17 +53,24 @@ def log_density(r: Floats, p: Floats, counts: Floats | None = None) -> Floats:
     n = np.array(COUNTS, float) if counts is None else counts
     gamma = np.vectorize(math.lgamma)
     values = np.arange(len(n))
-    total = sum(n_x * (gamma(x + r) - math.lgamma(x + 1) - gamma(r)) for x, n_x in zip(values, n, strict=True))
+    total = sum(
+        n_x * (gamma(x + r) - math.lgamma(x + 1) - gamma(r))
+        for x, n_x in zip(values, n, strict=True)
+    )
     likelihood = total + (n @ values) * np.log(p) + n.sum() * r * np.log1p(-p)
     prior_r = SHAPE * math.log(SHAPE) - math.lgamma(SHAPE) + (SHAPE - 1) * np.log(r) - SHAPE * r
-    prior_p = (SHAPE - 1) * (np.log(p) + np.log1p(-p)) - (2 * math.lgamma(SHAPE) - math.lgamma(2 * SHAPE))
+    prior_p = (SHAPE - 1) * (np.log(p) + np.log1p(-p)) - (
+        2 * math.lgamma(SHAPE) - math.lgamma(2 * SHAPE)
+    )
     found: Floats = likelihood + prior_r + prior_p
     return found
 
 
 @cache
 def joint() -> Floats:
-    """log p(x, z) in nats of every pair of bins, `(BINS, BINS)`: density at the centres times their size."""
+    """log p(x, z) in nats of every pair of bins, `(BINS, BINS)`: density at the centres times their
+    size.
+    """
     r, p = np.meshgrid(*centres(), indexing="ij")
     size = (R_RANGE[1] - R_RANGE[0]) * (P_RANGE[1] - P_RANGE[0]) / BINS**2
     found = log_density(r, p) + math.log(size)
@@ -71,7 +85,9 @@ def log_evidence() -> float:
 
 
 def mean_field(sweeps: int = 60) -> tuple[Floats, Floats, list[float]]:
-    """Factors q(r), q(p) of the best product by CAVI, and log p(x) - ELBO in nats after each sweep."""
+    """Factors q(r), q(p) of the best product by CAVI, and log p(x) - ELBO in nats after each
+    sweep.
+    """
     q_r, q_p = (np.full(BINS, 1 / BINS) for _ in range(2))
     gaps = []
     for _ in range(sweeps):
@@ -84,7 +100,9 @@ def mean_field(sweeps: int = 60) -> tuple[Floats, Floats, list[float]]:
 
 @dataclass(frozen=True)
 class NegativeBinomial:
-    """The chain of one layer. q is the posterior, as q(r) q(p | r), or the best product of two factors, whatever x is."""
+    """The chain of one layer. q is the posterior, as q(r) q(p | r), or the best product of two
+    factors, whatever x is.
+    """
 
     posterior_kind: str = EXACT
 
@@ -109,7 +127,10 @@ class NegativeBinomial:
 
         def parts(z: Ints) -> list[Conditional]:
             row = np.minimum(z[:, :1], BINS - 1)
-            return [builders.lookup(first, np.zeros((items, 1), np.int64)), builders.lookup(second, row)]
+            return [
+                builders.lookup(first, np.zeros((items, 1), np.int64)),
+                builders.lookup(second, row),
+            ]
 
         return columnwise(parts, (items, 2))
 
@@ -122,25 +143,40 @@ class NegativeBinomial:
 def _prior_table() -> Ints:
     r, p = centres()
     width_r, width_p = ((high - low) / BINS for low, high in (R_RANGE, P_RANGE))
-    of_r = width_r * np.exp(SHAPE * math.log(SHAPE) - math.lgamma(SHAPE) + (SHAPE - 1) * np.log(r) - SHAPE * r)
-    of_p = width_p * np.exp((SHAPE - 1) * (np.log(p) + np.log1p(-p)) - (2 * math.lgamma(SHAPE) - math.lgamma(2 * SHAPE)))
+    of_r = width_r * np.exp(
+        SHAPE * math.log(SHAPE) - math.lgamma(SHAPE) + (SHAPE - 1) * np.log(r) - SHAPE * r
+    )
+    of_p = width_p * np.exp(
+        (SHAPE - 1) * (np.log(p) + np.log1p(-p)) - (2 * math.lgamma(SHAPE) - math.lgamma(2 * SHAPE))
+    )
     return _weights(np.stack([np.append(part, 1 - part.sum()) for part in (of_r, of_p)]))
 
 
 @cache
 def _sample_table() -> Ints:
     """A row for every r and p, elsewhere too: masses of 0 to 7, and of more."""
-    r, p = (part.reshape(-1) for part in np.meshgrid(*(np.append(c, c[-1]) for c in centres()), indexing="ij"))
+    r, p = (
+        part.reshape(-1)
+        for part in np.meshgrid(*(np.append(c, c[-1]) for c in centres()), indexing="ij")
+    )
     x = np.arange(len(COUNTS))
     gamma = np.vectorize(math.lgamma)
-    logs = gamma(x + r[:, None]) - gamma(x + 1.0) - gamma(r)[:, None] + x * np.log(p)[:, None] + (r * np.log1p(-p))[:, None]
+    logs = (
+        gamma(x + r[:, None])
+        - gamma(x + 1.0)
+        - gamma(r)[:, None]
+        + x * np.log(p)[:, None]
+        + (r * np.log1p(-p))[:, None]
+    )
     masses = np.exp(logs)
     return _weights(np.concatenate([masses, np.maximum(0, 1 - masses.sum(1, keepdims=True))], 1))
 
 
 def _table(rows: Floats) -> Ints:
     """CDFs over the bins, with next to nothing beyond."""
-    return _weights(np.concatenate([rows / rows.sum(1, keepdims=True), np.zeros((len(rows), 1))], 1))
+    return _weights(
+        np.concatenate([rows / rows.sum(1, keepdims=True), np.zeros((len(rows), 1))], 1)
+    )
 
 
 def _weights(masses: Floats) -> Ints:

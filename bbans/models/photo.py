@@ -1,256 +1,271 @@
-"""The photograph model as a trainable network: log2 p(x | z), KL(q(z | x) || p(z)) on a polyphase pyramid.
+"""Hyper-parameters of the photograph model that inference needs; they are part of the model id.
 
-A level codes the phases 11, 01, 10 of x given phase 00, which is the next coarser image. Each phase is one dense pass at half
-resolution that ends in a mixture of K logistics whose component is shared by R, G and B (Salimans et al. 2017,
-arXiv:1701.05517), on residuals against the mean of four known neighbours. A latent map u ~ N(0, I), one vector a block,
-modulates the trunks (FiLM: Perez et al. 2018, arXiv:1709.07871).
+The photograph model in integers: the only form of it that feeds the coder.
 
-Funding: q(u) and the carried features ("trunk") of phases 11 and 01 never see phase 10, and phase 10 is modulated by the
-posterior mean instead of a sample, so the coder can push it before it pops anything.
+Mirrors `photo.PhotoNet` operation by operation. Units of the integers:
 
-Units: images are float tensors with values 0..255, `(B, 3, H, W)`, H and W even at every level used. All code lengths are bits.
-The integer twin is `photo_exact`; `photo_export` maps one to the other. ACT_MAX and the clips exist for its sake.
+| quantity | unit | range | |---|---|---| | activations, latents u, posterior mean | 1/128 |
+0..1023; u and mean within +-512 | | enter inputs: 4 x - sum, sum - 512 | 1/4 grey level | +-1020,
+-512..508 | | log-magnitudes | 1/128 of a factor two | 0..1280 | | FiLM scale, shift | 1/64, 1/128 |
+0..255, +-4095 | | outputs: logits, locations, log-scales, couplings | 1/16 log2, 1/32 grey level,
+1/16 log2 (0 is 2^-4), 1/64 | see OUTPUT_LIMITS | | posterior log sigma | 1/8 log2 (0 is 2^-6) |
+0..56 |
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+import numpy as np
+from numpy.typing import NDArray
 
-from bbans.models.photo_config import PHASES, PhotoConfig
+from bbans.distributions.tables import log_magnitude
+from bbans.errors import ModelFormatError
+from bbans.exact.layers import Accumulator, IntConv, check_accumulators
+from bbans.exact.ops import Ops
+from bbans.exact.threads import in_bands, one_openmp_thread
 
-ACT_MAX = 8.0
-LOG2_SCALE_RANGE = (-4.0, 6.0)
-LOG2_SIGMA_RANGE = (-6.0, 1.0)
-MEAN_MAX = 3.5
-FILM_MAX = 4.0
-LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
-PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # as `mixture_bits`
-
-
-def activate(x: Tensor) -> Tensor:
-    """Clipped rectifier: the only nonlinearity, so that an integer range covers it."""
-    return F.hardtanh(x, 0.0, ACT_MAX)
-
-
-def split_phases(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Phases 00, 11, 01, 10 of `(B, C, H, W)`, each `(B, C, H/2, W/2)`."""
-    return x[..., 0::2, 0::2], x[..., 1::2, 1::2], x[..., 0::2, 1::2], x[..., 1::2, 0::2]
-
-
-def shift(x: Tensor, rows: int, columns: int) -> Tensor:
-    """x[i + rows, j + columns] with the edge repeated; rows and columns in {-1, 0, 1}."""
-    if rows:
-        x = torch.cat([x[..., 1:, :], x[..., -1:, :]], -2) if rows > 0 else torch.cat([x[..., :1, :], x[..., :-1, :]], -2)
-    if columns:
-        x = torch.cat([x[..., 1:], x[..., -1:]], -1) if columns > 0 else torch.cat([x[..., :1], x[..., :-1]], -1)
-    return x
-
-
-def neighbour_sums(phase: int, known: list[Tensor]) -> Tensor:
-    """Four times the prediction: the sum of the four nearest known pixels. `known` is [00], [00, 11] or [00, 11, 01]."""
-    a = known[0]
-    if phase == 0:
-        return a + shift(a, 0, 1) + shift(a, 1, 0) + shift(a, 1, 1)
-    d = known[1]
-    if phase == 1:
-        return a + shift(a, 0, 1) + d + shift(d, -1, 0)
-    return a + shift(a, 1, 0) + d + shift(d, 0, -1)
-
-
-def pool(x: Tensor, block: int) -> Tensor:
-    """Mean over blocks; the last block is completed by repeating the edge. `(B, C, h, w)` to `(B, C, ceil(h/b), ceil(w/b))`."""
-    h, w = x.shape[-2:]
-    x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
-    return F.avg_pool2d(x, block)
-
-
-def spread(x: Tensor, block: int, h: int, w: int) -> Tensor:
-    """Nearest-neighbour upsampling by `block`, cropped to `(h, w)`."""
-    return x.repeat_interleave(block, -2)[..., :h, :].repeat_interleave(block, -1)[..., :w]
-
-
-def _bias(layer: nn.Conv2d) -> Tensor:
-    assert layer.bias is not None
-    return layer.bias
-
-
-class PhaseNet(nn.Module):
-    """One phase: latent-free trunk (its result is carried on), modulated block, mixture head."""
-
-    def __init__(self, config: PhotoConfig, known: int) -> None:
-        super().__init__()
-        C, hidden = config.channels, config.hidden
-        self.block = config.latent_block
-        self.enter = nn.Conv2d(3 * known + 3, C, 3, padding=1, bias=False)
-        self.carry = nn.Conv2d(C, C, 1, bias=False)
-        self.level_bias = nn.Parameter(torch.zeros(config.level_biases, C))
-        self.res_a = nn.Conv2d(C, C, 3, padding=1)
-        self.res_b = nn.Conv2d(C, C, 3, padding=1)
-        self.modulated = nn.Conv2d(C, C, 3, padding=1)
-        self.film_a = nn.Conv2d(C + config.latent_channels, hidden, 3, padding=1)
-        self.film_b = nn.Conv2d(hidden, 2 * C, 1)
-        self.out = nn.Conv2d(C, C, 1)
-        self.head = nn.Conv2d(C, config.outputs, 1)
-        with torch.no_grad():
-            self.carry.weight.mul_(0.3)
-            self.film_b.weight.mul_(0.1)
-            _bias(self.film_b).zero_()
-            self.head.weight.mul_(0.3)
-            K = config.mixtures
-            bias = torch.zeros(config.outputs)
-            bias[4 * K : 7 * K] = torch.linspace(0.0, 3.0, K).repeat(3)
-            bias[7 * K : 10 * K] = 0.5
-            _bias(self.head).copy_(bias)
-
-    def trunk(self, known: list[Tensor], sums: Tensor, carried: Tensor, level: int) -> Tensor:
-        """`known` phases and `sums` in grey levels, `carried` `(B, C, h, w)`; returns `(B, C, h, w)` in [0, ACT_MAX]."""
-        inputs = torch.cat([(4 * x - sums) / 32 for x in known] + [(sums - 512) / 128], 1)
-        bias = self.level_bias[min(level, len(self.level_bias) - 1)]
-        h = activate(self.enter(inputs) + self.carry(carried) + bias[:, None, None])
-        return activate(h + self.res_b(activate(self.res_a(h))))
-
-    def parameters_given(self, h: Tensor, u: Tensor) -> Tensor:
-        """Mixture parameters `(B, 10K, h, w)` from the trunk and the latents `(B, latent_channels, ceil(h/b), ceil(w/b))`."""
-        with torch.autocast(h.device.type, enabled=False):
-            # float32: bf16 weight gradients of convolutions on tiny maps are NaN on some CPUs (torch 2.13, oneDNN)
-            modulation = self.film_b(activate(self.film_a(torch.cat([pool(h.float(), self.block), u.float()], 1))))
-        modulation = spread(modulation, self.block, *h.shape[-2:])
-        gamma, beta = modulation.to(h.dtype).chunk(2, 1)
-        g = activate(self.modulated(h) * F.hardtanh(1 + gamma, 0.0, FILM_MAX) + beta)
-        parameters: Tensor = self.head(activate(h + self.out(g)))
-        return parameters
-
-
-class PosteriorNet(nn.Module):
-    """q(u | x^(s+1), 11, 01) = N(mean, sigma^2), from pooled trunk features and log-magnitudes of the interpolation residuals."""
-
-    def __init__(self, config: PhotoConfig) -> None:
-        super().__init__()
-        self.block = config.latent_block
-        self.first = nn.Conv2d(config.channels + 6, config.hidden, 3, padding=1)
-        self.last = nn.Conv2d(config.hidden, 2 * config.latent_channels, 1)
-        with torch.no_grad():
-            self.last.weight.mul_(0.3)
-            _bias(self.last).zero_()
-            _bias(self.last)[config.latent_channels :] = -1.0
-
-    def forward(self, h: Tensor, residuals: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean and log2 sigma, each `(B, latent_channels, blocks, blocks)`."""
-        with torch.autocast(h.device.type, enabled=False):
-            magnitudes = [torch.log2(1 + r.float().abs()) for r in residuals]
-            features = pool(torch.cat([h.float(), *magnitudes], 1), self.block)
-            mean, log2_sigma = self.last(activate(self.first(features))).chunk(2, 1)
-        return mean.clamp(-MEAN_MAX, MEAN_MAX), log2_sigma.clamp(*LOG2_SIGMA_RANGE)
-
-
-def mixture_bits(parameters: Tensor, x: Tensor, sums: Tensor, K: int, grey: Tensor) -> Tensor:
-    """Bits of each pixel `(B, h, w)` under the logistic mixture; rows of the batch in `grey` count one channel only.
-
-    parameters `(B, 10K, h, w)`, x and sums `(B, 3, h, w)` in grey levels (sums: four times the prediction).
-    """
-    B, _, h, w = parameters.shape
-    p = parameters.float()
-    log_pi = torch.log_softmax(p[:, :K] * math.log(2), 1)
-    m, log2_s, a = p[:, K:].reshape(B, 3, 3, K, h, w).unbind(1)
-    r = (x - sums / 4)[:, :, None]
-    m = m * LOCATION_UNIT
-    e = r[:, :2] - m[:, :2]
-    # innovation form: G follows R's error, B follows R's and G's
-    centre = torch.stack([e[:, 0], r[:, 1] - m[:, 1] - a[:, 0] * e[:, 0], r[:, 2] - m[:, 2] - a[:, 1] * e[:, 0] - a[:, 2] * e[:, 1]], 1)
-    inverse = torch.exp2(-log2_s.clamp(*LOG2_SCALE_RANGE))
-    # the outermost bins reach to infinity: log(S(U) - S(L)) = log S(U) + log S(-L) + log(1 - e^(L - U)) covers that too
-    upper = (centre + 0.5) * inverse + (x > 254.5)[:, :, None] * 1e4
-    lower = (centre - 0.5) * inverse - (x < 0.5)[:, :, None] * 1e4
-    log_p = torch.log(-torch.expm1(lower - upper)) - F.softplus(-upper) - F.softplus(lower)
-    weight = (~grey).to(log_p.dtype)[:, None, None, None, None].expand(B, 2, 1, 1, 1)
-    weight = torch.cat([torch.ones_like(weight[:, :1]), weight], 1)
-    return -torch.logsumexp(log_pi + (log_p * weight).sum(1), 1) / math.log(2)
+# Order in which the three unknown phases of a level are decoded: (row offset, column offset).
+PHASES = ((1, 1), (0, 1), (1, 0))
 
 
 @dataclass(frozen=True)
-class Bits:
-    """Totals over a batch, in bits: pixels given latents, and the KL divergence (equal to the net cost of the latents)."""
+class PhotoConfig:
+    """Shape of the networks.
 
-    pixels: Tensor
-    kl: Tensor
+    Every field changes the function that codes, so none has a hidden default elsewhere.
+    """
 
-
-class PhotoNet(nn.Module):
-    """All phases and the posterior, shared by every level of the pyramid."""
-
-    def __init__(self, config: PhotoConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.phases = nn.ModuleList(PhaseNet(config, i + 1) for i in range(len(PHASES)))
-        self.posterior = PosteriorNet(config)
+    channels: int = 48  # width of the trunks
+    mixtures: int = 5  # logistic mixture components K
+    latent_channels: int = 8  # latent map: channels per block
+    latent_block: int = 8  # block side in half-resolution positions (16 level pixels)
+    hidden: int = 64  # width of the FiLM and posterior networks
+    level_biases: int = 4  # levels from this one up share one bias
+    latents: bool = True  # False: the ablation without z
 
     @property
-    def phase_nets(self) -> list[PhaseNet]:
-        """The phases in decode order."""
-        return [net for net in self.phases if isinstance(net, PhaseNet)]
+    def outputs(self) -> int:
+        """Outputs per position: K logits, then 3K locations, 3K log-scales and 3K channel
+        couplings.
+        """
+        return 10 * self.mixtures
 
-    def noise(self, x: Tensor, levels: int, generator: torch.Generator | None = None) -> list[Tensor]:
-        """Standard normal numbers for the latents of x `(B, 3, H, W)`, coarsest level first; none without latents."""
-        config, found = self.config, []
-        for level in reversed(range(levels)):
-            if config.latents:
-                blocks = (-(-(side >> level + 1) // config.latent_block) for side in x.shape[-2:])
-                found.append(torch.randn(len(x), config.latent_channels, *blocks, generator=generator, device=x.device))
+
+def check(config: PhotoConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    limits = {
+        "channels": 1024,
+        "mixtures": 64,
+        "latent_channels": 256,
+        "hidden": 1024,
+        "level_biases": 32,
+    }
+    values = asdict(config)
+    if any(
+        type(values[name]) is not int or not 1 <= values[name] <= top
+        for name, top in limits.items()
+    ):
+        raise ModelFormatError(
+            f"the model's config {values} is out of range; the model file is malformed"
+        )
+    if config.latent_block not in (1, 2, 4, 8, 16) or not isinstance(config.latents, bool):
+        raise ModelFormatError(
+            f"the model's latent block {config.latent_block} is no power of two up to 16; the "
+            "model file is malformed"
+        )
+
+
+ACT_TOP = 1023
+PRE_TOP = 4095
+FILM_TOP = 255
+LATENT_TOP = 512
+MEAN_TOP = 448
+SIGMA_TOP = 56
+LOG_TOP = 1280
+BAND = 48  # rows that are computed at once: a multiple of every latent block
+OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
+
+Ints = NDArray[np.int32]
+Band: TypeAlias = tuple[slice, slice, slice]
+
+
+def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
+    """Every accumulator of the model with the largest magnitude of each of its inputs."""
+    C, hidden, latents = config.channels, config.hidden, config.latent_channels
+
+    def full(n: int, top: int) -> NDArray[np.int64]:
+        return np.full(n, top, np.int64)
+
+    acts = full(C, ACT_TOP)
+    found = {}
+    for p in range(len(PHASES)):
+        known = np.concatenate([full(3 * (p + 1), 1020), full(3, 512)])
+        found[f"phase{p}.enter"] = Accumulator(
+            (f"phase{p}.enter", f"phase{p}.carry"), (known, acts)
+        )
+        found[f"phase{p}.res_a"] = Accumulator((f"phase{p}.res_a",), (acts,))
+        found[f"phase{p}.res_b"] = Accumulator((f"phase{p}.res_b",), (acts,), ACT_TOP)
+        found[f"phase{p}.modulated"] = Accumulator((f"phase{p}.modulated",), (acts,))
+        found[f"phase{p}.film_a"] = Accumulator(
+            (f"phase{p}.film_a",), (np.concatenate([acts, full(latents, LATENT_TOP)]),)
+        )
+        found[f"phase{p}.film_b"] = Accumulator((f"phase{p}.film_b",), (full(hidden, ACT_TOP),))
+        found[f"phase{p}.out"] = Accumulator((f"phase{p}.out",), (acts,), ACT_TOP)
+        found[f"phase{p}.head"] = Accumulator((f"phase{p}.head",), (acts,))
+    found["posterior.first"] = Accumulator(
+        ("posterior.first",), (np.concatenate([acts, full(6, LOG_TOP)]),)
+    )
+    found["posterior.last"] = Accumulator(("posterior.last",), (full(hidden, ACT_TOP),))
+    return found
+
+
+def check_layers(config: PhotoConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse a model whose layers are missing, misshapen or inexact; returns the largest sum as a
+    fraction of the bound.
+    """
+    return check_accumulators(accumulators(config), layers)
+
+
+class ExactPhoto:
+    """The model on a backend.
+
+    Trunk and flow values are opaque backend arrays; everything else is numpy integers.
+
+    Immutable once made. Raises ModelFormatError and AccumulatorBoundError (see `check_layers`).
+    """
+
+    def __init__(self, config: PhotoConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        check_layers(config, layers)
+        self.config = config
+        self.ops = ops
+        self._layers = {name: ops.prepare(layer) for name, layer in layers.items()}
+        K = config.mixtures
+        limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), (K, 3 * K, 3 * K, 3 * K), axis=0)
+        self._limits = [ops.load(limits[:, i, None, None]) for i in range(2)]
+
+    def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
+        """Shape `(channels, rows, columns)` of the latent map over an h x w grid of half-resolution
+        positions.
+        """
+        block = self.config.latent_block
+        return self.config.latent_channels, -(-h // block), -(-w // block)
+
+    @one_openmp_thread()
+    def start(self, h: int, w: int) -> Any:
+        """What the coarsest level carries in: nothing."""
+        return self.ops.keep([(slice(0, h), self.ops.zeros(self.config.channels, h, w))], h)
+
+    @one_openmp_thread()
+    def carry_up(self, trunk: Any, h: int, w: int) -> Any:
+        """The trunk of a level's last phase as carried into the next finer level's `h x w` grid."""
+        return self.ops.spread(trunk, 2, h, w)
+
+    @one_openmp_thread()
+    def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
+        """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the
+        prediction `(3, h, w)`.
+        """
+        height = sums.shape[1]
+
+        def part(band: Band) -> tuple[slice, Any]:
+            rows, seen, kept = band
+            inputs = [k[:, seen] for k in known], sums[:, seen], self.ops.take(carried, seen)
+            return rows, self._trunk(phase, *inputs, level)[..., kept, :]
+
+        return self.ops.keep(in_bands(part, _bands(height, 3)), height)
+
+    def _trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
+        ops = self.ops
+        x = ops.load(np.concatenate([*(4 * k - sums for k in known), sums - 512]))
+        row = min(level, self.config.level_biases - 1)
+        h = ops.conv(self._layers[f"phase{phase}.enter"], x, row)
+        h += ops.conv(self._layers[f"phase{phase}.carry"], carried)
+        h = ops.round_clip(h, 0, ACT_TOP)
+        a = ops.round_clip(ops.conv(self._layers[f"phase{phase}.res_a"], h), 0, ACT_TOP)
+        a = ops.conv(self._layers[f"phase{phase}.res_b"], a)
+        a += h
+        return ops.round_clip(a, 0, ACT_TOP)
+
+    @one_openmp_thread()
+    def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:
+        """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x -
+        sum of phases 11 and 01.
+        """
+        ops = self.ops
+        magnitudes = ops.table(ops.load(np.concatenate(residuals)), log_magnitude())
+        features = ops.concat([self._pooled(trunk), ops.pool(magnitudes, self.config.latent_block)])
+        hidden = ops.round_clip(ops.conv(self._layers["posterior.first"], features), 0, ACT_TOP)
+        out = ops.store(
+            ops.round_clip(ops.conv(self._layers["posterior.last"], hidden), -PRE_TOP, PRE_TOP)
+        )
+        mean, sigma = np.split(out, 2, axis=1)
+        return mean.clip(-MEAN_TOP, MEAN_TOP), sigma.clip(0, SIGMA_TOP)
+
+    def _pooled(self, trunk: Any) -> Any:
+        ops, block, height = self.ops, self.config.latent_block, trunk.shape[-2]
+
+        def part(band: Band) -> tuple[slice, Any]:
+            rows, _, _ = band
+            return slice(rows.start // block, -(-rows.stop // block)), ops.pool(
+                ops.take(trunk, rows), block
+            )
+
+        return ops.take(
+            ops.keep(in_bands(part, _bands(height, 0)), -(-height // block)), slice(None)
+        )
+
+    @one_openmp_thread()
+    def outputs(self, phase: int, trunk: Any, u: Ints) -> NDArray[np.int16]:
+        """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means
+        (1/128), `(channels, rows, columns)`.
+        """
+        ops, C, block = self.ops, self.config.channels, self.config.latent_block
+        height, width = trunk.shape[-2:]
+        hidden = ops.conv(
+            self._layers[f"phase{phase}.film_a"], ops.concat([self._pooled(trunk), ops.load(u)])
+        )
+        film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
+        film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
+        scale, shift = film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:]
+        found = np.empty((height * width, self.config.outputs), np.int16)
+
+        def part(band: Band) -> None:
+            rows, seen, kept = band
+            blocks = slice(rows.start // block, -(-rows.stop // block))
+            x = ops.take(trunk, seen)
+            g = ops.conv(self._layers[f"phase{phase}.modulated"], x)[..., kept, :]
+            g = ops.round_clip(g, -PRE_TOP, PRE_TOP)
+            g = ops.modulate(g, scale[..., blocks, :], shift[..., blocks, :], block)
+            g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
+            g += x[..., kept, :]
+            g = ops.round_clip(g, 0, ACT_TOP)
+            result = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
+            found[rows.start * width : rows.stop * width] = ops.store(result)
+
+        for _ in in_bands(part, _bands(height, 1)):
+            pass
         return found
 
-    def forward(
-        self, x: Tensor, levels: int, grey: Tensor, drop: Tensor, noise: Sequence[Tensor], pixel_bits: PixelBits | None = None
-    ) -> Bits:
-        """Code lengths of a batch over `levels` levels (the coarsest image is not counted).
 
-        x `(B, 3, H, W)`; grey, drop `(B,)` bool: images that are grey, images whose latents are switched off (u = 0); `noise` as
-        the method of that name makes it; `pixel_bits` in place of `mixture_bits`: the same, compiled.
-        """
-        bits_of = pixel_bits or mixture_bits
-        pyramid = [x]
-        for _ in range(levels):
-            pyramid.append(pyramid[-1][..., 0::2, 0::2])
-        carried = None
-        pixels, kl = x.new_zeros(()), x.new_zeros(())
-        for i, level in enumerate(reversed(range(levels))):
-            own = noise[i] if self.config.latents else None
-            level_pixels, level_kl, carried = self._level(pyramid[level], level, carried, grey, drop, own, bits_of)
-            pixels, kl = pixels + level_pixels, kl + level_kl
-        return Bits(pixels, kl)
+def _bands(height: int, reach: int) -> list[Band]:
+    """Rows of each band, those of its input that its result depends on, and where its own are among
+    these.
 
-    def _level(
-        self, x: Tensor, level: int, carried: Tensor | None, grey: Tensor, drop: Tensor, noise: Tensor | None, bits_of: PixelBits
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        config = self.config
-        targets = split_phases(x)
-        h, w = targets[0].shape[-2:]
-        flow = x.new_zeros(x.shape[0], config.channels, h, w) if carried is None else spread(carried, 2, h, w)
-        if x.is_contiguous(memory_format=torch.channels_last):
-            flow = flow.contiguous(memory_format=torch.channels_last)
-        trunks, sums = [], []
-        for i, net in enumerate(self.phase_nets):
-            known = list(targets[: i + 1])
-            sums.append(neighbour_sums(i, known))
-            flow = net.trunk(known, sums[i], flow, level)
-            trunks.append(flow)
-        u = mean = x.new_zeros(x.shape[0], config.latent_channels, -(-h // config.latent_block), -(-w // config.latent_block))
-        kl = x.new_zeros(())
-        if noise is not None:
-            mean, log2_sigma = self.posterior(trunks[1], [4 * targets[i + 1] - sums[i] for i in range(2)])
-            sigma = torch.exp2(log2_sigma)
-            u = mean + sigma * noise
-            keep = ~drop[:, None, None, None]
-            kl = (0.5 * (mean**2 + sigma**2 - 1) / math.log(2) - log2_sigma).mul(keep).sum()
-            u, mean = u * keep, mean * keep
-        pixels = x.new_zeros(())
-        for i, net in enumerate(self.phase_nets):
-            parameters = net.parameters_given(trunks[i], mean if i == 2 else u)
-            pixels = pixels + bits_of(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
-        return pixels, kl, flow
+    What convolutions make of a band's activations stays in the processor's cache, and takes little
+    memory.
+    """
+    found = []
+    for top in range(0, height, BAND):
+        end = min(top + BAND, height)
+        first = max(0, top - reach)
+        found.append(
+            (
+                slice(top, end),
+                slice(first, min(height, end + reach)),
+                slice(top - first, end - first),
+            )
+        )
+    return found

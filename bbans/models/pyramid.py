@@ -1,212 +1,174 @@
-"""-log2 p(x | z) = sum over steps of -log2 p(x_step | what is known, z): a VAE whose decoder codes a polyphase pyramid, trainable.
+"""Hyper-parameters of the pyramid VAE that inference needs, and the order in which it codes the
+samples of an image.
 
-z is one vector an image. It draws a few planes on the grid of every level and says p of the coarsest image; every step (see
-`pyramid_config`) reads the samples known so far, these planes and the features of the step before, and so leaves to z what lies far apart.
-Decoders that see samples and latents: PixelVAE (Gulrajani et al. 2017, arXiv:1611.05013); the order: Parallel Multiscale PixelCNN (Reed et
-al. 2017, arXiv:1703.03664). The integer twin is `pyramid_exact`.
+Phase 00 of x^(s) = x[::2^s, ::2^s] is x^(s + 1). A step codes one channel of phase 11, 01 or 10 of
+one level; the coarsest image comes first, finer levels follow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
-from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
-from bbans.models import heads, mlp
-from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence, start
-from bbans.models.mlp import FloatMlp, real_range
-from bbans.models.mlp_exact import ACT_TOP, ACT_UNIT
-from bbans.models.pyramid_config import PHASES, PyramidConfig, Step, drawn_grids, plans, positions, seen, steps
-from bbans.models.pyramid_exact import accumulators
-from bbans.models.terms import ELBO, Draws, Terms, Training, draws
+from bbans.errors import ModelFormatError
+from bbans.models.base import ImageConfig, check_common
+from bbans.models.heads import Head, gaussian_fields, latent_field
+from bbans.models.mlp import ACT_TOP, ACT_UNIT, Field, Mlp
 
-Floats = NDArray[np.float64]
-
-
-def activate(x: Tensor) -> Tensor:
-    """Clipped rectifier, as in the dense networks."""
-    return F.hardtanh(x, 0.0, ACT_TOP / ACT_UNIT)
+COARSEST = 2  # no side of the coarsest image is longer
+DRAWN_SIDE = (
+    16  # z draws planes on grids of up to this side; finer levels have what the features carry on
+)
+SEEN_SIDE = 32  # q(z | x) reads the finest image of the pyramid with no longer side
+PHASES = ((1, 1), (0, 1), (1, 0))  # in the order of coding: (row offset, column offset)
 
 
-class StepNet(nn.Module):
-    """One step: features from what is known and the features carried on, then p of its samples."""
+@dataclass(frozen=True)
+class PyramidConfig(ImageConfig):
+    """Shape of the networks. `latents` has one entry: the dimensions of z."""
 
-    def __init__(self, config: PyramidConfig, step: Step, first: bool, dropout: float) -> None:
-        super().__init__()
-        C, inputs = config.trunk, step.planes(config.channels) + step.drawn(config.planes)
-        self.fields = config.head_of(1).fields()
-        outputs = sum(f.count for f in self.fields)
-        self.enter = nn.Conv2d(inputs, C, 3, padding=1)
-        self.carry = None if first else nn.Conv2d(C, C, 1, bias=False)
-        self.res_a = nn.ModuleList(nn.Conv2d(C, C, 3, padding=1) for _ in range(config.blocks))
-        self.res_b = nn.ModuleList(nn.Conv2d(C, C, 3, padding=1) for _ in range(config.blocks))
-        self.out = nn.Conv2d(C, outputs, 1)
-        self.direct = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.dropout = dropout
-        with torch.no_grad():
-            for layer in (*self.res_b, self.out, self.direct):
-                layer.weight.mul_(0.3)
-            _start(config, self.out)
+    latents: tuple[int, ...] = (16,)
+    hidden: int = 256  # width of the dense layers, of q(z | x) and of the planes that z draws
+    hidden_layers: int = 2
+    planes: int = 4  # that z draws on the grid of every level but the finest of large images
+    trunk: int = 32  # channels of the convolutions
+    blocks: int = 1  # residual blocks of a step
+    latent_precision: int = 12  # bits of a latent under the prior
 
-    def forward(self, inputs: Tensor, carried: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Features `(B, trunk, h, w)` and one tensor `(B, count, h, w)` for each field of the head."""
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.training and inputs.dtype == torch.float32):
-            x = self.enter(inputs)
-            if self.carry is not None:
-                x = x + self.carry(carried)
-            x = activate(x)
-            for a, b in zip(self.res_a, self.res_b, strict=True):
-                x = activate(x + b(F.dropout(activate(a(x)), self.dropout, self.training)))
-        out = self.out(x.to(inputs.dtype)) + self.direct(inputs)
-        parts = torch.split(out, [f.count for f in self.fields], 1)
-        return x, [part.clamp(*real_range(f)) for part, f in zip(parts, self.fields, strict=True)]
+    def head_of(self, dims: int) -> Head:
+        """p of `dims` samples."""
+        return Head(dims, self.levels, self.likelihood, self.components)
 
 
-def _start(config: PyramidConfig, layer: nn.Conv2d) -> None:
-    """Begin with components of a mixture spread over the grey levels, one of them below black."""
-    assert layer.bias is not None
-    K = config.components
-    layer.bias.zero_()
-    if config.likelihood == heads.LOGISTIC:
-        layer.bias[K : 2 * K].copy_(torch.linspace(-8.0, 255.0, K) / heads.LOCATION_STEP)
-        layer.bias[2 * K :].copy_(torch.linspace(2.0, 4.0, K))
+@dataclass(frozen=True)
+class Step:
+    """Channel `channel` of a phase of level `level`: `rows` x `columns` samples on a grid of `grid`
+    positions.
+    """
+
+    level: int
+    phase: int
+    channel: int
+    rows: int
+    columns: int
+    grid: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        """What its layers are called."""
+        return f"step{self.level}.{self.phase}.{self.channel}"
+
+    def planes(self, channels: int) -> int:
+        """Planes of known samples: every channel of phase 00 and of the phases before, and the
+        channels before of its own.
+        """
+        return (self.phase + 1) * channels + self.channel
+
+    def drawn(self, planes: int) -> int:
+        """Planes that z draws on its grid: as many as it draws anywhere, or none."""
+        return planes if max(self.grid) <= DRAWN_SIDE else 0
 
 
-class PyramidNet(nn.Module):
-    """Every network of the model."""
+def grids(config: PyramidConfig) -> list[tuple[int, int]]:
+    """Sizes of phase 00 of level 0, 1, ...: the last is that of the coarsest image.
 
-    def __init__(self, config: PyramidConfig, training: Training | None = None) -> None:
-        super().__init__()
-        self.config = config
-        options = training or Training()
-        dropout, self.sampled = options.dropout, options.objective != ELBO
-        self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in plans(config).items()})
-        self.steps = nn.ModuleList(StepNet(config, step, i == 0, dropout) for i, step in enumerate(steps(config)))
-        self.net("posterior1").output_bias(1).fill_(-1.0)
-        start(config.head_of(len(positions(config, None))), self.net("drawing"))
-        self.register_buffer("seen_samples", torch.from_numpy(seen(config)), persistent=False)
-        for i, step in enumerate((None, *steps(config))):
-            self.register_buffer(f"positions{i}", torch.from_numpy(positions(config, step)), persistent=False)
-
-    def net(self, name: str) -> FloatMlp:
-        """A dense network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
-
-    def terms(
-        self,
-        x: Tensor,
-        labels: Tensor | None,
-        generator: Generator | Draws,
-        drop: Tensor | None = None,
-        encoded: Sequence[Tensor] | None = None,
-    ) -> Terms:
-        """See `terms.Weighted`; the KL divergence is exact, or of the sample where the objective needs weights of samples."""
-        mean, log2_sigma = encoded or self.posterior(x)
-        u = mean + torch.exp2(log2_sigma) * draws(generator, len(x)).normal(mean)
-        divergence = -gaussian_bits(u, mean, log2_sigma) if self.sampled else standard_divergence(mean, log2_sigma)
-        if drop is not None:
-            u, divergence = u.masked_fill(drop[:, None], 0.0), divergence.masked_fill(drop[:, None], 0.0)
-        likelihood = self.sample_bits(x, u)
-        prior = u.new_full((len(u),), float(self.config.latent_precision * self.config.latents[0]))
-        return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
-
-    def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """See `terms.Weighted`: mean and log2 sigma of q(z | x)."""
-        return self.posterior(x)
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""
-        mean, log2_sigma = self.net("posterior1")(
-            x[:, self.get_buffer("seen_samples")].to(torch.get_default_dtype()) / (self.config.levels - 1)
-        )
-        return mean, log2_sigma
-
-    def sample_bits(self, x: Tensor, u: Tensor) -> Tensor:
-        """-log2 p(x | z), `(B,)`; x int64 `(B, dims)`, u `(B, latents)`."""
-        config = self.config
-        image = x.to(u.dtype).view(-1, config.height, config.width, config.channels).permute(0, 3, 1, 2) / (config.levels - 1)
-        *first, drawn = self._drawing(u)
-        shared = self.net("shared") if "shared" in self.nets else None
-        total = self._bits(self.get_buffer("positions0"), list(first), x, shared)
-        carried, level = None, -1
-        for i, (step, net) in enumerate(zip(steps(config), self.steps, strict=True)):
-            if step.level != level:
-                level = step.level
-                if carried is not None:
-                    carried = carried.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., : step.grid[0], : step.grid[1]]
-            inputs = torch.cat([_known(image, step), *([drawn[step.grid]] if step.grid in drawn else [])], 1)
-            carried, outputs = net(inputs.contiguous(memory_format=torch.channels_last), carried)
-            cut = [o[..., : step.rows, : step.columns].permute(0, 2, 3, 1).flatten(1) for o in outputs]
-            total = total + self._bits(self.get_buffer(f"positions{i + 1}"), cut, x, shared)
-        return total
-
-    def _drawing(self, u: Tensor) -> tuple[Any, ...]:
-        """Fields of the coarsest image's p, then planes `(B, planes, h, w)` by grid."""
-        found, sizes = self.net("drawing")(u), drawn_grids(self.config)
-        split = len(found) - len(sizes)
-        return *found[:split], {(h, w): part.view(len(u), -1, h, w) for part, (h, w) in zip(found[split:], sizes, strict=True)}
-
-    def _bits(self, at: Tensor, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None) -> Tensor:
-        return sample_bits(self.config.head_of(len(at)), outputs, x[:, at], shared).sum(1)
-
-    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`."""
-        return self.posterior(x)[0]
-
-
-def _known(image: Tensor, step: Step) -> Tensor:
-    """Planes of samples known at a step, zeros where a phase ends before the grid; image `(B, channels, H, W)`."""
-    spacing, (h, w) = 2**step.level, step.grid
+    Empty for an image that is coarse already.
+    """
     found = []
-    for i, (row, column) in enumerate([(0, 0), *PHASES[: step.phase + 1]]):
-        plane = image[..., row * spacing :: 2 * spacing, column * spacing :: 2 * spacing]
-        if i == step.phase + 1:
-            plane = plane[:, : step.channel]
-        found.append(F.pad(plane, (0, w - plane.shape[-1], 0, h - plane.shape[-2])))
-    return torch.cat(found, 1)
-
-
-def export(net: PyramidNet) -> dict[str, IntConv]:
-    """Every layer of `pyramid_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
-    config = net.config
-    found = mlp.export({name: net.net(name) for name in net.nets})
-    wanted = accumulators(config)
-    for step, module in zip(steps(config), net.steps, strict=True):
-        assert isinstance(module, StepNet)
-        known = np.full(step.planes(config.channels), config.levels - 1.0)
-        entering = np.concatenate([known, np.full(step.drawn(config.planes), float(ACT_UNIT))])
-        unit = np.concatenate([np.full(f.count, float(f.unit)) for f in module.fields])
-        offset = np.concatenate([np.full(f.count, f.offset) for f in module.fields])
-        scaled = {
-            "enter": (ACT_UNIT * _weight(module.enter) / entering[:, None, None], ACT_UNIT * _bias(module.enter)),
-            "out": (_weight(module.out) * unit[:, None, None, None] / ACT_UNIT, unit * (_bias(module.out) + offset)),
-            "direct": (_weight(module.direct) * unit[:, None, None, None] / entering[:, None, None], unit),
-        }
-        if module.carry is not None:
-            scaled["carry"] = _weight(module.carry), unit
-        for i, (first, second) in enumerate(zip(module.res_a, module.res_b, strict=True)):
-            scaled[f"res_a{i}"] = _weight(first), ACT_UNIT * _bias(first)
-            scaled[f"res_b{i}"] = _weight(second), ACT_UNIT * _bias(second)
-        for a in (a for name, a in wanted.items() if name.startswith(f"{step.name}.")):
-            parts = [scaled[name.rsplit(".", 1)[1]] for name in a.layers]
-            layers = quantise([weight for weight, _ in parts], parts[0][1], list(a.maxima), a.residual, FLOAT64_BOUND)
-            found.update(zip(a.layers, layers, strict=True))
+    h, w = config.height, config.width
+    while max(h, w) > COARSEST:
+        h, w = -(-h // 2), -(-w // 2)
+        found.append((h, w))
     return found
 
 
-def _weight(layer: Any) -> Floats:
-    found: Floats = layer.weight.detach().cpu().to(torch.float64).numpy()
+def drawn_grids(config: PyramidConfig) -> list[tuple[int, int]]:
+    """Those of `grids` that z draws planes on."""
+    return [grid for grid in grids(config) if max(grid) <= DRAWN_SIDE]
+
+
+def coarsest(config: PyramidConfig) -> tuple[int, int]:
+    """Rows and columns of the coarsest image."""
+    found = grids(config)
+    return found[-1] if found else (config.height, config.width)
+
+
+def steps(config: PyramidConfig) -> list[Step]:
+    """Every step in the order of coding."""
+    found = []
+    sizes = [(config.height, config.width), *grids(config)]
+    for level in reversed(range(len(sizes) - 1)):
+        h, w = sizes[level]
+        for phase, (row, column) in enumerate(PHASES):
+            rows, columns = (h - row + 1) // 2, (w - column + 1) // 2
+            if rows and columns:
+                found += [
+                    Step(level, phase, c, rows, columns, sizes[level + 1])
+                    for c in range(config.channels)
+                ]
     return found
 
 
-def _bias(layer: Any) -> Floats:
-    found: Floats = layer.bias.detach().cpu().to(torch.float64).numpy()
-    return found
+def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
+    """Where a step's samples (None: those of the coarsest image) lie among an image's, which are in
+    the order of (row, column, channel).
+    """
+    order = np.arange(config.height * config.width * config.channels).reshape(
+        config.height, config.width, config.channels
+    )
+    if step is None:
+        spacing = 2 ** len(grids(config))
+        return order[::spacing, ::spacing].reshape(-1)
+    spacing = 2**step.level
+    row, column = PHASES[step.phase]
+    return order[
+        row * spacing :: 2 * spacing, column * spacing :: 2 * spacing, step.channel
+    ].reshape(-1)
+
+
+def seen(config: PyramidConfig) -> NDArray[np.int64]:
+    """Where the samples that q(z | x) reads lie among an image's."""
+    order = np.arange(config.height * config.width * config.channels).reshape(
+        config.height, config.width, config.channels
+    )
+    spacing = 1
+    while -(-max(config.height, config.width) // spacing) > SEEN_SIDE:
+        spacing *= 2
+    return order[::spacing, ::spacing].reshape(-1)
+
+
+def plane_field(count: int) -> Field:
+    """Planes that z draws, as convolutions read them."""
+    return Field(count, ACT_UNIT, -ACT_TOP, ACT_TOP)
+
+
+def plans(config: PyramidConfig) -> dict[str, Mlp]:
+    """The dense networks: `posterior1` is q(z | x), `drawing` turns z into the coarsest image's p
+    and the planes of each level.
+    """
+    hidden = (config.hidden,) * config.hidden_layers
+    rows, columns = coarsest(config)
+    first = config.head_of(rows * columns * config.channels)
+    drawn = tuple(plane_field(config.planes * h * w) for h, w in drawn_grids(config))
+    return {
+        "posterior1": Mlp(
+            (config.head_of(len(seen(config))).input_field(),),
+            hidden,
+            gaussian_fields(config.latents[0]),
+        ),
+        "drawing": Mlp((latent_field(config.latents[0]),), hidden, (*first.fields(), *drawn)),
+        **first.plans(),
+    }
+
+
+def check(config: PyramidConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    ranges = {"latent_precision": (4, 12), "planes": (1, 64), "trunk": (1, 512), "blocks": (0, 16)}
+    check_common(config, ranges, config.latents)
+    if len(config.latents) != 1:
+        raise ModelFormatError(
+            f"a pyramid has one layer of latents; found {config.latents}; the model file is "
+            "malformed"
+        )

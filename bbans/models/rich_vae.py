@@ -1,175 +1,277 @@
-"""-ELBO = E_q[-log2 p(x | z) - log2 p(z) + log2 q(z | x)] with q a mixture, a flow or semi-implicit: trainable twin of `rich_exact`.
+"""Hyper-parameters of the VAE with a richer posterior than a diagonal Gaussian; they are part of
+the model id.
 
-- mixture: the expectation over the component is taken exactly, one sample of z a component.
-- flow: u_d = mean_d(x, u_<d) + sigma_d(x, u_<d) e_d, one pass of the network a latent.
-- coupling: in v = Phi(u), whose prior is uniform on [0, 1), a step adds a function of one half to the other, modulo 1.
-- planar: z = u + v tanh(w u + b), `parts` times, with v, w and b networks of x; nothing codes it (`planar`).
-- semi-implicit: log2 q is replaced by log2 (1 / (K + 1)) sum_k q(z | noise_k) with noise_0 that of the sample, whose bound lies below the
-  ELBO of the implicit q and rises to it with K (L_K of Yin and Zhou 2018, arXiv:1805.11183): it is the exact rate of the coder.
+`mixture`: Gaussians, one of which is drawn for an item. `flow`: each latent is a Gaussian given
+those before it. `coupling`: a diagonal Gaussian, then additions modulo the number of bins.
+`semi-implicit`: Gaussians whose parameters are networks of noise, which is coded as latents beside
+z. `planar` (`training.networks.planar`) is for training in floats only: no model file holds it.
 
-Densities are relative to N(0, 1), as in `vae`.
+p(x | z) p(z) with q(z | x) a mixture, a flow or semi-implicit, in integers: a latent chain of one
+layer that codes.
+
+Latents are indices of the 2^latent_precision bins of equal mass under N(0, 1), as in `vae_exact`,
+and q is exact on them: no term of its density is approximated, so that the net rate is the -ELBO of
+that very q. A flow is autoregressive, its latents popped one after the other, or couples halves by
+additions modulo the number of bins, under which N(0, 1) stays what it is. Noise of a semi-implicit
+posterior is part of the latents: z, then every draw; q(noise) is the prior, so that it costs
+nothing but initial bits. Mirrors `rich_vae`.
+
+Sources: mixtures and semi-implicit posteriors, Yin and Zhou 2018 (arXiv:1805.11183); affine
+autoregressive flows, Kingma et al. 2016 (arXiv:1606.04934), Papamakarios, Pavlakou and Murray 2017
+(arXiv:1705.07057); integer flows, Hoogeboom et al. 2019 (arXiv:1905.07376).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-import torch
-from torch import Generator, Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from bbans.distributions.tables import standard_normal_bins
+from bbans.distributions import builders, composite, gaussian_bins
+from bbans.distributions.autoregressive import Walk, columnwise, walked
+from bbans.distributions.distribution import Conditional
+from bbans.errors import ModelFormatError, NoCodecError
 from bbans.exact.layers import IntConv
-from bbans.models import heads, mlp
-from bbans.models.heads_float import LN2, gaussian_bits, sample_bits, start
-from bbans.models.mlp import FloatMlp
-from bbans.models.planar import planar
-from bbans.models.rich_config import COUPLING, FLOW, MIXTURE, PLANAR, SEMI_IMPLICIT, RichVaeConfig, check_codes, flow_masks
-from bbans.models.terms import Draws, Terms, Training, draws
+from bbans.exact.ops import Ops
+from bbans.models import heads
+from bbans.models.base import ImageConfig, check_common
+from bbans.models.heads import gaussian_fields, latent_field, log_weights
+from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
+
+MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
+# units at least that samples are read in: all weights of an output share a scale, coarse beside
+# latents in units of 1
+FINE = 256
+MAX_OUTPUTS = 2**16
+PLANAR = "planar"
+PLANAR_UNIT, PLANAR_TOP = 128, 2**11  # its parameters are reals of up to 16
 
 
-class RichVaeNet(nn.Module):
-    """Every network of the model."""
+@dataclass(frozen=True)
+class RichVaeConfig(ImageConfig):
+    """Shape of the networks. `latents` has one entry: the dimensions of z."""
 
-    def __init__(self, config: RichVaeConfig, training: Training | None = None) -> None:
-        super().__init__()
-        self.config = config
-        if config.posterior != MIXTURE:
-            self.sampled = True  # every term is one of a sample, whatever the objective
-        self.outermost = float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
-        masks = [torch.from_numpy(mask) for mask in flow_masks(config)] if config.posterior == FLOW else None
-        self.nets = nn.ModuleDict({name: FloatMlp(plan, masks if name == "posterior1" else None) for name, plan in config.plans.items()})
-        self.net("posterior1").output_bias(2 if config.posterior == MIXTURE else 1).fill_(-1.0)
-        for name in config.plans:
-            if name.startswith("posterior_shift"):
-                with torch.no_grad():
-                    self.net(name).layers[-1].weight.mul_(0.1)  # type: ignore[operator]
-        start(config.head, self.net("likelihood0"))
+    latents: tuple[int, ...] = (16,)
+    hidden: int = 256  # width of the hidden layers
+    hidden_layers: int = 2
+    latent_precision: int = 12  # bits of a latent under the prior
+    posterior: str = MIXTURE
+    parts: int = (
+        4  # components of a mixture, draws of noise K + 1, steps of a coupling or planar flow
+    )
+    noise: int = 4  # dimensions of a draw of noise
 
-    def net(self, name: str) -> FloatMlp:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+    @property
+    def fineness(self) -> int:
+        """What samples are multiplied with before the networks of q read them."""
+        return max(1, FINE // (self.levels - 1))
 
-    def terms(
-        self,
-        x: Tensor,
-        labels: Tensor | None,
-        generator: Generator | Draws,
-        drop: Tensor | None = None,
-        encoded: Sequence[Tensor] | None = None,
-    ) -> Terms:
-        """See `terms.Weighted`; the divergence has one column, of all latents together."""
-        config, source = self.config, draws(generator, len(x))
-        seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
-        once = self.encoded(x, labels) if encoded is None else encoded
-        u, weight, log_q = self._mixture(once, source) if config.posterior == MIXTURE else self._sample(seen, once, source)
-        if drop is not None:
-            u, log_q = u.masked_fill(drop[:, None, None], 0.0), log_q.masked_fill(drop[:, None], 0.0)
-        outputs = self.net("likelihood0")(self._read(u).flatten(0, 1))
-        shared = self.net("shared") if "shared" in self.nets else None
-        many = x.repeat_interleave(u.shape[1], 0)
-        likelihood = (weight * sample_bits(config.head, outputs, many, shared).sum(1).view_as(weight)).sum(1)
-        prior = likelihood.new_full((len(x),), float(config.latent_precision * config.coded))
-        return Terms(likelihood, (weight * log_q).sum(1, keepdim=True), prior, likelihood.new_zeros(()))
+    @property
+    def coded(self) -> int:
+        """Latents that are coded: z, and what noise there is."""
+        return self.latents[0] + (self.parts * self.noise if self.posterior == SEMI_IMPLICIT else 0)
 
-    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`: of a mixture its mean, of the others z where all noise is 0."""
-        seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
-        once = self.encoded(x, labels)
-        if self.config.posterior == MIXTURE:
-            log_weights, mean, _ = once
-            found: Tensor = (torch.softmax(log_weights * LN2, 1)[:, :, None] * mean.view(len(x), self.config.parts, -1)).sum(1)
-            return found
-        u, _, _ = self._sample(seen, once, Middle())
-        return u[:, 0]
-
-    def encoded(self, x: Tensor, labels: Tensor | None) -> list[Tensor]:
-        """See `terms.Weighted`: nothing where the network of q sees latents or noise as well."""
-        if self.config.posterior in (FLOW, SEMI_IMPLICIT):
-            return []
-        found: list[Tensor] = self.net("posterior1")(x.to(torch.get_default_dtype()) / (self.config.levels - 1))
-        return found
-
-    def _sample(self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor, Tensor]:
-        """u `(B, 1, dims)`, the weight 1 and log2 q / p `(B, 1)` of a sample."""
-        config = self.config
-        if config.posterior == FLOW:
-            u, log_q = self._flow(seen, source)
-        elif config.posterior == COUPLING:
-            u, log_q = self._coupling(seen, once, source)
-        elif config.posterior == PLANAR:
-            u, log_q = self._planar(once, source)
+    @property
+    def plans(self) -> dict[str, Mlp]:
+        """Every network by name: `posterior1` is what q(z | x) is made of, `posterior_shift<s>`
+        step s of a coupling flow.
+        """
+        dims, head, hidden = self.latents[0], self.head, (self.hidden,) * self.hidden_layers
+        top = self.fineness * (self.levels - 1)
+        seen = Field(head.dims, top, 0, top)
+        found = {**head.plans(), "likelihood0": Mlp((latent_field(dims),), hidden, head.fields())}
+        if self.posterior == MIXTURE:
+            found["posterior1"] = Mlp(
+                (seen,), hidden, (log_weights(self.parts), *gaussian_fields(self.parts * dims))
+            )
+        elif self.posterior == FLOW:
+            found["posterior1"] = Mlp((seen, latent_field(dims)), hidden, gaussian_fields(dims))
+        elif self.posterior == SEMI_IMPLICIT:
+            found["posterior1"] = Mlp(
+                (seen, latent_field(self.noise)), hidden, gaussian_fields(dims)
+            )
+        elif self.posterior == PLANAR:
+            steps = Field(self.parts * (2 * dims + 1), PLANAR_UNIT, -PLANAR_TOP, PLANAR_TOP)
+            found["posterior1"] = Mlp((seen,), hidden, (*gaussian_fields(dims), steps))
         else:
-            u, log_q = self._semi_implicit(seen, source)
-        return u[:, None], torch.ones_like(log_q)[:, None], log_q[:, None]
+            found["posterior1"] = Mlp((seen,), hidden, gaussian_fields(dims))
+            sizes = (dims + 1) // 2, dims // 2  # even and odd columns
+            for s in range(self.parts):
+                shift = shift_field(sizes[1 - s % 2], self.latent_precision)
+                found[f"posterior_shift{s}"] = Mlp(
+                    (seen, latent_field(sizes[s % 2])), hidden, (shift,)
+                )
+        return found
 
-    def _mixture(self, once: Sequence[Tensor], source: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        """u `(B, parts, dims)`, a sample of each component, and of each its weight and log2 q / p, `(B, parts)`."""
-        log_weights, *gaussians = once
-        log_weights = torch.log_softmax(log_weights * LN2, 1) / LN2
-        mean, log2_sigma = (part.view(len(log_weights), self.config.parts, -1) for part in gaussians)
-        u = mean + torch.exp2(log2_sigma) * source.normal(gaussians[0]).view_as(mean)
-        bits = gaussian_bits(u[:, :, None], mean[:, None], log2_sigma[:, None]).sum(3)  # (B, sample, component)
-        log_q = torch.logsumexp((log_weights[:, None] - bits) * LN2, 2) / LN2
-        return u, torch.exp2(log_weights), log_q
 
-    def _semi_implicit(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
+def check_codes(posterior: str | None) -> None:
+    """Raise NoCodecError on a posterior that trains but does not code."""
+    if posterior == PLANAR:
+        raise NoCodecError(
+            "a planar flow trains but does not code: its inverse is solved, not computed; take "
+            f"{FLOW!r} or {COUPLING!r}"
+        )
+
+
+def shift_field(count: int, latent_precision: int) -> Field:
+    """What a coupling adds to indices: half of the bins at most, to both sides."""
+    n = 1 << latent_precision
+    return Field(count, n, -n // 2, n // 2)
+
+
+def flow_masks(config: RichVaeConfig) -> list[NDArray[np.float32]]:
+    """Connections of a flow's layers, `(O, I)` each, that let latent d see x and the latents before
+    it (MADE: arXiv:1502.03509).
+
+    A hidden unit of degree m sees the first m latents, and latent d (from 0) sees the units of
+    degree up to d.
+    """
+    positions = np.arange(config.latents[0])
+    degrees = [np.concatenate([np.zeros(config.head.dims, np.int64), positions + 1])]
+    degrees += [np.arange(config.hidden) % len(positions)] * config.hidden_layers + [
+        np.tile(positions, 2)
+    ]
+    return [(to[:, None] >= of[None, :]).astype(np.float32) for of, to in pairwise(degrees)]
+
+
+def check(config: RichVaeConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    if config.posterior not in POSTERIORS:
+        raise ModelFormatError(
+            f"a posterior is one of {', '.join(POSTERIORS)}; found {config.posterior!r}; the "
+            "model file is malformed"
+        )
+    check_common(
+        config,
+        {"latent_precision": (4, 12), "parts": (1, 2**8), "noise": (1, 2**10)},
+        config.latents,
+    )
+    dims = config.latents[0]
+    wide = max(config.coded, config.parts * dims) > MAX_OUTPUTS
+    if len(config.latents) != 1 or wide or (config.posterior == COUPLING and dims < 2):
+        raise ModelFormatError(
+            f"one layer of 2 latents or more with {config.parts} parts cannot be made of "
+            f"{config.latents}; use fewer parts"
+        )
+
+
+Ints = NDArray[np.int64]
+
+
+def check_layers(config: RichVaeConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
+    of the bound.
+
+    Raises ModelErrors, and NoCodecError on a posterior that is for training only.
+    """
+    check_codes(config.posterior)
+    return check_networks(config.plans, layers)
+
+
+class ExactRichVae:
+    """The model on a backend. Immutable once made."""
+
+    depth = 1
+    independent = False  # latents given x
+
+    def __init__(self, config: RichVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        check_layers(config, layers)
+        self.config = config
+        self._networks = {
+            name: ExactMlp(name, plan, layers, ops) for name, plan in config.plans.items()
+        }
+
+    def prior(self, items: int) -> Conditional:
+        """p(z), and of the noise."""
+        return builders.standard_normal((items, self.config.coded), self.config.latent_precision)
+
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """p(x | z); noise says nothing of x."""
+        outputs = self._networks["likelihood0"](self._value(above[:, : self.config.latents[0]]))
+        return heads.samples(self.config.head, outputs, self._networks.get("shared"))
+
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """q(z | x), with the noise where there is any."""
+        seen = below * self.config.fineness
+        if self.config.posterior == MIXTURE:
+            return self._mixture(seen)
+        if self.config.posterior == FLOW:
+            return self._flow(seen)
+        return (
+            self._coupling(seen) if self.config.posterior == COUPLING else self._semi_implicit(seen)
+        )
+
+    def idle(self, items: int) -> Ints:
+        """Latents in the middle of the prior."""
+        return np.full(
+            (items, self.config.coded), 1 << (self.config.latent_precision - 1), np.int64
+        )
+
+    def _mixture(self, seen: Ints) -> Conditional:
         items, parts = len(seen), self.config.parts
-        noise = self._read(source.normal(seen.new_empty(items, parts * self.config.noise))).view(items * parts, -1)
-        outputs = self.net("posterior1")(seen.repeat_interleave(parts, 0), noise)
-        mean, log2_sigma = (part.view(items, parts, -1) for part in outputs)
-        u = mean[:, 0] + torch.exp2(log2_sigma[:, 0]) * source.normal(mean[:, 0])
-        bits = gaussian_bits(u[:, None], mean, log2_sigma).sum(2)
-        return u, torch.logsumexp(-bits * LN2, 1) / LN2 - math.log2(parts)
+        logits, mean, sigma = self._networks["posterior1"](seen)
+        return self._mixed(
+            builders.categorical(logits[:, None]),
+            (mean.reshape(items, parts, -1), sigma.reshape(items, parts, -1)),
+        )
 
-    def _flow(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
-        noise = source.normal(seen.new_empty(len(seen), self.config.latents[0]))
-        u = torch.zeros_like(noise)
-        for d in range(u.shape[1]):
-            mean, log2_sigma = self.net("posterior1")(seen, self._read(u))
-            column = mean[:, d] + torch.exp2(log2_sigma[:, d]) * noise[:, d]
-            u = torch.cat([u[:, :d], column[:, None], u[:, d + 1 :]], 1)
-        return u, -gaussian_bits(u, *self.net("posterior1")(seen, self._read(u))).sum(1)
+    def _semi_implicit(self, seen: Ints) -> Conditional:
+        (items, _), parts, dims = seen.shape, self.config.parts, self.config.latents[0]
+        prior = builders.standard_normal(
+            (items, parts * self.config.noise), self.config.latent_precision
+        )
 
-    def _coupling(self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
-        mean, log2_sigma = once
-        u = mean + torch.exp2(log2_sigma) * source.normal(mean)
-        log_q = -gaussian_bits(u, mean, log2_sigma).sum(1)
-        edge = 2.0 ** -(self.config.latent_precision + 1)
-        for s in range(self.config.parts):
-            kept, moved = u[:, s % 2 :: 2], torch.special.ndtr(u[:, 1 - s % 2 :: 2])
-            moved = moved + self.net(f"posterior_shift{s}")(seen, self._read(kept))[0]
-            moved = torch.special.ndtri((moved - moved.detach().floor()).clamp(edge, 1 - edge))
-            u = u.clone()
-            u[:, 1 - s % 2 :: 2] = moved
-        return u, log_q
+        def walk() -> Walk:
+            noise = yield np.arange(dims, self.config.coded), prior
+            outputs = self._networks["posterior1"](
+                np.repeat(seen, parts, 0), self._value(noise).reshape(items * parts, -1)
+            )
+            yield (
+                np.arange(dims),
+                self._mixed(
+                    builders.uniform((items, 1), parts),
+                    [o.reshape(items, parts, -1) for o in outputs],
+                ),
+            )
 
-    def _planar(self, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
-        mean, log2_sigma, parameters = once
-        u = mean + torch.exp2(log2_sigma) * source.normal(mean)
-        log_q = (u**2).sum(1) / -(2 * LN2) - gaussian_bits(u, mean, log2_sigma).sum(1)  # relative to a constant, not to N(0, 1)
-        dims = u.shape[1]
-        for step in parameters.view(len(u), self.config.parts, -1).unbind(1):
-            u, log_det = planar(u, step[:, :dims], step[:, dims:-1], step[:, -1])
-            log_q = log_q - log_det
-        return u, log_q + (u**2).sum(1) / (2 * LN2)
+        return walked(walk, (items, self.config.coded))
 
-    def _read(self, u: Tensor) -> Tensor:
-        """Latents as networks read them."""
-        return u.clamp(-self.outermost, self.outermost)
+    def _flow(self, seen: Ints) -> Conditional:
+        dims, precision = self.config.latents[0], self.config.latent_precision
 
+        def parts(z: Ints) -> list[Conditional]:
+            mean, sigma = self._networks["posterior1"](seen, self._value(z))
+            return [
+                builders.gaussian(mean[:, d : d + 1], sigma[:, d : d + 1], precision)
+                for d in range(dims)
+            ]
 
-class Middle:
-    """Noise that is 0."""
+        return columnwise(parts, (len(seen), dims))
 
-    def normal(self, like: Tensor) -> Tensor:
-        """Zeros of a shape."""
-        return torch.zeros_like(like)
+    def _coupling(self, seen: Ints) -> Conditional:
+        base = heads.gaussian(self._networks["posterior1"](seen), self.config.latent_precision)
 
+        def shift(s: int, z: Ints) -> Ints:
+            return self._networks[f"posterior_shift{s}"](seen, self._value(z))[0]
 
-def export(net: RichVaeNet) -> dict[str, IntConv]:
-    """Every layer of `rich_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact, NoCodecError on a planar flow."""
-    check_codes(net.config.posterior)
-    return mlp.export({name: net.net(name) for name in net.nets})
+        return composite.transformed(
+            base, *composite.coupled(shift, self.config.parts, 1 << self.config.latent_precision)
+        )
+
+    def _mixed(self, choice: Conditional, outputs: Sequence[Ints]) -> Conditional:
+        """Gaussians `(items, parts, dims)` of means and sigmas."""
+        mean, sigma = outputs
+        rows = np.arange(len(mean))
+        return composite.mixed(
+            choice,
+            self.config.parts,
+            lambda k: builders.gaussian(
+                mean[rows, k], sigma[rows, k], self.config.latent_precision
+            ),
+        )
+
+    def _value(self, z: Ints) -> Ints:
+        return gaussian_bins.value(self.config.latent_precision, z)

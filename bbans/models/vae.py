@@ -1,131 +1,217 @@
-"""-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))]: the Gaussian VAE as a trainable network.
+"""p(x | z_1) p(z_1 | z_2) ... p(z_L) with q(z_1 | x) q(z_2 | z_1) ...: the Gaussian VAE, its
+hyper-parameters and its integer networks.
 
-One layer: Kingma and Welling 2014 (arXiv:1312.6114), Rezende et al. 2014 (arXiv:1401.4082). More are the Markov hierarchy of
-Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845). Densities of latents are taken relative to N(0, 1), on whose bins the coder
-works, so a sample of the bound here and the coder's account agree term by term. The integer twin is `vae_exact`. The networks are those
-that the config plans, multi-layer perceptrons or convolutional.
+Latents of every layer are indices of the 2^latent_precision bins of equal mass under N(0, 1);
+networks read a bin's median, in 1/128. The top layer's prior costs exactly latent_precision bits a
+dimension; q and the other layers' priors are Gaussians over the same bins. The networks are those
+that the config plans, multi-layer perceptrons or convolutional. Mirrors `vae`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Generator, Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from bbans.distributions.tables import standard_normal_bins
+from bbans.distributions import builders, gaussian_bins
+from bbans.distributions.distribution import Conditional
+from bbans.distributions.tables import SIGMAS
+from bbans.errors import InputError, ModelFormatError
 from bbans.exact.layers import IntConv
-from bbans.models import conv, heads
-from bbans.models.conv import FloatConv, network
-from bbans.models.conv_vae_config import ConvVaeConfig
-from bbans.models.heads_float import gaussian_bits, sample_bits, standard_divergence, start
-from bbans.models.mlp import FloatMlp
-from bbans.models.terms import ELBO, Draws, Terms, Training, draws
-from bbans.models.vae_config import VaeConfig
+from bbans.exact.ops import Ops
+from bbans.models import heads
+from bbans.models.base import ImageConfig, check_common
+from bbans.models.conv import check_networks, network
+from bbans.models.heads import gaussian_fields, latent_field
+from bbans.models.mlp import Field, Mlp
+
+if TYPE_CHECKING:
+    from bbans.models.conv_vae import ConvVaeConfig
+
+MAX_CLASSES = 2**10
+Ints = NDArray[np.int64]
+CHAIN_RANGES = {
+    "latent_precision": (4, 12),
+    "fixed_sigma": (-1, SIGMAS - 1),
+    "classes": (0, MAX_CLASSES),
+}
 
 
-class VaeNet(nn.Module):
-    """Every network of the chain."""
+@dataclass(frozen=True)
+class VaeConfig(ImageConfig):
+    """Shape of the networks. `latents` holds the dimensions of z_1 to z_L."""
 
-    def __init__(self, config: VaeConfig | ConvVaeConfig, training: Training | None = None) -> None:
-        super().__init__()
+    latents: tuple[int, ...] = (50,)
+    hidden: int = 512  # width of the hidden layers
+    hidden_layers: int = 2
+    latent_precision: int = 12  # bits of a latent under the prior
+    fixed_sigma: int = -1  # index of the posterior's sigma = 2^(i / 8 - 6); -1: learned
+    skip: bool = False  # every layer of p(x | z_1) sees z_1
+    classes: int = 0  # labels given as side information; 0: none
+
+    @property
+    def label(self) -> tuple[Field, ...]:
+        """The label beside x and z_1, if any."""
+        return label_field(self.classes, 1)
+
+    @property
+    def plans(self) -> dict[str, Mlp]:
+        """Every network by name: `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1), and so on
+        up.
+        """
+        head, hidden, dims, side = (
+            self.head,
+            (self.hidden,) * self.hidden_layers,
+            self.latents[0],
+            self.label,
+        )
+        return {
+            **head.plans(),
+            "posterior1": Mlp(
+                (head.input_field(), *side), hidden, gaussian_fields(dims, self.fixed_sigma)
+            ),
+            "likelihood0": Mlp((latent_field(dims), *side), hidden, head.fields(), self.skip),
+            **between_latents(self.latents, hidden, self.fixed_sigma),
+        }
+
+
+def label_field(classes: int, one: int) -> tuple[Field, ...]:
+    """A label as a network reads it, where there are any: one of `classes` columns is 1, the
+    integer `one`.
+    """
+    return (Field(classes, one, 0, one),) if classes else ()
+
+
+def between_latents(
+    latents: tuple[int, ...], hidden: tuple[int, ...], fixed_sigma: int
+) -> dict[str, Mlp]:
+    """q(z_l | z_(l-1)) and p(z_(l-1) | z_l) of the layers above the first, by name."""
+    found = {}
+    for l, (below, dims) in enumerate(pairwise(latents), 2):
+        found[f"posterior{l}"] = Mlp(
+            (latent_field(below),), hidden, gaussian_fields(dims, fixed_sigma)
+        )
+        found[f"likelihood{l - 1}"] = Mlp((latent_field(dims),), hidden, gaussian_fields(below))
+    return found
+
+
+def check(config: VaeConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    if type(config.skip) is not bool:
+        raise ModelFormatError(
+            f"the model's `skip` is true or false; found {config.skip!r}; the model file is "
+            "malformed"
+        )
+    check_common(config, CHAIN_RANGES, config.latents)
+
+
+def check_layers(config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
+    of the bound.
+    """
+    return check_networks(config.plans, layers)
+
+
+class ExactVae:
+    """The model on a backend.
+
+    Immutable once made. A conditional model must be given labels before it codes (`given`).
+    """
+
+    def __init__(
+        self, config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv], ops: Ops
+    ) -> None:
+        check_layers(config, layers)
         self.config = config
-        self.sampled = (training or Training()).objective != ELBO
-        # Networks read no latent beyond the outermost bin's median. A layer that another one models may spread that far: on binarised
-        # MNIST a fifth of z_1 fell into the end bins, and a decoder that had been shown more than that lost 0.6 % of the rate.
-        self.outermost = float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
-        self.nets = nn.ModuleDict({name: network(plan) for name, plan in config.plans.items()})
-        for layer in range(1, len(config.latents) + 1):
-            if config.fixed_sigma < 0:
-                self.net(f"posterior{layer}").output_bias(1).fill_(-1.0)
-        start(config.head, self.net("likelihood0"))
+        self._networks = {
+            name: network(name, plan, layers, ops) for name, plan in config.plans.items()
+        }
+        self._side: tuple[Ints, ...] = ()
 
-    def net(self, name: str) -> FloatMlp | FloatConv:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp | FloatConv)
+    def given(self, labels: NDArray[np.integer]) -> ExactVae:
+        """The chain of items with these labels, int `(items,)`, which the decoder must know too.
+
+        A whole number of copies of the items may be coded at once, one copy after the other.
+        """
+        labels = np.asarray(labels, np.int64)
+        if (
+            labels.ndim != 1
+            or not self.config.classes
+            or (labels.size and not 0 <= labels.min() <= labels.max() < self.config.classes)
+        ):
+            raise InputError(
+                f"this model takes one label of 0..{self.config.classes - 1} an item; give others "
+                "or none"
+            )
+        found = object.__new__(ExactVae)
+        found.config, found._networks = self.config, self._networks
+        found._side = (
+            self.config.label[0].high * np.eye(self.config.classes, dtype=np.int64)[labels],
+        )
         return found
 
-    def terms(
-        self,
-        x: Tensor,
-        labels: Tensor | None,
-        generator: Generator | Draws,
-        drop: Tensor | None = None,
-        encoded: Sequence[Tensor] | None = None,
-    ) -> Terms:
-        """See `terms.Weighted`; KL divergences of the top layer are exact, those below estimated with one sample.
+    @property
+    def depth(self) -> int:
+        """Latent layers L."""
+        return len(self.config.latents)
 
-        Where the objective needs weights of samples all of them are: minus the sum of likelihood and divergence is log2 w.
+    def prior(self, items: int) -> Conditional:
+        """p(z_L)."""
+        return builders.standard_normal(
+            (items, self.config.latents[-1]), self.config.latent_precision
+        )
+
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
+        u = gaussian_bins.value(self.config.latent_precision, above)
+        outputs = self._networks[f"likelihood{layer}"](u, *self._labels(len(above), layer == 0))
+        if layer:
+            return heads.gaussian(outputs, self.config.latent_precision)
+        return heads.samples(self.config.head, outputs, self._networks.get("shared"))
+
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
+        seen = below if layer == 1 else gaussian_bins.value(self.config.latent_precision, below)
+        outputs = self._networks[f"posterior{layer}"](seen, *self._labels(len(below), layer == 1))
+        return heads.gaussian(outputs, self.config.latent_precision, self.config.fixed_sigma)
+
+    def idle(self, items: int) -> Ints:
+        """z_1 in the middle of the prior."""
+        return np.full(
+            (items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64
+        )
+
+    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
+        """Means in 1/128 and sigma indices of q(z_1 | x), each `(items, dims)`, and the latent
+        precision.
         """
-        config, source = self.config, draws(generator, len(x))
-        side = self._side(labels)
-        us, read = list[Tensor](), list[Tensor]()
-        gaussians: list[tuple[Tensor, Tensor]] = []
-        for layer in range(1, len(config.latents) + 1):
-            if layer == 1:
-                mean, log2_sigma = encoded or self.encoded(x, labels)
-            else:
-                mean, log2_sigma = self.posterior(layer, read[-1])
-            u = mean + torch.exp2(log2_sigma) * source.normal(mean)
-            if drop is not None:
-                u = u.masked_fill(drop[:, None], 0.0)
-            us.append(u)
-            gaussians.append((mean, log2_sigma))
-            read.append(u.clamp(-self.outermost, self.outermost))
-        divergence, prior = self._latent_bits(us, read, gaussians)
-        if drop is not None:
-            divergence = divergence.masked_fill(drop[:, None], 0.0)
-        likelihood = self.likelihood(x, us[0], side)
-        return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
+        mean, *sigma = self._networks["posterior1"](x, *self._labels(len(x), True))
+        return (
+            mean,
+            sigma[0] if sigma else np.full_like(mean, self.config.fixed_sigma),
+            self.config.latent_precision,
+        )
 
-    def _latent_bits(self, us: list[Tensor], read: list[Tensor], gaussians: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """`Terms.divergence` and `Terms.prior` of sampled latents, as they are and as they are read, and their means and log2 sigmas."""
-        precision, latents = self.config.latent_precision, self.config.latents
-        prior = us[0].new_full((len(us[0]),), float(precision * sum(latents)))
-        divergences = []
-        for layer, (u, q) in enumerate(zip(us, gaussians, strict=True), 1):
-            if layer == len(us):
-                divergences.append(-gaussian_bits(u, *q) if self.sampled else standard_divergence(*q))
-            else:
-                bits = gaussian_bits(u, *self.net(f"likelihood{layer}")(read[layer]))
-                divergences.append(bits - gaussian_bits(u, *q))
-                prior = prior + bits.detach().sum(1)
-        return torch.cat(divergences, 1), prior
+    def means(self, x: Ints) -> list[Ints]:
+        """Means of q in 1/128, layer by layer, each from the means below: `(items, dims)`."""
+        found: list[Ints] = []
+        for layer in range(1, self.depth + 1):
+            seen = found[-1] if found else x
+            found.append(
+                self._networks[f"posterior{layer}"](seen, *self._labels(len(x), layer == 1))[0]
+            )
+        return found
 
-    def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """See `terms.Weighted`: mean and log2 sigma of q(z_1 | x)."""
-        return self.posterior(1, x.to(torch.get_default_dtype()) / (self.config.levels - 1), self._side(labels))
-
-    def posterior(self, layer: int, seen: Tensor, side: tuple[Tensor, ...] = ()) -> tuple[Tensor, Tensor]:
-        """Mean and log2 sigma of q(z_layer | z_(layer - 1)), each `(B, dims)`; layer 1 sees samples scaled to 0..1."""
-        outputs = self.net(f"posterior{layer}")(seen, *(side if layer == 1 else ()))
-        if self.config.fixed_sigma >= 0:
-            outputs.append(torch.full_like(outputs[0], self.config.fixed_sigma / heads.SIGMA_UNIT - heads.SIGMA_OFFSET))
-        mean, log2_sigma = outputs
-        return mean, log2_sigma
-
-    def likelihood(self, x: Tensor, u: Tensor, side: tuple[Tensor, ...] = ()) -> Tensor:
-        """-log2 p(x | z_1 = u), `(B,)`."""
-        outputs = self.net("likelihood0")(u.clamp(-self.outermost, self.outermost), *side)
-        shared = self.net("shared") if "shared" in self.nets else None
-        return sample_bits(self.config.head, outputs, x, shared).sum(1)
-
-    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`; a layer's means given the means below."""
-        side = self._side(labels)
-        found = [x.to(torch.get_default_dtype()) / (self.config.levels - 1)]
-        for layer in range(1, len(self.config.latents) + 1):
-            found.append(self.posterior(layer, found[-1], side)[0])
-        return torch.cat(found[1:], 1)
-
-    def _side(self, labels: Tensor | None) -> tuple[Tensor, ...]:
-        if not self.config.classes:
+    def _labels(self, items: int, wanted: bool) -> tuple[Ints, ...]:
+        if not (wanted and self.config.classes):
             return ()
-        assert labels is not None, "a conditional model trains on labels"
-        return ((labels[:, None] == torch.arange(self.config.classes, device=labels.device)).to(torch.get_default_dtype()),)
-
-
-def export(net: VaeNet) -> dict[str, IntConv]:
-    """Every layer of `vae_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
-    return conv.export({name: net.net(name) for name in net.nets})
+        if not self._side or not len(self._side[0]) or items % len(self._side[0]):
+            raise InputError(
+                f"this model codes {items} items given their labels; give one label an item "
+                "before coding"
+            )
+        return (np.tile(self._side[0], (items // len(self._side[0]), 1)),)

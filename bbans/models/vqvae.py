@@ -1,114 +1,175 @@
-"""-log2 p(x | e_k) + codes log2 K, k = argmin |z_e(x) - e_k|^2: the VQ-VAE as a trainable network.
+"""Hyper-parameters of the VQ-VAE that inference needs; they are part of the model id.
 
-The gradient of the likelihood goes straight through the quantiser to the encoder; the codebook follows |sg(z_e) - e|^2 or moving
-averages, the encoder is held near by commitment |z_e - sg(e)|^2. Source: van den Oord, Vinyals and Kavukcuoglu 2017
-(arXiv:1711.00937). A learned prior over the codes is trained beside and gives no gradient to the rest. The integer twin is
-`vqvae_exact`.
+The VQ-VAE in integers: z is `codes` indices k = argmin |z_e - e_k|^2, certain given x, under a
+uniform or learned prior.
+
+A latent chain of one layer whose q is a point: nothing is popped while encoding and the decoder
+never runs the encoder. The codebook is the layer `codebook`: its weights are the vectors. With a
+uniform prior and 2^n vectors a code costs exactly n bits; the learned one is p(k_0) p(k_1 | k_0)
+..., so that decoding takes one pass of its network a code. Mirrors `vqvae`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Generator, Tensor, nn
-from torch.nn import functional as F
+from numpy.typing import NDArray
 
-from bbans.exact.layers import IntConv
-from bbans.models import heads, mlp
-from bbans.models.heads_float import LN2, sample_bits, start
-from bbans.models.mlp import FloatMlp
-from bbans.models.terms import Draws, Terms, Training, alone, draws
-from bbans.models.vqvae_config import VqVaeConfig, plans, prior_masks
-from bbans.models.vqvae_exact import CODEBOOK
+from bbans.distributions import builders
+from bbans.distributions.autoregressive import autoregressive
+from bbans.distributions.distribution import Conditional, point
+from bbans.errors import ModelFormatError
+from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
+from bbans.exact.ops import Ops
+from bbans.models import heads
+from bbans.models.base import ImageConfig, check_common
+from bbans.models.heads import embedding_field, log_weights
+from bbans.models.mlp import ExactMlp, Mlp, accumulators
+
+UNIFORM, AUTOREGRESSIVE = "uniform", "autoregressive"
 
 
-class VqVaeNet(nn.Module):
-    """Encoder, decoder, codebook `(K, dims)` and prior."""
+@dataclass(frozen=True)
+class VqVaeConfig(ImageConfig):
+    """Shape of the networks: an item is `codes` indices into a codebook of `codebook` vectors of
+    `dims` numbers.
+    """
 
-    counts: Tensor
-    sums: Tensor
+    codes: int = 16
+    codebook: int = 256
+    dims: int = 8
+    hidden: int = 512
+    hidden_layers: int = 2
+    prior: str = UNIFORM
+    prior_hidden: int = 256
 
-    def __init__(self, config: VqVaeConfig, training: Training | None = None) -> None:
-        super().__init__()
+
+def plans(config: VqVaeConfig) -> dict[str, Mlp]:
+    """Every network by name.
+
+    `prior`, where it is learned, reads all codes' vectors and gives all codes' log-weights
+    (`prior_masks`).
+    """
+    vectors, hidden = (
+        embedding_field(config.codes * config.dims),
+        (config.hidden,) * config.hidden_layers,
+    )
+    found = dict(config.head.plans())
+    found["posterior1"] = Mlp((config.head.input_field(),), hidden, (vectors,))
+    found["likelihood0"] = Mlp((vectors,), hidden, config.head.fields())
+    if config.prior == AUTOREGRESSIVE:
+        found["prior"] = Mlp(
+            (vectors,), (config.prior_hidden,) * 2, (log_weights(config.codes * config.codebook),)
+        )
+    return found
+
+
+def prior_masks(config: VqVaeConfig) -> list[NDArray[np.float32]]:
+    """Connections of the prior's layers, `(O, I)` each, that let code i see the codes before it
+    only (MADE: arXiv:1502.03509).
+
+    A hidden unit of degree m sees the first m codes, and code i (from 0) sees the units of degree
+    up to i.
+    """
+    positions = np.arange(config.codes)
+    entering, degrees = (
+        np.repeat(positions + 1, config.dims),
+        np.arange(config.prior_hidden) % config.codes,
+    )
+    leaving = np.repeat(positions, config.codebook)
+    pairs = ((degrees, entering), (degrees, degrees), (leaving, degrees))
+    return [(to[:, None] >= of[None, :]).astype(np.float32) for to, of in pairs]
+
+
+def check(config: VqVaeConfig) -> None:
+    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    if config.prior not in (UNIFORM, AUTOREGRESSIVE):
+        raise ModelFormatError(
+            f"a prior is {UNIFORM!r} or {AUTOREGRESSIVE!r}; found {config.prior!r}; the model "
+            "file is malformed"
+        )
+    ranges = {"codebook": (2, 2**12), "dims": (1, 2**10), "prior_hidden": (1, 2**13)}
+    check_common(config, ranges, (config.codes,))
+    if config.codes * max(config.dims, config.codebook) > 2**20:
+        raise ModelFormatError(
+            f"{config.codes} codes of {config.dims} numbers or {config.codebook} values are too "
+            "many; use fewer"
+        )
+
+
+Ints = NDArray[np.int64]
+CODEBOOK = "codebook"
+
+
+def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
+    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
+    of the bound.
+    """
+    wanted = accumulators(plans(config))
+    wanted[CODEBOOK] = Accumulator(
+        (CODEBOOK,),
+        (np.full(config.dims, heads.COEFFICIENT_TOP, np.int64),),
+        shape=(config.codebook, 1),
+    )
+    fraction = check_accumulators(wanted, layers, FLOAT64_BOUND)
+    if layers[CODEBOOK].weight.shape != (config.codebook, config.dims, 1, 1):
+        raise ModelFormatError(
+            f"expected a codebook of {config.codebook} vectors; the model file is malformed"
+        )
+    return fraction
+
+
+class ExactVqVae:
+    """The model on a backend. Immutable once made."""
+
+    depth = 1
+
+    def __init__(self, config: VqVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+        check_layers(config, layers)
         self.config = config
-        self.options = training or Training()
-        masks = [torch.from_numpy(mask) for mask in prior_masks(config)]
-        self.nets = nn.ModuleDict({name: FloatMlp(plan, masks if name == "prior" else None) for name, plan in plans(config).items()})
-        self.codebook = nn.Parameter(torch.randn(config.codebook, config.dims) * 0.3)
-        self.register_buffer("counts", torch.ones(config.codebook))
-        self.register_buffer("sums", self.codebook.detach().clone())
-        start(config.head, self.net("likelihood0"))
+        self._codebook: Ints = layers[CODEBOOK].weight[:, :, 0, 0].astype(np.int64)
+        self._networks = {
+            name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()
+        }
 
-    def net(self, name: str) -> FloatMlp:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+    def prior(self, items: int) -> Conditional:
+        """p(z)."""
+        shape = items, self.config.codes
+        if "prior" not in self._networks:
+            return builders.uniform(shape, self.config.codebook)
+        return autoregressive(self._log_weights, shape)
 
-    def quantise(self, z_e: Tensor, total: Callable[[Tensor], Tensor] = alone) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes `(B, codes)`, their vectors straight through z_e `(B, codes, dims)`, and the codebook and commitment losses `()`.
+    def likelihood(self, layer: int, above: Ints) -> Conditional:
+        """p(x | z = above)."""
+        return heads.samples(
+            self.config.head,
+            self._networks["likelihood0"](self._vectors(above)),
+            self._networks.get("shared"),
+        )
 
-        `total` sums over the processes that share the batch, for moving averages.
+    def posterior(self, layer: int, below: Ints) -> Conditional:
+        """The codes of x = below, certain."""
+        return point(self.codes(below))
+
+    def idle(self, items: int) -> Ints:
+        """Zeros: a point needs none."""
+        return np.zeros((items, self.config.codes), np.int64)
+
+    def codes(self, x: Ints) -> Ints:
+        """Indices of the vectors nearest to the encoder's, the first of equals; x int64 `(items,
+        dims)`.
         """
-        distances = (self.codebook.detach() ** 2).sum(1) - 2 * z_e.detach() @ self.codebook.detach().T
-        codes = distances.argmin(-1)
-        vectors = self.codebook[codes]
-        loss = self.options.commitment * ((z_e - vectors.detach()) ** 2).sum((1, 2)).mean()
-        if not self.options.codebook_average:
-            loss = loss + ((z_e.detach() - vectors) ** 2).sum((1, 2)).mean()
-        elif self.training:
-            self._follow(z_e.detach(), codes, total)
-        return codes, z_e + (vectors - z_e).detach(), loss
-
-    @torch.no_grad()
-    def _follow(self, z_e: Tensor, codes: Tensor, total: Callable[[Tensor], Tensor]) -> None:
-        keep = self.options.codebook_average
-        chosen = F.one_hot(codes.flatten(), self.config.codebook).to(z_e.dtype)
-        self.counts.lerp_(total(chosen.sum(0)), 1 - keep)
-        self.sums.lerp_(total(chosen.T @ z_e.flatten(0, 1)), 1 - keep)
-        self.codebook.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
-
-    def encode(self, x: Tensor) -> Tensor:
-        """z_e `(B, codes, dims)` of x int64 `(B, dims)`."""
-        seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
-        found: Tensor = self.net("posterior1")(seen)[0]
-        return found.view(len(x), self.config.codes, self.config.dims)
-
-    def prior_bits(self, codes: Tensor) -> Tensor:
-        """-log2 p(k_i | k_0 ... k_(i-1)), `(B, codes)`."""
-        if "prior" not in self.nets:
-            return torch.full(codes.shape, math.log2(self.config.codebook), device=codes.device)
-        logits = self.net("prior")(self.codebook.detach()[codes].flatten(1))[0].view(-1, self.config.codebook)
-        found: Tensor = F.cross_entropy(logits * LN2, codes.flatten(), reduction="none").view(codes.shape) / LN2
+        z_e = self._networks["posterior1"](x)[0].reshape(-1, self.config.dims)
+        nearness = 2 * z_e @ self._codebook.T - (self._codebook**2).sum(1)
+        found: Ints = nearness.argmax(1).reshape(len(x), self.config.codes)
         return found
 
-    def terms(self, x: Tensor, labels: Tensor | None, generator: Generator | Draws, drop: Tensor | None = None) -> Terms:
-        """See `terms.Trainable`; nothing is drawn and nothing is popped: the divergence is the prior."""
-        codes, vectors, loss = self.quantise(self.encode(x), draws(generator, len(x)).total)
-        shared = self.net("shared") if "shared" in self.nets else None
-        likelihood = sample_bits(self.config.head, self.net("likelihood0")(vectors.flatten(1)), x, shared).sum(1)
-        prior = self.prior_bits(codes)
-        return Terms(likelihood, prior, prior.detach().sum(1), loss)
+    def _vectors(self, codes: Ints) -> Ints:
+        return self._codebook[codes].reshape(len(codes), -1)
 
-    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`; the codes' vectors, `(B, codes * dims)`."""
-        return self.quantise(self.encode(x))[1].flatten(1)
-
-
-def perplexity(codes: Tensor, codebook: int) -> float:
-    """2^(entropy of how often the vectors are used): the number of vectors in use, were they used alike."""
-    used = torch.bincount(codes.flatten(), minlength=codebook) / codes.numel()
-    return float(torch.exp2(-(used * torch.log2(used.clamp(min=1e-12))).sum()))
-
-
-def export(net: VqVaeNet) -> dict[str, IntConv]:
-    """Every layer of `vqvae_exact`, by name. Raises AccumulatorBoundError if a layer cannot be made exact."""
-    layers = mlp.export({name: net.net(name) for name in net.nets})
-    K = net.config.codebook
-    vectors = np.rint(net.codebook.detach().cpu().double().numpy() * heads.COEFFICIENT_UNIT)
-    weight = vectors.clip(-heads.COEFFICIENT_TOP, heads.COEFFICIENT_TOP).astype(np.int16)[:, :, None, None]
-    layers[CODEBOOK] = IntConv(weight, np.zeros(K, np.int32), np.zeros(K, np.int8))
-    return layers
+    def _log_weights(self, codes: Ints) -> Ints:
+        return self._networks["prior"](self._vectors(codes))[0].reshape(
+            *codes.shape, self.config.codebook
+        )

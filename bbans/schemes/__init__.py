@@ -1,1 +1,4 @@
-"""A bound is a coder: what is pushed and popped, in which order, and what that costs. Never imports torch."""
+"""A bound is a coder: what is pushed and popped, in which order, and what that costs.
+
+Never imports torch.
+"""

@@ -1,7 +1,9 @@
-"""Net rate = -log2 p(x, z_1, ..., z_L) + log2 q(z_1 | x) ... q(z_L | z_(L-1)), that of `bits_back`, with initial bits of one layer.
+"""Net rate = -log2 p(x, z_1, ..., z_L) + log2 q(z_1 | x) ... q(z_L | z_(L-1)), that of `bits_back`,
+with initial bits of one layer.
 
-The encoder goes up layer by layer: it pops z_l given z_(l-1) and pushes z_(l-1) given z_l at once, which pays for the next pop.
-It needs the Markov structure of `chain.Chain`: what is pushed must depend on nothing that has not been popped yet.
+The encoder goes up layer by layer: it pops z_l given z_(l-1) and pushes z_(l-1) given z_l at once,
+which pays for the next pop. It needs the Markov structure of `chain.Chain`: what is pushed must
+depend on nothing that has not been popped yet.
 
 Source: Kingma, Abbeel and Ho 2019 (Bit-Swap, arXiv:1905.06845).
 """
@@ -10,13 +12,16 @@ from __future__ import annotations
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
-from bbans.distributions.conditional import Ints
-from bbans.schemes.chain import Chain
-from bbans.schemes.terms import PRIOR, Record, check_items, counted, generative, inference
+from bbans.distributions.distribution import Ints
+from bbans.schemes.latent_model import Chain
+from bbans.schemes.metering import PRIOR, Record, check_items, counted, generative, inference
 
 
 def codec(chain: Chain, items: int, record: Record | None = None) -> Codec:
-    """The codec of samples int64 `(items, dims)`. Raises UnderflowError when the message cannot pay for a layer's latents."""
+    """The codec of samples int64 `(items, dims)`.
+
+    Raises UnderflowError when the message cannot pay for a layer's latents.
+    """
 
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)

@@ -1,9 +1,11 @@
-"""-ELBO = E_q[-log2 p(x, z) + log2 q(z | x)] >= E[-log2 1/K sum_k w_k] >= -log2 p(x), w = p(x, z) / q(z | x): what coders should reach.
+"""-ELBO = E_q[-log2 p(x, z) + log2 q(z | x)] >= E[-log2 1/K sum_k w_k] >= -log2 p(x), w = p(x, z) /
+q(z | x): what coders should reach.
 
-Everything is evaluated with the rounded frequencies that code, and z is drawn as the coder draws it: by popping from a message,
-here of pseudo-random words, the same on every machine. All in bits.
+Everything is evaluated with the rounded frequencies that code, and z is drawn as the coder draws
+it: by popping from a message, here of pseudo-random words, the same on every machine. All in bits.
 
-Sources: Townsend, Bird and Barber 2019 (arXiv:1901.04866); the second bound: Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519).
+Sources: Townsend, Bird and Barber 2019 (arXiv:1901.04866); the second bound: Burda, Grosse and
+Salakhutdinov 2016 (arXiv:1509.00519).
 """
 
 from __future__ import annotations
@@ -16,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.coding.rans import Message, message_bits
-from bbans.distributions.conditional import Conditional, Ints, each
+from bbans.distributions.distribution import Conditional, Ints, each
 from bbans.errors import UnderflowError
 from bbans.schemes import importance
-from bbans.schemes.account import Account
-from bbans.schemes.chain import Chain
-from bbans.schemes.terms import LIKELIHOOD, POSTERIOR, PRIOR, Record, Scheme
+from bbans.schemes.latent_model import Chain
+from bbans.schemes.metering import LIKELIHOOD, POSTERIOR, PRIOR, Account, Record, Scheme
 
 Bits = NDArray[np.float64]
 Given: TypeAlias = Callable[[slice], Chain]
@@ -29,7 +30,12 @@ Given: TypeAlias = Callable[[slice], Chain]
 
 BLOCK = 256
 START_WORDS = 2**14
-LANES, LANES_PER_ITEM = 1 << 15, 128  # heads at hand for a block's latents: symbols from heads of their own are independent and unbiased
+LANES, LANES_PER_ITEM = (
+    1 << 15,
+    128,
+    # heads at hand for a block's latents: symbols from heads of their own are independent and
+    # unbiased
+)
 
 
 @dataclass(frozen=True)
@@ -46,17 +52,22 @@ class Terms:
         return self.prior + self.likelihood + self.posterior
 
 
-def ideal_bits(chain: Chain | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK) -> Terms:
-    """-ELBO of each item of x int64 `(items, dims)`, in three terms: the mean over seeded draws of z from q.
+def ideal_bits(
+    chain: Chain | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK
+) -> Terms:
+    """-ELBO of each item of x int64 `(items, dims)`, in three terms: the mean over seeded draws of
+    z from q.
 
-    `block` items or copies of an item are evaluated at once; it bounds the memory, and other blocks draw other z. A model that is told
-    something of every item is a function of a slice of x's rows.
+    `block` items or copies of an item are evaluated at once; it bounds the memory, and other blocks
+    draw other z. A model that is told something of every item is a function of a slice of x's rows.
     """
     parts = []
     for first, some in _blocks(x, draws, block):
         sums = [np.zeros(len(some)) for _ in range(3)]
         for terms in _draws(_of(chain, first, some), some, draws, (seed, first), block):
-            for total, part in zip(sums, (terms.prior, terms.likelihood, terms.posterior), strict=True):
+            for total, part in zip(
+                sums, (terms.prior, terms.likelihood, terms.posterior), strict=True
+            ):
                 total += part.sum(0)
         parts.append([total / draws for total in sums])
     prior, likelihood, posterior = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -64,9 +75,11 @@ def ideal_bits(chain: Chain | Given, x: Ints, draws: int = 16, seed: int = 0, bl
 
 
 def symbol_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
-    """-log2 p(x_d | z_1, ...) of every sample, float64 `(items, dims)`: the mean over seeded draws of z_1 from q(z_1 | x).
+    """-log2 p(x_d | z_1, ...) of every sample, float64 `(items, dims)`: the mean over seeded draws
+    of z_1 from q(z_1 | x).
 
-    The sum over an item is its likelihood term. Samples that the distribution cannot tell apart get their mean.
+    The sum over an item is its likelihood term. Samples that the distribution cannot tell apart get
+    their mean.
     """
     q, total = chain.posterior(1, x), np.zeros(x.shape)
     for draw in range(draws):
@@ -74,8 +87,13 @@ def symbol_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
     return total / draws
 
 
-def importance_weighted_bits(chain: Chain | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK) -> Bits:
-    """-log2 (1 / K) sum of w over K seeded draws, for each item: float64 `(items,)`. Arguments as those of `ideal_bits`."""
+def importance_weighted_bits(
+    chain: Chain | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK
+) -> Bits:
+    """-log2 (1 / K) sum of w over K seeded draws, for each item: float64 `(items,)`.
+
+    Arguments as those of `ideal_bits`.
+    """
     found = []
     for first, some in _blocks(x, draws, block):
         least, total = np.full(len(some), np.inf), np.zeros(len(some))
@@ -88,13 +106,24 @@ def importance_weighted_bits(chain: Chain | Given, x: Ints, draws: int = 5000, s
     return np.concatenate(found)
 
 
-def weighted_bits(chain: Chain | Given, x: Ints, particles: int, coupled: bool = False, draws: int = 16, seed: int = 0) -> Bits:
-    """The mean over seeded draws of -log2 (1 / K) sum of w over K particles, for each item: what the net bits of `importance` should be.
+def weighted_bits(
+    chain: Chain | Given,
+    x: Ints,
+    particles: int,
+    coupled: bool = False,
+    draws: int = 16,
+    seed: int = 0,
+) -> Bits:
+    """The mean over seeded draws of -log2 (1 / K) sum of w over K particles, for each item: what
+    the net bits of `importance` should be.
 
     `coupled` particles are those of BB-CIS. float64 `(items,)`.
     """
     if not coupled:
-        runs = [importance_weighted_bits(chain, x, particles, seed + 1_000_003 * draw) for draw in range(draws)]
+        runs = [
+            importance_weighted_bits(chain, x, particles, seed + 1_000_003 * draw)
+            for draw in range(draws)
+        ]
         return np.asarray(np.mean(runs, 0))
     chain = _of(chain, 0, x)
     q, prior = chain.posterior(1, x), chain.prior(len(x))
@@ -102,7 +131,9 @@ def weighted_bits(chain: Chain | Given, x: Ints, particles: int, coupled: bool =
     total = np.zeros(len(x))
     for _ in range(draws):
         z = importance.coupled_particles(q, rng, particles)
-        logs = np.stack([q.bits(one) - prior.bits(one) - chain.likelihood(0, one).bits(x) for one in z])
+        logs = np.stack(
+            [q.bits(one) - prior.bits(one) - chain.likelihood(0, one).bits(x) for one in z]
+        )
         best = logs.max(0)
         total -= best + np.log2(np.exp2(logs - best).mean(0))
     return total / draws
@@ -116,8 +147,11 @@ def sample(chain: Chain, items: int, seed: int = 0) -> Ints:
     return z
 
 
-def drawn(conditional: Conditional, seed: Sequence[int], lanes: int = LANES, words: int = 0) -> Ints:
-    """A draw: the pop from a message of pseudo-random words, of so many or as many as it takes; other lanes, other draws.
+def drawn(
+    conditional: Conditional, seed: Sequence[int], lanes: int = LANES, words: int = 0
+) -> Ints:
+    """A draw: the pop from a message of pseudo-random words, of so many or as many as it takes;
+    other lanes, other draws.
 
     Those that `two_part.grid` takes are part of the file format.
     """
@@ -125,17 +159,30 @@ def drawn(conditional: Conditional, seed: Sequence[int], lanes: int = LANES, wor
         try:
             return conditional.pop(random_message(words, seed, lanes))[1]
         except UnderflowError:
-            words = max(2 * words, lanes)  # the words there were come first again, so that the draw is the same
+            words = max(
+                2 * words, lanes
+            )  # the words there were come first again, so that the draw is the same
 
 
 def random_message(words: int, seed: Sequence[int], lanes: int = LANES) -> Message:
-    """A message of heads, uniform in [2^62, 2^63), and pseudo-random words; more words do not change the first ones."""
-    raw = np.asarray(np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(lanes + words), np.uint64)
-    return (raw[:lanes] >> np.uint64(1)) | np.uint64(1 << 62), ((raw[lanes:] >> np.uint64(32)).astype(np.uint32), ())
+    """A message of heads, uniform in [2^62, 2^63), and pseudo-random words; more words do not
+    change the first ones.
+    """
+    raw = np.asarray(
+        np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(lanes + words), np.uint64
+    )
+    return (raw[:lanes] >> np.uint64(1)) | np.uint64(1 << 62), (
+        (raw[lanes:] >> np.uint64(32)).astype(np.uint32),
+        (),
+    )
 
 
-def push_measured(scheme: Scheme, chain: Chain, message: Message, x: Ints) -> tuple[Message, Account]:
-    """Push x and measure: `coder` is what the message grew by beyond the information in its terms."""
+def push_measured(
+    scheme: Scheme, chain: Chain, message: Message, x: Ints
+) -> tuple[Message, Account]:
+    """Push x and measure: `coder` is what the message grew by beyond the information in its
+    terms.
+    """
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
 
     def record(term: str, bits: float) -> None:
@@ -146,20 +193,29 @@ def push_measured(scheme: Scheme, chain: Chain, message: Message, x: Ints) -> tu
     return message, Account(**sums, coder=message_bits(message) - before - sum(sums.values()))
 
 
-def net_bits(scheme: Scheme, batches: Iterable[tuple[Chain, Ints]], seed: int = 0) -> tuple[float, ...]:
-    """What one message of seeded pseudo-random words grows by, in bits, with each batch: a chain and its x, int64 `(items, dims)`.
+def net_bits(
+    scheme: Scheme, batches: Iterable[tuple[Chain, Ints]], seed: int = 0
+) -> tuple[float, ...]:
+    """What one message of seeded pseudo-random words grows by, in bits, with each batch: a chain
+    and its x, int64 `(items, dims)`.
 
-    There are two lanes for each latent of the first batch's z_1, up to 2^15, and the heads are rolled by half their number before a
-    batch, which a decoder would undo: so q(z_1) pops from lanes whose last symbols were samples. Where it meets the latents pushed
-    last instead, these pass from batch to batch through the same lanes, and as they do not follow their prior they are no clean bits:
-    net rates on MNIST were 0.3 to 1.4 % over the ideal with some numbers of lanes. A single lane is clean but fourteen times as slow.
-    With about as many latents as samples no roll keeps the two apart, and the result is no net rate: 200 bits for 64 samples were 23 %
-    over. Such a chain is measured a few items a batch, each on a message of its own.
+    There are two lanes for each latent of the first batch's z_1, up to 2^15, and the heads are
+    rolled by half their number before a batch, which a decoder would undo: so q(z_1) pops from
+    lanes whose last symbols were samples. Where it meets the latents pushed last instead, these
+    pass from batch to batch through the same lanes, and as they do not follow their prior they are
+    no clean bits: net rates on MNIST were 0.3 to 1.4 % over the ideal with some numbers of lanes. A
+    single lane is clean but fourteen times as slow. With about as many latents as samples no roll
+    keeps the two apart, and the result is no net rate: 200 bits for 64 samples were 23 % over. Such
+    a chain is measured a few items a batch, each on a message of its own.
     """
     found: list[float] = []
     message: Message | None = None
     for chain, x in batches:
-        message, account = _push_first(scheme, chain, x, seed) if message is None else push_measured(scheme, chain, _rolled(message), x)
+        message, account = (
+            _push_first(scheme, chain, x, seed)
+            if message is None
+            else push_measured(scheme, chain, _rolled(message), x)
+        )
         found.append(account.net)
     return tuple(found)
 
@@ -181,7 +237,9 @@ def _rolled(message: Message) -> Message:
 
 
 def initial_bits(scheme: Scheme, chain: Chain, x: Ints, seed: int = 0) -> float:
-    """Bits that must be on the stack before x, int64 `(items, dims)`, can be coded: the largest deficit on the way, for seeded latents."""
+    """Bits that must be on the stack before x, int64 `(items, dims)`, can be coded: the largest
+    deficit on the way, for seeded latents.
+    """
     words = LANES
     while True:
         changes: list[float] = []
@@ -203,12 +261,17 @@ def _of(chain: Chain | Given, first: int, some: Ints) -> Chain:
 
 def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:
     if x.ndim != 2 or not len(x) or draws < 1 or block < 1:
-        raise ValueError(f"expected samples (items, dims) and at least one draw and block; found {x.shape}, {draws}, {block}")
+        raise ValueError(
+            f"expected samples (items, dims) and at least one draw and block; found {x.shape}, "
+            f"{draws}, {block}"
+        )
     return ((first, x[first : first + block]) for first in range(0, len(x), block))
 
 
 def _draws(chain: Chain, x: Ints, draws: int, seed: tuple[int, int], block: int) -> Iterator[Terms]:
-    """Terms `(copies, items)` of as many copies of x as fit a block at a time, `draws` copies in all."""
+    """Terms `(copies, items)` of as many copies of x as fit a block at a time, `draws` copies in
+    all.
+    """
     most = max(1, block // len(x))
     copies, tiled = 0, x
     for first in range(0, draws, most):

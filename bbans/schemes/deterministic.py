@@ -1,6 +1,8 @@
-"""Net rate = -log2 p(x | z_1) - log2 p(z_1 | z_2) ... p(z_L) at the z that q is certain of: no bits back and no initial bits.
+"""Net rate = -log2 p(x | z_1) - log2 p(z_1 | z_2) ... p(z_L) at the z that q is certain of: no bits
+back and no initial bits.
 
-The coder of a VQ-VAE, whose posterior is one codeword. Nothing is popped while encoding, and the decoder never runs q.
+The coder of a VQ-VAE, whose posterior is one codeword. Nothing is popped while encoding, and the
+decoder never runs q.
 
 Source: van den Oord, Vinyals and Kavukcuoglu 2017 (VQ-VAE, arXiv:1711.00937).
 """
@@ -9,14 +11,17 @@ from __future__ import annotations
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message, base_message
-from bbans.distributions.conditional import Conditional, Ints
+from bbans.distributions.distribution import Conditional, Ints
 from bbans.errors import UnderflowError
-from bbans.schemes.chain import Chain
-from bbans.schemes.terms import PRIOR, Record, check_items, counted, generative
+from bbans.schemes.latent_model import Chain
+from bbans.schemes.metering import PRIOR, Record, check_items, counted, generative
 
 
 def codec(chain: Chain, items: int, record: Record | None = None) -> Codec:
-    """The codec of samples int64 `(items, dims)`. Pushing raises ValueError on a chain whose posterior is not certain."""
+    """The codec of samples int64 `(items, dims)`.
+
+    Pushing raises ValueError on a chain whose posterior is not certain.
+    """
 
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
@@ -43,5 +48,8 @@ def _certain(posterior: Conditional) -> Ints:
     except UnderflowError:
         z = None
     if z is None or posterior.bits(z).any():
-        raise ValueError("the deterministic scheme needs a posterior that is certain; code this model with bits_back or bit_swap")
+        raise ValueError(
+            "the deterministic scheme needs a posterior that is certain; code this model with "
+            "bits_back or bit_swap"
+        )
     return z

@@ -1,21 +1,28 @@
-"""Net rate = -log2 (1 / K) sum_k w_k, w_k = p(x, z_k) / q(z_k | x), message by message: BB-IS and BB-CIS, in expectation -L_K of IWAE.
+"""Net rate = -log2 (1 / K) sum_k w_k, w_k = p(x, z_k) / q(z_k | x), message by message: BB-IS and
+BB-CIS, in expectation -L_K of IWAE.
 
-The latents of one layer are K particles and the index j of the one that codes x. The encoder pops the particles with q, pops j with
-probability w_j / sum_k w_k, and pushes what is left of the particles given z_j, then j uniformly, x given z_j, and z_j. What is pushed
-counts as prior, what is popped as posterior: this is BB-ANS on an extended space (its overhead over -log2 p(x) is the divergence there).
+The latents of one layer are K particles and the index j of the one that codes x. The encoder pops
+the particles with q, pops j with probability w_j / sum_k w_k, and pushes what is left of the
+particles given z_j, then j uniformly, x given z_j, and z_j. What is pushed counts as prior, what is
+popped as posterior: this is BB-ANS on an extended space (its overhead over -log2 p(x) is the
+divergence there).
 
-- `codec` (BB-IS): z_1, ..., z_K are independent, the others are pushed with q. Initial bits are those of K times q.
-- `coupled_codec` (BB-CIS): one number u in [0, 1) a dimension is quantile of every particle, shifted by k's share: z_k = F^-1(u + s_k
-  mod 1), so that each has the law q alone. Only the cell of u in which no particle changes is popped; given z_j it costs
-  log2 of the interval of z_j over the cell's, and initial bits stay near those of one particle. Shifts are a Latin hypercube: k / K in
-  each dimension, in an order that is pseudo-random from the second particle on.
+- `codec` (BB-IS): z_1, ..., z_K are independent, the others are pushed with q. Initial bits are
+  those of K times q.
+- `coupled_codec` (BB-CIS): one number u in [0, 1) a dimension is quantile of every particle,
+  shifted by k's share: z_k = F^-1(u + s_k mod 1), so that each has the law q alone. Only the cell
+  of u in which no particle changes is popped; given z_j it costs log2 of the interval of z_j over
+  the cell's, and initial bits stay near those of one particle. Shifts are a Latin hypercube: k / K
+  in each dimension, in an order that is pseudo-random from the second particle on.
 
-Weights come from integer code lengths (`distributions.logs`) as frequencies out of 2^24. The identity is off by what that rounding
-does to the chosen frequency f, (2 / f + K 2^-24) / ln 2 bit at most, besides 1e-5; f < 3000 has a probability below K 2e-4.
-K = 1 is `bits_back`, bit for bit. Both need a chain of one layer, `coupled_codec` a posterior of independent symbols.
+Weights come from integer code lengths (`distributions.fixed_point_log`) as frequencies out of 2^24.
+The identity is off by what that rounding does to the chosen frequency f, (2 / f + K 2^-24) / ln 2
+bit at most, besides 1e-5; f < 3000 has a probability below K 2e-4. K = 1 is `bits_back`, bit for
+bit. Both need a chain of one layer, `coupled_codec` a posterior of independent symbols.
 
-Source: Ruan, Ullrich, Severo, Townsend, Khisti, Doucet, Makhzani and Maddison 2021 (McBits, arXiv:2102.11086); the bound:
-Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519). Popping cells instead of all digits of u is ours.
+Source: Ruan, Ullrich, Severo, Townsend, Khisti, Doucet, Makhzani and Maddison 2021 (McBits,
+arXiv:2102.11086); the bound: Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519). Popping cells
+instead of all digits of u is ours.
 """
 
 from __future__ import annotations
@@ -28,18 +35,28 @@ import numpy as np
 from bbans.coding.blocks import pop_block, push_block
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
-from bbans.coding.within import pop_within, push_within
-from bbans.distributions import builders, categorical, logs
-from bbans.distributions.conditional import Conditional, Factors, Ints
-from bbans.schemes.chain import Chain
-from bbans.schemes.terms import POSTERIOR, PRIOR, Record, Scheme, check_items, counted, generative
+from bbans.coding.sub_interval import pop_within, push_within
+from bbans.distributions import builders, categorical, fixed_point_log
+from bbans.distributions.distribution import Conditional, Factors, Ints
+from bbans.schemes.latent_model import Chain
+from bbans.schemes.metering import (
+    POSTERIOR,
+    PRIOR,
+    Record,
+    Scheme,
+    check_items,
+    counted,
+    generative,
+)
 
 MAX_PARTICLES = 2**10
 SHIFT_SEED = 0
 
 
 def scheme(particles: int, coupled: bool = False) -> Scheme:
-    """The codec of K particles as `bounds` and `stream` take one: a function of chain, items and record."""
+    """The codec of K particles as `bounds` and `stream` take one: a function of chain, items and
+    record.
+    """
     make = coupled_codec if coupled else codec
 
     def build(chain: Chain, items: int, record: Record | None = None) -> Codec:
@@ -49,7 +66,10 @@ def scheme(particles: int, coupled: bool = False) -> Scheme:
 
 
 def codec(chain: Chain, items: int, particles: int, record: Record | None = None) -> Codec:
-    """BB-IS of samples int64 `(items, dims)`. Raises ValueError on chains and particles it is not for; pushing, UnderflowError."""
+    """BB-IS of samples int64 `(items, dims)`.
+
+    Raises ValueError on chains and particles it is not for; pushing, UnderflowError.
+    """
     _check(chain, particles)
 
     def push(message: Message, x: Ints) -> tuple[Message]:
@@ -87,7 +107,10 @@ def codec(chain: Chain, items: int, particles: int, record: Record | None = None
 
 
 def coupled_codec(chain: Chain, items: int, particles: int, record: Record | None = None) -> Codec:
-    """BB-CIS of samples int64 `(items, dims)`. Raises ValueError on chains and particles it is not for; pushing, UnderflowError."""
+    """BB-CIS of samples int64 `(items, dims)`.
+
+    Raises ValueError on chains and particles it is not for; pushing, UnderflowError.
+    """
     _check(chain, particles)
 
     def push(message: Message, x: Ints) -> tuple[Message]:
@@ -114,7 +137,9 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
         outer_starts, outer_freqs = q.interval(chosen.reshape(-1))
 
         def part(cf: Ints, first: int, last: int) -> tuple[Ints, Ints]:
-            start, _, freq = cells.locate((cf.astype(np.int64) - shift[first:last]) & cells.mask, first, last)
+            start, _, freq = cells.locate(
+                (cf.astype(np.int64) - shift[first:last]) & cells.mask, first, last
+            )
             return (start + shift[first:last]) & cells.mask, freq
 
         message, moved, freqs = pop_within(message, part, outer_starts, outer_freqs, q.precision)
@@ -129,7 +154,10 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
 
 
 def coupled_particles(q: Conditional, rng: np.random.Generator, particles: int) -> Ints:
-    """Particles int64 `(K, items, dims)` as `coupled_codec` pops them, of random numbers u. Raises ValueError as it does."""
+    """Particles int64 `(K, items, dims)` as `coupled_codec` pops them, of random numbers u.
+
+    Raises ValueError as it does.
+    """
     factors = _factors(q)
     cells = _cells(factors, particles)
     cells.locate(rng.integers(0, cells.mask + 1, cells.freqs.shape), 0, len(cells.freqs))
@@ -138,9 +166,15 @@ def coupled_particles(q: Conditional, rng: np.random.Generator, particles: int) 
 
 @lru_cache(maxsize=8)
 def shifts(particles: int, dims: int, precision: int) -> Ints:
-    """floor(2^precision pi_d(k) / K), int64 `(K, dims)`, pi_d a permutation that leaves 0 where it is: the quantiles' shifts."""
-    keys = np.random.PCG64(SHIFT_SEED).random_raw((particles - 1) * dims).reshape(particles - 1, dims)
-    order = np.concatenate([np.zeros((1, dims), np.int64), 1 + keys.argsort(0, kind="stable").astype(np.int64)])
+    """floor(2^precision pi_d(k) / K), int64 `(K, dims)`, pi_d a permutation that leaves 0 where it
+    is: the quantiles' shifts.
+    """
+    keys = (
+        np.random.PCG64(SHIFT_SEED).random_raw((particles - 1) * dims).reshape(particles - 1, dims)
+    )
+    order = np.concatenate(
+        [np.zeros((1, dims), np.int64), 1 + keys.argsort(0, kind="stable").astype(np.int64)]
+    )
     found: Ints = (order << precision) // particles
     found.setflags(write=False)
     return found
@@ -150,7 +184,8 @@ def shifts(particles: int, dims: int, precision: int) -> Ints:
 class _Cells:
     """The cells of u in which no particle changes, of every symbol of q.
 
-    One walk over all symbols leaves the particles in `z`, int64 `(K, items * dims)`, and the cells' frequencies in `freqs`.
+    One walk over all symbols leaves the particles in `z`, int64 `(K, items * dims)`, and the cells'
+    frequencies in `freqs`.
     """
 
     q: Factors
@@ -164,7 +199,9 @@ class _Cells:
         return (1 << self.q.precision) - 1
 
     def locate(self, cf: Ints, first: int, last: int) -> tuple[Ints, Ints, Ints]:
-        """`(start, start, freq)` of the cells that hold `cf`, of symbols first..last-1: a cell is named by its start."""
+        """`(start, start, freq)` of the cells that hold `cf`, of symbols first..last-1: a cell is
+        named by its start.
+        """
         u = cf.astype(np.int64)
         below = np.full(last - first, self.mask + 1)
         above = below.copy()
@@ -184,26 +221,34 @@ class _Cells:
 def _cells(q: Factors, particles: int) -> _Cells:
     items, dims = q.shape
     found = shifts(particles, dims, q.precision)
-    return _Cells(q, found, np.empty((particles, items * dims), np.int64), np.empty(items * dims, np.int64))
+    return _Cells(
+        q, found, np.empty((particles, items * dims), np.int64), np.empty(items * dims, np.int64)
+    )
 
 
 def _choice(chain: Chain, q: Conditional, x: Ints, z: Ints) -> Conditional:
     """P(j) = w_j / sum_k w_k, of symbols `(items, 1)`; z `(K, items, dims)` drawn from q(z | x)."""
     items = len(x)
     prior = chain.prior(items)
-    lengths = np.stack([chain.likelihood(0, one).units(x) + prior.units(one) - q.units(one) for one in z], 1)
-    table = categorical.from_weights(logs.weights(lengths))
+    lengths = np.stack(
+        [chain.likelihood(0, one).units(x) + prior.units(one) - q.units(one) for one in z], 1
+    )
+    table = categorical.from_weights(fixed_point_log.weights(lengths))
     return builders.lookup(table, np.arange(items)[:, None])
 
 
-def _push_chosen(message: Message, chain: Chain, x: Ints, z: Ints, j: Ints, record: Record | None) -> tuple[Message]:
+def _push_chosen(
+    message: Message, chain: Chain, x: Ints, z: Ints, j: Ints, record: Record | None
+) -> tuple[Message]:
     chosen = np.take_along_axis(z, j[None], 0)[0]
     (message,) = counted(builders.uniform(j.shape, len(z)), PRIOR, record).push(message, j)
     (message,) = generative(chain, 0, chosen, record).push(message, x)
     return counted(chain.prior(len(x)), PRIOR, record).push(message, chosen)
 
 
-def _pop_chosen(message: Message, chain: Chain, items: int, particles: int, record: Record | None) -> tuple[Message, Ints, Ints, Ints]:
+def _pop_chosen(
+    message: Message, chain: Chain, items: int, particles: int, record: Record | None
+) -> tuple[Message, Ints, Ints, Ints]:
     """Inverse of `_push_chosen`: the message, x, z_j and j `(items, 1)`."""
     message, chosen = counted(chain.prior(items), PRIOR, record).pop(message)
     message, x = generative(chain, 0, chosen, record).pop(message)

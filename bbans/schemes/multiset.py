@@ -1,8 +1,10 @@
-"""bits = sum of model bits - log2(n! / (m_1! m_2! ...)): a set of n items with m_k copies of the k-th costs less than any order of it.
+"""bits = sum of model bits - log2(n! / (m_1! m_2! ...)): a set of n items with m_k copies of the
+k-th costs less than any order of it.
 
-The encoder pops which of the remaining items comes next, uniformly, and codes that one; the decoder, who holds the items that
-were coded after it, pushes the choice back. Items are told apart by a 128-bit digest of their symbols: equal items share an
-interval, and so would items of equal digest, which costs nothing but the bits that name them.
+The encoder pops which of the remaining items comes next, uniformly, and codes that one; the
+decoder, who holds the items that were coded after it, pushes the choice back. Items are told apart
+by a 128-bit digest of their symbols: equal items share an interval, and so would items of equal
+digest, which costs nothing but the bits that name them.
 
 Source: Severo, Townsend, Khisti, Makhzani and Ullrich 2023 (arXiv:2107.09202).
 """
@@ -20,7 +22,9 @@ from numpy.typing import NDArray
 from bbans.coding.rans import Message, pop, push
 
 PRECISION = 24
-MAX_ITEMS = 2**16  # keeps a rank's mass within 0.4 % of 1 / n, which costs less than 10^-5 bits an item
+MAX_ITEMS = (
+    2**16
+)  # keeps a rank's mass within 0.4 % of 1 / n, which costs less than 10^-5 bits an item
 DIGEST_BYTES = 16
 
 Key: TypeAlias = tuple[bytes, int]
@@ -32,11 +36,14 @@ Pool: TypeAlias = list[Key]
 def keys(x: NDArray[np.integer[Any]]) -> Pool:
     """A key for each row of x, `(items, dims)`, in their order."""
     rows = (np.ascontiguousarray(row, "<i8").data for row in x)
-    return [(hashlib.blake2b(row, digest_size=DIGEST_BYTES).digest(), i) for i, row in enumerate(rows)]
+    return [
+        (hashlib.blake2b(row, digest_size=DIGEST_BYTES).digest(), i) for i, row in enumerate(rows)
+    ]
 
 
 def draw(message: Message, pool: Pool, count: int) -> tuple[Message, Pool, Pool]:
-    """Pop `count` of the pool's items without putting back: the message, the items in the order drawn, the pool without them.
+    """Pop `count` of the pool's items without putting back: the message, the items in the order
+    drawn, the pool without them.
 
     Raises UnderflowError. Changes nothing that it is given.
     """
@@ -52,7 +59,9 @@ def draw(message: Message, pool: Pool, count: int) -> tuple[Message, Pool, Pool]
 
 
 def put_back(message: Message, pool: Pool, drawn: Sequence[Key]) -> Message:
-    """Inverse of `draw`: push the choice of these items, given in the order drawn, and add them to the pool in place."""
+    """Inverse of `draw`: push the choice of these items, given in the order drawn, and add them to
+    the pool in place.
+    """
     for key in reversed(drawn):
         insort(pool, key)
         first, last = _copies(pool, key)

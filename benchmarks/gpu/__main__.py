@@ -5,8 +5,8 @@ python -m benchmarks.gpu gpu-pack --recipe recipes/gpu/photo-default.toml --out 
 From the repository's root, with a folder that `make gpu-pack` made. Within the minutes: that the
 training step compiles and the exact networks give the CPU's integers; pixels a second; training for
 the rest of the time, with the exact model's rate every minute. What fails in the first two is said
-loudly, kept in the report, and stops nothing. `--resume DIR` goes on from what an earlier call left.
-`--rehearse` does all of it on the CPU in small; its minutes are those of the training alone.
+loudly, kept in the report, and stops nothing. `--resume DIR` goes on from what an earlier call
+left. `--rehearse` does all of it on the CPU in small; its minutes are those of the training alone.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from typing import Any
 import torch
 
 from bbans.images import load_folder
-from bbans.inference.photo_run import HOLDOUT_SIDE, downscaled, read_recipe
-from bbans.inference.recipes import read_record
-from bbans.inference.train import Losses, Recipe, compiled, losses
-from bbans.models import float_weights
+from bbans.training.networks import float_weights
+from bbans.training.photo_run import HOLDOUT_SIDE, downscaled, read_recipe
+from bbans.training.recipes import read_record
+from bbans.training.train import Losses, Recipe, compiled, losses
 from benchmarks.gpu import fit, measure
 from benchmarks.gpu.log import Log
 from benchmarks.gpu.pack import commit
@@ -44,16 +44,37 @@ def small(recipe: Recipe) -> Recipe:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    found = argparse.ArgumentParser(prog="benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found = argparse.ArgumentParser(
+        prog="benchmarks.gpu",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     found.add_argument("pack", type=Path, help="the folder that `make gpu-pack` made")
     found.add_argument("--recipe", type=Path, default=Path("recipes/gpu/photo-default.toml"))
-    found.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "gpu-out")), help="default: $OUT, or gpu-out")
+    found.add_argument(
+        "--out",
+        type=Path,
+        default=Path(os.environ.get("OUT", "gpu-out")),
+        help="default: $OUT, or gpu-out",
+    )
     found.add_argument("--minutes", type=float, default=MINUTES, help="of this call, all in all")
-    found.add_argument("--schedule", type=float, help="minutes of training of all calls together; default: what this one has")
-    found.add_argument("--resume", type=Path, help="what an earlier call left: goes on with the rest of its schedule")
+    found.add_argument(
+        "--schedule",
+        type=float,
+        help="minutes of training of all calls together; default: what this one has",
+    )
+    found.add_argument(
+        "--resume",
+        type=Path,
+        help="what an earlier call left: goes on with the rest of its schedule",
+    )
     found.add_argument("--batch", type=int, help="instead of the recipe's")
     found.add_argument("--eager", action="store_true", help="without torch.compile")
-    found.add_argument("--whole", action="store_true", help="compile all of a step, not its likelihood alone: some minutes")
+    found.add_argument(
+        "--whole",
+        action="store_true",
+        help="compile all of a step, not its likelihood alone: some minutes",
+    )
     found.add_argument("--skip-checks", action="store_true", help="train at once")
     found.add_argument("--rehearse", action="store_true", help="on the CPU, in small")
     return found
@@ -68,7 +89,11 @@ def main(arguments: list[str] | None = None) -> None:
     device = torch.device("cpu" if rehearse else "cuda")
     torch.backends.cudnn.benchmark = not rehearse  # shapes stay the same for minutes
     recipe, described = read_recipe(options.recipe), read_record(options.recipe)
-    initial = float_weights.read(options.recipe.parent / recipe.init, recipe.model) if recipe.init else None
+    initial = (
+        float_weights.read(options.recipe.parent / recipe.init, recipe.model)
+        if recipe.init
+        else None
+    )
     if options.batch:
         recipe = replace(recipe, batch=options.batch)
     if rehearse:
@@ -79,14 +104,25 @@ def main(arguments: list[str] | None = None) -> None:
     if options.resume is not None:
         schedule = resumed(options.resume, options.out, schedule)
     log.keep(**facts(device, options, recipe))
-    log.say(f"{log.found['device']}, torch {torch.__version__}, {options.recipe}, {options.minutes:g} minutes")
-    images = downscaled([a for _, a in load_folder(options.pack / "train") if min(a.shape[:2]) >= recipe.crop], recipe)
+    log.say(
+        f"{log.found['device']}, torch {torch.__version__}, {options.recipe}, {options.minutes:g} "
+        "minutes"
+    )
+    images = downscaled(
+        [a for _, a in load_folder(options.pack / "train") if min(a.shape[:2]) >= recipe.crop],
+        recipe,
+    )
     held_out = load_folder(options.pack / "holdout") if (options.pack / "holdout").is_dir() else []
     holdout = [a for _, a in held_out if min(a.shape[:2]) >= HOLDOUT_SIDE]
     if rehearse:
         images, holdout = images[:4], holdout[:1]
-    log.say(f"{len(images)} training images of {sum(a.size for a in images) / 3e6:.1f} MP, {len(holdout)} held out")
-    function = losses if options.eager else compiled("eager" if rehearse else "inductor", options.whole)
+    log.say(
+        f"{len(images)} training images of {sum(a.size for a in images) / 3e6:.1f} MP, "
+        f"{len(holdout)} held out"
+    )
+    function = (
+        losses if options.eager else compiled("eager" if rehearse else "inductor", options.whole)
+    )
     if not options.skip_checks:
         function = checked(images, recipe, device, function, rehearse, log)
     fit.fit(
@@ -128,18 +164,28 @@ def facts(device: torch.device, options: argparse.Namespace, recipe: Recipe) -> 
     """Of the machine and the call."""
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     said = {key: str(value) for key, value in vars(options).items()}
-    found = {"device": name, "torch": str(torch.__version__), "python": sys.version.split()[0], "options": said}
+    found = {
+        "device": name,
+        "torch": str(torch.__version__),
+        "python": sys.version.split()[0],
+        "options": said,
+    }
     return {**found, "commit": commit(), "cores": os.cpu_count(), "batch": recipe.batch}
 
 
-def checked(images: Any, recipe: Recipe, device: torch.device, function: Losses, rehearse: bool, log: Log) -> Losses:
+def checked(
+    images: Any, recipe: Recipe, device: torch.device, function: Losses, rehearse: bool, log: Log
+) -> Losses:
     """Steps 1 and 2; the function if it works, and `losses` if not."""
     began = time.monotonic()
     exact = measure.Golden(str(device), rehearse, log.folder / "exact.txt")
     stepper, works = None, losses
     try:
         stepper = measure.Stepper(images, recipe, device)
-        log.say(f"a training step in bf16: {float(stepper.go(losses)):.4f} bits per subpixel, {time.monotonic() - began:.1f} s")
+        log.say(
+            f"a training step in bf16: {float(stepper.go(losses)):.4f} bits per subpixel, "
+            f"{time.monotonic() - began:.1f} s"
+        )
         works = losses if function is losses else measure.working(stepper, function, log)
     except Exception as error:
         log.fail("a training step", error)
@@ -148,7 +194,9 @@ def checked(images: Any, recipe: Recipe, device: torch.device, function: Losses,
         if stepper is not None:
             measure.training_speed(images, stepper, works, log, 0.2 if rehearse else 2.0)
         measure.exact_speed(str(device), (16, 32) if rehearse else (64, 128, 256, 512), log)
-        measure.batched_speed(str(device), (1, 2) if rehearse else (1, 4, 16, 64), 8 if rehearse else 128, log)
+        measure.batched_speed(
+            str(device), (1, 2) if rehearse else (1, 4, 16, 64), 8 if rehearse else 128, log
+        )
     except Exception as error:
         log.fail("measurements", error)
     return works

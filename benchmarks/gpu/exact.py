@@ -1,4 +1,6 @@
-"""The exact model's rate on held-out images, measured by a process beside the training: float weights to integers, on the CPU."""
+"""The exact model's rate on held-out images, measured by a process beside the training: float
+weights to integers, on the CPU.
+"""
 
 import time
 from pathlib import Path
@@ -8,12 +10,11 @@ from safetensors.torch import load
 
 from bbans.exact.torch_ops import torch_ops
 from bbans.images import load_folder
-from bbans.inference.photo_run import exact_rate
-from bbans.models.photo import PhotoNet
-from bbans.models.photo_config import PhotoConfig
-from bbans.models.photo_exact import ExactPhoto
-from bbans.models.photo_export import export
-from bbans.models.store import serialise
+from bbans.models.model_file import serialise
+from bbans.models.photo import ExactPhoto, PhotoConfig
+from bbans.training.networks.photo import PhotoNet
+from bbans.training.networks.photo_export import export
+from bbans.training.photo_run import exact_rate
 
 
 def network(weights: bytes, config: PhotoConfig) -> PhotoNet:
@@ -23,8 +24,12 @@ def network(weights: bytes, config: PhotoConfig) -> PhotoNet:
     return net
 
 
-def measure(weights: bytes, config: PhotoConfig, holdout: Path, threads: int, images: int | None) -> dict[str, float]:
-    """Bits per subpixel of the coder's messages on central crops of (so many of) a folder's images."""
+def measure(
+    weights: bytes, config: PhotoConfig, holdout: Path, threads: int, images: int | None
+) -> dict[str, float]:
+    """Bits per subpixel of the coder's messages on central crops of (so many of) a folder's
+    images.
+    """
     start = time.monotonic()
     torch.set_num_threads(threads)
     layers = export(network(weights, config))
@@ -34,5 +39,8 @@ def measure(weights: bytes, config: PhotoConfig, holdout: Path, threads: int, im
 
 
 def model_file(weights: bytes, config: PhotoConfig, record: dict[str, object]) -> bytes:
-    """The model file of float weights. Raises AccumulatorBoundError if a layer cannot be made exact."""
+    """The model file of float weights.
+
+    Raises AccumulatorBoundError if a layer cannot be made exact.
+    """
     return serialise(config, export(network(weights, config)), record)

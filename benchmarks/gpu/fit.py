@@ -1,4 +1,6 @@
-"""The training of the kit: a recipe for the time that is left, with the exact model's rate beside it, and files that come back."""
+"""The training of the kit: a recipe for the time that is left, with the exact model's rate beside
+it, and files that come back.
+"""
 
 import json
 import os
@@ -15,10 +17,10 @@ from typing import Any
 import torch
 
 from bbans.images import atomic_write
-from bbans.inference.crops import Image
-from bbans.inference.train import Losses, Recipe, losses, train
-from bbans.models import float_weights
-from bbans.models.photo import PhotoNet
+from bbans.training.crops import Image
+from bbans.training.networks import float_weights
+from bbans.training.networks.photo import PhotoNet
+from bbans.training.train import Losses, Recipe, losses, train
 from benchmarks.gpu import exact
 from benchmarks.gpu.log import Log
 
@@ -29,7 +31,9 @@ RESERVE = 20.0  # seconds for the export and its rate
 
 
 class Watch:
-    """Exact rates of the network as it trains, one after another in a process beside it; the best weights are kept."""
+    """Exact rates of the network as it trains, one after another in a process beside it; the best
+    weights are kept.
+    """
 
     def __init__(self, recipe: Recipe, pack: Path, out: Path, log: Log, images: int | None) -> None:
         self._recipe, self._out, self._log = recipe, out, log
@@ -76,7 +80,10 @@ class Watch:
             return
         self.rates.append({"when": when, **found})
         self._log.keep(exact_rates=self.rates)
-        self._log.say(f"exact model {when}: {found['exact_bpsp']:.4f} bpsp, measured in {found['measured_in']:.1f} s")
+        self._log.say(
+            f"exact model {when}: {found['exact_bpsp']:.4f} bpsp, measured in "
+            f"{found['measured_in']:.1f} s"
+        )
         if found["exact_bpsp"] < self.best:
             self.best = found["exact_bpsp"]
             atomic_write(self._out / "best.float.safetensors", weights, overwrite=True)
@@ -101,9 +108,11 @@ def fit(
     reserve: float = RESERVE,
     measured_images: int | None = None,
 ) -> None:
-    """Train until `deadline`, a reading of `time.monotonic`, less the reserve; `schedule` is of all calls together, seconds.
+    """Train until `deadline`, a reading of `time.monotonic`, less the reserve; `schedule` is of all
+    calls together, seconds.
 
-    The final model's exact rate is waited for until the deadline, and for `patience` seconds at least.
+    The final model's exact rate is waited for until the deadline, and for `patience` seconds at
+    least.
 
     Whatever happens, the last weights are exported and written with history and log.
     """
@@ -115,7 +124,10 @@ def fit(
             allowance = max(1.0, deadline - reserve - time.monotonic())
             total = schedule or allowance
             log.keep(schedule_seconds=total, recipe=asdict(recipe))
-            log.say(f"training for {allowance:.0f} of {total:.0f} s, batch {recipe.batch}, {'eager' if function is losses else 'compiled'}")
+            log.say(
+                f"training for {allowance:.0f} of {total:.0f} s, batch {recipe.batch}, "
+                f"{'eager' if function is losses else 'compiled'}"
+            )
 
             def report(row: dict[str, float]) -> None:
                 history.append(row)
@@ -154,7 +166,16 @@ def fit(
     if weights is None:
         log.say("nothing was trained")
     else:
-        _finish(weights, recipe, described, history, watch, out, log, max(deadline, time.monotonic() + patience))
+        _finish(
+            weights,
+            recipe,
+            described,
+            history,
+            watch,
+            out,
+            log,
+            max(deadline, time.monotonic() + patience),
+        )
     watch.close()
 
 
@@ -173,21 +194,43 @@ def _kept(out: Path, recipe: Recipe) -> bytes | None:
 
 
 def _finish(
-    weights: bytes, recipe: Recipe, described: dict[str, str], history: Any, watch: Watch, out: Path, log: Log, deadline: float
+    weights: bytes,
+    recipe: Recipe,
+    described: dict[str, str],
+    history: Any,
+    watch: Watch,
+    out: Path,
+    log: Log,
+    deadline: float,
 ) -> None:
-    record: dict[str, Any] = {**described, "recipe": asdict(recipe), "history": history, "torch": str(torch.__version__)}
+    record: dict[str, Any] = {
+        **described,
+        "recipe": asdict(recipe),
+        "history": history,
+        "torch": str(torch.__version__),
+    }
     record["device"] = log.found.get("device")
     try:
         atomic_write(out / "float.safetensors", weights, overwrite=True)
-        atomic_write(out / "model.safetensors", exact.model_file(weights, recipe.model, _plain(record)), overwrite=True)
+        atomic_write(
+            out / "model.safetensors",
+            exact.model_file(weights, recipe.model, _plain(record)),
+            overwrite=True,
+        )
         log.say("model.safetensors and float.safetensors are written")
         rate = watch.last(weights, deadline - time.monotonic())
         if rate is not None:
             record["exact_holdout_bpsp"] = rate
-            atomic_write(out / "model.safetensors", exact.model_file(weights, recipe.model, _plain(record)), overwrite=True)
+            atomic_write(
+                out / "model.safetensors",
+                exact.model_file(weights, recipe.model, _plain(record)),
+                overwrite=True,
+            )
             log.keep(exact_holdout_bpsp=rate)
         if rate is not None and rate <= watch.best:
-            (out / "best.float.safetensors").unlink(missing_ok=True)  # the final weights are the best
+            (out / "best.float.safetensors").unlink(
+                missing_ok=True
+            )  # the final weights are the best
     except Exception as error:
         log.fail("export", error)
 

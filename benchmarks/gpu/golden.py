@@ -1,4 +1,5 @@
-"""Whether the exact networks on a device give the CPU's integers: layers, networks, golden files; with TF32 allowed as without.
+"""Whether the exact networks on a device give the CPU's integers: layers, networks, golden files;
+with TF32 allowed as without.
 
 python -m benchmarks.gpu.golden cuda
 
@@ -23,9 +24,9 @@ from bbans import tiles
 from bbans.exact.layers import FLOAT32_BOUND, IntConv
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import torch_ops
-from bbans.models import store
-from bbans.models.photo_config import PHASES, PhotoConfig
-from bbans.models.store import Model
+from bbans.models import model_file
+from bbans.models.model_file import Model
+from bbans.models.photo import PHASES, PhotoConfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACT = 1023  # the largest activation
@@ -50,8 +51,16 @@ def short_mantissas(allowed: bool) -> Iterator[None]:
 
 def models() -> dict[str, Model]:
     """Those that are shipped and those of the golden files, by name."""
-    folders = (ROOT / "bbans" / "weights", ROOT / "tests" / "frozen" / "chains", ROOT / "tests" / "frozen" / "told")
-    return {path.stem: store.load_file(path) for folder in folders for path in sorted(folder.glob("*.safetensors"))}
+    folders = (
+        ROOT / "bbans" / "weights",
+        ROOT / "tests" / "frozen" / "chains",
+        ROOT / "tests" / "frozen" / "told",
+    )
+    return {
+        path.stem: model_file.load_file(path)
+        for folder in folders
+        for path in sorted(folder.glob("*.safetensors"))
+    }
 
 
 def layer_equal(layer: IntConv, device: str, rng: np.random.Generator) -> bool:
@@ -68,14 +77,18 @@ def layer_equal(layer: IntConv, device: str, rng: np.random.Generator) -> bool:
         for ops in (NumpyOps(np.float64), exact.widened() if wide else exact):
             found: Any = ops.conv(ops.prepare(layer), ops.load(x), row)
             # whole numbers again: those of a layer are multiples of 2^-shift
-            sums_of.append(np.asarray(found if isinstance(found, np.ndarray) else found.double().cpu()))
+            sums_of.append(
+                np.asarray(found if isinstance(found, np.ndarray) else found.double().cpu())
+            )
         if not np.array_equal(*sums_of):
             return False
     return True
 
 
 class Level(NamedTuple):
-    """One level of random pixels: phases and sums `(3, h, w)` each, latents `(channels, rows, columns)`."""
+    """One level of random pixels: phases and sums `(3, h, w)` each, latents `(channels, rows,
+    columns)`.
+    """
 
     known: list[NDArray[np.int32]]
     sums: list[NDArray[np.int32]]
@@ -121,14 +134,18 @@ def checked_networks(device: str, few: bool) -> dict[str, Any]:
 
 
 def checked_files(device: str, few: bool) -> dict[str, Any]:
-    """Golden files and messages, decoded by networks on the device: how many, and which differ or fail."""
+    """Golden files and messages, decoded by networks on the device: how many, and which differ or
+    fail.
+    """
     from tests.frozen.decode import decoded, expected
 
     before, wanted = tiles.fastest_ops, expected()[: 3 if few else None]
     tiles.fastest_ops = lambda _="cpu": torch_ops(device)
     done, wrong = 0, []
     try:
-        for (name, pixels), found in zip(wanted, itertools.islice(decoded(), len(wanted)), strict=True):
+        for (name, pixels), found in zip(
+            wanted, itertools.islice(decoded(), len(wanted)), strict=True
+        ):
             done += 1
             if found != (name, pixels):
                 wrong.append(name)
@@ -141,7 +158,9 @@ def checked_files(device: str, few: bool) -> dict[str, Any]:
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("device")
     parser.add_argument("--few", action="store_true", help="some of each, to see that it runs")
     options = parser.parse_args()
@@ -150,7 +169,12 @@ def main() -> None:
             start = time.monotonic()
             with short_mantissas(allowed):
                 found = check(options.device, options.few)
-            row = {"part": part, "tf32_allowed": allowed, **found, "seconds": round(time.monotonic() - start, 1)}
+            row = {
+                "part": part,
+                "tf32_allowed": allowed,
+                **found,
+                "seconds": round(time.monotonic() - start, 1),
+            }
             print(json.dumps(row), flush=True)
 
 

@@ -1,4 +1,6 @@
-"""What a run of the kit says and finds, on the screen and in files at once: it may be killed at any time."""
+"""What a run of the kit says and finds, on the screen and in files at once: it may be killed at any
+time.
+"""
 
 import json
 import time

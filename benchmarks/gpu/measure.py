@@ -1,4 +1,6 @@
-"""The first minutes of a GPU: that the training step compiles, its pixels a second, and the exact networks' megapixels a second."""
+"""The first minutes of a GPU: that the training step compiles, its pixels a second, and the exact
+networks' megapixels a second.
+"""
 
 import json
 import subprocess
@@ -13,10 +15,10 @@ import numpy as np
 import torch
 
 from bbans.exact.torch_ops import torch_ops
-from bbans.inference.crops import Image
-from bbans.inference.train import Batches, Losses, Recipe, descend, losses, optimiser_of
-from bbans.models import store
-from bbans.models.photo import PhotoNet
+from bbans.models import model_file
+from bbans.training.crops import Image
+from bbans.training.networks.photo import PhotoNet
+from bbans.training.train import Batches, Losses, Recipe, descend, losses, optimiser_of
 from benchmarks.gpu import golden
 from benchmarks.gpu.log import Log
 
@@ -29,9 +31,17 @@ class Golden:
 
     def __init__(self, device: str, few: bool, output: Path) -> None:
         self._output = output
-        command = [sys.executable, "-m", "benchmarks.gpu.golden", device, *(["--few"] if few else [])]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.gpu.golden",
+            device,
+            *(["--few"] if few else []),
+        ]
         with output.open("wb") as file:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT
+            )
 
     def result(self, log: Log, seconds: float) -> None:
         """Wait so long at most, and put what was found into the log."""
@@ -47,9 +57,13 @@ class Golden:
         for part in parts:
             log.say(f"exact: {part}")
             if part["wrong"]:
-                log.fail(f"exact {part['part']} differ from the CPU's", ", ".join(part["wrong"][:8]))
+                log.fail(
+                    f"exact {part['part']} differ from the CPU's", ", ".join(part["wrong"][:8])
+                )
         if code is None:
-            log.say(f"exact checks were stopped after {len(parts)} of 4 parts: no time left for more")
+            log.say(
+                f"exact checks were stopped after {len(parts)} of 4 parts: no time left for more"
+            )
         elif code:
             log.fail("exact checks", "\n".join(lines[-5:]))
 
@@ -72,7 +86,14 @@ class Stepper:
     def go(self, function: Losses) -> torch.Tensor:
         """A step; its rate on the device."""
         self._step += 1
-        return descend(self.net, self._optimiser, self.recipe, self._batches.draw(self.net, self._step), 1.0, function)
+        return descend(
+            self.net,
+            self._optimiser,
+            self.recipe,
+            self._batches.draw(self.net, self._step),
+            1.0,
+            function,
+        )
 
     def pixels_a_second(self, function: Losses, seconds: float) -> float:
         """Training pixels, after two steps to warm up."""
@@ -88,7 +109,9 @@ class Stepper:
 
 
 def working(stepper: Stepper, function: Losses, log: Log) -> Losses:
-    """A compiled function where it compiles and gives the loss that `losses` gives, and `losses` elsewhere."""
+    """A compiled function where it compiles and gives the loss that `losses` gives, and `losses`
+    elsewhere.
+    """
     start = time.monotonic()
     try:
         rate = float(stepper.go(function))
@@ -98,20 +121,31 @@ def working(stepper: Stepper, function: Losses, log: Log) -> Losses:
         return losses
     seconds = time.monotonic() - start
     close = abs(found - expected) <= CLOSE * abs(expected)
-    log.say(f"torch.compile: rate {rate:.4f}, loss {found:.4f} where eager is {expected:.4f}, {seconds:.1f} s")
+    log.say(
+        f"torch.compile: rate {rate:.4f}, loss {found:.4f} where eager is {expected:.4f}, "
+        f"{seconds:.1f} s"
+    )
     log.keep(compiled={"seconds": seconds, "loss": found, "eager_loss": expected, "close": close})
     if not close:
         log.fail("torch.compile; training goes on without it", f"loss {found}, eager {expected}")
     return function if close else losses
 
 
-def training_speed(images: Sequence[Image], stepper: Stepper, function: Losses, log: Log, seconds: float) -> None:
-    """Pixels a second of eager steps at half, the same and twice the batch, and of compiled ones at the recipe's."""
+def training_speed(
+    images: Sequence[Image], stepper: Stepper, function: Losses, log: Log, seconds: float
+) -> None:
+    """Pixels a second of eager steps at half, the same and twice the batch, and of compiled ones at
+    the recipe's.
+    """
     found: dict[str, float] = {}
     recipe, device = stepper.recipe, next(stepper.net.parameters()).device
     for batch in (max(1, recipe.batch // 2), recipe.batch, 2 * recipe.batch):
         try:
-            own = stepper if batch == recipe.batch else Stepper(images, replace(recipe, batch=batch), device)
+            own = (
+                stepper
+                if batch == recipe.batch
+                else Stepper(images, replace(recipe, batch=batch), device)
+            )
             found[f"eager, batch {batch}"] = own.pixels_a_second(losses, seconds)
         except torch.OutOfMemoryError as error:
             log.fail(f"training at batch {batch}", error)
@@ -126,9 +160,11 @@ def training_speed(images: Sequence[Image], stepper: Stepper, function: Losses, 
 
 
 def exact_speed(device: str, sides: Sequence[int], log: Log) -> None:
-    """Megapixels a second of all the networks of the default model for a level, with what goes to the device and back."""
+    """Megapixels a second of all the networks of the default model for a level, with what goes to
+    the device and back.
+    """
     found: dict[str, float] = {}
-    net: Any = store.find_by_name("photo-2").network(torch_ops(device))
+    net: Any = model_file.find_by_name("photo-2").network(torch_ops(device))
     for side in sides:
         level = golden.random_level(net, side, side)
         for _ in range(2):
@@ -137,19 +173,24 @@ def exact_speed(device: str, sides: Sequence[int], log: Log) -> None:
             seconds = time.monotonic() - start
         found[f"{2 * side} x {2 * side} pixels"] = 4e-6 * side**2 / seconds
     log.keep(exact_megapixels_a_second=found)
-    log.say("exact networks, MP/s: " + ", ".join(f"{name} {speed:.2f}" for name, speed in found.items()))
+    log.say(
+        "exact networks, MP/s: " + ", ".join(f"{name} {speed:.2f}" for name, speed in found.items())
+    )
 
 
 def batched_speed(device: str, batches: Sequence[int], side: int, log: Log) -> None:
-    """Megapixels a second of the default model's hidden convolution, 3 x 3, on batches of maps: what coding many tiles at once could have.
+    """Megapixels a second of the default model's hidden convolution, 3 x 3, on batches of maps:
+    what coding many tiles at once could have.
 
     A pixel is one of four positions' at the level, as in `exact_speed`.
     """
-    layer = store.find_by_name("photo-2").layers["phase0.res_a"]
+    layer = model_file.find_by_name("photo-2").layers["phase0.res_a"]
     ops, rng = torch_ops(device), np.random.default_rng(0)
     prepared, found = ops.prepare(layer), dict[str, float]()
     for batch in batches:
-        x = ops.load(rng.integers(0, golden.ACT + 1, (batch, layer.weight.shape[1], side, side), np.int32))
+        x = ops.load(
+            rng.integers(0, golden.ACT + 1, (batch, layer.weight.shape[1], side, side), np.int32)
+        )
         for repeats in (1, 8):  # the first asks the known answer
             start = time.monotonic()
             for _ in range(repeats):
@@ -158,4 +199,7 @@ def batched_speed(device: str, batches: Sequence[int], side: int, log: Log) -> N
             seconds = (time.monotonic() - start) / repeats
         found[f"batch {batch}"] = 4e-6 * batch * side**2 / seconds
     log.keep(exact_layer_megapixels_a_second=found)
-    log.say(f"one exact layer, {side} x {side} maps, MP/s: " + ", ".join(f"{name} {speed:.2f}" for name, speed in found.items()))
+    log.say(
+        f"one exact layer, {side} x {side} maps, MP/s: "
+        + ", ".join(f"{name} {speed:.2f}" for name, speed in found.items())
+    )

@@ -6,7 +6,14 @@ python -m benchmarks.tables.binarised_one_layer ../shared/data --model mnist-bin
 from benchmarks.tables import sets
 from benchmarks.tables.rows import BINARISED, Row, run
 
-ROW = Row("binarised-one-layer", "mnist-binary.safetensors", "binarised MNIST", sets.binarised_mnist, BINARISED, 0.185)
+ROW = Row(
+    "binarised-one-layer",
+    "mnist-binary.safetensors",
+    "binarised MNIST",
+    sets.binarised_mnist,
+    BINARISED,
+    0.185,
+)
 
 if __name__ == "__main__":
     run(ROW, __doc__)

@@ -6,7 +6,14 @@ python -m benchmarks.tables.binarised_two_layers ../shared/data --model mnist-bi
 from benchmarks.tables import sets
 from benchmarks.tables.rows import BINARISED, Row, run
 
-ROW = Row("binarised-two-layers", "mnist-binary-2.safetensors", "binarised MNIST", sets.binarised_mnist, BINARISED, None)
+ROW = Row(
+    "binarised-two-layers",
+    "mnist-binary-2.safetensors",
+    "binarised MNIST",
+    sets.binarised_mnist,
+    BINARISED,
+    None,
+)
 
 if __name__ == "__main__":
     run(ROW, __doc__)

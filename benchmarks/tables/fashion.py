@@ -1,7 +1,9 @@
-"""Row: Fashion-MNIST as a catalogue: an archive of its 10,000 test images beside other codecs, on one mosaic of them and file by file.
+"""Row: Fashion-MNIST as a catalogue: an archive of its 10,000 test images beside other codecs, on
+one mosaic of them and file by file.
 
-python -m benchmarks.tables.fashion --model best-fashion.safetensors
-python -m benchmarks.tables.fashion --others            only what the other codecs make, about five minutes; kept in the JSON
+python -m benchmarks.tables.fashion --model best-fashion.safetensors python -m
+benchmarks.tables.fashion --others            only what the other codecs make, about five minutes;
+kept in the JSON
 """
 
 import io
@@ -25,9 +27,14 @@ Codec = tuple[Callable[[Pixels], bytes], Callable[[bytes], Pixels]]
 
 
 def webp(pixels: Pixels) -> bytes:
-    """Lossless WebP at its slowest. It has no grey kind: three equal channels cost next to nothing."""
+    """Lossless WebP at its slowest.
+
+    It has no grey kind: three equal channels cost next to nothing.
+    """
     buffer = io.BytesIO()
-    Image.fromarray(pixels).convert("RGB").save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    Image.fromarray(pixels).convert("RGB").save(
+        buffer, "WEBP", lossless=True, quality=100, method=6
+    )
     return buffer.getvalue()
 
 
@@ -40,7 +47,9 @@ def from_webp(data: bytes) -> Pixels:
 
 def jpeg_xl(effort: int) -> Codec:
     """Lossless JPEG XL."""
-    return lambda pixels: imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort), imagecodecs.jpegxl_decode
+    return lambda pixels: imagecodecs.jpegxl_encode(
+        pixels, lossless=True, effort=effort
+    ), imagecodecs.jpegxl_decode
 
 
 CODECS: dict[str, Codec] = {
@@ -55,7 +64,11 @@ def mosaic(images: Pixels) -> Pixels:
     """N images side by side, in as square a grid as N allows, row by row."""
     n, h, w = images.shape
     across = next(k for k in range(int(n**0.5), 0, -1) if n % k == 0)
-    return np.ascontiguousarray(images.reshape(n // across, across, h, w).swapaxes(1, 2).reshape(n // across * h, across * w))
+    return np.ascontiguousarray(
+        images.reshape(n // across, across, h, w)
+        .swapaxes(1, 2)
+        .reshape(n // across * h, across * w)
+    )
 
 
 def size(codec: Codec, pixels: Pixels) -> int:
@@ -82,26 +95,44 @@ def main() -> None:
     parser = rows.parser(__doc__)
     parser.add_argument("--data", type=Path, default=sets.FASHION, help="the folder of the set")
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--others", action="store_true", help="measure the other codecs again, and no model")
+    parser.add_argument(
+        "--others", action="store_true", help="measure the other codecs again, and no model"
+    )
     options = parser.parse_args()
     start = time.monotonic()
     images = sets.fashion_mnist(options.data)[: options.count]
     row = rows.saved(NAME, options.results)
     if options.others or row.get("images") != len(images):
-        row = {**row, "data": "Fashion-MNIST", "images": len(images), "raw_bytes": images.size, "published": {}, "target": TARGETS}
-        versions = {name: imagecodecs.version(dict)[name] for name in ("libjxl", "libwebp", "libpng")}
+        row = {
+            **row,
+            "data": "Fashion-MNIST",
+            "images": len(images),
+            "raw_bytes": images.size,
+            "published": {},
+            "target": TARGETS,
+        }
+        versions = {
+            name: imagecodecs.version(dict)[name] for name in ("libjxl", "libwebp", "libpng")
+        }
         row |= {"others": others(images), "others_versions": versions}
         row |= {"others_made": rows.circumstances(start)}
     model = options.model or options.models / MODEL
     if model.exists() and not options.others:
         measured = rows.measure(model, images, options.group, options.draws)
         measured["embedded_bytes"] = rows.archived(model, images, options.group, embed_model=True)
-        row |= {"measured": measured, **rows.described(bbans.load_model(model), model), **rows.circumstances(start)}
+        row |= {
+            "measured": measured,
+            **rows.described(bbans.load_model(model), model),
+            **rows.circumstances(start),
+        }
     if "measured" in row:
         best, files = min(row["others"]["mosaic"].values()), row["others"]["files"]["JPEG XL"]
         for kind, used in (("archive", "archive_bytes"), ("embedded", "embedded_bytes")):
             ours = row["measured"][used]
-            row["measured"][f"{kind}_savings"] = {"under_best_mosaic": 1 - ours / best, "under_jpeg_xl_files": 1 - ours / files}
+            row["measured"][f"{kind}_savings"] = {
+                "under_best_mosaic": 1 - ours / best,
+                "under_jpeg_xl_files": 1 - ours / files,
+            }
     rows.save(NAME, row, options)
 
 

@@ -1,9 +1,11 @@
-"""Table: net bits per dimension of one model under BB-ELBO, BB-IS and BB-CIS of 5 and 50 particles, and with refined posteriors.
+"""Table: net bits per dimension of one model under BB-ELBO, BB-IS and BB-CIS of 5 and 50 particles,
+and with refined posteriors.
 
-python -m benchmarks.tables.mcbits ../shared/data --models models
-Published (Ruan et al. 2021, arXiv:2102.11086, README of its code; MNIST, another binarisation and model): BB-ELBO 0.2382, BB-IS(5) 0.2335,
-BB-IS(50) 0.2305, with 50 steps of refinement BB-ELBO 0.2351, BB-IS(50) 0.2291; 500 images with their initial bits BB-IS(50) 0.2782,
-BB-CIS(50) 0.2325. What is to be reproduced is their order and relative gains.
+python -m benchmarks.tables.mcbits ../shared/data --models models Published (Ruan et al. 2021,
+arXiv:2102.11086, README of its code; MNIST, another binarisation and model): BB-ELBO 0.2382,
+BB-IS(5) 0.2335, BB-IS(50) 0.2305, with 50 steps of refinement BB-ELBO 0.2351, BB-IS(50) 0.2291; 500
+images with their initial bits BB-IS(50) 0.2782, BB-CIS(50) 0.2325. What is to be reproduced is
+their order and relative gains.
 """
 
 import time
@@ -13,14 +15,20 @@ from typing import Any
 import numpy as np
 
 from bbans.distributions import builders
-from bbans.distributions.conditional import Conditional, Ints
-from bbans.models.store import load_file
-from bbans.schemes import bounds, names, refined
-from bbans.schemes.chain import Chain
+from bbans.distributions.distribution import Conditional, Ints
+from bbans.models.model_file import load_file
+from bbans.schemes import bounds, posterior_refinement, registry
+from bbans.schemes.latent_model import Chain
 from bbans.tiles import fastest_ops
 from benchmarks.tables import rows, weighted
 
-PUBLISHED = {"bits-back": 0.2382, "bb-is 5": 0.2335, "bb-is 50": 0.2305, "bits-back refined": 0.2351, "bb-is 50 refined": 0.2291}
+PUBLISHED = {
+    "bits-back": 0.2382,
+    "bb-is 5": 0.2335,
+    "bb-is 50": 0.2305,
+    "bits-back refined": 0.2351,
+    "bb-is 50 refined": 0.2291,
+}
 PUBLISHED_WITH_INITIAL = {"bb-is 50": 0.2782, "bb-cis 50": 0.2325}
 CODERS = (("bits-back", 1), ("bb-is", 5), ("bb-is", 50), ("bb-cis", 5), ("bb-cis", 50))
 INITIAL = 20  # images one by one for the initial bits
@@ -30,7 +38,9 @@ BATCH = 10  # images pushed at once
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A chain with the refined posteriors of known items, searched for once, where `Refined` searches whenever it is asked."""
+    """A chain with the refined posteriors of known items, searched for once, where `Refined`
+    searches whenever it is asked.
+    """
 
     chain: Chain
     at: dict[bytes, int]
@@ -60,33 +70,50 @@ class Searched:
 
 def searched(chain: Any, x: Ints, steps: int) -> Searched:
     """The chain with the posteriors of x int64 `(items, dims)` refined by so many steps."""
-    return Searched(chain, {row.tobytes(): i for i, row in enumerate(x)}, *refined.search(chain, x, steps))
+    return Searched(
+        chain,
+        {row.tobytes(): i for i, row in enumerate(x)},
+        *posterior_refinement.search(chain, x, steps),
+    )
 
 
 def coded(chain: Chain, x: Ints, scheme: str, particles: int, draws: int) -> dict[str, float]:
-    """Net and expected bits per dimension, initial bits of one image, and the rate of a message of MESSAGE images with them."""
-    coder = names.by_name(scheme, particles)
-    if scheme in names.WEIGHTED:
-        expected = bounds.weighted_bits(chain, x, particles, scheme == names.BB_CIS, draws)
+    """Net and expected bits per dimension, initial bits of one image, and the rate of a message of
+    MESSAGE images with them.
+    """
+    coder = registry.by_name(scheme, particles)
+    if scheme in registry.WEIGHTED:
+        expected = bounds.weighted_bits(chain, x, particles, scheme == registry.BB_CIS, draws)
     else:
         expected = bounds.ideal_bits(chain, x, draws).total
     found = net(chain, x, scheme, particles)
-    initial = float(np.mean([bounds.initial_bits(coder, chain, x[i : i + 1]) for i in range(min(INITIAL, len(x)))]))
+    initial = float(
+        np.mean(
+            [bounds.initial_bits(coder, chain, x[i : i + 1]) for i in range(min(INITIAL, len(x)))]
+        )
+    )
     whole = found + initial / (MESSAGE * x.shape[1])
-    return {"net": found, "expected": float(expected.sum()) / x.size, "initial_bits": initial, "with_initial": whole}
+    return {
+        "net": found,
+        "expected": float(expected.sum()) / x.size,
+        "initial_bits": initial,
+        "with_initial": whole,
+    }
 
 
 def net(chain: Chain, x: Ints, scheme: str, particles: int) -> float:
     """Bits per dimension that a message grows by."""
     batches = ((chain, x[first : first + BATCH]) for first in range(0, len(x), BATCH))
-    return sum(bounds.net_bits(names.by_name(scheme, particles), batches)) / x.size
+    return sum(bounds.net_bits(registry.by_name(scheme, particles), batches)) / x.size
 
 
 def main() -> None:
     """See the module's docstring."""
     parser = weighted.parser(__doc__)
     parser.add_argument("--refine", type=int, default=50, help="steps of refinement")
-    parser.add_argument("--refined-count", type=int, default=100, help="test images of the rows with refinement")
+    parser.add_argument(
+        "--refined-count", type=int, default=100, help="test images of the rows with refinement"
+    )
     options = parser.parse_args()
     start = time.monotonic()
     chain: Any = load_file(weighted.trained("elbo", options)).network(fastest_ops())
@@ -94,13 +121,17 @@ def main() -> None:
     x = pixels.reshape(len(pixels), -1).astype(np.int64)
     measured: dict[str, dict[str, float]] = {}
     for scheme, particles in CODERS:
-        measured[f"{scheme} {particles}" if particles > 1 else scheme] = coded(chain, x, scheme, particles, options.draws)
+        measured[f"{scheme} {particles}" if particles > 1 else scheme] = coded(
+            chain, x, scheme, particles, options.draws
+        )
     few = x[: options.refined_count]
     better = searched(chain, few, options.refine)
     for scheme, particles in CODERS[::2]:
         name = f"{scheme} {particles} refined" if particles > 1 else f"{scheme} refined"
         unrefined = net(chain, few, scheme, particles)  # of the same images
-        measured[name] = coded(better, few, scheme, particles, options.draws) | {"unrefined": unrefined}
+        measured[name] = coded(better, few, scheme, particles, options.draws) | {
+            "unrefined": unrefined
+        }
     row = {
         **weighted.facts(options),
         "refine": options.refine,

@@ -1,7 +1,8 @@
-"""Table: posteriors of the negative binomial (r, p) of 150 counts: log p(x) - bound in nats, sd of r, correlation; and bits to code them.
+"""Table: posteriors of the negative binomial (r, p) of 150 counts: log p(x) - bound in nats, sd of
+r, correlation; and bits to code them.
 
-python -m benchmarks.tables.mites
-Published: Yin and Zhou 2018 (arXiv:1805.11183), figures only; the exact values are those of `bbans.models.negative_binomial`.
+python -m benchmarks.tables.mites Published: Yin and Zhou 2018 (arXiv:1805.11183), figures only; the
+exact values are those of `bbans.models.negative_binomial`.
 """
 
 import argparse
@@ -23,7 +24,11 @@ NOISE, HIDDEN, SIGMA = 10, (40, 60, 40), 0.1  # of the authors' code
 
 def log_joint(u: Tensor) -> Tensor:
     """log p(x, r, p) of u = (log r, logit p), `(..., 2)`, with the change of variables, in nats."""
-    r, log_p, log_not = u[..., 0].exp(), nn.functional.logsigmoid(u[..., 1]), nn.functional.logsigmoid(-u[..., 1])
+    r, log_p, log_not = (
+        u[..., 0].exp(),
+        nn.functional.logsigmoid(u[..., 1]),
+        nn.functional.logsigmoid(-u[..., 1]),
+    )
     x, n = torch.arange(len(COUNTS), dtype=u.dtype), torch.tensor(COUNTS, dtype=u.dtype)
     each = torch.lgamma(x + r[..., None]) - torch.lgamma(x + 1) - torch.lgamma(r)[..., None]
     likelihood = (n * (each + x * log_p[..., None])).sum(-1) + n.sum() * r * log_not
@@ -33,7 +38,9 @@ def log_joint(u: Tensor) -> Tensor:
 
 
 class SemiImplicit(nn.Module):
-    """q(u | psi) = N(psi, sigma^2 I), psi a network of noise; `draws` of psi beside the sample's own in the surrogate."""
+    """q(u | psi) = N(psi, sigma^2 I), psi a network of noise; `draws` of psi beside the sample's
+    own in the surrogate.
+    """
 
     def __init__(self, draws: int) -> None:
         super().__init__()
@@ -45,7 +52,9 @@ class SemiImplicit(nn.Module):
         self.log_sigma = nn.Parameter(torch.full((2,), math.log(SIGMA)))
 
     def sample(self, items: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """u `(items, 2)` and log (1 / (K + 1)) sum_k q(u | psi_k), `(items,)`, others of psi shared."""
+        """u `(items, 2)` and log (1 / (K + 1)) sum_k q(u | psi_k), `(items,)`, others of psi
+        shared.
+        """
         psi = self.net(torch.randn(items, NOISE, generator=generator))
         u = psi + self.log_sigma.exp() * torch.randn(items, 2, generator=generator)
         others = self.net(torch.randn(self.draws, NOISE, generator=generator))
@@ -74,7 +83,11 @@ def semi_implicit(draws: int, steps: int, seed: int = 0) -> dict[str, float]:
         u, log_q = (torch.cat(part) for part in zip(*parts, strict=True))
         gap = log_evidence() - float((log_joint(u) - log_q).mean())
         r, p = u[:, 0].exp(), torch.sigmoid(u[:, 1])
-    return {"gap": gap, "sd_r": float(r.std()), "correlation": float(np.corrcoef(r.numpy(), p.numpy())[0, 1])}
+    return {
+        "gap": gap,
+        "sd_r": float(r.std()),
+        "correlation": float(np.corrcoef(r.numpy(), p.numpy())[0, 1]),
+    }
 
 
 def measure(steps: int) -> dict[str, Any]:
@@ -86,7 +99,11 @@ def measure(steps: int) -> dict[str, Any]:
     for name, q, gap in (("exact", posterior, 0.0), ("mean-field", np.outer(q_r, q_p), gaps[-1])):
         mean_r, mean_p = q.sum(1) @ r, q.sum(0) @ p
         sd_r, sd_p = (q.sum(1) @ r**2 - mean_r**2) ** 0.5, (q.sum(0) @ p**2 - mean_p**2) ** 0.5
-        found[name] = {"gap": gap, "sd_r": sd_r, "correlation": (r @ q @ p - mean_r * mean_p) / (sd_r * sd_p)}
+        found[name] = {
+            "gap": gap,
+            "sd_r": sd_r,
+            "correlation": (r @ q @ p - mean_r * mean_p) / (sd_r * sd_p),
+        }
     for draws in (0, 20, 100, 1000):
         found[f"semi-implicit, K = {draws}"] = semi_implicit(draws, steps)
     return found
@@ -97,12 +114,19 @@ STEPS = 2000
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=STEPS, help="of each training")
     parser.add_argument("--results", type=Path, help="the folder of the JSON")
     options = parser.parse_args()
     start = time.monotonic()
-    row = {"data": "mites", "published": {}, "measured": measure(options.steps), **rows.circumstances(start)}
+    row = {
+        "data": "mites",
+        "published": {},
+        "measured": measure(options.steps),
+        **rows.circumstances(start),
+    }
     rows.save("mites", row, options, options.steps >= STEPS)
 
 

@@ -1,15 +1,18 @@
-"""Row: gradient estimators on binarised MNIST, VAEs of 200 bits a layer with linear maps (Grathwohl et al. 2018, arXiv:1711.00123).
+"""Row: gradient estimators on binarised MNIST, VAEs of 200 bits a layer with linear maps (Grathwohl
+et al. 2018, arXiv:1711.00123).
 
-python -m benchmarks.tables.relax ../shared/data --steps 50000
-python -m benchmarks.tables.relax ../shared/data --steps 100 --seeds 1 --results folder          for a quick look
+python -m benchmarks.tables.relax ../shared/data --steps 50000 python -m benchmarks.tables.relax
+../shared/data --steps 100 --seeds 1 --results folder          for a quick look
 
-A run that is in the results is not done again: a table that was broken off goes on, and more seeds come to those that are there.
+A run that is in the results is not done again: a table that was broken off goes on, and more seeds
+come to those that are there.
 
-Each model is trained by each estimator from each seed. `train` is the best objective of the training batches between two reports, as in
-the published table, which names training objectives; `test` and `net` are the rates on the test set, nats an image, of the exact model of
-the weights that were best on a part of the training set. The curve has the objective and the log of the summed variance of the gradient
-of bits an image by q's parameters at each report: of noise alone, for one fixed batch. What is published comes from longer runs and
-another binarisation.
+Each model is trained by each estimator from each seed. `train` is the best objective of the
+training batches between two reports, as in the published table, which names training objectives;
+`test` and `net` are the rates on the test set, nats an image, of the exact model of the weights
+that were best on a part of the training set. The curve has the objective and the log of the summed
+variance of the gradient of bits an image by q's parameters at each report: of noise alone, for one
+fixed batch. What is published comes from longer runs and another binarisation.
 """
 
 import argparse
@@ -26,19 +29,23 @@ import torch
 from torch import Tensor, nn
 
 from bbans.exact.torch_ops import torch_ops
-from bbans.inference import discrete
-from bbans.inference.chains import LINEAR, ChainRecipe, Samples, train
-from bbans.inference.distributed import Processes
-from bbans.inference.gradients.control import Control
-from bbans.models.bernoulli_config import BernoulliVaeConfig
-from bbans.models.families import FAMILIES, export, family_name
-from bbans.models.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX, Draws, Training
+from bbans.models.bernoulli_vae import BernoulliVaeConfig
+from bbans.models.registry import FAMILIES, family_name
 from bbans.schemes.bounds import ideal_bits
+from bbans.training import discrete
+from bbans.training.chains import LINEAR, ChainRecipe, Samples, train
+from bbans.training.distributed import Processes
+from bbans.training.estimators.control import Control
+from bbans.training.networks.families import export
+from bbans.training.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX, Draws, Training
 from benchmarks.tables import rows, runs, sets
 
 NAME = "relax"
 ESTIMATORS = (CONCRETE, NVIL, MUPROP, REBAR, RELAX)
-MODELS = {"one layer": BernoulliVaeConfig(latents=(200,)), "two layers": BernoulliVaeConfig(latents=(200, 200))}
+MODELS = {
+    "one layer": BernoulliVaeConfig(latents=(200,)),
+    "two layers": BernoulliVaeConfig(latents=(200, 200)),
+}
 # nats, training objectives, as the lecture prints them of arXiv:1711.00123
 PUBLISHED = {
     "one layer": {CONCRETE: -111.3, NVIL: -112.5, MUPROP: -111.7, REBAR: -111.6, RELAX: -111.20},
@@ -47,8 +54,12 @@ PUBLISHED = {
 REPORTS, VARIANCE_DRAWS, TEST_ITEMS, VALIDATION, BATCH = 40, 20, 1000, 500, 100
 
 
-def gradient_variance(net: nn.Module, control: Control, training: Training, x: Tensor, draws: int = VARIANCE_DRAWS) -> float:
-    """log of the variance of the gradient by q's parameters, summed over them: of the noise of the estimator, for a batch x."""
+def gradient_variance(
+    net: nn.Module, control: Control, training: Training, x: Tensor, draws: int = VARIANCE_DRAWS
+) -> float:
+    """log of the variance of the gradient by q's parameters, summed over them: of the noise of the
+    estimator, for a batch x.
+    """
     control = copy.deepcopy(control)  # it would learn from these draws
     parameters = [p for name, p in net.named_parameters() if name.startswith("nets.posterior")]
     found = []
@@ -60,8 +71,12 @@ def gradient_variance(net: nn.Module, control: Control, training: Training, x: T
     return float(torch.log(torch.stack(found).var(0).sum()))
 
 
-def measured(recipe: ChainRecipe, group: Processes, training: Samples, validation: Samples, test: Samples) -> dict[str, Any]:
-    """One run: its best training objective, its test and net rates in nats an image, and its curve."""
+def measured(
+    recipe: ChainRecipe, group: Processes, training: Samples, validation: Samples, test: Samples
+) -> dict[str, Any]:
+    """One run: its best training objective, its test and net rates in nats an image, and its
+    curve.
+    """
     fixed = torch.from_numpy(training.x[:BATCH].astype(np.int64)).to(group.device)
     nats = training.x.shape[1] * math.log(2)
 
@@ -93,17 +108,39 @@ def measured(recipe: ChainRecipe, group: Processes, training: Samples, validatio
 def recipe_of(model: BernoulliVaeConfig, estimator: str, seed: int, steps: int) -> ChainRecipe:
     """Adam at 1e-3 on batches of 100, without KL warm-up: every step is on the objective itself."""
     every = max(1, steps // REPORTS)
-    return ChainRecipe(model, seed, steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=Training(estimator))
+    return ChainRecipe(
+        model,
+        seed,
+        steps,
+        BATCH,
+        1e-3,
+        decay=LINEAR,
+        validate_every=every,
+        training=Training(estimator),
+    )
 
 
 def table(data: tuple[Samples, Samples, Samples], options: argparse.Namespace) -> dict[str, Any]:
     """Every seed, model and estimator, by model, estimator and seed."""
     jobs, group = list[runs.Job](), runs.group(options)
-    for seed, name, estimator in itertools.product(range(options.seeds), options.which, options.estimators):
-        recipe = recipe_of(replace(MODELS[name], height=options.height, width=options.width), estimator, seed, options.steps)
+    for seed, name, estimator in itertools.product(
+        range(options.seeds), options.which, options.estimators
+    ):
+        recipe = recipe_of(
+            replace(MODELS[name], height=options.height, width=options.width),
+            estimator,
+            seed,
+            options.steps,
+        )
         jobs.append(((name, estimator, str(seed)), partial(measured, recipe, group, *data)))
     settings = {"steps": options.steps, "batch": BATCH, "test_images": len(data[2].x)}
-    return runs.grow(NAME, settings, {"data": "binarised MNIST, nats an image", "published": PUBLISHED}, jobs, options)
+    return runs.grow(
+        NAME,
+        settings,
+        {"data": "binarised MNIST, nats an image", "published": PUBLISHED},
+        jobs,
+        options,
+    )
 
 
 def main() -> None:

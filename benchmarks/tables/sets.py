@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.inference.chains import Samples
+from bbans.training.chains import Samples
 
 Pixels = NDArray[np.uint8]
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the Debian package dataset-fashion-mnist
@@ -23,8 +23,12 @@ def binarised_training(data: Path) -> Pixels:
 
 
 def binarised_samples(data: Path, validation: int, test: int) -> tuple[Samples, Samples, Samples]:
-    """Training, validation and test samples of the same: `validation` of the training images, which are then left out, `test` others."""
-    training, tested = (part.reshape(len(part), -1) for part in (binarised_training(data), binarised_mnist(data)))
+    """Training, validation and test samples of the same: `validation` of the training images, which
+    are then left out, `test` others.
+    """
+    training, tested = (
+        part.reshape(len(part), -1) for part in (binarised_training(data), binarised_mnist(data))
+    )
     return Samples(training[validation:]), Samples(training[:validation]), Samples(tested[:test])
 
 

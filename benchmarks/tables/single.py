@@ -1,4 +1,5 @@
-"""Table: files of one image each, with idle latents, chosen ones (two-part) or bits back and initial bits, beside other codecs.
+"""Table: files of one image each, with idle latents, chosen ones (two-part) or bits back and
+initial bits, beside other codecs.
 
 python -m benchmarks.tables.single ../shared/data --models folder
 Every file is decoded and compared. Means over the images; a model that is not there is passed over.
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 
 import bbans
-from bbans import container as files
-from bbans.models.store import Model
+from bbans import container
+from bbans.models.model_file import Model
 from bbans.schemes import bounds
-from bbans.tiles import chained, fastest_ops
+from bbans.tiles import fastest_ops
+from bbans.tiles.codecs import latent
 from benchmarks.tables import fashion, rows, sets
 from benchmarks.tables.sets import Pixels
 
@@ -38,32 +40,42 @@ COUNT, DRAWS = 100, 16
 def measure(path: Path, images: Pixels) -> dict[str, Any]:
     """Bits of the messages by scheme and what they should be, and bytes of whole files."""
     model = bbans.load_model(path)
-    predictor = chained.chain_predictor(model, model.network(fastest_ops()))
+    predictor = latent.chain_predictor(model, model.network(fastest_ops()))
     x = images.reshape(len(images), -1).astype(np.int64)
-    found: dict[str, Any] = {"ideal_bits": float(bounds.ideal_bits(predictor.chain, x, DRAWS).total.mean())}
+    found: dict[str, Any] = {
+        "ideal_bits": float(bounds.ideal_bits(predictor.chain, x, DRAWS).total.mean())
+    }
     samples = [image.reshape(predictor.shape) for image in images]
-    idle = [files.TilePart(files.CHAIN, predictor.shape[2], chained.encode_chain(predictor, one)) for one in samples]
+    idle = [
+        container.TilePart(container.CHAIN, predictor.shape[2], latent.encode_chain(predictor, one))
+        for one in samples
+    ]
     found["net_bits"] = {"idle": _net(predictor, idle, samples)}
     found["payload_bytes"] = {"idle": _bytes(idle)}
     for name, asked in ASKED.items():
-        told = chained.asking_chain(predictor, asked["scheme"], None, None)
-        parts = [chained.chain_part(told, one) for one in samples]
-        found["net_bits"][name], found["payload_bytes"][name] = _net(predictor, parts, samples), _bytes(parts)
+        told = latent.asking_chain(predictor, asked["scheme"], None, None)
+        parts = [latent.chain_part(told, one) for one in samples]
+        found["net_bits"][name], found["payload_bytes"][name] = (
+            _net(predictor, parts, samples),
+            _bytes(parts),
+        )
     return {**found, "file_bytes": _files(model, images), **rows.described(model, path)}
 
 
-def _net(predictor: chained.ChainPredictor, parts: list[files.TilePart], samples: list[Pixels]) -> float:
+def _net(
+    predictor: latent.ChainPredictor, parts: list[container.TilePart], samples: list[Pixels]
+) -> float:
     """Prior, likelihood and posterior, a mean over the parts, all of which are decoded."""
     total = 0.0
     for part, wanted in zip(parts, samples, strict=True):
-        decoded = chained.decode_chain(predictor, part, predictor.shape, 8)
+        decoded = latent.decode_chain(predictor, part, predictor.shape, 8)
         if not np.array_equal(decoded.samples, wanted):
             raise SystemExit("another image came back")
         total += decoded.account.net
     return total / len(parts)
 
 
-def _bytes(parts: list[files.TilePart]) -> float:
+def _bytes(parts: list[container.TilePart]) -> float:
     return sum(len(part.payload) for part in parts) / len(parts)
 
 
@@ -79,16 +91,27 @@ def _files(model: Model, images: Pixels) -> dict[str, float]:
 
 def main() -> None:
     """See the module's docstring."""
-    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     found.add_argument("data", type=Path)
-    found.add_argument("--models", type=Path, default=Path(), help="the folder of the models; default: this one")
+    found.add_argument(
+        "--models", type=Path, default=Path(), help="the folder of the models; default: this one"
+    )
     found.add_argument("--count", type=int, default=COUNT, help="images of each")
-    found.add_argument("--results", type=Path, help="the folder of the JSON; a shorter run than the default writes none without it")
+    found.add_argument(
+        "--results",
+        type=Path,
+        help="the folder of the JSON; a shorter run than the default writes none without it",
+    )
     options, start = found.parse_args(), time.monotonic()
     there = {name: of for name, of in MODELS.items() if (options.models / name).exists()}
     measured = {}
     for name, (data, images) in there.items():
-        measured[name] = {"data": data, **measure(options.models / name, images(options.data)[: options.count])}
+        measured[name] = {
+            "data": data,
+            **measure(options.models / name, images(options.data)[: options.count]),
+        }
         print(name, measured[name], flush=True)
     row = {"images": options.count, "measured": measured, **rows.circumstances(start)}
     rows.save("single", row, options, options.count >= COUNT and len(there) == len(MODELS))

@@ -1,15 +1,19 @@
-"""Row: structured prediction, the bottom half of binarised MNIST given the top half (Maddison, Mnih and Teh 2017, arXiv:1611.00712).
+"""Row: structured prediction, the bottom half of binarised MNIST given the top half (Maddison, Mnih
+and Teh 2017, arXiv:1611.00712).
 
-python -m benchmarks.tables.structured ../shared/data --steps 50000
-python -m benchmarks.tables.structured ../shared/data --steps 100 --seeds 1 --results folder     for a quick look
+python -m benchmarks.tables.structured ../shared/data --steps 50000 python -m
+benchmarks.tables.structured ../shared/data --steps 100 --seeds 1 --results folder     for a quick
+look
 
-A run that is in the results is not done again: a table that was broken off goes on, and more seeds come to those that are there.
+A run that is in the results is not done again: a table that was broken off goes on, and more seeds
+come to those that are there.
 
-Networks of two and three layers of 240 bits with linear maps, trained on L_m = E log (1/m) sum_i p(x | z_i), z_i from the prior given
-the top half, by Concrete (relaxed in training, bits here) and by VIMCO; with m = 1, where VIMCO has no other sample, by NVIL. `test` and
-`train` are -L_m of the exact model in nats, `net` what the coder's message grows by for an image, which is -L_1. The lecture that prints
-the table concludes that Concrete outperforms; its own figures say so of training and of m = 1 and 5, while VIMCO is better on the test set
-at m = 50.
+Networks of two and three layers of 240 bits with linear maps, trained on L_m = E log (1/m) sum_i
+p(x | z_i), z_i from the prior given the top half, by Concrete (relaxed in training, bits here) and
+by VIMCO; with m = 1, where VIMCO has no other sample, by NVIL. `test` and `train` are -L_m of the
+exact model in nats, `net` what the coder's message grows by for an image, which is -L_1. The
+lecture that prints the table concludes that Concrete outperforms; its own figures say so of
+training and of m = 1 and 5, while VIMCO is better on the test set at m = 50.
 """
 
 import argparse
@@ -23,17 +27,21 @@ from typing import Any
 import numpy as np
 
 from bbans.exact.torch_ops import torch_ops
-from bbans.inference.chain_run import told
-from bbans.inference.chains import LINEAR, ChainRecipe, Samples, train
-from bbans.inference.distributed import Processes
-from bbans.models.families import FAMILIES, export, family_name
-from bbans.models.structured_config import StructuredConfig
-from bbans.models.terms import CONCRETE, NVIL, VIMCO, Training
+from bbans.models.registry import FAMILIES, family_name
+from bbans.models.structured import StructuredConfig
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits
+from bbans.training.chain_run import told
+from bbans.training.chains import LINEAR, ChainRecipe, Samples, train
+from bbans.training.distributed import Processes
+from bbans.training.networks.families import export
+from bbans.training.terms import CONCRETE, NVIL, VIMCO, Training
 from benchmarks.tables import rows, runs, sets
 
 NAME = "structured"
-MODELS = {"two layers": StructuredConfig(latents=(240, 240)), "three layers": StructuredConfig(latents=(240, 240, 240))}
+MODELS = {
+    "two layers": StructuredConfig(latents=(240, 240)),
+    "three layers": StructuredConfig(latents=(240, 240, 240)),
+}
 SAMPLES = (1, 5, 50)
 # nats, by m, as the lecture prints them of arXiv:1611.00712
 PUBLISHED = {
@@ -66,31 +74,71 @@ def bound(chain: Any, data: Samples, m: int) -> float:
     return math.log(2) * float(found.mean())
 
 
-def measured(recipe: ChainRecipe, group: Processes, m: int, training: Samples, validation: Samples, test: Samples) -> dict[str, float]:
-    """One run: -L_m on the test set and on as many training images, and the net rate of the test set, nats an image."""
+def measured(
+    recipe: ChainRecipe,
+    group: Processes,
+    m: int,
+    training: Samples,
+    validation: Samples,
+    test: Samples,
+) -> dict[str, float]:
+    """One run: -L_m on the test set and on as many training images, and the net rate of the test
+    set, nats an image.
+    """
     start = time.monotonic()
     net, _ = train(training, validation, recipe, group=group)
-    chain: Any = FAMILIES[family_name(recipe.model)].network(recipe.model, export(net.to("cpu")), torch_ops())
+    chain: Any = FAMILIES[family_name(recipe.model)].network(
+        recipe.model, export(net.to("cpu")), torch_ops()
+    )
     assert training.labels is not None and test.labels is not None
     seen = Samples(training.x[: len(test.x)], training.labels[: len(test.x)])
     parts = [slice(first, first + 5) for first in range(0, len(test.x), 5)]
     pairs = ((chain.given(test.labels[part]), test.x[part].astype(np.int64)) for part in parts)
     net_nats = math.log(2) * sum(rows.clean_net_bits(pairs)) / len(test.x)
-    found = {"test": bound(chain, test, m), "train": bound(chain, seen, m), "test_1": bound(chain, test, 1), "net": net_nats}
+    found = {
+        "test": bound(chain, test, m),
+        "train": bound(chain, seen, m),
+        "test_1": bound(chain, test, 1),
+        "net": net_nats,
+    }
     return {**found, "seconds": round(time.monotonic() - start, 1)}
 
 
 def table(sets_of: tuple[Samples, Samples, Samples], options: argparse.Namespace) -> dict[str, Any]:
-    """Every seed, model, estimator and m, by name, estimator, m and seed; the sets hold whole images."""
+    """Every seed, model, estimator and m, by name, estimator, m and seed; the sets hold whole
+    images.
+    """
     size = {"height": options.height, "width": options.width, "condition": options.height // 2}
     every = max(1, options.steps // 10)
     jobs, group = list[runs.Job](), runs.group(options)
-    for seed, name, estimator, m in itertools.product(range(options.seeds), options.which, (CONCRETE, VIMCO), options.samples):
+    for seed, name, estimator, m in itertools.product(
+        range(options.seeds), options.which, (CONCRETE, VIMCO), options.samples
+    ):
         model, training = replace(MODELS[name], **size), training_of(estimator, m)
-        recipe = ChainRecipe(model, seed, options.steps, BATCH, 1e-3, decay=LINEAR, validate_every=every, training=training)
-        jobs.append(((name, estimator, str(m), str(seed)), partial(measured, recipe, group, m, *(told(model, part) for part in sets_of))))
+        recipe = ChainRecipe(
+            model,
+            seed,
+            options.steps,
+            BATCH,
+            1e-3,
+            decay=LINEAR,
+            validate_every=every,
+            training=training,
+        )
+        jobs.append(
+            (
+                (name, estimator, str(m), str(seed)),
+                partial(measured, recipe, group, m, *(told(model, part) for part in sets_of)),
+            )
+        )
     settings = {"steps": options.steps, "batch": BATCH, "test_images": len(sets_of[2].x)}
-    return runs.grow(NAME, settings, {"data": "binarised MNIST, nats for half an image", "published": PUBLISHED}, jobs, options)
+    return runs.grow(
+        NAME,
+        settings,
+        {"data": "binarised MNIST, nats for half an image", "published": PUBLISHED},
+        jobs,
+        options,
+    )
 
 
 def main() -> None:

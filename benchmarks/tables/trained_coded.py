@@ -1,4 +1,5 @@
-"""Table: trained with x coded with K = 1, 8 and 64 particles: a model has its best rate with as many as it was trained with.
+"""Table: trained with x coded with K = 1, 8 and 64 particles: a model has its best rate with as
+many as it was trained with.
 
 python -m benchmarks.tables.trained_coded ../shared/data --models models
 """
@@ -7,8 +8,8 @@ import time
 
 import numpy as np
 
-from bbans.models.store import load_file
-from bbans.schemes import bounds, names
+from bbans.models.model_file import load_file
+from bbans.schemes import bounds, registry
 from bbans.tiles import fastest_ops
 from benchmarks.tables import rows, weighted
 
@@ -27,10 +28,15 @@ def main() -> None:
         chain = load_file(weighted.trained(name, options)).network(fastest_ops())
         for coded in COUNTS:
             batches = ((chain, x[first : first + BATCH]) for first in range(0, len(x), BATCH))
-            net = sum(bounds.net_bits(names.by_name(names.BB_IS, coded), batches)) / x.size
+            net = sum(bounds.net_bits(registry.by_name(registry.BB_IS, coded), batches)) / x.size
             bound = float(bounds.weighted_bits(chain, x, coded, draws=options.draws).sum()) / x.size
             measured[f"trained {with_k}, coded {coded}"] = {"net": net, "bound": bound}
-    row = {**weighted.facts(options), "published": {}, "measured": measured, **rows.circumstances(start)}
+    row = {
+        **weighted.facts(options),
+        "published": {},
+        "measured": measured,
+        **rows.circumstances(start),
+    }
     rows.save("trained-coded", row, options, weighted.whole(options))
 
 

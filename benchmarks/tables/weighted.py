@@ -1,4 +1,6 @@
-"""What the tables of importance weighting share: VAEs on binarised MNIST, each trained on a bound and kept in a model file by its name."""
+"""What the tables of importance weighting share: VAEs on binarised MNIST, each trained on a bound
+and kept in a model file by its name.
+"""
 
 import argparse
 from dataclasses import replace
@@ -6,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from bbans.images import atomic_write
-from bbans.inference import chain_run
-from bbans.inference.chains import ChainRecipe, Samples
 from bbans.models.heads import BERNOULLI
-from bbans.models.terms import CIWAE, IWAE, MIWAE, PIWAE, Training
-from bbans.models.vae_config import VaeConfig
+from bbans.models.vae import VaeConfig
+from bbans.training import chain_run
+from bbans.training.chains import ChainRecipe, Samples
+from bbans.training.terms import CIWAE, IWAE, MIWAE, PIWAE, Training
 from benchmarks.tables import runs, sets
 from benchmarks.tables.sets import Pixels
 
-MODEL = VaeConfig(28, 28, 1, 2, BERNOULLI, 0, latents=(50,), hidden=200, hidden_layers=2)  # one stochastic layer of Burda et al. 2016
+MODEL = VaeConfig(
+    28, 28, 1, 2, BERNOULLI, 0, latents=(50,), hidden=200, hidden_layers=2
+)  # one stochastic layer of Burda et al. 2016
 SETTINGS = {
     "elbo": Training(),
     "iwae8": Training(objective=IWAE, particles=8),
@@ -30,17 +34,28 @@ VALIDATION = 1_000
 
 def parser(about: str | None) -> argparse.ArgumentParser:
     """What every table's command line has."""
-    found = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     found.add_argument("data", type=Path)
     found.add_argument(
-        "--models", type=Path, default=Path(), help="the folder of the models, made where they are missing; default: this one"
+        "--models",
+        type=Path,
+        default=Path(),
+        help="the folder of the models, made where they are missing; default: this one",
     )
     found.add_argument("--steps", type=int, default=STEPS, help="of each training")
     found.add_argument("--batch", type=int, default=BATCH, help="images a step of it")
-    found.add_argument("--kl-warmup", type=int, help="steps on a divergence of less weight; default: a twentieth")
+    found.add_argument(
+        "--kl-warmup", type=int, help="steps on a divergence of less weight; default: a twentieth"
+    )
     found.add_argument("--count", type=int, default=COUNT, help="test images")
     found.add_argument("--draws", type=int, default=16, help="draws of the latents for bounds")
-    found.add_argument("--results", type=Path, help="the folder of the JSON; a shorter run than the default writes none without it")
+    found.add_argument(
+        "--results",
+        type=Path,
+        help="the folder of the JSON; a shorter run than the default writes none without it",
+    )
     found.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
     return found
 
@@ -68,18 +83,38 @@ def images(data: Path) -> tuple[Samples, Samples, Pixels]:
 
 
 def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
-    """The file of a name in SETTINGS, `weighted-NAME-STEPSxBATCH-WARMUP.safetensors`, trained unless there; a run broken off goes on."""
+    """The file of a name in SETTINGS, `weighted-NAME-STEPSxBATCH-WARMUP.safetensors`, trained
+    unless there; a run broken off goes on.
+    """
     run = _run(options)
-    path: Path = options.models / f"weighted-{name}-{run['steps']}x{run['batch']}-{run['kl_warmup']}.safetensors"
+    path: Path = (
+        options.models
+        / f"weighted-{name}-{run['steps']}x{run['batch']}-{run['kl_warmup']}.safetensors"
+    )
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         every = max(1, options.steps // 20)
         warmup = min(200, options.steps // 10)
-        recipe = ChainRecipe(MODEL, seed, options.steps, options.batch, warmup_steps=warmup, training=SETTINGS[name], validate_every=every)
+        recipe = ChainRecipe(
+            MODEL,
+            seed,
+            options.steps,
+            options.batch,
+            warmup_steps=warmup,
+            training=SETTINGS[name],
+            validate_every=every,
+        )
         fit, validation, _ = images(options.data)
         checkpoint = path.with_suffix(".checkpoint")
         recipe, group = replace(recipe, kl_warmup_steps=run["kl_warmup"]), runs.group(options)
-        data = chain_run.run(fit, validation, recipe, checkpoint, lambda row: print(name, row, flush=True), group=group)
+        data = chain_run.run(
+            fit,
+            validation,
+            recipe,
+            checkpoint,
+            lambda row: print(name, row, flush=True),
+            group=group,
+        )
         atomic_write(path, data)
         checkpoint.unlink(missing_ok=True)
     return path

@@ -27,9 +27,11 @@ class Run:
 
 
 class Standin(SimpleNamespace):
-    """The functions of `bbans.api` that the commands use, on bytes instead of images: compressing puts "bb" in front.
+    """The functions of `bbans` that the commands use, on bytes instead of images: compressing puts
+    "bb" in front.
 
-    `calls` are the functions called, with their keyword arguments. A file with "bad" in it is refused.
+    `calls` are the functions called, with their keyword arguments. A file with "bad" in it is
+    refused.
     """
 
     def __init__(self) -> None:
@@ -41,12 +43,18 @@ class Standin(SimpleNamespace):
         if b"bad" in data:
             raise UnsupportedImageError("a palette image:\n give RGB")
         self._write(target, b"bb" + data, options["overwrite"])
-        return SimpleNamespace(source_bytes=len(data), file_bytes=len(data) + 2, raw_bytes=2 * len(data))
+        return SimpleNamespace(
+            source_bytes=len(data), file_bytes=len(data) + 2, raw_bytes=2 * len(data)
+        )
 
-    def decompress_file(self, source: Path, target: Path, **options: Any) -> tuple[SimpleNamespace, ...]:
+    def decompress_file(
+        self, source: Path, target: Path, **options: Any
+    ) -> tuple[SimpleNamespace, ...]:
         self.calls.append(("decompress_file", options))
         self._write(target, self._restore(source.read_bytes()), options["overwrite"])
-        lost = SimpleNamespace(tile=1, region=SimpleNamespace(x=2, y=3, width=4, height=5), reason="a checksum fails")
+        lost = SimpleNamespace(
+            tile=1, region=SimpleNamespace(x=2, y=3, width=4, height=5), reason="a checksum fails"
+        )
         return (lost,) if options["keep_going"] else ()
 
     def verify(self, data: bytes, **options: Any) -> None:
@@ -57,11 +65,12 @@ class Standin(SimpleNamespace):
         self.calls.append(("info", options))
         size = len(self._restore(data))
         return SimpleNamespace(
-            to_dict=lambda: {"width": size}, lines=lambda each_tile: [f"{size} wide", "1 high", *(["tile 0"] if each_tile else [])]
+            to_dict=lambda: {"width": size},
+            lines=lambda each_tile: [f"{size} wide", "1 high", *(["tile 0"] if each_tile else [])],
         )
 
-    def train_model(self, images: Path, output: Path, **options: Any) -> None:
-        self.calls.append(("train_model", {"images": images, "output": output, **options}))
+    def train_model(self, source: Path, output: Path, **options: Any) -> None:
+        self.calls.append(("train_model", {"source": source, "output": output, **options}))
         options["report"]({"step": 100.0, "bits_per_dimension": 2.5})
 
     @staticmethod
@@ -79,15 +88,19 @@ class Standin(SimpleNamespace):
 
 @pytest.fixture
 def standin(monkeypatch: pytest.MonkeyPatch) -> Standin:
-    """`bbans.api` is replaced by the returned object."""
-    api = Standin()
-    monkeypatch.setitem(sys.modules, "bbans.api", api)
-    monkeypatch.setattr(bbans, "api", api, raising=False)
-    return api
+    """The functions of `bbans` that read and write files are replaced by those of the returned
+    object.
+    """
+    instead = Standin()
+    for name in ("compress_file", "decompress_file", "info", "train_model", "verify"):
+        monkeypatch.setattr(bbans, name, getattr(instead, name), raising=False)
+    return instead
 
 
 @pytest.fixture
-def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+def run(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Run]:
     """Call `bbans` with arguments and standard input."""
 
     def call(*arguments: object, stdin: bytes = b"") -> Run:

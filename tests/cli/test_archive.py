@@ -30,10 +30,17 @@ def folder(here: Path) -> list[np.ndarray]:
 def test_there_and_back(folder: list[np.ndarray], run: Runner) -> None:
     Path("in", "notes.txt").write_text("none")
     made = run("archive", "create", "in", "-o", "a.bbar", "--model", "none")
-    assert made.code == 0 and made.out == b"" and made.err.startswith("1 files are no images") and "3 images, 0 of them chained" in made.err
+    assert (
+        made.code == 0
+        and made.out == b""
+        and made.err.startswith("1 files are no images")
+        and "3 images, 0 of them chained" in made.err
+    )
     assert run("archive", "list", "a.bbar") == Run(0, b"a.png\nb/c.png\nd.png\n", "")
     found = json.loads(run("archive", "list", "a.bbar", "--json").out)
-    assert [item["name"] for item in found["items"]] == ["a.png", "b/c.png", "d.png"] and found["groups"][0]["kind"] == "files"
+    assert [item["name"] for item in found["items"]] == ["a.png", "b/c.png", "d.png"] and found[
+        "groups"
+    ][0]["kind"] == "files"
     assert b"9 x 12 rgb8, group 0, number 1" in run("archive", "list", "-v", "a.bbar").out
     assert run("archive", "extract", "a.bbar", "-o", "out", "-q") == Run(0, b"", "")
     for name, x in zip(("a.png", "b/c.png", "d.png"), folder, strict=True):
@@ -47,7 +54,9 @@ def test_there_and_back(folder: list[np.ndarray], run: Runner) -> None:
 def test_an_array_with_a_shape(here: Path, run: Runner) -> None:
     bits = np.random.default_rng(0).random((4, 35)) < 0.5
     np.save("a.npy", np.packbits(bits, axis=1))
-    assert run("archive", "create", "a.npy", "-o", "a.bbar", "--shape", "5x7", "--model", "none", "-q") == Run(0, b"", "")
+    assert run(
+        "archive", "create", "a.npy", "-o", "a.bbar", "--shape", "5x7", "--model", "none", "-q"
+    ) == Run(0, b"", "")
     assert run("archive", "list", "a.bbar").out == b"0\n1\n2\n3\n"
     assert run("archive", "create", "a.npy", "-o", "b.bbar", "--shape", "5,7").code == 2
 

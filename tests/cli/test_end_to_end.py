@@ -32,7 +32,12 @@ def photo(here: Path, pixels: np.ndarray) -> Path:
 
 def bbans(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     """The command in a fresh process."""
-    return subprocess.run([sys.executable, "-m", "bbans_cli", *map(str, arguments)], capture_output=True, timeout=300, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "bbans_cli", *map(str, arguments)],
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def read(path: str | Path) -> np.ndarray:
@@ -43,7 +48,9 @@ def read(path: str | Path) -> np.ndarray:
 def test_round_trip_in_fresh_processes(photo: Path, pixels: np.ndarray) -> None:
     assert (done := bbans("compress", photo)).returncode == 0, done.stderr
     assert Path("photo.bbans").stat().st_size < photo.stat().st_size
-    assert (done := bbans("decompress", "photo.bbans", "-o", "back.png")).returncode == 0, done.stderr
+    assert (done := bbans("decompress", "photo.bbans", "-o", "back.png")).returncode == 0, (
+        done.stderr
+    )
     assert np.array_equal(read("back.png"), pixels)
     assert (done.stdout, done.stderr) == (b"", b"")
 
@@ -115,9 +122,17 @@ def test_no_image(here: Path, run: Runner, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"", lambda data: data[:40] + data[41:]]
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data + b"\0",
+        lambda data: b"",
+        lambda data: data[:40] + data[41:],
+    ],
 )
-def test_a_damaged_file_gives_no_output(photo: Path, run: Runner, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_file_gives_no_output(
+    photo: Path, run: Runner, damage: Callable[[bytes], bytes]
+) -> None:
     assert run("compress", photo, "-o", "good.bbans").code == 0
     Path("bad.bbans").write_bytes(damage(Path("good.bbans").read_bytes()))
     result = run("decompress", "bad.bbans", "good.bbans")
@@ -174,7 +189,11 @@ def test_parts_of_an_image(here: Path, run: Runner, pixels: np.ndarray) -> None:
     assert np.array_equal(np.load("small.npy"), pixels[::4, ::4])
     for wrong in ("3,5,20", "a,b,c,d", "-1,0,2,2"):
         assert run("decompress", "a.bbans", "--region", wrong, "-o", "no.png").code == 2
-    for options, code in ((("--region", "0,0,9999,1"), 3), (("--keep-going", "--preview", "1"), 2), (("--max-pixels", "10"), 5)):
+    for options, code in (
+        (("--region", "0,0,9999,1"), 3),
+        (("--keep-going", "--preview", "1"), 2),
+        (("--max-pixels", "10"), 5),
+    ):
         result = run("decompress", "a.bbans", *options, "-o", "no.png")
         assert (result.code, Path("no.png").exists()) == (code, False)
     for command in ("info", "verify"):
@@ -185,7 +204,9 @@ def test_parts_of_an_image(here: Path, run: Runner, pixels: np.ndarray) -> None:
 
 def test_every_depth_and_alpha(here: Path, run: Runner, pixels: np.ndarray) -> None:
     np.save("deep.npy", pixels.astype(np.uint16) * 250)
-    Image.fromarray(np.dstack([pixels, pixels[:, :, 0]])).save("alpha.webp", lossless=True, exact=True)
+    Image.fromarray(np.dstack([pixels, pixels[:, :, 0]])).save(
+        "alpha.webp", lossless=True, exact=True
+    )
     Image.fromarray(pixels).quantize(20).save("palette.png", bits=8)
     Path("bits.pbm").write_bytes(b"P4\n9 2\n\xa5\x80\x5a\x00")
     names = ["deep.npy", "alpha.webp", "palette.png", "bits.pbm"]
@@ -197,7 +218,11 @@ def test_every_depth_and_alpha(here: Path, run: Runner, pixels: np.ndarray) -> N
             assert Path(f"back.{suffix}").read_bytes() == Path(name).read_bytes()
         else:
             with Image.open(name) as a, Image.open(f"back.{suffix}") as b:
-                assert a.mode == b.mode and np.array_equal(np.asarray(a), np.asarray(b)) and a.getpalette() == b.getpalette()
+                assert (
+                    a.mode == b.mode
+                    and np.array_equal(np.asarray(a), np.asarray(b))
+                    and a.getpalette() == b.getpalette()
+                )
 
 
 def test_train_and_use_the_model(here: Path, run: Runner, pixels: np.ndarray) -> None:
@@ -205,7 +230,10 @@ def test_train_and_use_the_model(here: Path, run: Runner, pixels: np.ndarray) ->
     generator = np.random.default_rng(0)
     for index in range(12):
         Image.fromarray(generator.permuted(pixels[:64, :64], axis=0)).save(f"images/{index}.png")
-    Path("tiny.toml").write_text("steps = 3\nbatch = 2\ncrop = 32\nlevels = 2\n[model]\nchannels = 8\nmixtures = 2\nlatent_channels = 2\n")
+    Path("tiny.toml").write_text(
+        "steps = 3\nbatch = 2\ncrop = 32\nlevels = 2\n[model]\nchannels = 8\nmixtures = "
+        "2\nlatent_channels = 2\n"
+    )
     result = run("train", "images", "--recipe", "tiny.toml", "-o", "own.safetensors")
     assert result.code == 0, result.err
     Image.fromarray(pixels).save("a.png")

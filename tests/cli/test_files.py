@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import bbans
 from bbans_cli.main import main
 from tests.cli.conftest import Run, Standin
 
@@ -19,7 +20,11 @@ Runner = Callable[..., Run]
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def put(folder: Path, **contents: bytes) -> None:
@@ -34,11 +39,21 @@ def test_default_names_and_inputs_are_kept(here: Path, run: Runner, standin: Sta
     assert files(here) == {"a.png": b"1", "b.tif": b"2", "a.bbans": b"bb1", "b.bbans": b"bb2"}
     (here / "a.png").unlink()
     assert run("decompress", "a.bbans", "b.bbans") == Run(0, b"", "")
-    assert files(here) == {"a.png": b"1", "b.png": b"2", "b.tif": b"2", "a.bbans": b"bb1", "b.bbans": b"bb2"}
-    assert [options.get("format") for name, options in standin.calls if name == "decompress_file"] == ["png", "png"]
+    assert files(here) == {
+        "a.png": b"1",
+        "b.png": b"2",
+        "b.tif": b"2",
+        "a.bbans": b"bb1",
+        "b.bbans": b"bb2",
+    }
+    assert [
+        options.get("format") for name, options in standin.calls if name == "decompress_file"
+    ] == ["png", "png"]
 
 
-def test_an_input_without_our_suffix_keeps_its_name(here: Path, run: Runner, standin: Standin) -> None:
+def test_an_input_without_our_suffix_keeps_its_name(
+    here: Path, run: Runner, standin: Standin
+) -> None:
     put(here, a_old=b"bb1")
     assert run("decompress", "a.old").code == 0
     assert files(here) == {"a.old": b"bb1", "a.old.png": b"1"}
@@ -60,7 +75,9 @@ def test_output_directory(here: Path, run: Runner, standin: Standin, inputs: lis
     assert run("compress", *inputs, "-f", "-o", "new").code == 0
 
 
-def test_streams(here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams(
+    here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(here))
     put(here, a_png=b"1")
     assert run("compress", "-c", "a.png").out == b"bb1"
@@ -70,11 +87,17 @@ def test_streams(here: Path, run: Runner, standin: Standin, monkeypatch: pytest.
     assert files(here) == {"a.png": b"1", "x": b"bb3"}  # and no temporary file
 
 
-def test_a_failure_writes_nothing_to_standard_output(here: Path, run: Runner, standin: Standin) -> None:
-    assert run("decompress", "-", stdin=b"junk") == Run(5, b"", "bbans: -: no bbans file: its first bytes are wrong\n")
+def test_a_failure_writes_nothing_to_standard_output(
+    here: Path, run: Runner, standin: Standin
+) -> None:
+    assert run("decompress", "-", stdin=b"junk") == Run(
+        5, b"", "bbans: -: no bbans file: its first bytes are wrong\n"
+    )
 
 
-def test_a_terminal_gets_no_binary_data(here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_no_binary_data(
+    here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(here, a_png=b"1")
     with monkeypatch.context() as patch:
         patch.setattr(sys.stdout, "isatty", lambda: True)
@@ -105,7 +128,9 @@ def test_a_terminal_gets_no_binary_data(here: Path, run: Runner, standin: Standi
     ],
     ids=" ".join,
 )
-def test_wrong_usage_is_found_before_anything_is_done(here: Path, run: Runner, standin: Standin, arguments: list[str]) -> None:
+def test_wrong_usage_is_found_before_anything_is_done(
+    here: Path, run: Runner, standin: Standin, arguments: list[str]
+) -> None:
     (here / "sub").mkdir()
     put(here, a_png=b"1", b_png=b"2", a_tif=b"3", a_bbans=b"4")
     (here / "sub/a.png").write_bytes(b"5")
@@ -117,10 +142,16 @@ def test_wrong_usage_is_found_before_anything_is_done(here: Path, run: Runner, s
     assert files(here) == before
 
 
-def test_existing_outputs_are_found_before_the_work(here: Path, run: Runner, standin: Standin) -> None:
+def test_existing_outputs_are_found_before_the_work(
+    here: Path, run: Runner, standin: Standin
+) -> None:
     put(here, a_png=b"1", b_png=b"2", b_bbans=b"old")
     result = run("compress", "a.png", "b.png")
-    assert result == Run(4, b"", "bbans: b.png: b.bbans exists: overwrite it with -f, or name another output with -o\n")
+    assert result == Run(
+        4,
+        b"",
+        "bbans: b.png: b.bbans exists: overwrite it with -f, or name another output with -o\n",
+    )
     assert files(here) == {"a.png": b"1", "b.png": b"2", "a.bbans": b"bb1", "b.bbans": b"old"}
     assert len(standin.calls) == 1
     assert run("compress", "-f", "a.png", "b.png").code == 0
@@ -162,7 +193,9 @@ def test_the_first_failure_gives_the_exit_code(here: Path, run: Runner, standin:
         (["--format", "BMP", "-o", "x.dat"], "x.dat", "bmp"),
     ],
 )
-def test_kind_of_the_restored_file(here: Path, run: Runner, standin: Standin, arguments: list[str], name: str, kind: str) -> None:
+def test_kind_of_the_restored_file(
+    here: Path, run: Runner, standin: Standin, arguments: list[str], name: str, kind: str
+) -> None:
     put(here, a_bbans=b"bb1")
     assert run("decompress", "a.bbans", *arguments).code == 0
     assert files(here)[name] == b"1"
@@ -196,10 +229,26 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
     run("compress", "a.png", "-f", "--effort", "fast")
     run("decompress", "a.bbans", "-f", "--model", "m", "--threads", "3")
     run("decompress", "a.bbans", "-f", "--region", "1,2,3,4", "--preview", "5", "--max-pixels", "6")
-    defaults = {"model": None, "effort": "default", "threads": None, "verify": True, "overwrite": False, "as_pixels": False, "strip": False}
+    defaults = {
+        "model": None,
+        "effort": "default",
+        "threads": None,
+        "verify": True,
+        "overwrite": False,
+        "as_pixels": False,
+        "strip": False,
+    }
     as_suits = {"cluster": None, "scheme": None, "particles": None, "refine": None}
     defaults |= as_suits
-    given = {"model": "m", "effort": "default", "threads": 3, "verify": False, "overwrite": True, "as_pixels": True, "strip": True}
+    given = {
+        "model": "m",
+        "effort": "default",
+        "threads": 3,
+        "verify": False,
+        "overwrite": True,
+        "as_pixels": True,
+        "strip": True,
+    }
     given |= as_suits | {"scheme": "bb-is", "particles": 4, "refine": 3}
     whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
     whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
@@ -212,7 +261,9 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
     ]
 
 
-def test_missing_tiles_are_named_after_the_rest_is_restored(here: Path, run: Runner, standin: Standin) -> None:
+def test_missing_tiles_are_named_after_the_rest_is_restored(
+    here: Path, run: Runner, standin: Standin
+) -> None:
     put(here, a_png=b"1")
     run("compress", "a.png")
     result = run("decompress", "a.bbans", "--keep-going", "-o", "b.png")
@@ -225,14 +276,18 @@ def test_missing_tiles_are_named_after_the_rest_is_restored(here: Path, run: Run
 
 def test_verbose_and_quiet(here: Path, run: Runner, standin: Standin) -> None:
     put(here, a_png=b"12345678")
-    assert run("compress", "-v", "a.png").err == "a.png: 8 -> 10 bytes (125.0% of it, 62.5% of raw)\n"
+    assert (
+        run("compress", "-v", "a.png").err == "a.png: 8 -> 10 bytes (125.0% of it, 62.5% of raw)\n"
+    )
     assert run("decompress", "-v", "-f", "a.bbans").err == "a.bbans: restored to a.png\n"
     assert run("compress", "-vq", "-f", "a.png").err == ""
     assert run("compress", "-q", "a.png").err != ""  # failures are said all the same
 
 
 @pytest.mark.parametrize("quiet", [[], ["-q"]])
-def test_progress_bar_on_a_terminal(here: Path, standin: Standin, monkeypatch: pytest.MonkeyPatch, quiet: list[str]) -> None:
+def test_progress_bar_on_a_terminal(
+    here: Path, standin: Standin, monkeypatch: pytest.MonkeyPatch, quiet: list[str]
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -246,12 +301,14 @@ def test_progress_bar_on_a_terminal(here: Path, standin: Standin, monkeypatch: p
     assert ("[red].png" in screen.getvalue()) == (not quiet)
 
 
-def test_interrupt(here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt(
+    here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     put(here, a_png=b"1", b_png=b"2")
-    monkeypatch.setattr(standin, "compress_file", interrupted)
+    monkeypatch.setattr(bbans, "compress_file", interrupted)
     result = run("compress", "a.png", "b.png")
     assert (result.code, result.err.strip()) == (130, "bbans: interrupted")
 
@@ -259,23 +316,43 @@ def test_interrupt(here: Path, run: Runner, standin: Standin, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (PermissionError(errno.EACCES, "Permission denied", "a.png"), 3, "bbans: a.png: Permission denied\n"),
-        (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 4, "bbans: a.png: Permission denied: /x/y\n"),
-        (OSError(errno.ENOSPC, "No space left on device"), 4, "bbans: a.png: No space left on device\n"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a.png"),
+            3,
+            "bbans: a.png: Permission denied\n",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x/y"),
+            4,
+            "bbans: a.png: Permission denied: /x/y\n",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            4,
+            "bbans: a.png: No space left on device\n",
+        ),
     ],
 )
 def test_system_errors(
-    here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch, error: OSError, code: int, line: str
+    here: Path,
+    run: Runner,
+    standin: Standin,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    code: int,
+    line: str,
 ) -> None:
     def failing(*_: object, **__: object) -> None:
         raise error
 
     put(here, a_png=b"1")
-    monkeypatch.setattr(standin, "compress_file", failing)
+    monkeypatch.setattr(bbans, "compress_file", failing)
     assert run("compress", "a.png") == Run(code, b"", line)
 
 
-def test_nobody_reads(here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_reads(
+    here: Path, run: Runner, standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Closed(io.BytesIO):
         def write(self, _: object) -> int:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

@@ -1,4 +1,6 @@
-"""Help as a manual: a description, examples that parse and exit codes for every command; `--version`; completion."""
+"""Help as a manual: a description, examples that parse and exit codes for every command;
+`--version`; completion.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import click
 import pytest
 from click.shell_completion import get_completion_class
 
-from bbans import library
+from bbans.files import models as library
 from bbans_cli.completion import VARIABLE
 from bbans_cli.main import commands
 from bbans_cli.manual import ALWAYS, CODES, PAGES, commands_below
@@ -40,7 +42,9 @@ def calls(line: str) -> list[list[str]]:
 
 
 def check_call(words: list[str]) -> str:
-    """Raise click.UsageError unless the command has these options with such values and takes so many arguments; its names."""
+    """Raise click.UsageError unless the command has these options with such values and takes so
+    many arguments; its names.
+    """
     command: click.Command = commands
     path = []
     while isinstance(command, click.Group) and words and words[0] in command.commands:
@@ -48,7 +52,9 @@ def check_call(words: list[str]) -> str:
         command = command.commands[path[-1]]
     context = click.Context(command, info_name=" ".join(path), help_option_names=["-h", "--help"])
     values, rest, _ = command.make_parser(context).parse_args(list(words))
-    assert not isinstance(command, click.Group) or all(word.startswith("-") for word in words), f"{words} is no command"
+    assert not isinstance(command, click.Group) or all(word.startswith("-") for word in words), (
+        f"{words} is no command"
+    )
     if "--help" in words:
         return " ".join(path)
     assert not rest, f"{rest} are too many arguments of {path}"
@@ -71,13 +77,22 @@ def test_help_of_a_command(run: Runner, path: str) -> None:
     text = shown.out.decode()
     assert (shown.code, shown.err) == (0, "")
     command, page = EVERY[path], PAGES[path]
-    assert command.help and len(command.help.split("\n\n")) > 1, "a description is a line and more about it"
-    assert not command.get_short_help_str(limit=62).endswith("..."), "the list of commands shows the whole first line"
+    assert command.help and len(command.help.split("\n\n")) > 1, (
+        "a description is a line and more about it"
+    )
+    assert not command.get_short_help_str(limit=62).endswith("..."), (
+        "the list of commands shows the whole first line"
+    )
     for line, what in page.examples:
         assert f"    {line}\n        {what}\n" in text
-    assert {int(code) for code in re.findall(r"^ +(\d+)  ", text, re.MULTILINE)} == {*ALWAYS, *page.exits}
+    assert {int(code) for code in re.findall(r"^ +(\d+)  ", text, re.MULTILINE)} == {
+        *ALWAYS,
+        *page.exits,
+    }
     for parameter in command.params:
-        assert not isinstance(parameter, click.Option) or parameter.help, f"{parameter.name} says nothing"
+        assert not isinstance(parameter, click.Option) or parameter.help, (
+            f"{parameter.name} says nothing"
+        )
 
 
 @pytest.mark.parametrize("path", sorted(EVERY))
@@ -90,22 +105,37 @@ def test_examples_parse(path: str) -> None:
 
 
 def test_an_example_that_does_not_parse_is_found() -> None:
-    for wrong in ("compress --fast a", "compress --effort best a", "compress", "bench --threads 0 a", "models show a b"):
+    for wrong in (
+        "compress --fast a",
+        "compress --effort best a",
+        "compress",
+        "bench --threads 0 a",
+        "models show a b",
+    ):
         with pytest.raises((click.UsageError, AssertionError)):
             check_call(wrong.split())
-    assert calls("bbans compress -c a | bbans decompress - > b") == [["compress", "-c", "a"], ["decompress", "-"]]
+    assert calls("bbans compress -c a | bbans decompress - > b") == [
+        ["compress", "-c", "a"],
+        ["decompress", "-"],
+    ]
 
 
 def test_commands_in_the_documents_parse(repository: Path) -> None:
     lines = []
     for document in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
-        lines += re.findall(r"^(?: {4})?(bbans .*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+        lines += re.findall(
+            r"^(?: {4})?(bbans .*)$", document.read_text(encoding="utf-8"), re.MULTILINE
+        )
     checked = [check_call(words) for line in lines for words in calls(line)]
     assert len(checked) >= 20
 
 
 def test_exit_codes_are_those_of_the_readme(repository: Path) -> None:
-    rows = re.findall(r"^\| (\d+) \| (.*) \|$", (repository / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (\d+) \| (.*) \|$",
+        (repository / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert {int(code): text for code, text in rows} == CODES
 
 
@@ -120,7 +150,12 @@ def test_version_names_every_model(run: Runner) -> None:
 def completed(shell: str, line: str, folder: Path) -> list[str]:
     """What `bbans` answers a shell that completes this line."""
     words = line.split(" ")
-    variables = {VARIABLE: f"{shell}_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "BBANS_MODEL_PATH": str(folder)}
+    variables = {
+        VARIABLE: f"{shell}_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "BBANS_MODEL_PATH": str(folder),
+    }
     done = subprocess.run(
         [sys.executable, "-c", "from bbans_cli.main import main; main([])"],
         env={**os.environ, **variables},

@@ -10,15 +10,26 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bbans.coding import lanes
-from bbans.coding.blocks import RUNGS, check_growth, pop_block, pop_growing, push_block, push_growing
+from bbans.coding.blocks import (
+    RUNGS,
+    check_growth,
+    pop_block,
+    pop_growing,
+    push_block,
+    push_growing,
+)
 from bbans.coding.meter import interval_bits
 from bbans.coding.rans import base_message, message_equal, pop, pseudo_random_message, push
 from bbans.errors import FormatError, IntervalError, UnderflowError
 from tests.coding.intervals import WIDTHS, Ints, random_intervals
 
 
-def locator(starts: Ints, freqs: Ints) -> Callable[[NDArray[Any], int, int], tuple[Ints, Ints, Ints]]:
-    """Answers with the intervals that were pushed, whose symbols are their indices, and checks each cf."""
+def locator(
+    starts: Ints, freqs: Ints
+) -> Callable[[NDArray[Any], int, int], tuple[Ints, Ints, Ints]]:
+    """Answers with the intervals that were pushed, whose symbols are their indices, and checks each
+    cf.
+    """
 
     def locate(cf: NDArray[Any], first: int, last: int) -> tuple[Ints, Ints, Ints]:
         s, f = starts[first:last], freqs[first:last]
@@ -66,7 +77,9 @@ def test_blocks_do_not_touch_what_they_are_given() -> None:
     assert np.array_equal(kept, message[0]) and np.array_equal(after, pushed[0])
 
 
-def round_trip(starts: Ints, freqs: Ints, precision: int, max_lanes: int = 4096) -> tuple[float, tuple[tuple[int, int], ...]]:
+def round_trip(
+    starts: Ints, freqs: Ints, precision: int, max_lanes: int = 4096
+) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Stream bits above the intervals' own, and the growth."""
     message, growth = push_growing(base_message((1,)), starts, freqs, precision, max_lanes)
     words = lanes.finish(message)
@@ -106,7 +119,9 @@ def test_growth_is_bounded_by_the_caller() -> None:
 
 
 def test_growth_in_parts() -> None:
-    """Three blocks pushed one after another, each taking its own part of the growth, as a tile's channels do."""
+    """Three blocks pushed one after another, each taking its own part of the growth, as a tile's
+    channels do.
+    """
     blocks = [random_intervals(n, 22, 2.0, n) for n in (900, 30000, 5001)]
     message, parts = base_message((1,)), []
     for starts, freqs in blocks:
@@ -120,13 +135,17 @@ def test_growth_in_parts() -> None:
 
 
 def test_starting_with_lanes_costs_what_they_hold() -> None:
-    """64 lanes from nothing: for streams with too little in them to grow any, which would be slow on one lane."""
+    """64 lanes from nothing: for streams with too little in them to grow any, which would be slow
+    on one lane.
+    """
     starts, freqs = random_intervals(10**5, 22, 0.05)
     message, growth = push_growing(base_message((64,)), starts, freqs, 22)
     words = lanes.finish(message)
     assert growth == ()
     assert 32 * len(words) <= interval_bits(freqs, 22) + 64 + 63 * 35.5
-    message, _ = pop_growing(lanes.grow(lanes.start(words), 64), 10**5, 22, locator(starts, freqs), growth)
+    message, _ = pop_growing(
+        lanes.grow(lanes.start(words), 64), 10**5, 22, locator(starts, freqs), growth
+    )
     lanes.check_empty(message, 64)
 
 
@@ -153,7 +172,13 @@ def test_lanes_outside_the_rungs_do_not_grow() -> None:
 )
 def test_impossible_growth(growth: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(FormatError):
-        pop_growing(pseudo_random_message((64,), 100, seed=9), 100, 16, locator(np.zeros(100, np.int64), np.ones(100, np.int64)), growth)
+        pop_growing(
+            pseudo_random_message((64,), 100, seed=9),
+            100,
+            16,
+            locator(np.zeros(100, np.int64), np.ones(100, np.int64)),
+            growth,
+        )
 
 
 def test_possible_growth() -> None:
@@ -170,7 +195,10 @@ def test_errors_have_names() -> None:
     with pytest.raises(UnderflowError) as error:
         pop_block(message, 4, 16, lambda cf, first, last: (cf, cf, np.ones(last - first, np.int64)))
     assert error.value.missing_bits == 128
-    for starts, freqs in ((np.zeros(3, np.int64), np.ones(2, np.int64)), (np.zeros((2, 2), np.int64), np.ones((2, 2), np.int64))):
+    for starts, freqs in (
+        (np.zeros(3, np.int64), np.ones(2, np.int64)),
+        (np.zeros((2, 2), np.int64), np.ones((2, 2), np.int64)),
+    ):
         with pytest.raises(ValueError, match="expected a 1-D head"):
             push_block(message, starts, freqs, 8)
     with pytest.raises(ValueError, match="expected a 1-D head"):
@@ -183,6 +211,8 @@ def test_blocks_meet_single_pops() -> None:
     message = push_block(base_message((6,)), starts, freqs, 16)
     for first in (0, 6):
         cf, finish = pop(message, 16)
-        assert ((starts[first : first + 6] <= cf) & (cf < (starts + freqs)[first : first + 6])).all()
+        assert (
+            (starts[first : first + 6] <= cf) & (cf < (starts + freqs)[first : first + 6])
+        ).all()
         (message,) = finish(starts[first : first + 6], freqs[first : first + 6])
     assert message_equal(message, base_message((6,)))

@@ -6,10 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bbans.coding.codec import Codec, bijection, dependent, parallel, repeat, serial, substack, uniform
+from bbans.coding.codec import (
+    Codec,
+    bijection,
+    dependent,
+    parallel,
+    repeat,
+    serial,
+    substack,
+    uniform,
+)
 from bbans.coding.meter import Meter, interval_bits
 from bbans.coding.rans import pseudo_random_message
-from bbans.distributions import latent, logistic
+from bbans.distributions import gaussian_bins, logistic
 from tests.laws import check_bits, check_bits_back, check_codec
 
 MESSAGE = pseudo_random_message((6,), 100, seed=10)
@@ -21,7 +30,9 @@ def symbols(bits: int, shape: Any = 6) -> np.ndarray:
 
 
 def chain() -> Generator[Codec, Any, None]:
-    """The number of bits of the second symbol is the first, and a third comes only if the first is large."""
+    """The number of bits of the second symbol is the first, and a third comes only if the first is
+    large.
+    """
     first = yield uniform(4)
     _ = yield uniform(int(first[0]) + 1)
     if first[0] > 7:
@@ -38,9 +49,21 @@ def chain() -> Generator[Codec, Any, None]:
         (dependent(chain), [np.full(6, 3, np.uint64), symbols(4)], 48),
         (dependent(chain), [np.full(6, 9, np.uint64), symbols(10), symbols(2)], 96),
         (substack(uniform(5), slice(1, 4)), symbols(5, 3), 15),
-        (substack(uniform(5), np.array([True, False, True, True, False, False])), symbols(5, 3), 15),
-        (parallel([uniform(5), uniform(9)], [slice(0, 2), slice(2, 6)]), [symbols(5, 2), symbols(9, 4)], 46),
-        (bijection(uniform(8), lambda y: y ^ np.uint64(255), lambda x: x ^ np.uint64(255)), symbols(8), 48),
+        (
+            substack(uniform(5), np.array([True, False, True, True, False, False])),
+            symbols(5, 3),
+            15,
+        ),
+        (
+            parallel([uniform(5), uniform(9)], [slice(0, 2), slice(2, 6)]),
+            [symbols(5, 2), symbols(9, 4)],
+            46,
+        ),
+        (
+            bijection(uniform(8), lambda y: y ^ np.uint64(255), lambda x: x ^ np.uint64(255)),
+            symbols(8),
+            48,
+        ),
     ],
 )
 def test_combinators(codec: Codec, symbol: Any, bits: float) -> None:
@@ -58,7 +81,10 @@ def test_interval_codec_and_meter() -> None:
     meter = Meter()
     location, scale = np.arange(6) * 1000, np.arange(6) * 20
     codec = meter.interval_codec(
-        "pixels", lambda x: logistic.interval(location, scale, x), lambda cf: logistic.symbol(location, scale, cf), 22
+        "pixels",
+        lambda x: logistic.interval(location, scale, x),
+        lambda cf: logistic.symbol(location, scale, cf),
+        22,
     )
     x = np.array([0, 31, 62, 100, 130, 255])
     (pushed,) = codec.push(MESSAGE, x)
@@ -71,10 +97,17 @@ def test_interval_codec_and_meter() -> None:
 
 
 def test_bits_back_account() -> None:
-    """prior + likelihood - posterior is what the message grows by, and the decoder's account is its negative."""
+    """prior + likelihood - posterior is what the message grows by, and the decoder's account is its
+    negative.
+    """
     meter = Meter()
     mean, sigma, P = np.zeros(6, np.int64), np.full(6, 32), 8
-    q = meter.interval_codec("posterior", lambda i: latent.interval(mean, sigma, P, i), lambda cf: latent.symbol(mean, sigma, P, cf), 24)
+    q = meter.interval_codec(
+        "posterior",
+        lambda i: gaussian_bins.interval(mean, sigma, P, i),
+        lambda cf: gaussian_bins.symbol(mean, sigma, P, cf),
+        24,
+    )
     prior, likelihood = uniform(P, meter.term("prior")), meter.growth("likelihood", uniform(20))
     x = symbols(20)
     message, z = q.pop(MESSAGE)

@@ -29,14 +29,17 @@ def test_grow_undoes_fold(heads: list[int], lanes: int) -> None:
     assert message_equal(grow(fold(message, lanes), len(heads)), message)
 
 
-@pytest.mark.parametrize("head", [2**31, 2**32 - 1, 2**32, 2**62 - 1, 2**62, 2**63 - 1, 2**53 + 1, 2**54 - 1])
+@pytest.mark.parametrize(
+    "head", [2**31, 2**32 - 1, 2**32, 2**62 - 1, 2**62, 2**63 - 1, 2**53 + 1, 2**54 - 1]
+)
 def test_heads_at_the_edges_of_octaves(head: int) -> None:
     message = np.array([2**40 + 3, head], np.uint64), ()
     assert message_equal(grow(fold(message, 1), 2), message)
 
 
 def test_grown_heads_follow_the_law() -> None:
-    # KS distance of log2 h from uniform on [31, 63), n = 30000; exceeded with probability below 10^-6 by 1.63 * 1.65 / sqrt(n)
+    # KS distance of log2 h from uniform on [31, 63), n = 30000; exceeded with probability below
+    # 10^-6 by 1.63 * 1.65 / sqrt(n)
     head = grow(pseudo_random_message((1,), 80000, seed=4), 30001)[0][1:]
     u = np.sort((np.log2(head.astype(np.float64)) - 31) / 32)
     assert np.abs(u - (np.arange(30000) + 0.5) / 30000).max() < 2.7 / math.sqrt(30000)
@@ -45,13 +48,16 @@ def test_grown_heads_follow_the_law() -> None:
 def test_growing_and_folding_keep_the_content() -> None:
     message = pseudo_random_message((1,), 10000, seed=5)
     grown = grow(message, 4096)
-    # the table of leading bits is rounded to 16 bits: below 2^-7.5 bits a lane at worst, and of either sign
+    # the table of leading bits is rounded to 16 bits: below 2^-7.5 bits a lane at worst, and of
+    # either sign
     assert abs(message_bits(grown) - message_bits(message)) < 4.0
 
 
 def test_leading_table() -> None:
     table = _leading_table()
-    assert [int(v) for v in table] == [math.floor(2**16 * math.log2(1 + j / 256)) for j in range(257)]
+    assert [int(v) for v in table] == [
+        math.floor(2**16 * math.log2(1 + j / 256)) for j in range(257)
+    ]
 
 
 def test_finish_and_start() -> None:

@@ -36,7 +36,9 @@ def vectors() -> dict[str, np.ndarray]:
 
 def pushed(vectors: dict[str, np.ndarray], case: dict) -> Message:
     message = base_message(tuple(case["shape"]))
-    for starts, freqs in zip(vectors[case["name"] + "_starts"], vectors[case["name"] + "_freqs"], strict=True):
+    for starts, freqs in zip(
+        vectors[case["name"] + "_starts"], vectors[case["name"] + "_freqs"], strict=True
+    ):
         (message,) = push(message, starts, freqs, case["precision"])
     return message
 
@@ -47,7 +49,9 @@ def test_craystack_vectors(vectors: dict[str, np.ndarray], case: dict) -> None:
     assert np.array_equal(message[0], vectors[case["name"] + "_head"])
     assert np.array_equal(flatten(message), vectors[case["name"] + "_flat"])
     message = unflatten(vectors[case["name"] + "_flat"], tuple(case["shape"]))
-    for starts, freqs in zip(vectors[case["name"] + "_starts"][::-1], vectors[case["name"] + "_freqs"][::-1], strict=True):
+    for starts, freqs in zip(
+        vectors[case["name"] + "_starts"][::-1], vectors[case["name"] + "_freqs"][::-1], strict=True
+    ):
         cf, finish = pop(message, case["precision"])
         assert ((starts <= cf) & (cf < starts + freqs)).all()
         (message,) = finish(starts, freqs)
@@ -55,7 +59,9 @@ def test_craystack_vectors(vectors: dict[str, np.ndarray], case: dict) -> None:
 
 
 def test_craystack_itself(vectors: dict[str, np.ndarray]) -> None:
-    theirs = pytest.importorskip("craystack.rans", reason="craystack is not on the package index; docs say how to install it")
+    theirs = pytest.importorskip(
+        "craystack.rans", reason="craystack is not on the package index; docs say how to install it"
+    )
     rng = np.random.default_rng(0)
     left = right = base_message((5,))
     for step in range(400):
@@ -68,7 +74,12 @@ def test_craystack_itself(vectors: dict[str, np.ndarray]) -> None:
 
 @given(
     st.integers(0, 31).flatmap(
-        lambda p: st.tuples(st.just(p), st.lists(st.tuples(st.integers(0, 2**p - 1), st.integers(1, 2**p)), min_size=1, max_size=40))
+        lambda p: st.tuples(
+            st.just(p),
+            st.lists(
+                st.tuples(st.integers(0, 2**p - 1), st.integers(1, 2**p)), min_size=1, max_size=40
+            ),
+        )
     )
 )
 def test_push_then_pop_is_the_identity(drawn: tuple[int, list[tuple[int, int]]]) -> None:
@@ -105,7 +116,8 @@ def test_a_precision_for_each_lane() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "freq", "precision"), [(0, 0, 8), (200, 57, 8), (-1, 1, 8), (0, 257, 8), (0, -1, 8), (0, 1, 32), (0, 1, -1)]
+    ("start", "freq", "precision"),
+    [(0, 0, 8), (200, 57, 8), (-1, 1, 8), (0, 257, 8), (0, -1, 8), (0, 1, 32), (0, 1, -1)],
 )
 def test_impossible_intervals(start: int, freq: int, precision: int) -> None:
     with pytest.raises(IntervalError):
@@ -134,7 +146,14 @@ def test_content_of_a_message() -> None:
     assert message_bits(base_message((1,))) == 31
     message = pseudo_random_message((1,), 10, seed=3)
     assert tail_words(message[1]) == 10
-    assert abs(message_bits(check_codec(uniform(20), message, np.array([12345], np.uint64))) - message_bits(message) - 20) < 1e-5
+    assert (
+        abs(
+            message_bits(check_codec(uniform(20), message, np.array([12345], np.uint64)))
+            - message_bits(message)
+            - 20
+        )
+        < 1e-5
+    )
 
 
 def test_pseudo_random_message_is_the_same_everywhere() -> None:

@@ -1,7 +1,8 @@
-"""A second reader of the container, written from docs/format.md alone: nothing of `bbans` is imported here.
+"""A second reader of the container, written from docs/format.md alone: nothing of `bbans` is
+imported here.
 
-It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 8 hold. Where it and `bbans` disagree, the document is
-unclear, or one of the two is wrong.
+It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 8 hold. Where
+it and `bbans` disagree, the document is unclear, or one of the two is wrong.
 """
 
 import lzma
@@ -139,7 +140,9 @@ def read_metadata(r):
         critical, kind = kind >= 128, kind & 127
         if kind == 0 or (critical and kind > 6) or len(chunks) == 2**16:
             raise Refused("chunk")
-        if kind in (5, 6) and not (len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()):
+        if kind in (5, 6) and not (
+            len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()
+        ):
             raise Refused("PNG chunk without a type")
         chunks.append((kind, critical, payload))
     return tuple(chunks)
@@ -158,7 +161,9 @@ def read_part(r, left, bits):
         raise Refused("WebP of 16 bits")
     precision = r.u8() if codec in (BITS_BACK, PREPARED) else None
     preparation = (r.u8(), r.u8()) if codec == PREPARED else None
-    if preparation is not None and (preparation == (0, 0) or preparation[0] > 7 or preparation[1] > 2):
+    if preparation is not None and (
+        preparation == (0, 0) or preparation[0] > 7 or preparation[1] > 2
+    ):
         raise Refused("preparation")
     if preparation is not None and preparation[1] and (channels, bits) != (3, 8):
         raise Refused("a lattice of other samples")
@@ -167,7 +172,9 @@ def read_part(r, left, bits):
         axis = r.varint(0, 65535), r.varint(1, 65535), r.u8()
         if axis[2] > 1 or axis[0] + axis[1] > 2**bits - 1:
             raise Refused("axis")
-    growth = tuple((r.varint(0, U32), r.varint(1, 65535)) for _ in range(r.u8())) if predicted else ()
+    growth = (
+        tuple((r.varint(0, U32), r.varint(1, 65535)) for _ in range(r.u8())) if predicted else ()
+    )
     coding = None
     if codec == CODED_CHAIN:
         scheme = r.u8()
@@ -176,7 +183,9 @@ def read_part(r, left, bits):
         coding = scheme, r.varint(1, 256) if scheme in (3, 4) else 1, r.u8()
         if scheme == 5 and coding[2] > 15:
             raise Refused("fineness")
-    return Part(codec, channels, precision, preparation, axis, growth, coding, r.varint(0, 2**63 - 1))
+    return Part(
+        codec, channels, precision, preparation, axis, growth, coding, r.varint(0, 2**63 - 1)
+    )
 
 
 def row_bytes(width, channels, bits):
@@ -198,7 +207,10 @@ def read_entry(r, format_, place, alone):
         if part.codec in PREDICTED and place[2] * place[3] > 2**24:
             raise Refused("a huge predicted tile")
         lanes = max([lanes for _, lanes in part.growth], default=1)
-        if part.codec in (*PREDICTED, *CHAINS) and place[2] * place[3] * part.channels // lanes > 2**16:
+        if (
+            part.codec in (*PREDICTED, *CHAINS)
+            and place[2] * place[3] * part.channels // lanes > 2**16
+        ):
             raise Refused("too few lanes")
         if part.codec in CHAINS and part.channels != channels:
             raise Refused("a latent chain of some channels")
@@ -252,7 +264,9 @@ def read(data, max_pixels=2**30):
             tiles.append(read_entry(entries, format_, place, (across, down) == (1, 1)))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
-    if any(part.codec in (BITS_BACK, PREPARED, *CHAINS) for t in tiles for part in t.parts) != (model_id is not None):
+    if any(part.codec in (BITS_BACK, PREPARED, *CHAINS) for t in tiles for part in t.parts) != (
+        model_id is not None
+    ):
         raise Refused("model id")
     if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
         raise Refused("payloads")
@@ -261,7 +275,9 @@ def read(data, max_pixels=2**30):
         payloads = tuple(r.bytes(part.size) for part in t.parts)
         if zlib.crc32(b"".join(payloads)) != t.payload_crc:
             raise Refused("checksum of a payload")
-        whole.append(Tile(t.parts, t.payload_crc, t.pixel_crc, t.x, t.y, t.width, t.height, payloads))
+        whole.append(
+            Tile(t.parts, t.payload_crc, t.pixel_crc, t.x, t.y, t.width, t.height, payloads)
+        )
     return File(format_, width, height, tile_width, tile_height, model_id, chunks, tuple(whole))
 
 
@@ -274,7 +290,9 @@ def unpack(raw, height, width, channels, bits):
     rows = np.frombuffer(raw, np.uint8).reshape(height, -1)
     if bits < 8:
         shifts = np.arange(8 - bits, -1, -bits)
-        rows = (rows[:, :, None] >> shifts & (2**bits - 1)).reshape(height, -1)[:, : width * channels]
+        rows = (rows[:, :, None] >> shifts & (2**bits - 1)).reshape(height, -1)[
+            :, : width * channels
+        ]
     return rows.reshape(height, width, channels).astype(np.int64)
 
 
@@ -300,7 +318,9 @@ def decode_part(part, payload, height, width, bits):
     if not payload:
         raise Refused("LZMA without a distance")
     size = height * row_bytes(width, part.channels, bits)
-    stream = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**24}])
+    stream = lzma.LZMADecompressor(
+        lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**24}]
+    )
     try:
         raw = stream.decompress(payload[1:], size + 1)
     except lzma.LZMAError as e:
@@ -319,7 +339,9 @@ def decode_tile(file, tile):
         return None
     bits = FORMATS[file.format][1]
     pairs = zip(tile.parts, tile.payloads, strict=True)
-    samples = np.concatenate([decode_part(part, payload, tile.height, tile.width, bits) for part, payload in pairs], -1)
+    samples = np.concatenate(
+        [decode_part(part, payload, tile.height, tile.width, bits) for part, payload in pairs], -1
+    )
     if zlib.crc32(pack(samples, bits)) != tile.pixel_crc:
         raise Refused("checksum of the pixels")
     return samples

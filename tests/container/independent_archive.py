@@ -1,4 +1,6 @@
-"""A second reader of archives, written from docs/archive.md alone: nothing of `bbans` is imported here."""
+"""A second reader of archives, written from docs/archive.md alone: nothing of `bbans` is imported
+here.
+"""
 
 import itertools
 import zlib
@@ -43,7 +45,9 @@ class Item:
 
 @dataclass(frozen=True)
 class File:
-    """An archive, checked. `payloads`: model files, then messages of chained groups and files of the others, in order."""
+    """An archive, checked. `payloads`: model files, then messages of chained groups and files of
+    the others, in order.
+    """
 
     models: tuple
     groups: tuple
@@ -79,9 +83,16 @@ def read_group(r, models):
     width, height = r.varint(1, U32), r.varint(1, U32)
     samples = width * height * FORMATS[format_][0]
     top = max(1, min(256, 2**20 // samples, 2**12 // particles))
-    stretches = tuple((r.varint(1, 2**16), r.varint(1, top), r.varint(1, LANES[-1]), r.u8()) for _ in range(r.u8()))
+    stretches = tuple(
+        (r.varint(1, 2**16), r.varint(1, top), r.varint(1, LANES[-1]), r.u8())
+        for _ in range(r.u8())
+    )
     size = r.varint(8, 2**63 - 1)
-    if not stretches or size % 4 or any(s[2] not in LANES or s[3] > 1 + unordered for s in stretches):
+    if (
+        not stretches
+        or size % 4
+        or any(s[2] not in LANES or s[3] > 1 + unordered for s in stretches)
+    ):
         raise Refused("stretches or size of a message")
     for a, b in itertools.pairwise(stretches):
         if b[2] < a[2] or a[1:] == b[1:]:
@@ -89,9 +100,26 @@ def read_group(r, models):
     if sum(n * -(-batch * samples // lanes) for n, batch, lanes, _ in stretches) > 2**18:
         raise Refused("rows")
     items = sum(n * batch for n, batch, _, _ in stretches)
-    if samples * items > 2**26 or items > 2**16 or samples * items * (particles + 160 * refinement) > 2**30:
+    if (
+        samples * items > 2**26
+        or items > 2**16
+        or samples * items * (particles + 160 * refinement) > 2**30
+    ):
         raise Refused("size of a group")
-    return Group(model, scheme, unordered, format_, width, height, stretches, size, r.u32(), r.u32(), particles, refinement)
+    return Group(
+        model,
+        scheme,
+        unordered,
+        format_,
+        width,
+        height,
+        stretches,
+        size,
+        r.u32(),
+        r.u32(),
+        particles,
+        refinement,
+    )
 
 
 def read_chunks(body):
@@ -101,7 +129,9 @@ def read_chunks(body):
         critical, kind = kind >= 128, kind & 127
         if kind == 0 or (critical and kind > 6) or len(chunks) == 2**16:
             raise Refused("chunk")
-        if kind in (5, 6) and not (len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()):
+        if kind in (5, 6) and not (
+            len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()
+        ):
             raise Refused("PNG chunk")
         chunks.append((kind, critical, payload))
     return tuple(chunks)
@@ -118,7 +148,12 @@ def read_item(r, groups, name):
     if group.model is not None:
         chunks = read_chunks(r.bytes(r.varint(0, 2**26)))
         return Item(name, number, group.format, group.width, group.height, chunks)
-    format_, width, height, size = r.u8(), r.varint(1, U32), r.varint(1, U32), r.varint(1, 2**63 - 1)
+    format_, width, height, size = (
+        r.u8(),
+        r.varint(1, U32),
+        r.varint(1, U32),
+        r.varint(1, 2**63 - 1),
+    )
     if format_ not in FORMATS:
         raise Refused("pixel format")
     return Item(name, number, format_, width, height, (), size)
@@ -128,7 +163,9 @@ def check_names(names):
     folders = set()
     for name in names:
         parts = name.split("/")
-        if any(p in ("", ".", "..") or len(p.encode()) > 255 for p in parts) or any(ord(c) < 32 or c in "\x7f\\" for c in name):
+        if any(p in ("", ".", "..") or len(p.encode()) > 255 for p in parts) or any(
+            ord(c) < 32 or c in "\x7f\\" for c in name
+        ):
             raise Refused("name")
         folders.update("/".join(parts[:i]) for i in range(1, len(parts)))
     if len(set(names)) != len(names) or folders & set(names):
@@ -167,7 +204,9 @@ def read(data):
     if inner.at != size or (names == plain and not flags & 1):
         raise Refused("end of the index, or names that are left out")
     check_names(names)
-    if len({m[0] for m in models}) != len(models) or {n for n, m in enumerate(models) if not m[1]} - {g.model for g in groups}:
+    if len({m[0] for m in models}) != len(models) or {
+        n for n, m in enumerate(models) if not m[1]
+    } - {g.model for g in groups}:
         raise Refused("models")
     payloads = []
     for _, length, crc in models:
@@ -182,7 +221,10 @@ def read(data):
             payloads += [r.bytes(item.size) for item in inside]
             continue
         payloads.append(r.bytes(group.size))
-        if len(inside) != sum(n * batch for n, batch, _, _ in group.stretches) or zlib.crc32(payloads[-1]) != group.payload_crc:
+        if (
+            len(inside) != sum(n * batch for n, batch, _, _ in group.stretches)
+            or zlib.crc32(payloads[-1]) != group.payload_crc
+        ):
             raise Refused("items or checksum of a group")
     if r.at != len(data):
         raise Refused("bytes after the end")

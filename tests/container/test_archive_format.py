@@ -1,4 +1,6 @@
-"""The archive format: golden bytes, the document's example, damage of every byte, forgeries, and a second reader that has to agree."""
+"""The archive format: golden bytes, the document's example, damage of every byte, forgeries, and a
+second reader that has to agree.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +15,51 @@ from pathlib import Path
 
 import pytest
 
-from bbans import container as files
+from bbans import container
 from bbans.container import archive_reader as reader
 from bbans.container import archive_writer as writer
-from bbans.container.archive_records import Archive, ChainedGroup, FilesGroup, Item, ModelEntry, Stretch
-from bbans.container.codings import Coding
-from bbans.container.integers import u32, varint
+from bbans.container.archive_records import (
+    Archive,
+    ChainedGroup,
+    FilesGroup,
+    Item,
+    ModelEntry,
+    Stretch,
+)
+from bbans.container.binary import u32, varint
+from bbans.container.schemes import Coding
 from bbans.errors import FormatError, LimitError
 from tests.container import independent_archive as independent
 from tests.container.independent import Refused
 from tests.container.samples import MODEL, stored
 from tests.mutations import NUMBERS, mutated
 
-PICTURE = files.write(files.Container(2, 1, files.GREY8, 2, 1, files.NO_MODEL, (), (stored(b"\7\10", 1),)))
+PICTURE = container.write(
+    container.Container(2, 1, container.GREY8, 2, 1, container.NO_MODEL, (), (stored(b"\7\10", 1),))
+)
 MESSAGE = bytes.fromhex("00000000 01000080 0a141e28")
-TEXT = files.MetadataChunk(files.TEXT, False, b"k\0v")
+TEXT = container.MetadataChunk(container.TEXT, False, b"k\0v")
 STRETCHES = (Stretch(1, 1, 1, 0), Stretch(1, 1, 1, 1))
-CHAINED = ChainedGroup(0, Coding(0), False, files.GREY8, 2, 1, STRETCHES, len(MESSAGE), zlib.crc32(MESSAGE), zlib.crc32(b"\1\2\3\4"))
+CHAINED = ChainedGroup(
+    0,
+    Coding(0),
+    False,
+    container.GREY8,
+    2,
+    1,
+    STRETCHES,
+    len(MESSAGE),
+    zlib.crc32(MESSAGE),
+    zlib.crc32(b"\1\2\3\4"),
+)
 EXAMPLE = Archive(
     (ModelEntry(MODEL),),
     (FilesGroup(), CHAINED),
-    (Item("a", 1, 0, 2, 1, (TEXT,)), Item("b/c", 0, 0, 2, 1, (), len(PICTURE)), Item("d", 1, 0, 2, 1)),
+    (
+        Item("a", 1, 0, 2, 1, (TEXT,)),
+        Item("b/c", 0, 0, 2, 1, (), len(PICTURE)),
+        Item("d", 1, 0, 2, 1),
+    ),
 )
 DATA = writer.write_index(EXAMPLE) + PICTURE + MESSAGE
 
@@ -47,7 +73,10 @@ def large() -> tuple[Archive, bytes]:
         replace(CHAINED, model=1, coding=Coding(4, 200, 3)),
     )
     kinds = [0] * 44 + [1] * 5 + [2] * 2
-    items = [Item(f"{i:02d}", kind, 0, 2, 1, (), len(PICTURE) if kind == 1 else 0) for i, kind in enumerate(kinds)]
+    items = [
+        Item(f"{i:02d}", kind, 0, 2, 1, (), len(PICTURE) if kind == 1 else 0)
+        for i, kind in enumerate(kinds)
+    ]
     models = ModelEntry(MODEL, 5, zlib.crc32(b"model")), ModelEntry(MODEL[::-1])
     archive = Archive(models, groups, tuple(items))
     return archive, writer.write_index(archive) + b"model" + MESSAGE + 5 * PICTURE + MESSAGE
@@ -69,7 +98,10 @@ def read(data: bytes) -> reader.ArchiveIndex:
 
 
 def check_both(data: bytes) -> bool:
-    """What one reader refuses the other refuses, and what both take is the same. True: both take it."""
+    """What one reader refuses the other refuses, and what both take is the same.
+
+    True: both take it.
+    """
     try:
         ours = read(data)
     except FormatError as error:
@@ -86,11 +118,27 @@ def check_both(data: bytes) -> bool:
             assert (one.model, one.unordered) == (two.model, two.unordered)
             assert one.coding == Coding(two.scheme, two.particles, two.refinement)
             assert stretches == two.stretches
-            assert (one.size, one.payload_crc, one.pixels_crc) == (two.size, two.payload_crc, two.pixel_crc)
+            assert (one.size, one.payload_crc, one.pixels_crc) == (
+                two.size,
+                two.payload_crc,
+                two.pixel_crc,
+            )
     for a, b in zip(ours.archive.items, theirs.items, strict=True):
-        assert (a.name, a.group, a.pixel_format, a.width, a.height, a.size) == (b.name, b.group, b.format, b.width, b.height, b.size)
+        assert (a.name, a.group, a.pixel_format, a.width, a.height, a.size) == (
+            b.name,
+            b.group,
+            b.format,
+            b.width,
+            b.height,
+            b.size,
+        )
         assert tuple((c.kind, c.critical, c.payload) for c in a.metadata) == b.chunks
-    found = [reader.read_item_file(data, ours, n) for g in ours.members() for n in g if ours.archive.items[n].size]
+    found = [
+        reader.read_item_file(data, ours, n)
+        for g in ours.members()
+        for n in g
+        if ours.archive.items[n].size
+    ]
     assert Counter(found) == Counter(p for p in theirs.payloads if p in set(found))
     return True
 
@@ -99,9 +147,9 @@ def check_both(data: bytes) -> bool:
 def test_writing_and_reading(archive: Archive, data: bytes) -> None:
     index = read(data)
     assert index.archive == archive and index.end == len(data) and check_both(data)
-    assert [reader.read_item_file(data, index, n) for n, item in enumerate(archive.items) if item.size] == [PICTURE] * (
-        1 if archive is EXAMPLE else 5
-    )
+    assert [
+        reader.read_item_file(data, index, n) for n, item in enumerate(archive.items) if item.size
+    ] == [PICTURE] * (1 if archive is EXAMPLE else 5)
 
 
 def test_example_of_the_document(repository: Path) -> None:
@@ -118,9 +166,15 @@ def test_an_index_is_small() -> None:
 @pytest.mark.parametrize("data", [DATA, LARGE_DATA], ids=["plain", "compressed"])
 def test_damage_of_every_byte(data: bytes) -> None:
     index = reader.read_archive_index(data)
-    single = {n for i, item in enumerate(index.archive.items) for n in range(index.items[i], index.items[i] + item.size)}
+    single = {
+        n
+        for i, item in enumerate(index.archive.items)
+        for n in range(index.items[i], index.items[i] + item.size)
+    }
     for at in range(len(data)):
-        assert check_both(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]) == (at in single)  # those have their own checksums
+        assert check_both(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]) == (
+            at in single
+        )  # those have their own checksums
     assert not any(check_both(data[:at]) for at in range(len(data)))
     rng = random.Random(0)
     for _ in range(1500):
@@ -130,7 +184,13 @@ def test_damage_of_every_byte(data: bytes) -> None:
 def sealed(count: int, body: bytes, payloads: bytes, flags: int = 0) -> bytes:
     """An archive with right checksums, whether or not anything else in it is."""
     packed = zlib.compress(body) if flags & 2 else body
-    header = independent.MAGIC + bytes([1, flags]) + varint(count) + varint(len(body)) + (varint(len(packed)) if flags & 2 else b"")
+    header = (
+        independent.MAGIC
+        + bytes([1, flags])
+        + varint(count)
+        + varint(len(body))
+        + (varint(len(packed)) if flags & 2 else b"")
+    )
     return header + u32(zlib.crc32(header)) + packed + u32(zlib.crc32(packed)) + payloads
 
 
@@ -139,7 +199,14 @@ def body_of(data: bytes) -> tuple[bytes, bytes]:
     index = reader.read_archive_index(data)
     start = (index.models or index.groups)[0]
     stored_body = data[: start - 4]
-    at = next(i for i in range(12, 24) if zlib.crc32(data[:i]).to_bytes(4, "little") == data[i : i + 4]) + 4
+    at = (
+        next(
+            i
+            for i in range(12, 24)
+            if zlib.crc32(data[:i]).to_bytes(4, "little") == data[i : i + 4]
+        )
+        + 4
+    )
     body = stored_body[at:]
     return (zlib.decompress(body) if data[9] & 2 else body), data[start:]
 
@@ -148,22 +215,45 @@ def forged(archive: Archive, rng: random.Random) -> Archive:
     """One value changed."""
 
     def number(value: int) -> int:
-        return rng.choice((max(0, value + rng.choice((-2, -1, 1, 2))), rng.choice(NUMBERS), rng.randrange(300)))
+        return rng.choice(
+            (max(0, value + rng.choice((-2, -1, 1, 2))), rng.choice(NUMBERS), rng.randrange(300))
+        )
 
     kind = rng.randrange(4)
     if kind == 0:
         at = rng.randrange(len(archive.models))
         model = archive.models[at]
-        changed = rng.choice((replace(model, size=number(model.size)), replace(model, id=rng.choice((bytes(32), MODEL, MODEL[::-1])))))
+        changed = rng.choice(
+            (
+                replace(model, size=number(model.size)),
+                replace(model, id=rng.choice((bytes(32), MODEL, MODEL[::-1]))),
+            )
+        )
         return replace(archive, models=(*archive.models[:at], changed, *archive.models[at + 1 :]))
     if kind == 1:
         at = rng.choice([n for n, g in enumerate(archive.groups) if isinstance(g, ChainedGroup)])
         group = archive.groups[at]
         assert isinstance(group, ChainedGroup)
-        name = rng.choice(("model", "scheme", "pixel_format", "width", "height", "size", "particles", "refinement"))
+        name = rng.choice(
+            (
+                "model",
+                "scheme",
+                "pixel_format",
+                "width",
+                "height",
+                "size",
+                "particles",
+                "refinement",
+            )
+        )
         top = 255 if name in ("scheme", "pixel_format") else 2**63
         if hasattr(group.coding, name):
-            new = replace(group, coding=replace(group.coding, **{name: min(top, number(getattr(group.coding, name)))}))
+            new = replace(
+                group,
+                coding=replace(
+                    group.coding, **{name: min(top, number(getattr(group.coding, name)))}
+                ),
+            )
         else:
             new = replace(group, **{name: min(top, number(getattr(group, name)))})
         return replace(archive, groups=(*archive.groups[:at], new, *archive.groups[at + 1 :]))
@@ -174,7 +264,9 @@ def forged(archive: Archive, rng: random.Random) -> Archive:
         where = rng.randrange(len(group.schedule))
         name = rng.choice(("batches", "batch", "lanes", "kind"))
         value = rng.choice((number(getattr(group.schedule[where], name)), 8, 64))
-        stretch = replace(group.schedule[where], **{name: min(255 if name == "kind" else 2**63, value)})
+        stretch = replace(
+            group.schedule[where], **{name: min(255 if name == "kind" else 2**63, value)}
+        )
         schedule = (*group.schedule[:where], stretch, *group.schedule[where + 1 :])
         new = replace(group, schedule=schedule, unordered=rng.random() < 0.5)
         return replace(archive, groups=(*archive.groups[:at], new, *archive.groups[at + 1 :]))
@@ -182,13 +274,23 @@ def forged(archive: Archive, rng: random.Random) -> Archive:
     item = archive.items[at]
     names = ("x", "a", "../x", "/x", "b", "b/c", "x/", "a\0", "", "é", "1" * 300)
     size = number(item.size) if item.size else 0
-    new_item = rng.choice((replace(item, name=rng.choice(names)), replace(item, width=number(item.width)), replace(item, size=size)))
+    new_item = rng.choice(
+        (
+            replace(item, name=rng.choice(names)),
+            replace(item, width=number(item.width)),
+            replace(item, size=size),
+        )
+    )
     return replace(archive, items=(*archive.items[:at], new_item, *archive.items[at + 1 :]))
 
 
-@pytest.mark.parametrize(("archive", "data"), [(EXAMPLE, DATA), (LARGE, LARGE_DATA)], ids=["plain", "compressed"])
+@pytest.mark.parametrize(
+    ("archive", "data"), [(EXAMPLE, DATA), (LARGE, LARGE_DATA)], ids=["plain", "compressed"]
+)
 def test_forged_values(archive: Archive, data: bytes) -> None:
-    """Checksums right, values not: the readers agree on what is refused; sizes in them take no memory and no time."""
+    """Checksums right, values not: the readers agree on what is refused; sizes in them take no
+    memory and no time.
+    """
     rng = random.Random(1)
     payloads = body_of(data)[1]
     outcomes = Counter[bool]()
@@ -208,7 +310,10 @@ def test_forged_indices(data: bytes) -> None:
     body, payloads = body_of(data)
     count = len(reader.read_archive_index(data).archive.items)
     assert check_both(sealed(count, body, payloads, data[9]))
-    outcomes = Counter(check_both(sealed(count, mutated(body, rng, [body]), payloads, data[9])) for _ in range(1500))
+    outcomes = Counter(
+        check_both(sealed(count, mutated(body, rng, [body]), payloads, data[9]))
+        for _ in range(1500)
+    )
     assert outcomes[False] > 1000
 
 
@@ -222,17 +327,44 @@ def test_forged_indices(data: bytes) -> None:
         ({"groups": (FilesGroup(), CHAINED, FilesGroup())}, "a group has items"),
         ({"groups": (FilesGroup(), replace(CHAINED, pixel_format=14))}, "palette"),
         ({"groups": (FilesGroup(), replace(CHAINED, size=11))}, "whole words"),
-        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(0, 2)))}, "particles must be 1 to 1"),
-        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(3, 257)))}, "particles must be 1 to 256"),
-        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(3, 0)))}, "particles must be 1 to 256"),
-        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(0, 1, 256)))}, "refinement must be 0 to 255"),
-        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(2, 1, 1)))}, "refinement must be 0 to 0"),
-        ({"groups": (FilesGroup(), replace(CHAINED, coding=Coding(5)))}, "scheme 5 is unknown to this release"),
-        ({"groups": (FilesGroup(), replace(CHAINED, width=2**20))}, "must be those of its chained group"),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, coding=Coding(0, 2)))},
+            "particles must be 1 to 1",
+        ),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, coding=Coding(3, 257)))},
+            "particles must be 1 to 256",
+        ),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, coding=Coding(3, 0)))},
+            "particles must be 1 to 256",
+        ),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, coding=Coding(0, 1, 256)))},
+            "refinement must be 0 to 255",
+        ),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, coding=Coding(2, 1, 1)))},
+            "refinement must be 0 to 0",
+        ),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, coding=Coding(5)))},
+            "scheme 5 is unknown to this release",
+        ),
+        (
+            {"groups": (FilesGroup(), replace(CHAINED, width=2**20))},
+            "must be those of its chained group",
+        ),
         ({"items": ()}, "number of items"),
-        ({"items": (*EXAMPLE.items, replace(EXAMPLE.items[2], name="e"))}, "its stretches hold 2 items, the index lists 3"),
+        (
+            {"items": (*EXAMPLE.items, replace(EXAMPLE.items[2], name="e"))},
+            "its stretches hold 2 items, the index lists 3",
+        ),
         ({"items": (*EXAMPLE.items[:2], replace(EXAMPLE.items[2], name="b"))}, "names differ"),
-        ({"items": (*EXAMPLE.items[:2], replace(EXAMPLE.items[2], size=4))}, "must be those of its chained group"),
+        (
+            {"items": (*EXAMPLE.items[:2], replace(EXAMPLE.items[2], size=4))},
+            "must be those of its chained group",
+        ),
     ],
 )
 def test_what_cannot_be_written(change: dict[str, object], words: str) -> None:

@@ -15,15 +15,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbans import container as files
-from bbans.container import Container, MetadataChunk, TilePart, TileRecord, codings
-from bbans.container.integers import Cursor, varint
-from bbans.errors import ChecksumError, FormatError, LimitError, TrailingDataError, TruncatedError, VersionError
-from tests.container.samples import CODED, DEEP, MODEL, ONE_TILE, PART, SAMPLES, SMALL, TINY, one, stored
+from bbans.container import Container, MetadataChunk, TilePart, TileRecord, schemes
+from bbans.container.binary import Cursor, varint
+from bbans.errors import (
+    ChecksumError,
+    FormatError,
+    LimitError,
+    TrailingDataError,
+    TruncatedError,
+    VersionError,
+)
+from tests.container.samples import (
+    CODED,
+    DEEP,
+    MODEL,
+    ONE_TILE,
+    PART,
+    SAMPLES,
+    SMALL,
+    TINY,
+    one,
+    stored,
+)
 
 chunks = st.one_of(
     st.builds(MetadataChunk, st.integers(1, 4), st.booleans(), st.binary(max_size=80)),
     st.builds(MetadataChunk, st.integers(7, 127), st.just(False), st.binary(max_size=80)),
-    st.builds(MetadataChunk, st.integers(5, 6), st.booleans(), st.binary(max_size=80).map(lambda data: b"tEXt" + data)),
+    st.builds(
+        MetadataChunk,
+        st.integers(5, 6),
+        st.booleans(),
+        st.binary(max_size=80).map(lambda data: b"tEXt" + data),
+    ),
 )
 steps = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 2**16 - 1))
 growths = st.lists(steps, max_size=5).map(tuple)
@@ -31,26 +54,53 @@ payloads = st.binary(max_size=40)
 
 
 @st.composite
-def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, int], channels: int, alone: bool) -> TilePart:
+def parts(
+    draw: st.DrawFn,
+    pixel_format: files.PixelFormat,
+    shape: tuple[int, int],
+    channels: int,
+    alone: bool,
+) -> TilePart:
     webp = [files.WEBP] if pixel_format.bit_depth <= 8 else []
-    codecs = [files.STORED, files.CONSTANT, *webp, files.LZMA, *(files.PREDICTIVE if channels in (1, 3) else [])]
-    codecs += [files.CHAIN, files.CODED_CHAIN][: 1 + alone] if channels == pixel_format.channels else []
+    codecs = [
+        files.STORED,
+        files.CONSTANT,
+        *webp,
+        files.LZMA,
+        *(files.PREDICTIVE if channels in (1, 3) else []),
+    ]
+    codecs += (
+        [files.CHAIN, files.CODED_CHAIN][: 1 + alone] if channels == pixel_format.channels else []
+    )
     codec = draw(st.sampled_from(codecs))
     if codec in (files.STORED, files.CONSTANT):
-        size = pixel_format.raw_bytes(*shape, channels) if codec == files.STORED else channels * max(1, pixel_format.bit_depth // 8)
+        size = (
+            pixel_format.raw_bytes(*shape, channels)
+            if codec == files.STORED
+            else channels * max(1, pixel_format.bit_depth // 8)
+        )
         return TilePart(codec, channels, bytes([draw(st.integers(0, 255))]) * size)
     if codec in (files.WEBP, files.LZMA, files.CHAIN):
         return TilePart(codec, channels, draw(payloads))
     if codec == files.CODED_CHAIN:
-        scheme = draw(st.sampled_from(codings.SINGLE))
-        particles = draw(st.integers(1, codings.MAX_PARTICLES)) if scheme in codings.WEIGHTED else 1
-        fineness = draw(st.integers(0, codings.MAX_FINENESS)) if scheme == codings.TWO_PART else 0
-        steps = 0 if scheme == codings.TWO_PART else draw(st.integers(0, codings.MAX_REFINEMENT))
-        return TilePart(codec, channels, draw(payloads), coding=codings.Coding(scheme, particles, steps, fineness))
+        scheme = draw(st.sampled_from(schemes.SINGLE))
+        particles = draw(st.integers(1, schemes.MAX_PARTICLES)) if scheme in schemes.WEIGHTED else 1
+        fineness = draw(st.integers(0, schemes.MAX_FINENESS)) if scheme == schemes.TWO_PART else 0
+        steps = 0 if scheme == schemes.TWO_PART else draw(st.integers(0, schemes.MAX_REFINEMENT))
+        return TilePart(
+            codec,
+            channels,
+            draw(payloads),
+            coding=schemes.Coding(scheme, particles, steps, fineness),
+        )
     axis = None
     if pixel_format.bit_depth != 8:
         span = draw(st.integers(1, 2**pixel_format.bit_depth - 1))
-        axis = files.Axis(draw(st.integers(0, 2**pixel_format.bit_depth - 1 - span)), span, draw(st.integers(0, 1)))
+        axis = files.Axis(
+            draw(st.integers(0, 2**pixel_format.bit_depth - 1 - span)),
+            span,
+            draw(st.integers(0, 1)),
+        )
     precision = draw(st.integers(0, 255)) if codec in files.LATENT else 0
     preparation = (0, 0)
     if codec == files.PREPARED:
@@ -62,28 +112,46 @@ def parts(draw: st.DrawFn, pixel_format: files.PixelFormat, shape: tuple[int, in
 @st.composite
 def containers(draw: st.DrawFn) -> Container:
     width, height = draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    tile_width, tile_height = draw(st.integers(-(-width // 4), width)), draw(st.integers(-(-height // 4), height))
+    tile_width, tile_height = (
+        draw(st.integers(-(-width // 4), width)),
+        draw(st.integers(-(-height // 4), height)),
+    )
     pixel_format = draw(st.sampled_from(list(files.FORMATS.values())))
     tiles = []
     for _, _, h, w in files.tile_rectangles(width, height, tile_width, tile_height):
         cut = draw(st.integers(0, pixel_format.channels - 1))
         counts = [n for n in (cut, pixel_format.channels - cut) if n]
-        found = tuple(draw(parts(pixel_format, (h, w), n, (h, w) == (height, width))) for n in counts)
+        found = tuple(
+            draw(parts(pixel_format, (h, w), n, (h, w) == (height, width))) for n in counts
+        )
         only_stored = [part.codec for part in found] == [files.STORED]
-        tiles.append(TileRecord(found, zlib.crc32(found[0].payload) if only_stored else draw(st.integers(0, 2**32 - 1))))
+        tiles.append(
+            TileRecord(
+                found,
+                zlib.crc32(found[0].payload) if only_stored else draw(st.integers(0, 2**32 - 1)),
+            )
+        )
     uses_model = any(part.codec in files.MODELLED for tile in tiles for part in tile.parts)
     model = draw(st.binary(min_size=32, max_size=32).filter(any)) if uses_model else files.NO_MODEL
     metadata = tuple(draw(st.lists(chunks, max_size=4)))
-    return Container(width, height, pixel_format.code, tile_width, tile_height, model, metadata, tuple(tiles))
+    return Container(
+        width, height, pixel_format.code, tile_width, tile_height, model, metadata, tuple(tiles)
+    )
 
 
 @given(containers())
 def test_read_inverts_write(container: Container) -> None:
     data = files.write(container)
     assert files.read(data) == container
-    assert files.framing_bits(container) == 8 * (len(data) - sum(len(tile.payload) for tile in container.tiles))
+    assert files.framing_bits(container) == 8 * (
+        len(data) - sum(len(tile.payload) for tile in container.tiles)
+    )
     header = files.read_header(data)
-    assert (header.width, header.height, header.model_id) == (container.width, container.height, container.model_id)
+    assert (header.width, header.height, header.model_id) == (
+        container.width,
+        container.height,
+        container.model_id,
+    )
     assert header.has_metadata == bool(container.metadata)
 
 
@@ -121,8 +189,10 @@ def test_noise_is_named(noise: bytes, with_magic: bool) -> None:
 def test_golden_bytes() -> None:
     golden = """
         bb 41 4e 53 0d 0a 1a 0a 01 06 01 ac 02 c8 01
-        01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20 ca 0c 44 2c
-        14 21 0e 02 e8 07 40 f0 a2 04 80 04 09 d5 78 72 bb 78 56 34 12 0e 21 05 1b 62 69 74 73 2d 62 61 63 6b
+        01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18
+        19 1a 1b 1c 1d 1e 1f 20 ca 0c 44 2c
+        14 21 0e 02 e8 07 40 f0 a2 04 80 04 09 d5 78 72 bb
+        78 56 34 12 0e 21 05 1b 62 69 74 73 2d 62 61 63 6b
     """
     assert files.write(ONE_TILE) == bytes.fromhex(golden)
     assert files.read(bytes.fromhex(golden)) == ONE_TILE
@@ -142,17 +212,35 @@ def test_example_of_the_document(repository: Path) -> None:
 
 def test_framing_of_a_photograph_is_small() -> None:
     growth = ((40_000, 64), (200_000, 512), (800_000, 2048))
-    photo = Container(768, 512, files.RGB8, 768, 512, MODEL, (), (one(replace(PART, growth=growth, payload=bytes(400_000))),))
+    photo = Container(
+        768,
+        512,
+        files.RGB8,
+        768,
+        512,
+        MODEL,
+        (),
+        (one(replace(PART, growth=growth, payload=bytes(400_000))),),
+    )
     assert files.framing_bits(photo) <= 8 * 90
     raw = bytes(768 * 512 * 3)
-    assert files.framing_bits(Container(768, 512, files.RGB8, 768, 512, files.NO_MODEL, (), (stored(raw),))) <= 8 * 64
+    assert (
+        files.framing_bits(
+            Container(768, 512, files.RGB8, 768, 512, files.NO_MODEL, (), (stored(raw),))
+        )
+        <= 8 * 64
+    )
 
 
 def test_metadata_is_compressed_only_when_that_helps() -> None:
-    repeated = files.write(replace(ONE_TILE, metadata=(MetadataChunk(files.XMP, False, b"word " * 1000),)))
+    repeated = files.write(
+        replace(ONE_TILE, metadata=(MetadataChunk(files.XMP, False, b"word " * 1000),))
+    )
     assert len(repeated) < len(files.write(ONE_TILE)) + 100
     noise = np.random.default_rng(0).integers(0, 256, 1000, dtype=np.uint8).tobytes()
-    incompressible = files.write(replace(ONE_TILE, metadata=(MetadataChunk(files.ICC_PROFILE, False, noise),)))
+    incompressible = files.write(
+        replace(ONE_TILE, metadata=(MetadataChunk(files.ICC_PROFILE, False, noise),))
+    )
     assert noise in incompressible
 
 
@@ -180,7 +268,7 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
             for change, error in [
                 ({"codec": 9}, VersionError),
                 ({"codec": files.CODED_CHAIN}, FormatError),  # without a scheme
-                ({"coding": codings.Coding(0)}, FormatError),
+                ({"coding": schemes.Coding(0)}, FormatError),
                 ({"codec": files.PREPARED}, FormatError),  # with no preparation
                 ({"codec": files.PREPARED, "lattice": 3}, VersionError),
                 ({"lattice": 1}, FormatError),
@@ -203,12 +291,26 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         ({"tiles": (TileRecord((), 0),)}, FormatError),
         ({"tiles": (stored(bytes(180_000)),)}, FormatError),  # names a model that nothing needs
         ({"tiles": (stored(bytes(7)),), "model_id": files.NO_MODEL}, FormatError),
-        ({"tiles": (replace(stored(bytes(180_000)), pixels_crc=1),), "model_id": files.NO_MODEL}, FormatError),
-        ({"tiles": (one(TilePart(files.STORED, 3, bytes(180_000), 1)),), "model_id": files.NO_MODEL}, FormatError),
-        ({"tiles": (one(TilePart(files.CONSTANT, 3, bytes(4))),), "model_id": files.NO_MODEL}, FormatError),
+        (
+            {"tiles": (replace(stored(bytes(180_000)), pixels_crc=1),), "model_id": files.NO_MODEL},
+            FormatError,
+        ),
+        (
+            {
+                "tiles": (one(TilePart(files.STORED, 3, bytes(180_000), 1)),),
+                "model_id": files.NO_MODEL,
+            },
+            FormatError,
+        ),
+        (
+            {"tiles": (one(TilePart(files.CONSTANT, 3, bytes(4))),), "model_id": files.NO_MODEL},
+            FormatError,
+        ),
     ],
 )
-def test_the_writer_refuses_what_a_reader_would(change: dict[str, object], error: type[FormatError]) -> None:
+def test_the_writer_refuses_what_a_reader_would(
+    change: dict[str, object], error: type[FormatError]
+) -> None:
     with pytest.raises(error) as caught:
         files.write(replace(ONE_TILE, **change))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
@@ -229,7 +331,7 @@ def test_the_writer_refuses_what_a_reader_would(change: dict[str, object], error
     ],
 )
 def test_codings_are_checked(coding: tuple[int, ...], words: str) -> None:
-    part = replace(TINY.tiles[0].parts[0], coding=codings.Coding(*coding))
+    part = replace(TINY.tiles[0].parts[0], coding=schemes.Coding(*coding))
     with pytest.raises(FormatError, match=words):
         files.write(replace(TINY, tiles=(one(part),)))
 
@@ -244,32 +346,50 @@ def test_evaluations_of_a_tile_are_bounded() -> None:
     """2^16 samples may be searched for 102 steps, not 103."""
     large = replace(TINY, width=256, height=256, tile_width=256, tile_height=256)
     for steps in (102, 103):
-        part = replace(TINY.tiles[0].parts[0], coding=codings.Coding(codings.BITS_BACK, 1, steps))
-        with nullcontext() if steps == 102 else pytest.raises(FormatError, match="samples of all evaluations"):
+        part = replace(TINY.tiles[0].parts[0], coding=schemes.Coding(schemes.BITS_BACK, 1, steps))
+        with (
+            nullcontext()
+            if steps == 102
+            else pytest.raises(FormatError, match="samples of all evaluations")
+        ):
             files.write(replace(large, tiles=(one(part),)))
 
 
-@pytest.mark.parametrize("axis", [None, files.Axis(0, 0, 0), files.Axis(1, 65535, 0), files.Axis(-1, 5, 0), files.Axis(0, 5, 2)])
+@pytest.mark.parametrize(
+    "axis",
+    [None, files.Axis(0, 0, 0), files.Axis(1, 65535, 0), files.Axis(-1, 5, 0), files.Axis(0, 5, 2)],
+)
 def test_ranges_of_samples_are_checked(axis: files.Axis | None) -> None:
     good = DEEP.tiles[0].parts
     with pytest.raises(FormatError):
         files.write(replace(DEEP, tiles=(TileRecord((replace(good[0], axis=axis), good[1]), 0),)))
 
 
-@given(st.sampled_from(list(files.FORMATS.values())), st.integers(1, 9), st.integers(1, 20), st.integers(0, 2**32 - 1))
-def test_raw_pixels_are_packed_and_come_back(pixel_format: files.PixelFormat, height: int, width: int, seed: int) -> None:
+@given(
+    st.sampled_from(list(files.FORMATS.values())),
+    st.integers(1, 9),
+    st.integers(1, 20),
+    st.integers(0, 2**32 - 1),
+)
+def test_raw_pixels_are_packed_and_come_back(
+    pixel_format: files.PixelFormat, height: int, width: int, seed: int
+) -> None:
     depth, channels = pixel_format.bit_depth, pixel_format.channels
     shape = (height, width) if channels == 1 else (height, width, channels)
-    samples = np.random.default_rng(seed).integers(0, 2**depth, shape).astype(np.uint16 if depth == 16 else np.uint8)
+    samples = (
+        np.random.default_rng(seed)
+        .integers(0, 2**depth, shape)
+        .astype(np.uint16 if depth == 16 else np.uint8)
+    )
     raw = files.to_raw(samples, depth)
     assert len(raw) == pixel_format.raw_bytes(height, width)
     back = files.from_raw(raw, shape, depth)
     assert back.dtype == samples.dtype and np.array_equal(back, samples)
     if depth < 8:
         first = "".join(f"{value:0{depth}b}" for value in samples[0])
-        assert raw[: pixel_format.row_bytes(width)] == int(first.ljust(-(-len(first) // 8) * 8, "0"), 2).to_bytes(
-            -(-len(first) // 8), "big"
-        )
+        assert raw[: pixel_format.row_bytes(width)] == int(
+            first.ljust(-(-len(first) // 8) * 8, "0"), 2
+        ).to_bytes(-(-len(first) // 8), "big")
 
 
 def test_a_file_is_read_like_bytes(tmp_path: Path) -> None:
@@ -307,7 +427,9 @@ def test_varint(value: int) -> None:
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 50), st.integers(1, 50))
-def test_tiles_cover_the_image_once(width: int, height: int, tile_width: int, tile_height: int) -> None:
+def test_tiles_cover_the_image_once(
+    width: int, height: int, tile_width: int, tile_height: int
+) -> None:
     covered = np.zeros((height, width), np.int64)
     rectangles = files.tile_rectangles(width, height, tile_width, tile_height)
     for top, left, h, w in rectangles:

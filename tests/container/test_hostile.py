@@ -1,4 +1,6 @@
-"""Files whose checksums are right and whose contents are not: each is refused by name, and no size in them takes memory."""
+"""Files whose checksums are right and whose contents are not: each is refused by name, and no size
+in them takes memory.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ import zlib
 
 import pytest
 
-from bbans import container as files
+from bbans import container
 from bbans.container import MetadataChunk
-from bbans.container.integers import u32, varint
+from bbans.container.binary import u32, varint
 from bbans.errors import ChecksumError, FormatError, NotBbansError, TruncatedError, VersionError
 from tests.container.samples import MODEL, stored
 
@@ -23,7 +25,12 @@ def sealed(*sections: bytes) -> bytes:
 
 def header(flags: int = 0, pixel_format: int = 0, sizes: bytes = b"", model: bytes = b"") -> bytes:
     """One tile of one pixel, or four sizes as they are given."""
-    return files.MAGIC + bytes([files.VERSION, flags | 4 * (not sizes), pixel_format]) + (sizes or b"\1\1") + model
+    return (
+        container.MAGIC
+        + bytes([container.VERSION, flags | 4 * (not sizes), pixel_format])
+        + (sizes or b"\1\1")
+        + model
+    )
 
 
 PIXEL = u32(zlib.crc32(b"x"))
@@ -36,7 +43,7 @@ def table(entries: bytes) -> bytes:
 TABLE = table(b"\0\1" + PIXEL + PIXEL)
 CODED_TABLE = table(b"\1\0\0\1" + PIXEL + PIXEL)
 FIXED_TABLE = table(b"\2\0\1" + PIXEL + PIXEL)
-GREY16 = files.format_of(1, 16, False).code
+GREY16 = container.format_of(1, 16, False).code
 BODY = b"\1\x40" + bytes(64)
 PACKED = zlib.compress(BODY)
 
@@ -52,8 +59,16 @@ def packed(size: int, stream: bytes) -> bytes:
         (sealed(header(sizes=b"\1\1\1\1"), TABLE) + b"x", FormatError, "which is left out"),
         (sealed(header(pixel_format=15), TABLE) + b"x", VersionError, "pixel format 15"),
         (sealed(header(sizes=b"\x81\0\1\1\1"), TABLE) + b"x", FormatError, "shortest form"),
-        (sealed(header(sizes=b"\x81\x80\x80\x80\x80\0\1\1\1"), TABLE) + b"x", FormatError, "too many bytes"),
-        (sealed(header(sizes=b"\xff\xff\xff\xff\x1f\1\1\1"), TABLE) + b"x", FormatError, "at most 4294967295"),
+        (
+            sealed(header(sizes=b"\x81\x80\x80\x80\x80\0\1\1\1"), TABLE) + b"x",
+            FormatError,
+            "too many bytes",
+        ),
+        (
+            sealed(header(sizes=b"\xff\xff\xff\xff\x1f\1\1\1"), TABLE) + b"x",
+            FormatError,
+            "at most 4294967295",
+        ),
         (sealed(header(sizes=b"\0\1\1\1"), TABLE) + b"x", FormatError, "width must be"),
         (sealed(header(sizes=b"\1\1\2\1"), TABLE) + b"x", FormatError, "tile width must be"),
         (sealed(header(flags=2, model=bytes(32)), TABLE) + b"x", FormatError, "zeros"),
@@ -63,51 +78,124 @@ def packed(size: int, stream: bytes) -> bytes:
         (sealed(header(), table(b"\x28\6\1\2\3" + PIXEL * 2)) + b"x", VersionError, "scheme 6"),
         (sealed(header(), table(b"\x28\2\0\0" + PIXEL * 2)) + b"x", VersionError, "scheme 2"),
         (sealed(header(), table(b"\x40\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x40"),
-        (sealed(header(), table(b"\x10\1" + PIXEL * 2)) + b"x", FormatError, "channels of a part must be 1 to 1"),
-        (sealed(header(flags=2, model=MODEL), table(b"\1\0\1\5\0\1" + PIXEL * 2)) + b"x", FormatError, "lanes"),
-        (sealed(header(pixel_format=GREY16), table(b"\2\0\0\0\0\1" + PIXEL * 2)) + b"x", FormatError, "range of samples"),
-        (sealed(header(pixel_format=GREY16), table(b"\2\1\xff\xff\3\0\0\1" + PIXEL * 2)) + b"x", FormatError, "smallest sample"),
-        (sealed(header(pixel_format=GREY16), table(b"\2\0\1\7\0\1" + PIXEL * 2)) + b"x", VersionError, "curve 7"),
-        (sealed(header(), table(b"\0\2" + PIXEL * 2)) + b"xy", FormatError, "payload must be 1 bytes"),
-        (sealed(header(), table(b"\3\2" + PIXEL * 2)) + b"xy", FormatError, "payload must be 1 bytes"),
+        (
+            sealed(header(), table(b"\x10\1" + PIXEL * 2)) + b"x",
+            FormatError,
+            "channels of a part must be 1 to 1",
+        ),
+        (
+            sealed(header(flags=2, model=MODEL), table(b"\1\0\1\5\0\1" + PIXEL * 2)) + b"x",
+            FormatError,
+            "lanes",
+        ),
+        (
+            sealed(header(pixel_format=GREY16), table(b"\2\0\0\0\0\1" + PIXEL * 2)) + b"x",
+            FormatError,
+            "range of samples",
+        ),
+        (
+            sealed(header(pixel_format=GREY16), table(b"\2\1\xff\xff\3\0\0\1" + PIXEL * 2)) + b"x",
+            FormatError,
+            "smallest sample",
+        ),
+        (
+            sealed(header(pixel_format=GREY16), table(b"\2\0\1\7\0\1" + PIXEL * 2)) + b"x",
+            VersionError,
+            "curve 7",
+        ),
+        (
+            sealed(header(), table(b"\0\2" + PIXEL * 2)) + b"xy",
+            FormatError,
+            "payload must be 1 bytes",
+        ),
+        (
+            sealed(header(), table(b"\3\2" + PIXEL * 2)) + b"xy",
+            FormatError,
+            "payload must be 1 bytes",
+        ),
         (sealed(header(), table(b"\0\1" + PIXEL + u32(1))) + b"x", FormatError, "must be equal"),
         (sealed(header(), table(TABLE[1:] + b"\0")) + b"x", FormatError, "after its last tile"),
-        (sealed(header(), table(b"\2\xff" + b"\1" * 10)) + b"x", FormatError, "ends in its table of contents"),
+        (
+            sealed(header(), table(b"\2\xff" + b"\1" * 10)) + b"x",
+            FormatError,
+            "ends in its table of contents",
+        ),
         (sealed(header(), table(TABLE[1:-1])) + b"x", FormatError, "too few for 1 tiles"),
         (sealed(header(), table(b"\0\1" + PIXEL)) + b"x", FormatError, "too few for 1 tiles"),
         (sealed(header(), TABLE) + b"y", ChecksumError, "tile 0 of 1"),
         (sealed(header(flags=1), b"\0\0", TABLE) + b"x", FormatError, "left out"),
         (sealed(header(flags=1), b"\2\1\1", TABLE) + b"x", VersionError, "compression 2"),
         (sealed(header(flags=1), b"\0\2\0\0", TABLE) + b"x", FormatError, "kind must be"),
-        (sealed(header(flags=1), b"\0\2\xe3\0", TABLE) + b"x", VersionError, "critical metadata of kind 99"),
+        (
+            sealed(header(flags=1), b"\0\2\xe3\0", TABLE) + b"x",
+            VersionError,
+            "critical metadata of kind 99",
+        ),
         (sealed(header(flags=1), b"\0\2\1\5", TABLE) + b"x", TruncatedError, "metadata"),
-        (sealed(header(flags=1), packed(2, zlib.compress(b"\1\0")), TABLE) + b"x", FormatError, "smaller"),
-        (sealed(header(flags=1), packed(65, PACKED), TABLE) + b"x", FormatError, "decompress to 65"),
-        (sealed(header(flags=1), packed(67, PACKED), TABLE) + b"x", FormatError, "decompress to 67"),
-        (sealed(header(flags=1), packed(66, PACKED + b"x"), TABLE) + b"x", FormatError, "decompress to 66"),
-        (sealed(header(flags=1), packed(66, PACKED[:-1]), TABLE) + b"x", FormatError, "decompress to 66"),
-        (sealed(header(flags=1), packed(66, b"not zlib"), TABLE) + b"x", FormatError, "metadata is damaged"),
-        (sealed(header(flags=1), b"\0" + varint(2**26 + 1) + b"\1\0", TABLE) + b"x", FormatError, "at most 67108864"),
+        (
+            sealed(header(flags=1), packed(2, zlib.compress(b"\1\0")), TABLE) + b"x",
+            FormatError,
+            "smaller",
+        ),
+        (
+            sealed(header(flags=1), packed(65, PACKED), TABLE) + b"x",
+            FormatError,
+            "decompress to 65",
+        ),
+        (
+            sealed(header(flags=1), packed(67, PACKED), TABLE) + b"x",
+            FormatError,
+            "decompress to 67",
+        ),
+        (
+            sealed(header(flags=1), packed(66, PACKED + b"x"), TABLE) + b"x",
+            FormatError,
+            "decompress to 66",
+        ),
+        (
+            sealed(header(flags=1), packed(66, PACKED[:-1]), TABLE) + b"x",
+            FormatError,
+            "decompress to 66",
+        ),
+        (
+            sealed(header(flags=1), packed(66, b"not zlib"), TABLE) + b"x",
+            FormatError,
+            "metadata is damaged",
+        ),
+        (
+            sealed(header(flags=1), b"\0" + varint(2**26 + 1) + b"\1\0", TABLE) + b"x",
+            FormatError,
+            "at most 67108864",
+        ),
         (b"", TruncatedError, "no bytes"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30), NotBbansError, "not a bbans file"),
         (sealed(header(), TABLE).replace(b"\r\n", b"\n"), NotBbansError, "text mode"),
         (b";" + sealed(header(), TABLE)[1:], NotBbansError, "top bits"),
-        (files.MAGIC + b"\7" + bytes(60), VersionError, "version 7"),
-        (files.MAGIC + b"\0" + bytes(60), VersionError, "version 0 was a draft"),
+        (container.MAGIC + b"\7" + bytes(60), VersionError, "version 7"),
+        (container.MAGIC + b"\0" + bytes(60), VersionError, "version 0 was a draft"),
     ],
 )
-def test_forged_files_are_refused_by_name(data: bytes, error: type[FormatError], words: str) -> None:
+def test_forged_files_are_refused_by_name(
+    data: bytes, error: type[FormatError], words: str
+) -> None:
     with pytest.raises(error, match=re.escape(words)) as caught:
-        files.read(data)
+        container.read(data)
     assert "\n" not in str(caught.value)
 
 
 def test_the_forger_can_make_a_good_file() -> None:
     """The cases above fail for what they name, not for a flaw of their making."""
-    assert files.read(sealed(header(), TABLE) + b"x").tiles == (stored(b"x", 1),)
-    assert files.read(sealed(header(flags=2, model=MODEL), CODED_TABLE) + b"x").model_id == MODEL
-    assert files.read(sealed(header(), FIXED_TABLE) + b"x").tiles[0].parts[0].codec == files.FIXED
-    assert files.read(sealed(header(flags=1), packed(66, PACKED), TABLE) + b"x").metadata == (MetadataChunk(1, False, bytes(64)),)
+    assert container.read(sealed(header(), TABLE) + b"x").tiles == (stored(b"x", 1),)
+    assert (
+        container.read(sealed(header(flags=2, model=MODEL), CODED_TABLE) + b"x").model_id == MODEL
+    )
+    assert (
+        container.read(sealed(header(), FIXED_TABLE) + b"x").tiles[0].parts[0].codec
+        == container.FIXED
+    )
+    assert container.read(sealed(header(flags=1), packed(66, PACKED), TABLE) + b"x").metadata == (
+        MetadataChunk(1, False, bytes(64)),
+    )
 
 
 HUGE = varint(2**32 - 1)
@@ -116,14 +204,27 @@ BOMBS = {
     "huge image": sealed(header(flags=4, sizes=HUGE * 2), TABLE) + b"x",
     "huge image of tiny tiles": sealed(header(sizes=HUGE * 2 + b"\1\1"), TABLE) + b"x",
     "too many tiles for the file": sealed(header(sizes=varint(2**15) * 2 + b"\1\1"), TABLE) + b"x",
-    "huge payload": sealed(header(flags=2, model=MODEL), table(b"\1\0\0" + varint(2**63 - 1) + PIXEL * 2)) + b"x",
-    "huge stored image": sealed(header(flags=4, sizes=varint(2**15) * 2), table(b"\0" + varint(2**30) + PIXEL * 2)) + b"x",
-    "huge flat image": sealed(header(flags=4, sizes=varint(2**16) * 2), table(b"\3\1" + PIXEL * 2)) + b"x",
+    "huge payload": sealed(
+        header(flags=2, model=MODEL), table(b"\1\0\0" + varint(2**63 - 1) + PIXEL * 2)
+    )
+    + b"x",
+    "huge stored image": sealed(
+        header(flags=4, sizes=varint(2**15) * 2), table(b"\0" + varint(2**30) + PIXEL * 2)
+    )
+    + b"x",
+    "huge flat image": sealed(header(flags=4, sizes=varint(2**16) * 2), table(b"\3\1" + PIXEL * 2))
+    + b"x",
     "huge table": sealed(header(), varint(2**63 - 1)) + b"x",
     "long metadata": sealed(header(flags=1), b"\0" + varint(2**26) + b"\1\0", TABLE) + b"x",
-    "metadata that decompresses to more than it says": sealed(header(flags=1), packed(200_000, BOMB), TABLE) + b"x",
+    "metadata that decompresses to more than it says": sealed(
+        header(flags=1), packed(200_000, BOMB), TABLE
+    )
+    + b"x",
     "long chunk": sealed(header(flags=1), b"\0\6\1" + varint(2**26) + b"x", TABLE) + b"x",
-    "many chunks": sealed(header(flags=1), packed(2 * (2**16 + 1), zlib.compress(b"\1\0" * (2**16 + 1))), TABLE) + b"x",
+    "many chunks": sealed(
+        header(flags=1), packed(2 * (2**16 + 1), zlib.compress(b"\1\0" * (2**16 + 1))), TABLE
+    )
+    + b"x",
 }
 
 
@@ -131,12 +232,12 @@ BOMBS = {
 def test_bombs_are_refused_without_memory(data: bytes) -> None:
     start = time.process_time()
     with pytest.raises(FormatError):
-        files.read(data)
+        container.read(data)
     assert time.process_time() - start < 2
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
-            files.read(data)
+            container.read(data)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

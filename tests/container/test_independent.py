@@ -1,4 +1,6 @@
-"""The document is enough: a reader written from it alone agrees with `bbans` on good files, damaged files and forged ones."""
+"""The document is enough: a reader written from it alone agrees with `bbans` on good files, damaged
+files and forged ones.
+"""
 
 import lzma
 import random
@@ -8,10 +10,11 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import api, assembly, images
 from bbans import container as files
-from bbans.container.codings import TWO_PART
+from bbans import images
+from bbans.container.schemes import TWO_PART
 from bbans.errors import FormatError
+from bbans.files import tiling
 from tests.container import independent, test_hostile
 from tests.container.samples import SAMPLES
 from tests.mutations import forge, forged, mutated
@@ -28,17 +31,26 @@ def picture(pixel_format: files.PixelFormat, metadata: tuple = (), side: int = 2
     top = min(2**pixel_format.bit_depth, 10 if pixel_format.palette else 2**16)
     shape = (side, 25) if pixel_format.channels == 1 else (side, 25, pixel_format.channels)
     pixels = rng.integers(0, top, shape)
-    pixels[8:, :8] = rng.integers(0, top, shape[2:]) * (np.arange(8) % 3 == 1).reshape(-1, *[1] * len(shape[2:]))
+    pixels[8:, :8] = rng.integers(0, top, shape[2:]) * (np.arange(8) % 3 == 1).reshape(
+        -1, *[1] * len(shape[2:])
+    )
     pixels[8:, 8:] = rng.integers(0, top, shape[2:])
     pixels = pixels.astype(np.uint16 if pixel_format.bit_depth == 16 else np.uint8)
-    return images.make_image(pixels, (PLTE, *metadata) if pixel_format.palette else metadata, pixel_format.bit_depth, pixel_format.palette)
+    return images.make_image(
+        pixels,
+        (PLTE, *metadata) if pixel_format.palette else metadata,
+        pixel_format.bit_depth,
+        pixel_format.palette,
+    )
 
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "TILE_SIDE", 8)
-    monkeypatch.setattr(assembly, "GRAPHIC_TILE", (8, 8))
-    monkeypatch.setattr(assembly, "stored", lambda container, pixels: container)  # the images are too small to pay for their tiles
+    monkeypatch.setattr(tiling, "TILE_SIDE", 8)
+    monkeypatch.setattr(tiling, "GRAPHIC_TILE", (8, 8))
+    monkeypatch.setattr(
+        tiling, "stored", lambda container, pixels: container
+    )  # the images are too small to pay for their tiles
 
 
 def part_facts(part):
@@ -47,26 +59,43 @@ def part_facts(part):
 
 
 def coding_facts(coding):
-    return coding.scheme, coding.particles, coding.fineness if coding.scheme == TWO_PART else coding.refinement
+    return (
+        coding.scheme,
+        coding.particles,
+        coding.fineness if coding.scheme == TWO_PART else coding.refinement,
+    )
 
 
 def check_same(data: bytes) -> independent.File:
     """Both readers find the same in a valid file."""
     theirs, ours = files.read(data), independent.read(data)
     geometry = ("width", "height", "tile_width", "tile_height")
-    assert [getattr(theirs, name) for name in geometry] == [getattr(ours, name) for name in geometry]
+    assert [getattr(theirs, name) for name in geometry] == [
+        getattr(ours, name) for name in geometry
+    ]
     assert theirs.pixel_format == ours.format
     assert theirs.model_id == (ours.model_id or files.NO_MODEL)
     assert [(c.kind, c.critical, c.payload) for c in theirs.metadata] == list(ours.chunks)
-    rectangles = files.tile_rectangles(theirs.width, theirs.height, theirs.tile_width, theirs.tile_height)
+    rectangles = files.tile_rectangles(
+        theirs.width, theirs.height, theirs.tile_width, theirs.tile_height
+    )
     assert rectangles == [(t.y, t.x, t.height, t.width) for t in ours.tiles]
     for one, two in zip(theirs.tiles, ours.tiles, strict=True):
         assert one.pixels_crc == two.pixel_crc
-        mine = [(part.codec, part.channels, part.axis, part.growth, payload) for part, payload in zip(two.parts, two.payloads, strict=True)]
+        mine = [
+            (part.codec, part.channels, part.axis, part.growth, payload)
+            for part, payload in zip(two.parts, two.payloads, strict=True)
+        ]
         assert [part_facts(part) for part in one.parts] == mine
-        assert [part.latent_precision for part in one.parts] == [part.precision or 0 for part in two.parts]
-        assert [(part.orientation, part.lattice) for part in one.parts] == [part.preparation or (0, 0) for part in two.parts]
-        assert [part.coding and coding_facts(part.coding) for part in one.parts] == [part.coding for part in two.parts]
+        assert [part.latent_precision for part in one.parts] == [
+            part.precision or 0 for part in two.parts
+        ]
+        assert [(part.orientation, part.lattice) for part in one.parts] == [
+            part.preparation or (0, 0) for part in two.parts
+        ]
+        assert [part.coding and coding_facts(part.coding) for part in one.parts] == [
+            part.coding for part in two.parts
+        ]
     return ours
 
 
@@ -84,7 +113,11 @@ def compare_pixels(data: bytes, pixels: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("pixel_format", ALL, ids=lambda f: f.name)
-@pytest.mark.parametrize("metadata", [(), (TEXT,), (images.PngChunk("gAMA", b"\0\0\xb1\x8f"),)], ids=["none", "compressed", "plain"])
+@pytest.mark.parametrize(
+    "metadata",
+    [(), (TEXT,), (images.PngChunk("gAMA", b"\0\0\xb1\x8f"),)],
+    ids=["none", "compressed", "plain"],
+)
 def test_the_same_contents_and_pixels(pixel_format, metadata):
     image = picture(pixel_format, metadata)
     data = bbans.compress(image, model=tiny_model())
@@ -95,7 +128,9 @@ def test_the_same_contents_and_pixels(pixel_format, metadata):
 @pytest.mark.parametrize("codec", [files.STORED, files.CONSTANT, files.LZMA])
 @pytest.mark.parametrize("pixel_format", ALL, ids=lambda f: f.name)
 def test_each_codec_of_each_format(pixel_format, codec):
-    """Every channel on its own and all together, through the same codec, with differences of every distance."""
+    """Every channel on its own and all together, through the same codec, with differences of every
+    distance.
+    """
     image = picture(pixel_format, side=7)
     pixels = image.pixels[:7, :8]
     if codec == files.CONSTANT:
@@ -103,16 +138,23 @@ def test_each_codec_of_each_format(pixel_format, codec):
     cube = pixels.reshape(7, 8, -1)
     crc = files.pixels_crc(np.ascontiguousarray(pixels), pixel_format.bit_depth)
     channels = pixel_format.channels
-    metadata = tuple(files.MetadataChunk(5, True, b"PLTE" + chunk.payload) for chunk in image.metadata)
+    metadata = tuple(
+        files.MetadataChunk(5, True, b"PLTE" + chunk.payload) for chunk in image.metadata
+    )
     for widths in ([channels], [1] * channels):
         for delta in (0, 1, 2, 3, 8, 200, 255) if codec == files.LZMA else (0,):
             ends = np.cumsum(widths)
             cuts = [cube[:, :, end - width : end] for end, width in zip(ends, widths, strict=True)]
-            parts = tuple(files.TilePart(codec, cut.shape[2], plain(codec, cut, pixel_format, delta)) for cut in cuts)
+            parts = tuple(
+                files.TilePart(codec, cut.shape[2], plain(codec, cut, pixel_format, delta))
+                for cut in cuts
+            )
             tile = files.TileRecord(parts, crc)
-            data = files.write(files.Container(8, 7, pixel_format.code, 8, 7, files.NO_MODEL, metadata, (tile,)))
+            data = files.write(
+                files.Container(8, 7, pixel_format.code, 8, 7, files.NO_MODEL, metadata, (tile,))
+            )
             assert compare_pixels(data, pixels) == 1
-            assert np.array_equal(api.decompress(data), pixels)
+            assert np.array_equal(bbans.decompress(data), pixels)
 
 
 def plain(codec, cut, pixel_format, delta):
@@ -123,7 +165,9 @@ def plain(codec, cut, pixel_format, delta):
     if codec == files.STORED:
         return raw
     before = [{"id": lzma.FILTER_DELTA, "dist": delta}] if delta else []
-    return bytes([delta]) + lzma.compress(raw, lzma.FORMAT_RAW, filters=[*before, {"id": lzma.FILTER_LZMA2, "preset": 6}])
+    return bytes([delta]) + lzma.compress(
+        raw, lzma.FORMAT_RAW, filters=[*before, {"id": lzma.FILTER_LZMA2, "preset": 6}]
+    )
 
 
 def refuses(read, data, error) -> bool:
@@ -135,8 +179,14 @@ def refuses(read, data, error) -> bool:
 
 
 def check_both(data: bytes) -> bool:
-    """What one refuses the other refuses, the container and what is decoded of it. True: both take it."""
-    one, two = refuses(files.read, data, FormatError), refuses(independent.read, data, independent.Refused)
+    """What one refuses the other refuses, the container and what is decoded of it.
+
+    True: both take it.
+    """
+    one, two = (
+        refuses(files.read, data, FormatError),
+        refuses(independent.read, data, independent.Refused),
+    )
     assert one == two, data.hex(" ")
     return not one
 
@@ -155,10 +205,14 @@ def decoded_independently(data: bytes):
         return None
 
 
-HOSTILE = [case[0] for case in test_hostile.test_forged_files_are_refused_by_name.pytestmark[0].args[1]]
+HOSTILE = [
+    case[0] for case in test_hostile.test_forged_files_are_refused_by_name.pytestmark[0].args[1]
+]
 
 
-@pytest.mark.parametrize("data", [*HOSTILE, *test_hostile.BOMBS.values()], ids=lambda data: data[8:30].hex())
+@pytest.mark.parametrize(
+    "data", [*HOSTILE, *test_hostile.BOMBS.values()], ids=lambda data: data[8:30].hex()
+)
 def test_forgeries_that_bbans_refuses(data):
     assert not check_both(data)
 
@@ -188,13 +242,29 @@ def test_forged_files_of_plain_tiles():
     for code in files.FORMATS:
         image = picture(files.FORMATS[code], (TEXT,), side=9)
         content = files.read(bbans.compress(image, model="none"))
-        kept = [tile for tile in content.tiles if all(part.codec in (files.STORED, files.CONSTANT, files.LZMA) for part in tile.parts)]
+        kept = [
+            tile
+            for tile in content.tiles
+            if all(part.codec in (files.STORED, files.CONSTANT, files.LZMA) for part in tile.parts)
+        ]
         where = content.tiles.index(kept[0])
-        top, left, h, w = files.tile_rectangles(content.width, content.height, content.tile_width, content.tile_height)[where]
-        single = replace(content, width=w, height=h, tile_width=w, tile_height=h, model_id=files.NO_MODEL, tiles=(kept[0],))
+        top, left, h, w = files.tile_rectangles(
+            content.width, content.height, content.tile_width, content.tile_height
+        )[where]
+        single = replace(
+            content,
+            width=w,
+            height=h,
+            tile_width=w,
+            tile_height=h,
+            model_id=files.NO_MODEL,
+            tiles=(kept[0],),
+        )
         for _ in range(60):
             data = forge(forged(single, rng), rng)
-            if not check_both(data) or any(p.codec in (1, 2, 4) for t in files.read(data).tiles for p in t.parts):
+            if not check_both(data) or any(
+                p.codec in (1, 2, 4) for t in files.read(data).tiles for p in t.parts
+            ):
                 continue
             one, two = decoded(data), decoded_independently(data)
             assert (one is None) == (two is None), data.hex(" ")
@@ -207,7 +277,7 @@ def test_forged_files_of_plain_tiles():
 def test_a_photograph():
     picture = smooth_image(60, 70)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembly, "TILE_SIDE", 64)
+        patch.setattr(tiling, "TILE_SIDE", 64)
         file = check_same(bbans.compress(picture, model=tiny_model()))
     names = [part.codec for tile in file.tiles for part in tile.parts]
     assert file.model_id == tiny_model().id and files.BITS_BACK in names

@@ -1,4 +1,6 @@
-"""Axes of samples: 8 bits are as ever, others cover the same range; a mixture on any of them is a distribution."""
+"""Axes of samples: 8 bits are as ever, others cover the same range; a mixture on any of them is a
+distribution.
+"""
 
 from fractions import Fraction
 
@@ -8,13 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbans.distributions import mixture
-from bbans.distributions.axis import LINEAR, SQUARE_ROOT, UNIT, regular, stretched
+from bbans.distributions.sample_grid import LINEAR, SQUARE_ROOT, UNIT, regular, stretched
 from tests.laws import check_distribution
 
 
 def test_regular_values_are_grey_levels():
     axis = regular()
-    assert axis.n == 256 and np.array_equal(axis.levels, np.arange(256)) and np.array_equal(axis.centres, 32 * np.arange(256))
+    assert (
+        axis.n == 256
+        and np.array_equal(axis.levels, np.arange(256))
+        and np.array_equal(axis.centres, 32 * np.arange(256))
+    )
     assert np.array_equal(axis.boundaries, (np.arange(257) * 2 - 1) << 12)
 
 
@@ -23,8 +29,16 @@ def test_regular_values_are_grey_levels():
 def test_stretched_values_cover_the_grey_levels(n, curve):
     axis = stretched(n, curve)
     assert axis.n == n and len(axis.boundaries) == n + 1
-    assert (np.diff(axis.boundaries) >= 0).all() and axis.boundaries.min() > -(2**22) and axis.boundaries.max() < 2**22
-    assert axis.levels[0] <= (128 if n == 2 else 90) and axis.levels[-1] >= 240 and (np.diff(axis.levels) >= 0).all()
+    assert (
+        (np.diff(axis.boundaries) >= 0).all()
+        and axis.boundaries.min() > -(2**22)
+        and axis.boundaries.max() < 2**22
+    )
+    assert (
+        axis.levels[0] <= (128 if n == 2 else 90)
+        and axis.levels[-1] >= 240
+        and (np.diff(axis.levels) >= 0).all()
+    )
     for x in {1, n // 2, n - 1}:
         t = Fraction(2 * x - 1, 2 * (n - 1))
         exact = t * (255 << UNIT) if curve == LINEAR else None
@@ -36,12 +50,18 @@ def test_stretched_values_cover_the_grey_levels(n, curve):
 
 
 def test_256_stretched_values_are_grey_levels():
-    assert np.array_equal(stretched(256).levels, np.arange(256)) and np.array_equal(stretched(256).centres, 32 * np.arange(256))
+    assert np.array_equal(stretched(256).levels, np.arange(256)) and np.array_equal(
+        stretched(256).centres, 32 * np.arange(256)
+    )
 
 
 @pytest.mark.parametrize("backend", ["0", "1"])
 @settings(max_examples=25, deadline=None)
-@given(st.sampled_from([2, 3, 7, 16, 300, 4096, 65536]), st.sampled_from([LINEAR, SQUARE_ROOT]), st.integers(0, 2**32 - 1))
+@given(
+    st.sampled_from([2, 3, 7, 16, 300, 4096, 65536]),
+    st.sampled_from([LINEAR, SQUARE_ROOT]),
+    st.integers(0, 2**32 - 1),
+)
 def test_a_mixture_on_any_axis_is_a_distribution(backend, n, curve, seed):
     rng = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:
@@ -51,7 +71,13 @@ def test_a_mixture_on_any_axis_is_a_distribution(backend, n, curve, seed):
         w = mixture.normalise(rng.integers(1, 2**14, (N, K)))
         m, s = rng.integers(-500, 8700, (N, K)), rng.integers(0, 161, (N, K))
         if n <= 300:
-            check_distribution(lambda x: mixture.interval(w, m, s, x, axis), lambda cf: mixture.symbol(w, m, s, cf, axis), n, 22, 60)
+            check_distribution(
+                lambda x: mixture.interval(w, m, s, x, axis),
+                lambda cf: mixture.symbol(w, m, s, cf, axis),
+                n,
+                22,
+                60,
+            )
             return
         rows = 8
         w, m, s = (np.repeat(a, rows, 0) for a in (w, m, s))
@@ -69,13 +95,22 @@ def test_numba_and_numpy_agree_on_fine_axes(seed):
         pytest.skip("numba is not installed")
     rng = np.random.default_rng(seed)
     axis = stretched(int(rng.integers(2, 65537)), int(rng.integers(2)))
-    w, m, s = mixture.normalise(rng.integers(1, 2**14, (500, 4))), rng.integers(-500, 8700, (500, 4)), rng.integers(0, 161, (500, 4))
+    w, m, s = (
+        mixture.normalise(rng.integers(1, 2**14, (500, 4))),
+        rng.integers(-500, 8700, (500, 4)),
+        rng.integers(0, 161, (500, 4)),
+    )
     x, cf = rng.integers(0, axis.n, 500), rng.integers(0, 2**22, 500)
     results = []
     for backend in ("0", "1"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("BBANS_NUMBA", backend)
-            results.append([*mixture.interval_and_condition(w, m, s, x, axis), *mixture.symbol(w, m, s, cf, axis)])
+            results.append(
+                [
+                    *mixture.interval_and_condition(w, m, s, x, axis),
+                    *mixture.symbol(w, m, s, cf, axis),
+                ]
+            )
     assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
 
 

@@ -1,4 +1,6 @@
-"""Every builder's conditional keeps the laws of a codec, and its bits are what the message grows by."""
+"""Every builder's conditional keeps the laws of a codec, and its bits are what the message grows
+by.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ import pytest
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import base_message, pseudo_random_message
-from bbans.distributions import builders, categorical, cells
-from bbans.distributions.conditional import Conditional
+from bbans.distributions import builders, categorical, normal_cells
+from bbans.distributions.distribution import Conditional
 from bbans.distributions.tables import standard_normal_bins
 from tests.laws import check_bits, check_bits_back, check_codec
 
@@ -32,10 +34,16 @@ CASES: dict[str, tuple[Callable[[], Conditional], int, int]] = {
     "gaussian": (lambda: builders.gaussian(draws(-300, 300), draws(20, 57), 10), 1024, 24),
     "bernoulli": (lambda: builders.bernoulli(draws(-300, 300)), 2, 24),
     "categorical": (lambda: builders.categorical(draws(-100, 100, 11)), 11, 24),
-    "lookup": (lambda: builders.lookup(categorical.from_weights(draws(1, 99, 6)[0]), draws(0, 5)), 6, 24),
+    "lookup": (
+        lambda: builders.lookup(categorical.from_weights(draws(1, 99, 6)[0]), draws(0, 5)),
+        6,
+        24,
+    ),
     "beta-binomial": (lambda: builders.beta_binomial(draws(80, 250), draws(80, 250)), 256, 24),
     "mixture": (
-        lambda: builders.logistic_mixture(np.broadcast_to(WEIGHTS, (*SHAPE, 3)), draws(0, 8000, 3), draws(40, 120, 3)),
+        lambda: builders.logistic_mixture(
+            np.broadcast_to(WEIGHTS, (*SHAPE, 3)), draws(0, 8000, 3), draws(40, 120, 3)
+        ),
         256,
         22,
     ),
@@ -52,7 +60,9 @@ def test_conditionals(name: str, lanes: int) -> None:
     codec = Codec(conditional.push, conditional.pop)
     bits = conditional.bits(x)
     assert bits.shape == SHAPE[:1] and bits.dtype == np.float64
-    check_bits(message, check_codec(codec, message, x), float(bits.sum()), max(precision, 20), x.size)
+    check_bits(
+        message, check_codec(codec, message, x), float(bits.sum()), max(precision, 20), x.size
+    )
     check_bits_back(codec, message)
 
 
@@ -70,12 +80,16 @@ STEPS = np.array([2**14, 200, 77, 30, 600])
 
 @pytest.mark.parametrize("lanes", [1, 8])
 def test_cells(lanes: int) -> None:
-    """Even cells of the prior: what one costs is the share of its bins, and the one that holds everything costs nothing."""
+    """Even cells of the prior: what one costs is the share of its bins, and the one that holds
+    everything costs nothing.
+    """
     conditional = builders.cells(7, STEPS, 10)
-    x = cells.cell_of(draws(-250, 250), STEPS)
+    x = normal_cells.cell_of(draws(-250, 250), STEPS)
     message = pseudo_random_message((lanes,), 64, 5)
     codec = Codec(conditional.push, conditional.pop)
-    check_bits(message, check_codec(codec, message, x), float(conditional.bits(x).sum()), 20, x.size)
+    check_bits(
+        message, check_codec(codec, message, x), float(conditional.bits(x).sum()), 20, x.size
+    )
     check_bits_back(codec, message)
     assert conditional.each is not None and not conditional.each(x)[:, 0].any()
     middle = conditional.each(np.zeros(SHAPE, np.int64))[0, 1:]
@@ -92,15 +106,23 @@ def test_cells_divide_the_bins(step: int, precision: int) -> None:
     """Every bin is in one cell, and the bin in the middle of a cell is one of its own."""
     cf = np.arange(1 << precision)
     steps = np.full(cf.shape, step)
-    cell, start, freq = cells.symbol(cf, steps, precision)
+    cell, start, freq = normal_cells.symbol(cf, steps, precision)
     assert (start <= cf).all() and (cf < start + freq).all() and (np.diff(cell) >= 0).all()
     first = np.unique(cell, return_index=True)[1]
     assert np.array_equal(start[first], first) and freq[first].sum() == 1 << precision
-    assert all(np.array_equal(a, b) for a, b in zip(cells.interval(cell, steps, precision), (start, freq), strict=True))
-    centre, medians = cells.centre(cell, steps, precision), standard_normal_bins(precision)[1]
-    assert np.array_equal(cells.cell_of(medians[centre], steps), cell)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(normal_cells.interval(cell, steps, precision), (start, freq), strict=True)
+    )
+    centre, medians = (
+        normal_cells.centre(cell, steps, precision),
+        standard_normal_bins(precision)[1],
+    )
+    assert np.array_equal(normal_cells.cell_of(medians[centre], steps), cell)
     u = np.arange(-600, 600)
-    assert np.array_equal(np.abs(u - medians[cells.bin_at(u, precision)]), np.abs(u[:, None] - medians).min(1))
+    assert np.array_equal(
+        np.abs(u - medians[normal_cells.bin_at(u, precision)]), np.abs(u[:, None] - medians).min(1)
+    )
 
 
 def test_powers_of_two_cost_whole_bits() -> None:
@@ -121,7 +143,9 @@ def test_reversed_bits_are_their_own_inverse(bits):
 
 
 def test_a_narrow_posterior_leaves_clean_bits():
-    """What the prior pushes last decides the next pop's quantile: uniform to 3 % although the latents fill a quarter of the prior."""
+    """What the prior pushes last decides the next pop's quantile: uniform to 3 % although the
+    latents fill a quarter of the prior.
+    """
     shape, p = (1, 5000), 12
     q = builders.gaussian(np.full(shape, 20), np.full(shape, 16), p)  # sigma 2^-4
     _, z = q.pop(pseudo_random_message((64,), 20_000, 1))

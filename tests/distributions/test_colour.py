@@ -1,41 +1,70 @@
-"""Colour pixels: the loops of numba and of numpy give the same integers, what is located is what was coded, and bad input is named."""
+"""Colour pixels: the loops of numba and of numpy give the same integers, what is located is what
+was coded, and bad input is named.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bbans.distributions import axis, colour, mixture
+from bbans.distributions import colour, mixture, sample_grid
 
 
-def pixels(n: int, K: int, values: axis.Axis, channels: int, extreme: bool) -> tuple[colour.PixelModel, np.ndarray]:
+def pixels(
+    n: int, K: int, values: sample_grid.Axis, channels: int, extreme: bool
+) -> tuple[colour.PixelModel, np.ndarray]:
     rng = np.random.default_rng(n + K)
-    tops = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256)) if extreme else ((-60, 60), (-90, 90), (30, 110), (-30, 70))
-    parts = [rng.integers(low, high + 1, (n, K * count)) for (low, high), count in zip(tops, (1, 3, 3, 3), strict=True)]
+    tops = (
+        ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
+        if extreme
+        else ((-60, 60), (-90, 90), (30, 110), (-30, 70))
+    )
+    parts = [
+        rng.integers(low, high + 1, (n, K * count))
+        for (low, high), count in zip(tops, (1, 3, 3, 3), strict=True)
+    ]
     sums = rng.integers(0, 1021, (n, 3)).astype(np.int32)
     x = rng.integers(0, values.n, (n, channels))
     if not extreme:
-        x = np.clip(sums[:, :channels] * values.n // 1024 + rng.integers(-3, 4, (n, channels)), 0, values.n - 1)
+        x = np.clip(
+            sums[:, :channels] * values.n // 1024 + rng.integers(-3, 4, (n, channels)),
+            0,
+            values.n - 1,
+        )
     x[:2] = [[0], [values.n - 1]]
     return colour.PixelModel(np.concatenate(parts, 1).astype(np.int16), sums, values), x
 
 
 def located(model: colour.PixelModel, x: np.ndarray, at: np.ndarray) -> list[np.ndarray]:
-    """Values, starts and freqs of every channel at cf = at, channels before known, asked for in two parts."""
+    """Values, starts and freqs of every channel at cf = at, channels before known, asked for in two
+    parts.
+    """
     found: list[np.ndarray] = []
     channel: colour.Channel | None = None
     for c in range(x.shape[1]):
         channel = colour.open_channel(model, x, c, channel)
         find, half = colour.locator(channel, model.axis), len(x) // 2
-        parts = [find(at[c, first:last].astype(np.uint64), first, last) for first, last in ((0, half), (half, len(x)))]
+        parts = [
+            find(at[c, first:last].astype(np.uint64), first, last)
+            for first, last in ((0, half), (half, len(x)))
+        ]
         found += [np.concatenate(pair) for pair in zip(*parts, strict=True)]
     return found
 
 
 @pytest.mark.parametrize("extreme", [False, True])
-@pytest.mark.parametrize("values", [axis.regular(), axis.regular(2), axis.stretched(5000, axis.SQUARE_ROOT)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        sample_grid.regular(),
+        sample_grid.regular(2),
+        sample_grid.stretched(5000, sample_grid.SQUARE_ROOT),
+    ],
+)
 @pytest.mark.parametrize(("channels", "K"), [(1, 1), (1, 4), (3, 1), (3, 5)])
-def test_numba_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, channels: int, K: int, values: axis.Axis, extreme: bool) -> None:
+def test_numba_and_numpy_agree(
+    monkeypatch: pytest.MonkeyPatch, channels: int, K: int, values: sample_grid.Axis, extreme: bool
+) -> None:
     if mixture.accelerator() is None:
         pytest.skip("numba is not installed, or BBANS_NUMBA=0")
     model, x = pixels(700, K, values, channels, extreme)
@@ -47,14 +76,18 @@ def test_numba_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, channels: int, K
         back = located(model, x, starts + freqs - 1)
         for c in range(channels):
             assert np.array_equal(back[3 * c], x[:, c])
-            assert np.array_equal(back[3 * c + 1], starts[c]) and np.array_equal(back[3 * c + 2], freqs[c])
+            assert np.array_equal(back[3 * c + 1], starts[c]) and np.array_equal(
+                back[3 * c + 2], freqs[c]
+            )
         found.append([starts, freqs])
     assert np.array_equal(found[0], found[1])
 
 
 def test_bits_are_those_of_the_mixture() -> None:
-    """Against the same mixture in floating point: its densities, couplings and shared component; 0.1 % of 3 x 2,000 values."""
-    K, model, x = 3, *pixels(2000, 3, axis.regular(), 3, False)
+    """Against the same mixture in floating point: its densities, couplings and shared component;
+    0.1 % of 3 x 2,000 values.
+    """
+    K, model, x = 3, *pixels(2000, 3, sample_grid.regular(), 3, False)
     _, freqs = colour.intervals(model, x)
     o, sums = model.outputs.astype(float), model.sums.astype(float)
     log_p = o[:, :K] / 16 * np.log(2)
@@ -65,7 +98,10 @@ def test_bits_are_those_of_the_mixture() -> None:
     moved = [0.0, a[0] * error[0], a[1] * error[0] + a[2] * error[1]]
     for c in range(3):
         inverse = 2.0 ** (4 - o[:, K * (4 + c) : K * (5 + c)] / 16)
-        edges = [(32 * x[:, c, None] + step - location[c] - moved[c]) / 32 * inverse for step in (-16, 16)]
+        edges = [
+            (32 * x[:, c, None] + step - location[c] - moved[c]) / 32 * inverse
+            for step in (-16, 16)
+        ]
         cdf = [1 / (1 + np.exp(-edge)) for edge in edges]
         cdf[0] = np.where(x[:, c, None] == 0, 0.0, cdf[0])
         cdf[1] = np.where(x[:, c, None] == 255, 1.0, cdf[1])
@@ -76,7 +112,7 @@ def test_bits_are_those_of_the_mixture() -> None:
 
 
 def test_bad_input() -> None:
-    model, x = pixels(10, 2, axis.regular(), 3, False)
+    model, x = pixels(10, 2, sample_grid.regular(), 3, False)
     for bad in (x[:5], x[:, :2], x - 256, x + 256):
         with pytest.raises(ValueError, match="values"):
             colour.intervals(model, bad)

@@ -1,44 +1,68 @@
-"""Integer logarithms and weights: as near to the real ones as they say, so that a coder may decide by them."""
+"""Integer logarithms and weights: as near to the real ones as they say, so that a coder may decide
+by them.
+"""
 
 import numpy as np
 import pytest
 
-from bbans.distributions import builders, categorical, logs, sequential
-from bbans.distributions.conditional import point
+from bbans.distributions import autoregressive, builders, categorical, fixed_point_log
+from bbans.distributions.distribution import point
 
 RNG = np.random.default_rng(0)
 
 
 def test_code_lengths():
-    freqs = np.unique(np.concatenate([np.arange(1, 2**16), RNG.integers(1, 2**31, 10**5), 2 ** np.arange(32), 2 ** np.arange(1, 32) - 1]))
-    error = logs.code_lengths(freqs, 31) / logs.UNIT - (31 - np.log2(freqs))
+    freqs = np.unique(
+        np.concatenate(
+            [
+                np.arange(1, 2**16),
+                RNG.integers(1, 2**31, 10**5),
+                2 ** np.arange(32),
+                2 ** np.arange(1, 32) - 1,
+            ]
+        )
+    )
+    error = fixed_point_log.code_lengths(freqs, 31) / fixed_point_log.UNIT - (31 - np.log2(freqs))
     assert error.min() > -4e-9 and error.max() < 1.8e-8
-    assert np.array_equal(logs.code_lengths(2 ** np.arange(25), 24), (24 - np.arange(25)) << logs.UNIT_BITS)
-    assert (np.diff(logs.code_lengths(freqs, 31)) <= 0).all()
+    assert np.array_equal(
+        fixed_point_log.code_lengths(2 ** np.arange(25), 24),
+        (24 - np.arange(25)) << fixed_point_log.UNIT_BITS,
+    )
+    assert (np.diff(fixed_point_log.code_lengths(freqs, 31)) <= 0).all()
     for wrong in (0, 2**31 + 1):
         with pytest.raises(ValueError, match="frequencies"):
-            logs.code_lengths(np.array([wrong]), 24)
+            fixed_point_log.code_lengths(np.array([wrong]), 24)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 8, 1024])
 def test_weights(k):
-    lengths = RNG.integers(-(2**45), 2**45, (200, 1)) + RNG.integers(0, 12 << logs.UNIT_BITS, (200, k))
-    found = logs.weights(lengths)
-    expected = np.exp2((lengths.min(1, keepdims=True) - lengths) / logs.UNIT)
+    lengths = RNG.integers(-(2**45), 2**45, (200, 1)) + RNG.integers(
+        0, 12 << fixed_point_log.UNIT_BITS, (200, k)
+    )
+    found = fixed_point_log.weights(lengths)
+    expected = np.exp2((lengths.min(1, keepdims=True) - lengths) / fixed_point_log.UNIT)
     assert np.abs(found / found.max(1, keepdims=True) / expected - 1).max() < 4e-6 + k * 2.0**-26
     assert found.sum(1).max() <= 2**38 and found.max(1).min() * k >= 2**37
     assert categorical.from_weights(found).shape == (200, k + 1)
-    assert logs.weights(np.array([[0, 2**50]]))[0, 1] == 0
+    assert fixed_point_log.weights(np.array([[0, 2**50]]))[0, 1] == 0
     with pytest.raises(ValueError, match="lengths"):
-        logs.weights(lengths[0])
+        fixed_point_log.weights(lengths[0])
 
 
 CASES = {
     "uniform": (builders.uniform((7, 5), 512), 512),
     "standard normal": (builders.standard_normal((7, 5), 10), 1024),
-    "gaussian": (builders.gaussian(RNG.integers(-300, 300, (7, 5)), RNG.integers(20, 57, (7, 5)), 10), 1024),
+    "gaussian": (
+        builders.gaussian(RNG.integers(-300, 300, (7, 5)), RNG.integers(20, 57, (7, 5)), 10),
+        1024,
+    ),
     "categorical": (builders.categorical(RNG.integers(-100, 100, (7, 5, 11))), 11),
-    "autoregressive": (sequential.autoregressive(lambda k: np.cumsum(k, 1)[:, :, None] * np.arange(6) % 32, (7, 5)), 6),
+    "autoregressive": (
+        autoregressive.autoregressive(
+            lambda k: np.cumsum(k, 1)[:, :, None] * np.arange(6) % 32, (7, 5)
+        ),
+        6,
+    ),
 }
 
 
@@ -48,7 +72,7 @@ def test_units_are_bits(name):
     x = RNG.integers(0, n, (7, 5))
     units = conditional.units(x)
     assert units.dtype == np.int64 and units.shape == (7,)
-    assert np.abs(units / logs.UNIT - conditional.bits(x)).max() < 1e-7
+    assert np.abs(units / fixed_point_log.UNIT - conditional.bits(x)).max() < 1e-7
     assert (conditional.factors is None) == (name == "autoregressive")
 
 

@@ -32,14 +32,24 @@ def parameters(N: int, K: int, seed: int = 0, extreme: bool = False) -> tuple[In
         raw[:, rng.integers(K)] += rng.integers(1, 3, N)
         locations = rng.choice([-(2**15), -17, -16, 0, 8175, 8176, 2**15], (N, K))
         return mixture.normalise(raw), locations, rng.choice([0, 1, 159, 160], (N, K))
-    return mixture.normalise(rng.integers(1, 2**14, (N, K))), rng.integers(-500, 8700, (N, K)), rng.integers(0, 161, (N, K))
+    return (
+        mixture.normalise(rng.integers(1, 2**14, (N, K))),
+        rng.integers(-500, 8700, (N, K)),
+        rng.integers(0, 161, (N, K)),
+    )
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 100, 256])
 @pytest.mark.parametrize("extreme", [False, True])
 def test_laws(backend: str, n: int, extreme: bool) -> None:
     w, m, s = parameters(60, 5, extreme=extreme)
-    check_distribution(lambda x: mixture.interval(w, m, s, x, n), lambda cf: mixture.symbol(w, m, s, cf, n), n, 22, 60)
+    check_distribution(
+        lambda x: mixture.interval(w, m, s, x, n),
+        lambda cf: mixture.symbol(w, m, s, cf, n),
+        n,
+        22,
+        60,
+    )
 
 
 def test_many_symbols(backend: str) -> None:
@@ -56,13 +66,21 @@ def test_many_symbols(backend: str) -> None:
 
 
 @pytest.mark.parametrize("extreme", [False, True])
-@pytest.mark.parametrize(("N", "K", "n"), [(0, 2, 256), (1, 1, 256), (9000, 5, 256), (3000, 10, 2), (3000, 3, 65536)])
-def test_numba_gives_the_same_integers(monkeypatch: pytest.MonkeyPatch, extreme: bool, N: int, K: int, n: int) -> None:
+@pytest.mark.parametrize(
+    ("N", "K", "n"), [(0, 2, 256), (1, 1, 256), (9000, 5, 256), (3000, 10, 2), (3000, 3, 65536)]
+)
+def test_numba_gives_the_same_integers(
+    monkeypatch: pytest.MonkeyPatch, extreme: bool, N: int, K: int, n: int
+) -> None:
     if mixture.accelerator() is None:
         pytest.skip("numba is not installed, or BBANS_NUMBA=0")
     w, m, s = parameters(N, K, 2, extreme)
     rng = np.random.default_rng(3)
-    x, cf, raw = rng.integers(0, n, N), rng.integers(0, 2**22, N), rng.integers(0, 2**46, (N, K)) + 1
+    x, cf, raw = (
+        rng.integers(0, n, N),
+        rng.integers(0, 2**22, N),
+        rng.integers(0, 2**46, (N, K)) + 1,
+    )
     found = []
     for setting in BACKENDS:
         monkeypatch.setenv("BBANS_NUMBA", setting)
@@ -83,7 +101,9 @@ def oracle(w: list[int], m: list[int], s: list[int], x: int, n: int) -> tuple[in
     masses = []
     for location, scale in zip(m, s, strict=True):
         j = 16384 + (((32 * x - 16 - location) * int(inverse_scales()[scale])) >> 12)
-        masses.append(0 if x == 0 else 2**24 if x == n else int(logistic_cdf_table()[min(max(j, 0), 32768)]))
+        masses.append(
+            0 if x == 0 else 2**24 if x == n else int(logistic_cdf_table()[min(max(j, 0), 32768)])
+        )
     total = sum(a * b for a, b in zip(w, masses, strict=True))
     return total * (2**22 - n) // 2**40 + x, masses
 
@@ -94,8 +114,17 @@ def normalised(raw: list[int]) -> list[int]:
     return weights
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**24), st.integers(-(2**15), 2**15), st.integers(0, 160)), min_size=1, max_size=6), st.data())
-def test_against_the_definition(components: list[tuple[int, int, int]], data: st.DataObject) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2**24), st.integers(-(2**15), 2**15), st.integers(0, 160)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.data(),
+)
+def test_against_the_definition(
+    components: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
     n = data.draw(st.sampled_from([1, 2, 200, 256, 65536]))
     x = data.draw(st.integers(0, n - 1))
     raw, m, s = (list(part) for part in zip(*components, strict=True))
@@ -108,8 +137,15 @@ def test_against_the_definition(components: list[tuple[int, int, int]], data: st
             patch.setenv("BBANS_NUMBA", setting)
             assert mixture.normalise(np.array([raw])).tolist() == [w]
             arguments = np.array([w]), np.array([m]), np.array([s]), np.array([x]), n
-            assert [part.tolist() for part in mixture.interval(*arguments)] == [[lower], [upper - lower]]
-            assert [part.tolist() for part in mixture.interval_and_condition(*arguments)] == [[lower], [upper - lower], [expected]]
+            assert [part.tolist() for part in mixture.interval(*arguments)] == [
+                [lower],
+                [upper - lower],
+            ]
+            assert [part.tolist() for part in mixture.interval_and_condition(*arguments)] == [
+                [lower],
+                [upper - lower],
+                [expected],
+            ]
             assert mixture.condition(*arguments).tolist() == [expected]
 
 
@@ -122,7 +158,9 @@ def test_normalise_ties_and_zeros(backend: str) -> None:
 
 
 def test_conditioning_is_bayes(backend: str) -> None:
-    """Coding a value twice, the second time with the weights after the first, costs -log2 sum_k w_k p_k^2."""
+    """Coding a value twice, the second time with the weights after the first, costs -log2 sum_k w_k
+    p_k^2.
+    """
     rng = np.random.default_rng(4)
     m = rng.integers(3000, 5000, (300, 4))
     s, w = np.full((300, 4), 100), mixture.normalise(rng.integers(1, 2**14, (300, 4)))
@@ -144,7 +182,10 @@ def test_read_only_and_strided_inputs(backend: str) -> None:
     for array in (w, m, s, x):
         array.flags.writeable = False
     wide = [np.asfortranarray(array) for array in (w, m, s)]
-    for found in (mixture.interval_and_condition(w, m, s, x), mixture.interval_and_condition(*wide, x.astype(np.uint64))):
+    for found in (
+        mixture.interval_and_condition(w, m, s, x),
+        mixture.interval_and_condition(*wide, x.astype(np.uint64)),
+    ):
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
     assert np.array_equal(mixture.normalise(w), w)
 
@@ -152,14 +193,24 @@ def test_read_only_and_strided_inputs(backend: str) -> None:
 @pytest.mark.parametrize("scale", [-1, 161, 2**40])
 def test_scale_indices_are_checked(backend: str, scale: int) -> None:
     one = np.ones((1, 2), np.int64)
-    for function in (mixture.interval, mixture.symbol, mixture.condition, mixture.interval_and_condition):
+    for function in (
+        mixture.interval,
+        mixture.symbol,
+        mixture.condition,
+        mixture.interval_and_condition,
+    ):
         with pytest.raises(ValueError, match="scale indices"):
             function(one, one, one * scale, np.zeros(1, np.int64))
 
 
 def test_shapes_are_checked() -> None:
     one, x = np.ones((2, 2), np.int64), np.zeros(2, np.int64)
-    for arguments in ((one, one[:1], one, x), (one, one, one, x[:1]), (one[0], one[0], one[0], x), (one[:, :0], one[:, :0], one[:, :0], x)):
+    for arguments in (
+        (one, one[:1], one, x),
+        (one, one, one, x[:1]),
+        (one[0], one[0], one[0], x),
+        (one[:, :0], one[:, :0], one[:, :0], x),
+    ):
         with pytest.raises(ValueError, match="expected three arrays"):
             mixture.interval(*arguments)
     for n in (0, 2**16 + 1):
@@ -168,5 +219,12 @@ def test_shapes_are_checked() -> None:
 
 
 def test_environment_switches_numba_off() -> None:
-    code = "import sys; from bbans.distributions import mixture; assert mixture.accelerator() is None; assert 'numba' not in sys.modules"
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, env={**os.environ, "BBANS_NUMBA": "0"})
+    code = (
+        "import sys; from bbans.distributions import mixture; assert mixture.accelerator() is "
+        "None; assert 'numba' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        check=True,
+        env={**os.environ, "BBANS_NUMBA": "0"},
+    )

@@ -35,7 +35,12 @@ def test_tables_never_change(name: str) -> None:
 
 
 def test_bins_never_change() -> None:
-    assert digest(*(part for precision in range(4, 13) for part in tables.standard_normal_bins(precision))) == BINS_SHA256
+    assert (
+        digest(
+            *(part for precision in range(4, 13) for part in tables.standard_normal_bins(precision))
+        )
+        == BINS_SHA256
+    )
 
 
 def nearest(value: mpmath.mpf) -> int:
@@ -47,7 +52,10 @@ def nearest(value: mpmath.mpf) -> int:
 def test_logistic_table() -> None:
     table = tables.logistic_cdf_table()
     with mpmath.workdps(40):
-        expected = [nearest(2**24 / (1 + mpmath.exp(-mpmath.mpf(j - 16384) / 1024))) for j in range(16384, 32769)]
+        expected = [
+            nearest(2**24 / (1 + mpmath.exp(-mpmath.mpf(j - 16384) / 1024)))
+            for j in range(16384, 32769)
+        ]
     assert table[16384:].tolist() == expected
     assert np.array_equal(table + table[::-1], np.full(32769, 2**24))
 
@@ -55,7 +63,9 @@ def test_logistic_table() -> None:
 def test_gaussian_table() -> None:
     table = tables.gaussian_cdf_table()
     with mpmath.workdps(40):
-        expected = [nearest(2**30 * mpmath.ncdf(mpmath.mpf(j - 8192) / 1024)) for j in range(8192, 16385, 4)]
+        expected = [
+            nearest(2**30 * mpmath.ncdf(mpmath.mpf(j - 8192) / 1024)) for j in range(8192, 16385, 4)
+        ]
     assert table[8192::4].tolist() == expected
     assert np.array_equal(table + table[::-1], np.full(16385, 2**30))
     assert (np.diff(table) >= 0).all()
@@ -68,15 +78,25 @@ def test_powers_and_logarithms() -> None:
         def power(exponent: mpmath.mpf) -> int:
             return int(mpmath.nint(two**exponent))
 
-        assert tables.inverse_scales().tolist() == [power(21 - mpmath.mpf(i) / 16) for i in range(161)]
-        assert tables.inverse_sigmas().tolist() == [power(22 - mpmath.mpf(i) / 8) for i in range(57)]
-        assert tables.exp2_weights().tolist() == [max(1, power(14 - mpmath.mpf(d) / 16)) for d in range(256)]
-        assert tables.log_magnitude().tolist() == [int(mpmath.nint(128 * mpmath.log(1 + r, 2))) for r in range(1021)]
+        assert tables.inverse_scales().tolist() == [
+            power(21 - mpmath.mpf(i) / 16) for i in range(161)
+        ]
+        assert tables.inverse_sigmas().tolist() == [
+            power(22 - mpmath.mpf(i) / 8) for i in range(57)
+        ]
+        assert tables.exp2_weights().tolist() == [
+            max(1, power(14 - mpmath.mpf(d) / 16)) for d in range(256)
+        ]
+        assert tables.log_magnitude().tolist() == [
+            int(mpmath.nint(128 * mpmath.log(1 + r, 2))) for r in range(1021)
+        ]
 
 
 def test_log2_mantissas() -> None:
     with mpmath.workdps(40):
-        expected = [nearest(2**28 * mpmath.log(1 + mpmath.mpf(j) / 2**12, 2)) for j in range(1, 2**12)]
+        expected = [
+            nearest(2**28 * mpmath.log(1 + mpmath.mpf(j) / 2**12, 2)) for j in range(1, 2**12)
+        ]
         assert tables.log2_mantissas().tolist() == [0, *expected, 2**28]
 
 
@@ -93,13 +113,23 @@ def test_rising_factorials() -> None:
     with mpmath.workdps(40):
         for i in (0, 1, 77, 128, 129, 255, 320):
             a = mpmath.nint(2 ** (16 + mpmath.mpf(i) / 16 - 8)) / 2**16
-            assert table[i, 1::6].tolist() == [int(mpmath.nint(2**20 * mpmath.log(mpmath.rf(a, k), 2))) for k in range(1, 256, 6)]
-    assert table[128, :5].tolist() == [0, 0, 2**20, round(2**20 * np.log2(6)), round(2**20 * np.log2(24))]
+            assert table[i, 1::6].tolist() == [
+                int(mpmath.nint(2**20 * mpmath.log(mpmath.rf(a, k), 2))) for k in range(1, 256, 6)
+            ]
+    assert table[128, :5].tolist() == [
+        0,
+        0,
+        2**20,
+        round(2**20 * np.log2(6)),
+        round(2**20 * np.log2(24)),
+    ]
 
 
 @pytest.mark.parametrize("precision", [4, 7, 12])
 def test_bins(precision: int) -> None:
-    """An entry is right when Phi half a unit below and above it encloses the bin's mass: no inverse is needed."""
+    """An entry is right when Phi half a unit below and above it encloses the bin's mass: no inverse
+    is needed.
+    """
     boundaries, centres = tables.standard_normal_bins(precision)
     n = 1 << precision
     assert boundaries.shape == (n + 1,) and centres.shape == (n,)
@@ -108,10 +138,14 @@ def test_bins(precision: int) -> None:
     step = max(1, n // 128)
     with mpmath.workdps(40):
         for i in range(1, n, step):
-            low, high = (mpmath.ncdf((mpmath.mpf(int(boundaries[i])) + side) / 2**16) for side in (-0.5, 0.5))
+            low, high = (
+                mpmath.ncdf((mpmath.mpf(int(boundaries[i])) + side) / 2**16) for side in (-0.5, 0.5)
+            )
             assert low < mpmath.mpf(i) / n < high
         for i in range(0, n, step):
-            low, high = (mpmath.ncdf((mpmath.mpf(int(centres[i])) + side) / 2**7) for side in (-0.5, 0.5))
+            low, high = (
+                mpmath.ncdf((mpmath.mpf(int(centres[i])) + side) / 2**7) for side in (-0.5, 0.5)
+            )
             assert low < (i + mpmath.mpf(1) / 2) / n < high
     assert np.array_equal(boundaries, -boundaries[::-1]) and np.array_equal(centres, -centres[::-1])
 

@@ -1,4 +1,6 @@
-"""Every backend, carrier, thread count and memory format computes the same integers, at the edge of the bound too."""
+"""Every backend, carrier, thread count and memory format computes the same integers, at the edge of
+the bound too.
+"""
 
 import json
 import os
@@ -24,11 +26,17 @@ BACKENDS = [
 
 
 def extreme_layer(rng, outputs, inputs, k, top=1023):
-    """Weights whose worst case comes within a few per cent of 2^24: rounding anywhere would show."""
+    """Weights whose worst case comes within a few per cent of 2^24: rounding anywhere would
+    show.
+    """
     weight = rng.integers(-2000, 2001, (outputs, inputs, k, k))
     scale = 2**24 * 0.98 / (np.abs(weight).sum((1, 2, 3)) * top)
     weight = np.trunc(weight * np.minimum(scale, 1)[:, None, None, None]).astype(np.int16)
-    return IntConv(weight, rng.integers(-1000, 1000, outputs).astype(np.int32), rng.integers(0, 12, outputs).astype(np.int8))
+    return IntConv(
+        weight,
+        rng.integers(-1000, 1000, outputs).astype(np.int32),
+        rng.integers(0, 12, outputs).astype(np.int8),
+    )
 
 
 def reference(layer, x):
@@ -39,7 +47,11 @@ def reference(layer, x):
     total = np.broadcast_to(layer.bias.astype(np.int64)[:, None, None], (outputs, h, w)).copy()
     for i in range(k):
         for j in range(k):
-            total += np.einsum("oi,ihw->ohw", layer.weight[:, :, i, j].astype(np.int64), padded[:, i : i + h, j : j + w])
+            total += np.einsum(
+                "oi,ihw->ohw",
+                layer.weight[:, :, i, j].astype(np.int64),
+                padded[:, i : i + h, j : j + w],
+            )
     return total
 
 
@@ -51,9 +63,13 @@ def test_convolutions_are_exact(seed, shape, k):
     layer = extreme_layer(rng, 48, 51, k)
     x = rng.integers(0, 1024, (51, *shape))
     if seed == 0:
-        x[:] = 1023 * (layer.weight[0].sum((1, 2)) > 0)[:, None, None]  # all the mass on one sign: sums reach the bound
+        x[:] = (
+            1023 * (layer.weight[0].sum((1, 2)) > 0)[:, None, None]
+        )  # all the mass on one sign: sums reach the bound
     assert worst_case([layer], [np.full(51, 1023)], 0).max() > 0.9 * 2**24
-    expected = np.ldexp(reference(layer, x).astype(np.float64), -layer.shift.astype(int)[:, None, None])
+    expected = np.ldexp(
+        reference(layer, x).astype(np.float64), -layer.shift.astype(int)[:, None, None]
+    )
     for ops in BACKENDS:
         y = np.asarray(ops.conv(ops.prepare(layer), ops.load(x)))[0]
         assert np.array_equal(y.astype(np.float64), expected), ops
@@ -64,7 +80,10 @@ def test_contiguous_and_channels_last_agree():
     layer, ops = extreme_layer(rng, 32, 48, 3), TorchOps()
     x = ops.load(rng.integers(0, 1024, (48, 33, 47)))
     prepared = ops.prepare(layer)
-    assert torch.equal(ops.conv(prepared, x), ops.conv(prepared._replace(weight=prepared.weight.contiguous()), x.contiguous()))
+    assert torch.equal(
+        ops.conv(prepared, x),
+        ops.conv(prepared._replace(weight=prepared.weight.contiguous()), x.contiguous()),
+    )
 
 
 def modulated(ops, x, factors, block):
@@ -84,14 +103,24 @@ def test_other_operations_agree(shape):
     for ops in BACKENDS:
         a = ops.load(x)
         half = ops.round_clip(ops.load(x) * 2.0**-3, -100, 90)  # halves round to even
-        parts = [ops.store(v) for v in (half, ops.table(a, table), ops.pool(a, 8), ops.spread(a, 8, 8 * shape[0] - 3, 8 * shape[1] - 5))]
+        parts = [
+            ops.store(v)
+            for v in (
+                half,
+                ops.table(a, table),
+                ops.pool(a, 8),
+                ops.spread(a, 8, 8 * shape[0] - 3, 8 * shape[1] - 5),
+            )
+        ]
         parts += [ops.store(ops.concat([a, ops.zeros(2, *shape)]))]
         low, high = (ops.load(np.arange(first, first + 5)[:, None, None]) for first in (-200, 50))
         parts += [ops.store(ops.round_clip(ops.load(x) * 2.0**-3, low, high))]
         cuts = [slice(0, 1), slice(1, shape[0])] if shape[0] > 1 else [slice(0, 1)]
         kept = ops.keep([(rows, a[..., rows, :]) for rows in cuts], shape[0])
         parts += [ops.store(ops.take(kept, slice(None))), ops.store(ops.take(kept, slice(0, 1)))]
-        parts += [ops.store(ops.take(ops.spread(kept, 2, 2 * shape[0] - 1, 2 * shape[1]), slice(None)))]
+        parts += [
+            ops.store(ops.take(ops.spread(kept, 2, 2 * shape[0] - 1, 2 * shape[1]), slice(None)))
+        ]
         parts += [ops.store(modulated(ops, x, factors, block)) for block in (1, 8)]
         results.append(parts)
     h, w = shape
@@ -112,7 +141,9 @@ def test_positions_become_channels_and_back(shape, block):
     x = np.random.default_rng(9).integers(-1020, 1021, (3, 4, h, w))
     full = np.zeros((3, 4, -(-h // rows) * rows, -(-w // columns) * columns), np.int64)
     full[:, :, :h, :w] = x
-    slices = np.concatenate([full[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)], 1)
+    slices = np.concatenate(
+        [full[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)], 1
+    )
     for ops in BACKENDS:
         deep = ops.to_depth(ops.load(x), rows, columns)
         assert deep.shape == slices.shape and np.array_equal(np.asarray(deep), slices), ops
@@ -123,21 +154,35 @@ def test_positions_become_channels_and_back(shape, block):
 
 def test_a_batch_is_its_images():
     rng = np.random.default_rng(8)
-    x, layer, table = rng.integers(-1020, 1021, (3, 5, 9, 14)), extreme_layer(rng, 6, 5, 3), rng.integers(0, 1281, 1021)
+    x, layer, table = (
+        rng.integers(-1020, 1021, (3, 5, 9, 14)),
+        extreme_layer(rng, 6, 5, 3),
+        rng.integers(0, 1281, 1021),
+    )
     for ops in BACKENDS:
         prepared = ops.prepare(layer)
 
         def results(load, ops=ops, prepared=prepared):
             spread = ops.spread(ops.pool(ops.load(load), 4), 4, 9, 14)
             joined = ops.concat([ops.load(load), ops.zeros(2, 9, 14, spread.shape[0])])
-            return [ops.store(v) for v in (ops.conv(prepared, ops.load(load)), ops.table(ops.load(load), table), spread, joined)]
+            return [
+                ops.store(v)
+                for v in (
+                    ops.conv(prepared, ops.load(load)),
+                    ops.table(ops.load(load), table),
+                    spread,
+                    joined,
+                )
+            ]
 
         for together, *apart in zip(results(x), *(results(image) for image in x), strict=True):
             assert np.array_equal(together, np.concatenate(apart)), ops
 
 
 def network_digest():
-    """Hash of a stack of extreme layers' outputs; run again in subprocesses under other instruction sets and thread counts."""
+    """Hash of a stack of extreme layers' outputs; run again in subprocesses under other instruction
+    sets and thread counts.
+    """
     import hashlib
 
     rng = np.random.default_rng(7)
@@ -157,14 +202,27 @@ def network_digest():
     [
         {"OMP_NUM_THREADS": "1"},
         {"OMP_NUM_THREADS": "2"},
-        {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default", "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3"},
+        {
+            "ONEDNN_MAX_CPU_ISA": "SSE41",
+            "ATEN_CPU_CAPABILITY": "default",
+            "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3",
+        },
         {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
     ],
     ids=["1 thread", "2 threads", "SSE4.1", "AVX2"],
 )
 def test_instruction_sets_and_threads_agree(variables):
-    code = "import json; from tests.exact.test_backends import network_digest; print(json.dumps(network_digest()))"
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True, text=True, check=True)
+    code = (
+        "import json; from tests.exact.test_backends import network_digest; "
+        "print(json.dumps(network_digest()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert json.loads(done.stdout.splitlines()[-1]) == network_digest()
 
 
@@ -172,7 +230,9 @@ def process_state():
     return (
         torch.get_num_threads(),
         torch.get_default_dtype(),
-        torch.is_autocast_enabled("cpu") if hasattr(torch, "get_autocast_dtype") else torch.is_autocast_cpu_enabled(),
+        torch.is_autocast_enabled("cpu")
+        if hasattr(torch, "get_autocast_dtype")
+        else torch.is_autocast_cpu_enabled(),
         torch.get_float32_matmul_precision(),
         torch.backends.mkldnn.enabled,
         torch.is_grad_enabled(),
@@ -195,7 +255,10 @@ def test_exact_under_the_callers_autocast_and_fast_math():
     assert process_state() == before
 
 
-@pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "conv"), reason="this torch has no per-operation precision setting")
+@pytest.mark.skipif(
+    not hasattr(torch.backends.mkldnn, "conv"),
+    reason="this torch has no per-operation precision setting",
+)
 def test_exact_under_bf16_convolutions():
     expected = network_digest()
     old = torch.backends.mkldnn.conv.fp32_precision

@@ -1,4 +1,6 @@
-"""Which ways of convolving are known to be exact, under every switch of torch that chooses among them."""
+"""Which ways of convolving are known to be exact, under every switch of torch that chooses among
+them.
+"""
 
 import warnings
 from contextlib import contextmanager
@@ -9,7 +11,14 @@ import torch
 from torch.nn import functional as F
 
 from bbans.exact import convolutions
-from bbans.exact.convolutions import integers, known_exact, library, products, switches, wide_products
+from bbans.exact.convolutions import (
+    integers,
+    known_exact,
+    library,
+    products,
+    switches,
+    wide_products,
+)
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from tests.exact.test_backends import extreme_layer, reference
@@ -20,7 +29,9 @@ MAPS = [(1, 1, 1), (1, 32, 8), (3, 7, 13), (20, 4, 4), (1, 16, 33)]
 
 @contextmanager
 def mkldnn(enabled):
-    """oneDNN on or off, as in a build without it; torch warns of what else these flags could be on GPUs."""
+    """oneDNN on or off, as in a build without it; torch warns of what else these flags could be on
+    GPUs.
+    """
     before = torch._C._get_mkldnn_enabled()
     torch._C._set_mkldnn_enabled(enabled)
     try:
@@ -84,9 +95,15 @@ SWITCHES = {
     "inference mode": torch.inference_mode,
     **(
         {
-            "bf16 convolutions": lambda: assigned(torch.backends.mkldnn.conv, "fp32_precision", "bf16"),
-            "bf16 products": lambda: assigned(torch.backends.mkldnn.matmul, "fp32_precision", "bf16"),
-            "TF32 convolutions": lambda: assigned(torch.backends.mkldnn.conv, "fp32_precision", "tf32"),
+            "bf16 convolutions": lambda: assigned(
+                torch.backends.mkldnn.conv, "fp32_precision", "bf16"
+            ),
+            "bf16 products": lambda: assigned(
+                torch.backends.mkldnn.matmul, "fp32_precision", "bf16"
+            ),
+            "TF32 convolutions": lambda: assigned(
+                torch.backends.mkldnn.conv, "fp32_precision", "tf32"
+            ),
         }
         if hasattr(torch.backends.mkldnn, "conv")
         else {}
@@ -95,7 +112,9 @@ SWITCHES = {
 
 
 def given(kernel, shape, seed=0):
-    """A layer near the bound and a map `(B, I, h, w)` for it, with the int64 answer at output scale."""
+    """A layer near the bound and a map `(B, I, h, w)` for it, with the int64 answer at output
+    scale.
+    """
     rng = np.random.default_rng(seed)
     outputs, inputs, k = kernel
     images, h, w = shape
@@ -118,7 +137,9 @@ def test_products_and_integers_are_the_convolution(way, kernel, shape):
 
 @pytest.mark.parametrize("name", SWITCHES)
 def test_convolutions_are_exact_under_every_switch(name):
-    """What oneDNN alone off does was found in the wild: NNPACK then multiplies batches of 16 and more, inexactly."""
+    """What oneDNN alone off does was found in the wild: NNPACK then multiplies batches of 16 and
+    more, inexactly.
+    """
     for kernel in KERNELS:
         for shape in MAPS:
             layer, x, expected = given(kernel, shape)
@@ -136,7 +157,9 @@ def test_a_switch_that_is_turned_between_two_calls_is_seen():
     prepared, loaded = ops.prepare(layer), ops.load(x)
     for enabled in (True, False, True):
         with mkldnn(enabled):
-            assert np.array_equal(np.asarray(ops.conv(prepared, loaded)).astype(np.float64), expected)
+            assert np.array_equal(
+                np.asarray(ops.conv(prepared, loaded)).astype(np.float64), expected
+            )
 
 
 def rounded_to(x, bits):
@@ -156,14 +179,20 @@ def by_fft(x, weight, bias, shift):
     """A convolution theorem: no plain sum."""
     k = weight.shape[-1]
     h, w = x.shape[-2] + k - 1, x.shape[-1] + k - 1
-    spectrum = torch.einsum("bihw,oihw->bohw", torch.fft.rfft2(x, (h, w)), torch.fft.rfft2(weight.flip(-1, -2), (h, w)))
+    spectrum = torch.einsum(
+        "bihw,oihw->bohw", torch.fft.rfft2(x, (h, w)), torch.fft.rfft2(weight.flip(-1, -2), (h, w))
+    )
     edge = k // 2
-    y = torch.fft.irfft2(spectrum, (h, w))[..., edge : edge + x.shape[-2], edge : edge + x.shape[-1]]
+    y = torch.fft.irfft2(spectrum, (h, w))[
+        ..., edge : edge + x.shape[-2], edge : edge + x.shape[-1]
+    ]
     return y + bias[:, None, None]
 
 
 def by_winograd(x, weight, bias, shift):
-    """F(2, 3) along rows (Lavin and Gray 2016, arXiv:1509.09308) with G scaled by 1/3, as kernels for larger tiles have to."""
+    """F(2, 3) along rows (Lavin and Gray 2016, arXiv:1509.09308) with G scaled by 1/3, as kernels
+    for larger tiles have to.
+    """
     if weight.shape[-1] != 3:
         return by_fft(x, weight, bias, shift)
     h, w = x.shape[-2:]
@@ -186,7 +215,9 @@ def unavailable(x, weight, bias, shift):
     raise RuntimeError("this build has no such kernel")
 
 
-@pytest.mark.parametrize("way", [reduced(8), reduced(11), by_fft, by_winograd, a_little_off, unavailable])
+@pytest.mark.parametrize(
+    "way", [reduced(8), reduced(11), by_fft, by_winograd, a_little_off, unavailable]
+)
 @pytest.mark.parametrize("kernel", [(48, 48, 3), (50, 48, 1)])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 8, 8), (1, 54, 128), (32, 4, 4)])
 def test_what_rounds_is_found_out(way, kernel, shape):
@@ -196,8 +227,19 @@ def test_what_rounds_is_found_out(way, kernel, shape):
     """
     outputs, inputs, k = kernel
     images, h, w = shape
-    asked = switches("cpu"), "cpu", torch.float32, (outputs, inputs, k, k), (images, inputs, h, w), True
-    assert known_exact(products, *asked) and known_exact(wide_products, *asked) and known_exact(integers, *asked)
+    asked = (
+        switches("cpu"),
+        "cpu",
+        torch.float32,
+        (outputs, inputs, k, k),
+        (images, inputs, h, w),
+        True,
+    )
+    assert (
+        known_exact(products, *asked)
+        and known_exact(wide_products, *asked)
+        and known_exact(integers, *asked)
+    )
     if way not in (by_fft, by_winograd) or h * w * k > 1:
         assert not known_exact(way, *asked)
 
@@ -210,7 +252,9 @@ def test_what_is_not_exact_is_not_used(monkeypatch):
             for name in wrong[1:]:
                 patch.setattr(f"bbans.exact.torch_ops.{name}", lambda *parts: a_little_off(*parts))
             ops = TorchOps()
-            assert np.array_equal(np.asarray(ops.conv(ops.prepare(layer), ops.load(x))).astype(np.float64), expected)
+            assert np.array_equal(
+                np.asarray(ops.conv(ops.prepare(layer), ops.load(x))).astype(np.float64), expected
+            )
 
 
 def test_a_kernel_is_questioned_once():
@@ -226,16 +270,26 @@ def test_a_kernel_is_questioned_once():
 
 
 def test_the_question_reaches_the_bound():
-    """Sums within 4 in a hundred of 2^24 for each kind of row: all inputs, few, one (bounded by the weight's 15 bits), one sign."""
+    """Sums within 4 in a hundred of 2^24 for each kind of row: all inputs, few, one (bounded by the
+    weight's 15 bits), one sign.
+    """
     for kernel in ((48, 51, 3, 3), (50, 48, 1, 1)):
         weight, _ = convolutions._question(torch.float32, kernel)
         sums = np.abs(weight).sum((1, 2, 3)) * convolutions.LARGEST_INPUT[torch.float32]
         assert sums.max() <= 2**24 and sums.min() > 0.9 * 2**24
-        assert {int(count) for count in (weight != 0).sum((1, 2, 3))} == {kernel[1] * kernel[2] ** 2, 4, 1}
+        assert {int(count) for count in (weight != 0).sum((1, 2, 3))} == {
+            kernel[1] * kernel[2] ** 2,
+            4,
+            1,
+        }
 
 
 def test_other_arithmetic():
     assert TorchOps().independently() == TorchOps(independent=True)
     assert TorchOps(wide=True).independently() == TorchOps(wide=True, independent=True)
     assert TorchOps(independent=True).independently() == NumpyOps(np.float64)
-    assert library in TorchOps().ways and library not in TorchOps(independent=True).ways and library not in TorchOps("cuda").ways
+    assert (
+        library in TorchOps().ways
+        and library not in TorchOps(independent=True).ways
+        and library not in TorchOps("cuda").ways
+    )

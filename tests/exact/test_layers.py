@@ -1,4 +1,6 @@
-"""Laws of integer layers: the bound is the true worst case, export respects it, the loader refuses what breaks it."""
+"""Laws of integer layers: the bound is the true worst case, export respects it, the loader refuses
+what breaks it.
+"""
 
 import dataclasses
 
@@ -22,7 +24,11 @@ def test_worst_case_is_attained_by_the_worst_input():
     (layer,) = quantise([weight], bias, [maxima])
     worst = worst_case([layer], [maxima], 0)
     for o in range(5):
-        inputs = np.sign(layer.weight[o].astype(np.int64)) * maxima[:, None, None] * np.sign(layer.bias[o])
+        inputs = (
+            np.sign(layer.weight[o].astype(np.int64))
+            * maxima[:, None, None]
+            * np.sign(layer.bias[o])
+        )
         attained = abs((inputs * layer.weight[o].astype(np.int64)).sum() + layer.bias[o])
         assert attained == worst[o]
 
@@ -35,9 +41,13 @@ def test_quantise_takes_the_finest_scale_within_the_bound(residual):
     assert worst_case([layer], [maxima], residual).max() <= FLOAT32_BOUND
     for o in range(16):
         finer = np.abs(np.rint(np.ldexp(weight[o], int(layer.shift[o]) + 1))).sum() * 1023
-        finer += abs(np.rint(np.ldexp(bias[o], int(layer.shift[o]) + 1))) + residual * 2 ** (int(layer.shift[o]) + 1)
+        finer += abs(np.rint(np.ldexp(bias[o], int(layer.shift[o]) + 1))) + residual * 2 ** (
+            int(layer.shift[o]) + 1
+        )
         assert finer > FLOAT32_BOUND
-    relative = np.abs(np.ldexp(layer.weight.astype(float), -layer.shift.astype(int)[:, None, None, None]) - weight).max()
+    relative = np.abs(
+        np.ldexp(layer.weight.astype(float), -layer.shift.astype(int)[:, None, None, None]) - weight
+    ).max()
     assert relative <= 0.5 / 2 ** int(layer.shift.min())
 
 
@@ -46,7 +56,9 @@ def test_carrier_weights_are_exact_in_float32():
     (layer,) = quantise([weight], bias, [np.full(48, 1023)])
     exact = np.ldexp(layer.weight.astype(np.float64), -layer.shift.astype(int)[:, None, None, None])
     assert np.array_equal(layer.carrier_weight(np.float32).astype(np.float64), exact)
-    assert np.array_equal(layer.carrier_bias(np.float32).astype(np.float64), layer.carrier_bias(np.float64))
+    assert np.array_equal(
+        layer.carrier_bias(np.float32).astype(np.float64), layer.carrier_bias(np.float64)
+    )
 
 
 def test_check_bound_refuses_one_unit_too_much():

@@ -1,4 +1,6 @@
-"""Threads of a call: permits are never exceeded, bands come in order, nothing outlives a call, children that are forked work."""
+"""Threads of a call: permits are never exceeded, bands come in order, nothing outlives a call,
+children that are forked work.
+"""
 
 import os
 import subprocess
@@ -9,8 +11,15 @@ import time
 import pytest
 import torch
 
-from bbans.exact.threads import available_cores, in_bands, one_openmp_thread, permits_of_this_call, permitted, spare_permits
-from bbans.spread import in_order, on_threads
+from bbans.exact.threads import (
+    available_cores,
+    in_bands,
+    one_openmp_thread,
+    permits_of_this_call,
+    permitted,
+    spare_permits,
+)
+from bbans.execution.executor import in_order, on_threads
 from bbans_cli.run import each
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -122,7 +131,9 @@ def test_openmp_is_limited_here_and_only_here():
 def run(code, **variables):
     """What a process with several threads of OpenMP prints; it has 20 seconds after its imports."""
     env = {**os.environ, "OMP_NUM_THREADS": "3", **variables}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
@@ -188,7 +199,8 @@ while time.monotonic() < end and not (done := os.waitpid(child, os.WNOHANG))[0]:
 if not done[0]:
     os.kill(child, 9)
     sys.exit("hangs")
-print(os.waitstatus_to_exitcode(done[1]), open(folder + "/parent.bbar", "rb").read() == open(folder + "/child.bbar", "rb").read())
+parent, child = (open(f"{folder}/{name}.bbar", "rb").read() for name in ("parent", "child"))
+print(os.waitstatus_to_exitcode(done[1]), parent == child)
 """
 
 

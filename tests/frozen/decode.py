@@ -16,7 +16,9 @@ CHAINS = HERE / "chains"
 
 
 def decoded() -> Iterator[tuple[str, str]]:
-    """Name and hash of the pixels of every image in the golden files and messages, in the order of `expected`."""
+    """Name and hash of the pixels of every image in the golden files and messages, in the order of
+    `expected`.
+    """
     for path in sorted(HERE.glob("*.bbans")):
         yield path.name, pixel_hash(bbans.decompress(path.read_bytes()))
     yield from told.decoded()
@@ -43,8 +45,15 @@ def expected() -> list[tuple[str, str]]:
         singles = [f"{stem}.bbans", *(f"{stem}.{kind}.bbans" for kind in sorted(hashes["single"]))]
         chained += [(name, hashes["pixels"][0]) for name in singles]
         made = [(f"{stem}.bbar", len(hashes["pixels"]))] * ("archive" in hashes)
-        made += [(f"{stem}.{kind}.bbar", coded["items"]) for kind, coded in sorted(hashes["coded"].items())]
-        chained += [(f"{name}:{i}", pixels) for name, items in made for i, pixels in enumerate(hashes["pixels"][:items])]
+        made += [
+            (f"{stem}.{kind}.bbar", coded["items"])
+            for kind, coded in sorted(hashes["coded"].items())
+        ]
+        chained += [
+            (f"{name}:{i}", pixels)
+            for name, items in made
+            for i, pixels in enumerate(hashes["pixels"][:items])
+        ]
     return [*sorted(found), *chained]
 
 

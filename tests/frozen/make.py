@@ -1,4 +1,6 @@
-"""Make golden files that are not there yet. Those that are there change only with the format version; another model gets files of its own.
+"""Make golden files that are not there yet.
+
+Those that are there change only with the format version; another model gets files of its own.
 
 python tests/frozen/make.py
 """
@@ -12,14 +14,16 @@ from PIL import Image
 
 import bbans
 from bbans import images
-from bbans.tiles import lattices
+from bbans.tiles.transforms import ycc_lattice
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 
 def pictures() -> dict[str, images.Image]:
-    """Photographs with metadata, grey, of 16 bits, with alpha, for the fixed predictor; a drawing, a palette, a plain area, noise."""
+    """Photographs with metadata, grey, of 16 bits, with alpha, for the fixed predictor; a drawing,
+    a palette, a plain area, noise.
+    """
     with Image.open(ROOT / "samples" / "tea-gardens.png") as opened:
         photo = np.asarray(opened.convert("RGB"))
     note = images.PngChunk("tEXt", b"Comment\0golden")
@@ -43,28 +47,38 @@ def pictures() -> dict[str, images.Image]:
         "alpha": images.from_array(np.dstack([photo[60:160, 30:131], fade])),
         "drawing": images.from_array(drawing),
         "deep-drawing": images.from_array(drawing.astype(np.uint16) * 257),
-        "palette": images.make_image(drawing[:, :, 0] // 64, (images.PngChunk("PLTE", bytes(range(12))),), 2, True),
+        "palette": images.make_image(
+            drawing[:, :, 0] // 64, (images.PngChunk("PLTE", bytes(range(12))),), 2, True
+        ),
         "plain": images.from_array(np.full((30, 50, 4), 7, np.uint16)),
         "photo-2": images.from_array(photo[380:500, 400:560]),
         "photo-fast-1": images.from_array(photo[20:140, 200:350]),
         "turned": images.from_array(halved),
-        "jpeg": images.from_array(on_lattice(photo[100:230, 330:440], lattices.JPEG)),
-        "photo-ycc": images.from_array(on_lattice(photo[333:420, 222:350], lattices.PHOTO_YCC)),
+        "jpeg": images.from_array(on_lattice(photo[100:230, 330:440], ycc_lattice.JPEG)),
+        "photo-ycc": images.from_array(on_lattice(photo[333:420, 222:350], ycc_lattice.PHOTO_YCC)),
         "stored": images.from_array(noise),
     }
 
 
 def on_lattice(rgb: np.ndarray, number: int) -> np.ndarray:
-    """A photograph as if it had been stored as 8-bit luma and chroma; three pixels are exceptions."""
+    """A photograph as if it had been stored as 8-bit luma and chroma; three pixels are
+    exceptions.
+    """
     red, green, blue = (rgb[:, :, i].astype(np.int64) for i in range(3))
-    luma = (19595 * red + 38470 * green + 7471 * blue) >> (17 if number == lattices.PHOTO_YCC else 16)
-    found = lattices.to_rgb(np.stack([luma + (red - green) // 4, luma, luma + (blue - green) // 4], -1) & 255, number)
+    luma = (19595 * red + 38470 * green + 7471 * blue) >> (
+        17 if number == ycc_lattice.PHOTO_YCC else 16
+    )
+    found = ycc_lattice.to_rgb(
+        np.stack([luma + (red - green) // 4, luma, luma + (blue - green) // 4], -1) & 255, number
+    )
     found[[0, 50, 50], [7, 0, 1]] = (1, 2, 3), (250, 3, 4), (77, 78, 99)
     return found
 
 
 def model_of(name: str) -> str:
-    """The model that a golden file is made with: by its own name, since the default may be another one day."""
+    """The model that a golden file is made with: by its own name, since the default may be another
+    one day.
+    """
     return "none" if name == "fixed" else name if name in ("photo-2", "photo-fast-1") else "photo-1"
 
 
@@ -82,7 +96,10 @@ def main() -> None:
             continue
         data = bbans.compress(picture, model=model_of(name))
         (HERE / f"{name}.bbans").write_bytes(data)
-        hashes[name] = {"pixels": pixel_hash(picture.pixels), "file": hashlib.sha256(data).hexdigest()}
+        hashes[name] = {
+            "pixels": pixel_hash(picture.pixels),
+            "file": hashlib.sha256(data).hexdigest(),
+        }
     listed.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
 
 

@@ -1,7 +1,8 @@
-"""Make golden files of latent chains that are not there yet: for every config of `tests.chains` the model's file, the file of one image
-and, where the untrained model makes images smaller, an archive; of some, archives of K particles and of refined posteriors (`CODED`),
-and files of one image by a scheme (`SINGLE`).
-As with the other golden files, those that are there change only with the format version.
+"""Make golden files of latent chains that are not there yet: for every config of `tests.chains` the
+model's file, the file of one image and, where the untrained model makes images smaller, an archive;
+of some, archives of K particles and of refined posteriors (`CODED`), and files of one image by a
+scheme (`SINGLE`). As with the other golden files, those that are there change only with the format
+version.
 
 python -m tests.frozen.make_chains
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import bbans
-from bbans.models import store
+from bbans.models import model_file
 from tests.chains import CONFIGS, chain_file, chain_model, picture
 from tests.frozen.make import HERE, pixel_hash
 
@@ -38,7 +39,9 @@ CODED = {
     "bits": {"bb-cis-4": {"scheme": "bb-cis", "particles": 4}},
     "categories": {"bb-is-4": {"scheme": "bb-is", "particles": 4}},
 }
-"""What `create_archive` is told besides for the archives `<config>.<name>.bbar`, by config and name; `items`: of so many images."""
+"""What `create_archive` is told besides for the archives `<config>.<name>.bbar`, by config and
+name; `items`: of so many images.
+"""
 
 
 SINGLE = {
@@ -68,7 +71,9 @@ def golden_pictures(name: str) -> list[np.ndarray]:
 
 def archive_of(place: Path, model: Path, pictures: list[np.ndarray], **options: object) -> bytes:
     """The archive of images named 0, 1, ..."""
-    bbans.create_archive(place, [(str(i), image) for i, image in enumerate(pictures)], model=model, **options)
+    bbans.create_archive(
+        place, [(str(i), image) for i, image in enumerate(pictures)], model=model, **options
+    )
     return place.read_bytes()
 
 
@@ -81,7 +86,11 @@ def add_coded(name: str, hashes: dict[str, dict[str, object]]) -> None:
             pictures = golden_pictures(name)[: options.get("items")]
             told = {key: value for key, value in options.items() if key != "items"}
             data = archive_of(place, model, pictures, **told)
-            hashes[kind] = {"file": hashlib.sha256(data).hexdigest(), "items": len(pictures), "options": told}
+            hashes[kind] = {
+                "file": hashlib.sha256(data).hexdigest(),
+                "items": len(pictures),
+                "options": told,
+            }
 
 
 def add_single(name: str, hashes: dict[str, dict[str, object]]) -> None:
@@ -105,12 +114,17 @@ def main() -> None:
             continue
         made, pictures = chain_model(name), golden_pictures(name)
         path = CHAINS / f"{stem}.safetensors"
-        path.write_bytes(store.serialise(made.config, made.layers, {}))
+        path.write_bytes(model_file.serialise(made.config, made.layers, {}))
         data = chain_file(made, pictures[0])
         (CHAINS / f"{stem}.bbans").write_bytes(data)
-        hashes[stem] = {"pixels": [pixel_hash(image) for image in pictures], "file": hashlib.sha256(data).hexdigest()}
+        hashes[stem] = {
+            "pixels": [pixel_hash(image) for image in pictures],
+            "file": hashlib.sha256(data).hexdigest(),
+        }
         if len(pictures) > 1:
-            hashes[stem]["archive"] = hashlib.sha256(archive_of(CHAINS / f"{stem}.bbar", path, pictures)).hexdigest()
+            hashes[stem]["archive"] = hashlib.sha256(
+                archive_of(CHAINS / f"{stem}.bbar", path, pictures)
+            ).hexdigest()
         add_coded(name, hashes[stem].setdefault("coded", {}))
         add_single(name, hashes[stem].setdefault("single", {}))
     LISTED.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,6 @@
-"""Make golden messages of `tests.frozen.told` that are not there yet. Those that are there change only with the format version.
+"""Make golden messages of `tests.frozen.told` that are not there yet.
+
+Those that are there change only with the format version.
 
 python -m tests.frozen.make_told
 """
@@ -8,16 +10,18 @@ import json
 
 import numpy as np
 
-from bbans.models import store
-from bbans.models.structured_config import StructuredConfig
-from bbans.models.vae_config import VaeConfig
+from bbans.models import model_file
+from bbans.models.structured import StructuredConfig
+from bbans.models.vae import VaeConfig
 from tests.chains import SHAPE, fresh, samples
 from tests.frozen.told import FOLDER, SCHEMES, hashed, listed, pushed
 
 ITEMS = 12
 CONFIGS = {
     "structured": StructuredConfig(5, 4, condition=2, latents=(12, 9), hidden=16, hidden_layers=1),
-    "labelled": VaeConfig(**SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), classes=3),
+    "labelled": VaeConfig(
+        **SHAPE, levels=2, likelihood="bernoulli", components=0, latents=(6,), classes=3
+    ),
 }
 
 
@@ -29,7 +33,7 @@ def main() -> None:
         if stem in hashes:
             continue
         _, layers = fresh(config, gain=2.0)
-        (FOLDER / f"{stem}.safetensors").write_bytes(store.serialise(config, layers, {}))
+        (FOLDER / f"{stem}.safetensors").write_bytes(model_file.serialise(config, layers, {}))
         rng = np.random.default_rng(1)
         if isinstance(config, StructuredConfig):
             told = rng.integers(0, config.levels, (ITEMS, config.told), np.uint8)
@@ -40,7 +44,10 @@ def main() -> None:
         words = {scheme: pushed(stem, scheme, x) for scheme in SCHEMES}
         for scheme, data in words.items():
             (FOLDER / f"{stem}.{scheme}.words").write_bytes(data)
-        hashes[stem] = {"samples": hashed(x), **{scheme: hashlib.sha256(data).hexdigest() for scheme, data in words.items()}}
+        hashes[stem] = {
+            "samples": hashed(x),
+            **{scheme: hashlib.sha256(data).hexdigest() for scheme, data in words.items()},
+        }
     (FOLDER / "hashes.json").write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
 
 

@@ -1,7 +1,9 @@
-"""Golden messages of models that are told something of every image (labels, the first rows), for which files have no place.
+"""Golden messages of models that are told something of every image (labels, the first rows), for
+which files have no place.
 
-A folder `told` holds, for each, the model's file, what is told (`.npy`), and the message of the images under each scheme: words as 32-bit
-little-endian integers, flattened from `LANES` lanes that began with pseudo-random words.
+A folder `told` holds, for each, the model's file, what is told (`.npy`), and the message of the
+images under each scheme: words as 32-bit little-endian integers, flattened from `LANES` lanes that
+began with pseudo-random words.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ import numpy as np
 
 from bbans import tiles
 from bbans.coding.rans import flatten, message_equal, pseudo_random_message, unflatten
-from bbans.models import store
+from bbans.models import model_file
 from bbans.schemes import bits_back, importance
 
 FOLDER = Path(__file__).resolve().parent / "told"
@@ -26,7 +28,9 @@ START = pseudo_random_message(LANES, 400, 3)
 def chain(stem: str) -> tuple[Any, int]:
     """A model that has been told what it is told, and of how many items."""
     told = np.load(FOLDER / f"{stem}.npy")
-    return store.load_file(FOLDER / f"{stem}.safetensors").network(tiles.fastest_ops()).given(told), len(told)
+    return model_file.load_file(FOLDER / f"{stem}.safetensors").network(tiles.fastest_ops()).given(
+        told
+    ), len(told)
 
 
 def pushed(stem: str, scheme: str, x: np.ndarray) -> bytes:
@@ -65,4 +69,8 @@ def decoded() -> Iterator[tuple[str, str]]:
 
 def expected() -> list[tuple[str, str]]:
     """What `decoded` must give."""
-    return [(f"{stem}.{scheme}", hashes["samples"]) for stem, hashes in sorted(listed().items()) for scheme in SCHEMES]
+    return [
+        (f"{stem}.{scheme}", hashes["samples"])
+        for stem, hashes in sorted(listed().items())
+        for scheme in SCHEMES
+    ]

@@ -11,7 +11,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from bbans.images import Image, PngChunk, make_image, png, write_image
+from bbans.images import Image, PngChunk, make_image, write_image
+from bbans.images.formats import png
 
 Pixels = NDArray[np.uint8]
 
@@ -24,14 +25,26 @@ def grey(height: int = 5, width: int = 7, seed: int = 0) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
 
 
-def samples(depth: int, channels: int = 1, height: int = 5, width: int = 7, seed: int = 0) -> NDArray[Any]:
+def samples(
+    depth: int, channels: int = 1, height: int = 5, width: int = 7, seed: int = 0
+) -> NDArray[Any]:
     """Samples of any depth and number of channels."""
     shape = (height, width) if channels == 1 else (height, width, channels)
-    return np.random.default_rng(seed).integers(0, 2**depth, shape, dtype=np.uint16 if depth == 16 else np.uint8)
+    return np.random.default_rng(seed).integers(
+        0, 2**depth, shape, dtype=np.uint16 if depth == 16 else np.uint8
+    )
 
 
 # Depth, channels, palette of every kind of image.
-MODES = [(1, 1, False), (2, 1, False), (4, 1, False), (1, 1, True), (2, 1, True), (4, 1, True), (8, 1, True)]
+MODES = [
+    (1, 1, False),
+    (2, 1, False),
+    (4, 1, False),
+    (1, 1, True),
+    (2, 1, True),
+    (4, 1, True),
+    (8, 1, True),
+]
 MODES += [(depth, channels, False) for depth in (8, 16) for channels in (1, 2, 3, 4)]
 
 
@@ -39,7 +52,14 @@ def palette(entries: int, seed: int = 0) -> PngChunk:
     return PngChunk("PLTE", np.random.default_rng(seed).bytes(3 * entries))
 
 
-def make(depth: int, channels: int = 1, indexed: bool = False, height: int = 5, width: int = 7, extra: tuple[PngChunk, ...] = ()) -> Image:
+def make(
+    depth: int,
+    channels: int = 1,
+    indexed: bool = False,
+    height: int = 5,
+    width: int = 7,
+    extra: tuple[PngChunk, ...] = (),
+) -> Image:
     """An image of a mode, with a full palette where it has one."""
     chunks = (palette(2**depth),) if indexed else ()
     return make_image(samples(depth, channels, height, width), chunks + extra, depth, indexed)
@@ -53,7 +73,11 @@ def written(image: Image, kind: str = "PNG") -> bytes:
 
 def assert_same(found: Image, expected: Image, metadata: bool = True) -> None:
     """Samples, their type, depth and palette, and unless told otherwise the chunks."""
-    assert (found.bit_depth, found.palette, found.pixels.dtype) == (expected.bit_depth, expected.palette, expected.pixels.dtype)
+    assert (found.bit_depth, found.palette, found.pixels.dtype) == (
+        expected.bit_depth,
+        expected.palette,
+        expected.pixels.dtype,
+    )
     assert found.pixels.flags.c_contiguous
     np.testing.assert_array_equal(found.pixels, expected.pixels, strict=True)
     assert not metadata or found.metadata == expected.metadata
@@ -71,16 +95,22 @@ def png_chunk(kind: str, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def make_png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: tuple[str, bytes]) -> bytes:
+def make_png(
+    width: int, height: int, depth: int, colour: int, rows: bytes, *extra: tuple[str, bytes]
+) -> bytes:
     """A PNG from its filtered rows; `extra` chunks go before the pixels."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     parts = [("IHDR", header), *extra, ("IDAT", zlib.compress(rows)), ("IEND", b"")]
     return png.SIGNATURE + b"".join(png_chunk(kind, payload) for kind, payload in parts)
 
 
-def itxt(keyword: bytes, text: str, language: bytes = b"", translated: str = "", packed: bool = False) -> bytes:
+def itxt(
+    keyword: bytes, text: str, language: bytes = b"", translated: str = "", packed: bool = False
+) -> bytes:
     data = zlib.compress(text.encode()) if packed else text.encode()
-    return keyword + b"\0" + bytes([packed, 0]) + language + b"\0" + translated.encode() + b"\0" + data
+    return (
+        keyword + b"\0" + bytes([packed, 0]) + language + b"\0" + translated.encode() + b"\0" + data
+    )
 
 
 ALL_CHUNKS = (

@@ -35,7 +35,12 @@ def test_a_folder_of_everything(tmp_path: Path) -> None:
     images = dict(load_folder(tmp_path, lines.append))
     assert list(images) == ["a.jpg", "b/photo.png", "c.npy", "d.npy", "e.gif", "f.png"]
     for array in images.values():
-        assert array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3 and array.flags.c_contiguous
+        assert (
+            array.dtype == np.uint8
+            and array.ndim == 3
+            and array.shape[2] == 3
+            and array.flags.c_contiguous
+        )
     np.testing.assert_array_equal(images["b/photo.png"], rgb())
     np.testing.assert_array_equal(images["d.npy"], np.repeat(grey(3, 4)[:, :, None], 3, axis=2))
     assert images["f.png"][0, 0].tolist() == [1, 2, 3]
@@ -74,7 +79,9 @@ def test_content_hash_is_of_c_order_bytes() -> None:
 def test_the_holdout_depends_on_content_alone() -> None:
     images = [(str(seed), rgb(2, 2, seed)) for seed in range(300)]
     train, holdout = split_holdout(images)
-    assert {name for name, _ in holdout} == {name for name, array in images if int(content_hash(array)[:8], 16) % 10 == 0}
+    assert {name for name, _ in holdout} == {
+        name for name, array in images if int(content_hash(array)[:8], 16) % 10 == 0
+    }
     assert len(train) + len(holdout) == 300
     assert 10 <= len(holdout) <= 55  # binomial(300, 1/10); the seeds are fixed
     again, _ = split_holdout([(f"copy of {name}", array) for name, array in images[::-1]])

@@ -56,7 +56,9 @@ def test_names_that_are_no_files_are_refused(tmp_path: Path, overwrite: bool) ->
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "link"])
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_nothing_is_left_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, failure: BaseException) -> None:
+def test_nothing_is_left_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, failure: BaseException
+) -> None:
     def fail(*_: Any) -> None:
         raise failure
 
@@ -80,7 +82,9 @@ def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (tmp_path / "file").read_bytes() == b"data"
     with pytest.raises(OutputExistsError):
         atomic_write(tmp_path / "file", b"other")
-    monkeypatch.setattr(os.path, "lexists", lambda _: False)  # somebody else made the file after the first look
+    monkeypatch.setattr(
+        os.path, "lexists", lambda _: False
+    )  # somebody else made the file after the first look
     with pytest.raises(OutputExistsError):
         atomic_write(tmp_path / "file", b"other")
     assert (tmp_path / "file").read_bytes() == b"data"

@@ -1,4 +1,6 @@
-"""PNM, NPY, BMP and JPEG 2000 of other writers, and what becomes of damaged files of every format."""
+"""PNM, NPY, BMP and JPEG 2000 of other writers, and what becomes of damaged files of every
+format.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,17 @@ from tests.images.makers import MODES, assert_same, encode, make, palette, rgb, 
         (b"P3 1 1 65535 1 2 65535", 16, [[[1, 2, 65535]]]),
         (b"P5 2 1 65535\n\1\2\3\4", 16, [[258, 772]]),
         (b"P6 1 1 65535\n\0\1\0\2\1\0", 16, [[[1, 2, 256]]]),
-        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n\0\1", 1, [[0, 1]]),
-        (b"P7\n# a comment\nHEIGHT 1\nWIDTH 1\nMAXVAL 255\nDEPTH 2\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n\5\6", 8, [[[5, 6]]]),
+        (
+            b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n\0\1",
+            1,
+            [[0, 1]],
+        ),
+        (
+            b"P7\n# a comment\nHEIGHT 1\nWIDTH 1\nMAXVAL 255\nDEPTH 2\nTUPLTYPE "
+            b"GRAYSCALE_ALPHA\nENDHDR\n\5\6",
+            8,
+            [[[5, 6]]],
+        ),
     ],
 )
 def test_pnm(data: bytes, depth: int, expected: Any) -> None:
@@ -43,7 +54,9 @@ def test_pnm(data: bytes, depth: int, expected: Any) -> None:
     np.testing.assert_array_equal(image.pixels, expected)
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode[0] in (1, 8) and mode[1] in (1, 3) and not mode[2]])
+@pytest.mark.parametrize(
+    "mode", [mode for mode in MODES if mode[0] in (1, 8) and mode[1] in (1, 3) and not mode[2]]
+)
 def test_pillow_sees_the_same_pnm(mode: tuple[int, int, bool]) -> None:
     image = make(*mode)
     with PIL.Image.open(BytesIO(written(image, "PPM"))) as opened:
@@ -71,8 +84,18 @@ def test_npy_of_objects_is_not_unpickled() -> None:
         read_image(buffer.getvalue())
 
 
-def bmp(bits: int, rows: bytes, width: int, height: int, entries: bytes = b"", compression: int = 0, colours: int = 0) -> bytes:
-    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(rows), 2835, 2835, colours, 0)
+def bmp(
+    bits: int,
+    rows: bytes,
+    width: int,
+    height: int,
+    entries: bytes = b"",
+    compression: int = 0,
+    colours: int = 0,
+) -> bytes:
+    info = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(rows), 2835, 2835, colours, 0
+    )
     start = 14 + 40 + len(entries)
     return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + info + entries + rows
 
@@ -85,13 +108,21 @@ PHYS = PngChunk("pHYs", struct.pack(">IIB", 2835, 2835, 1))
 def test_bmp_of_indices(bits: int, upright: bool) -> None:
     indices = samples(bits, 1, 3, 21)
     digits = ["".join(f"{sample:0{bits}b}" for sample in row) for row in indices]
-    rows = [int(row, 2).to_bytes(len(row) // 8, "big") for row in (row.ljust(-(-len(row) // 32) * 32, "0") for row in digits)]
+    rows = [
+        int(row, 2).to_bytes(len(row) // 8, "big")
+        for row in (row.ljust(-(-len(row) // 32) * 32, "0") for row in digits)
+    ]
     colours = np.frombuffer(palette(2**bits).payload, np.uint8).reshape(-1, 3)
     entries = b"".join(bytes([blue, green, red, 0]) for red, green, blue in colours)
     data = bmp(bits, b"".join(rows if upright else rows[::-1]), 21, -3 if upright else 3, entries)
-    assert_same(read_image(data), make_image(indices, (PngChunk("PLTE", colours.tobytes()), PHYS), bits, True))
+    assert_same(
+        read_image(data),
+        make_image(indices, (PngChunk("PLTE", colours.tobytes()), PHYS), bits, True),
+    )
     ramp = b"".join(bytes([level] * 3 + [0]) for level in range(0, 256, 255 // (2**bits - 1)))
-    assert_same(read_image(bmp(bits, b"".join(rows[::-1]), 21, 3, ramp)), make_image(indices, (PHYS,), bits))
+    assert_same(
+        read_image(bmp(bits, b"".join(rows[::-1]), 21, 3, ramp)), make_image(indices, (PHYS,), bits)
+    )
     few = read_image(bmp(bits, b"".join(rows[::-1]), 21, 3, entries[:8], colours=2))
     assert few.metadata[0].payload == colours[:2].tobytes()
     with pytest.raises(InputError, match="truncated BMP"):
@@ -112,7 +143,12 @@ def test_bmp_with_declared_alpha_and_profile() -> None:
     pixels = samples(8, 4, 2, 3)
     masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     rows = pixels[::-1][:, :, [2, 1, 0, 3]].tobytes()
-    head = struct.pack("<IiiHHIIiiII", 124, 3, 2, 1, 32, 3, 0, 0, 0, 0, 0) + masks + struct.pack("<I", 0x4D424544) + bytes(48)
+    head = (
+        struct.pack("<IiiHHIIiiII", 124, 3, 2, 1, 32, 3, 0, 0, 0, 0, 0)
+        + masks
+        + struct.pack("<I", 0x4D424544)
+        + bytes(48)
+    )
     head += struct.pack("<IIII", 0, 124 + len(rows), 7, 0)
     data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 138) + head + rows + b"profile"
     image = read_image(data)
@@ -124,14 +160,25 @@ def test_run_lengths_in_bmp() -> None:
     colours = palette(256).payload
     entries = b"".join(bytes([*colours[at : at + 3][::-1], 0]) for at in range(0, 768, 3))
     image = read_image(bmp(8, b"\3\7\0\0\1\5\2\6\0\1", 3, 2, entries, compression=1))
-    assert_same(image, make_image(np.array([[5, 6, 6], [7, 7, 7]], np.uint8), (PngChunk("PLTE", colours), PHYS), 8, True))
-    black_and_white = bmp(8, b"\3\1\0\1", 3, 1, bytes(4) + b"\xff\xff\xff\0", compression=1, colours=2)
+    assert_same(
+        image,
+        make_image(
+            np.array([[5, 6, 6], [7, 7, 7]], np.uint8), (PngChunk("PLTE", colours), PHYS), 8, True
+        ),
+    )
+    black_and_white = bmp(
+        8, b"\3\1\0\1", 3, 1, bytes(4) + b"\xff\xff\xff\0", compression=1, colours=2
+    )
     with pytest.raises(UnsupportedImageError, match="run-length"):
         read_image(black_and_white)
 
 
 def jpeg2000(array: NDArray[Any], **options: Any) -> bytes:
-    return bytes(imagecodecs.jpeg2k_encode(array, **{"level": 0, "reversible": True, "codecformat": "jp2"} | options))
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            array, **{"level": 0, "reversible": True, "codecformat": "jp2"} | options
+        )
+    )
 
 
 @pytest.mark.parametrize("codecformat", ["jp2", "j2k"])
@@ -162,7 +209,9 @@ SRGB = box(b"colr", b"\1\0\0" + struct.pack(">I", 16))
 
 
 def definition(*rows: tuple[int, int, int]) -> bytes:
-    return box(b"cdef", struct.pack(">H", len(rows)) + b"".join(struct.pack(">HHH", *row) for row in rows))
+    return box(
+        b"cdef", struct.pack(">H", len(rows)) + b"".join(struct.pack(">HHH", *row) for row in rows)
+    )
 
 
 def test_boxes_of_jpeg_2000() -> None:
@@ -173,7 +222,17 @@ def test_boxes_of_jpeg_2000() -> None:
     profile = box(b"colr", b"\2\0\0profile")
     xmp = box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + b"<x/>")
     exif = box(b"uuid", b"JpgTiffExif->JP2" + b"MM\0*")
-    found = read_image(boxed(stream, IHDR, SRGB, profile, definition(*colours, (3, 1, 0)), resolution, after=xmp + exif))
+    found = read_image(
+        boxed(
+            stream,
+            IHDR,
+            SRGB,
+            profile,
+            definition(*colours, (3, 1, 0)),
+            resolution,
+            after=xmp + exif,
+        )
+    )
     assert_same(found, image, metadata=False)
     assert [chunk.kind for chunk in found.metadata] == ["iCCP", "pHYs", "iTXt", "eXIf"]
     assert found.metadata[1].payload == struct.pack(">IIB", 11800, 11800, 1)
@@ -191,7 +250,9 @@ def test_lossy_jpeg_2000_must_be_asked_for() -> None:
     data = jpeg2000(samples(8, 3, 32, 32), level=30, reversible=False)
     with pytest.raises(JpegInputError, match="as-pixels"):
         read_image(data)
-    np.testing.assert_array_equal(read_image(data, as_pixels=True).pixels, imagecodecs.jpeg2k_decode(data))
+    np.testing.assert_array_equal(
+        read_image(data, as_pixels=True).pixels, imagecodecs.jpeg2k_decode(data)
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +273,11 @@ def test_other_samples_of_jpeg_2000(offset: int, value: int, words: str) -> None
 
 @pytest.mark.parametrize(
     ("offset", "value", "words"),
-    [(8, struct.pack(">I", 0), "no valid size"), (24, struct.pack(">II", 0, 1), "no valid size"), (24, struct.pack(">II", 1, 1), "tiles")],
+    [
+        (8, struct.pack(">I", 0), "no valid size"),
+        (24, struct.pack(">II", 0, 1), "no valid size"),
+        (24, struct.pack(">II", 1, 1), "tiles"),
+    ],
 )
 def test_damaged_sizes_of_jpeg_2000(offset: int, value: bytes, words: str) -> None:
     data = bytearray(jpeg2000(samples(8, 1, 300, 300), codecformat="j2k"))

@@ -1,4 +1,6 @@
-"""Every mode and depth: what an image may be, and that PNG, TIFF, PPM, NPY, WebP and BMP give it back or say that they cannot."""
+"""Every mode and depth: what an image may be, and that PNG, TIFF, PPM, NPY, WebP and BMP give it
+back or say that they cannot.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bbans.errors import InputError, OutputError
-from bbans.images import Image, PngChunk, from_array, make_image, png, read_image, write_image
-from tests.images.makers import MODES, assert_same, make, make_png, palette, png_chunk, samples, written
+from bbans.images import Image, PngChunk, from_array, make_image, read_image, write_image
+from bbans.images.formats import png
+from tests.images.makers import (
+    MODES,
+    assert_same,
+    make,
+    make_png,
+    palette,
+    png_chunk,
+    samples,
+    written,
+)
 
 # What each format holds besides PNG, which holds all: depth, channels, palette.
 HELD = {
@@ -32,7 +44,11 @@ HELD = {
 @st.composite
 def images(draw: st.DrawFn, modes: list[tuple[int, int, bool]]) -> Image:
     depth, channels, indexed = draw(st.sampled_from(modes))
-    height, width, seed = draw(st.integers(1, 9)), draw(st.integers(1, 19)), draw(st.integers(0, 99))
+    height, width, seed = (
+        draw(st.integers(1, 9)),
+        draw(st.integers(1, 19)),
+        draw(st.integers(0, 99)),
+    )
     chunks: tuple[PngChunk, ...] = ()
     if indexed:
         chunks = (palette(draw(st.integers(1, 2**depth)), seed),)
@@ -42,9 +58,18 @@ def images(draw: st.DrawFn, modes: list[tuple[int, int, bool]]) -> Image:
 @given(images(MODES), st.binary(min_size=6, max_size=6), st.booleans())
 def test_png_gives_every_image_back(image: Image, alphas: bytes, transparent: bool) -> None:
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    size = min(6, len(image.metadata[0].payload) // 3) if image.palette else {1: 2, 3: 6}.get(channels, 0)
+    size = (
+        min(6, len(image.metadata[0].payload) // 3)
+        if image.palette
+        else {1: 2, 3: 6}.get(channels, 0)
+    )
     if transparent and size:
-        image = make_image(image.pixels, (*image.metadata, PngChunk("tRNS", alphas[:size])), image.bit_depth, image.palette)
+        image = make_image(
+            image.pixels,
+            (*image.metadata, PngChunk("tRNS", alphas[:size])),
+            image.bit_depth,
+            image.palette,
+        )
     assert_same(read_image(written(image)), image)
 
 
@@ -52,8 +77,14 @@ def test_png_gives_every_image_back(image: Image, alphas: bytes, transparent: bo
 def test_pnm_npy_and_webp_give_images_back(pnm: Image, npy: Image, webp: Image) -> None:
     for image, kind in ((pnm, "PPM"), (npy, "NPY"), (webp, "WEBP")):
         back = read_image(written(image, kind))
-        if kind == "WEBP" and image.pixels.ndim == 3 and back.pixels.shape[2] < image.pixels.shape[2]:
-            assert (image.pixels[:, :, 3] == 255).all()  # an alpha that hides nothing is left out by the encoder
+        if (
+            kind == "WEBP"
+            and image.pixels.ndim == 3
+            and back.pixels.shape[2] < image.pixels.shape[2]
+        ):
+            assert (
+                image.pixels[:, :, 3] == 255
+            ).all()  # an alpha that hides nothing is left out by the encoder
             continue
         assert_same(back, image)
 
@@ -84,16 +115,23 @@ def test_webp_widens_grey() -> None:
     for channels in (1, 2):
         grey = make(8, channels)
         alpha = (grey.pixels[:, :, 1:],) if channels == 2 else ()
-        wide = np.concatenate([grey.pixels.reshape(5, 7, channels)[:, :, :1]] * 3 + list(alpha), axis=2)
+        wide = np.concatenate(
+            [grey.pixels.reshape(5, 7, channels)[:, :, :1]] * 3 + list(alpha), axis=2
+        )
         np.testing.assert_array_equal(read_image(written(grey, "WEBP")).pixels, wide)
 
 
 def test_samples_under_transparent_pixels_survive() -> None:
-    for channels, kinds in ((4, ("PNG", "WEBP", "TIFF", "PPM", "NPY")), (2, ("PNG", "TIFF", "PPM", "NPY"))):
+    for channels, kinds in (
+        (4, ("PNG", "WEBP", "TIFF", "PPM", "NPY")),
+        (2, ("PNG", "TIFF", "PPM", "NPY")),
+    ):
         pixels = samples(8, channels, 20, 20)
         pixels[::2, :, -1] = 0
         for kind in kinds:
-            np.testing.assert_array_equal(read_image(written(from_array(pixels), kind)).pixels, pixels)
+            np.testing.assert_array_equal(
+                read_image(written(from_array(pixels), kind)).pixels, pixels
+            )
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode[0] >= 8 and not mode[2]])
@@ -115,14 +153,26 @@ def test_another_reader_sees_the_same_levels_and_colours(mode: tuple[int, int, b
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 6), (13, 16)])
-def test_interlaced_png_of_every_mode(mode: tuple[int, int, bool], shape: tuple[int, int], capfd: pytest.CaptureFixture[str]) -> None:
+def test_interlaced_png_of_every_mode(
+    mode: tuple[int, int, bool], shape: tuple[int, int], capfd: pytest.CaptureFixture[str]
+) -> None:
     depth, channels, indexed = mode
     image = make(*mode, *shape)
     colour = png.PALETTE if indexed else {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(
-        b"\0" + row_of(row, depth) for top, left, down, right in png.ADAM7 for row in image.pixels[top::down, left::right] if row.size
+        b"\0" + row_of(row, depth)
+        for top, left, down, right in png.ADAM7
+        for row in image.pixels[top::down, left::right]
+        if row.size
     )
-    plain = make_png(shape[1], shape[0], depth, colour, rows, *((chunk.kind, chunk.payload) for chunk in image.metadata))
+    plain = make_png(
+        shape[1],
+        shape[0],
+        depth,
+        colour,
+        rows,
+        *((chunk.kind, chunk.payload) for chunk in image.metadata),
+    )
     data = plain[:8] + png_chunk("IHDR", plain[16:28] + b"\1") + plain[33:]
     assert_same(read_image(data), image)
     assert capfd.readouterr().err == ""
@@ -176,7 +226,13 @@ GREY, RGB, INDICES = samples(8), samples(8, 3), samples(2)
         (RGB, (palette(256),), 8, True, "palette indices have shape"),
         (samples(16), (palette(256),), 16, True, "1, 2, 4 or 8 bits"),
         (INDICES, (), 2, True, "found none"),
-        (INDICES, (PngChunk("PLTE", palette(4).payload, after_pixels=True),), 2, True, "before its pixels"),
+        (
+            INDICES,
+            (PngChunk("PLTE", palette(4).payload, after_pixels=True),),
+            2,
+            True,
+            "before its pixels",
+        ),
         (INDICES, (palette(4), palette(4)), 2, True, "at most one PLTE"),
         (INDICES, (PngChunk("PLTE", b""),), 2, True, "found 0 bytes"),
         (INDICES, (PngChunk("PLTE", bytes(4)),), 2, True, "found 4 bytes"),
@@ -184,15 +240,29 @@ GREY, RGB, INDICES = samples(8), samples(8, 3), samples(2)
         (INDICES, (palette(4), PngChunk("tRNS", bytes(5))), 2, True, "1 to 4 bytes"),
         (INDICES, (palette(4), PngChunk("tRNS", b"")), 2, True, "1 to 4 bytes"),
         (INDICES, (PngChunk("tRNS", bytes(2)), palette(4)), 2, True, "after PLTE"),
-        (INDICES, (palette(4), PngChunk("tRNS", b"1", after_pixels=True)), 2, True, "before its pixels"),
+        (
+            INDICES,
+            (palette(4), PngChunk("tRNS", b"1", after_pixels=True)),
+            2,
+            True,
+            "before its pixels",
+        ),
         (GREY, (PngChunk("tRNS", bytes(6)),), 8, False, "of 2 bytes"),
         (RGB, (PngChunk("tRNS", bytes(2)),), 8, False, "of 6 bytes"),
-        (RGB, (PngChunk("tRNS", bytes(6)), PngChunk("tRNS", bytes(6))), 8, False, "at most one tRNS"),
+        (
+            RGB,
+            (PngChunk("tRNS", bytes(6)), PngChunk("tRNS", bytes(6))),
+            8,
+            False,
+            "at most one tRNS",
+        ),
         (samples(8, 4), (PngChunk("tRNS", bytes(6)),), 8, False, "strip its tRNS"),
         (samples(16, 2), (PngChunk("tRNS", bytes(2)),), 16, False, "strip its tRNS"),
     ],
 )
-def test_parts_that_do_not_fit(pixels: NDArray[Any], metadata: tuple[PngChunk, ...], depth: int, indexed: bool, words: str) -> None:
+def test_parts_that_do_not_fit(
+    pixels: NDArray[Any], metadata: tuple[PngChunk, ...], depth: int, indexed: bool, words: str
+) -> None:
     with pytest.raises(InputError, match=words) as caught:
         make_image(pixels, metadata, depth, indexed)
     assert "\n" not in str(caught.value)
@@ -204,7 +274,11 @@ def test_from_array_takes_8_and_16_bits_of_any_byte_order() -> None:
     for depth in (8, 16):
         for channels in (1, 2, 3, 4):
             pixels = samples(depth, channels)
-            for view in (pixels, np.asfortranarray(pixels), pixels.astype(pixels.dtype.newbyteorder("S"))):
+            for view in (
+                pixels,
+                np.asfortranarray(pixels),
+                pixels.astype(pixels.dtype.newbyteorder("S")),
+            ):
                 assert_same(from_array(view), Image(pixels, (), depth))
     with pytest.raises(InputError, match="transparent colour"):
         from_array(GREY, (PngChunk("tRNS", b""),))
@@ -216,41 +290,55 @@ def test_wide_16_bit_images_are_not_written_as_png() -> None:
 
 
 def test_an_unfiltered_png_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bbans.images.png_pixels.BLOCK", 20)
+    monkeypatch.setattr("bbans.images.formats.png_pixels.BLOCK", 20)
     assert_same(read_image(written(make(2, 1, True, 9, 7))), make(2, 1, True, 9, 7))
 
 
 def pngsuite(shared: Path, invalid: bool) -> list[Path]:
-    return [path for path in sorted((shared / "data" / "pngsuite").glob("*.png")) if path.stem.startswith("x") == invalid]
+    return [
+        path
+        for path in sorted((shared / "data" / "pngsuite").glob("*.png"))
+        if path.stem.startswith("x") == invalid
+    ]
 
 
 @pytest.mark.shared
 def test_pngsuite_comes_back(shared: Path) -> None:
-    """Every valid file, with its depth, its colour type and its chunks, and the samples that other readers see."""
+    """Every valid file, with its depth, its colour type and its chunks, and the samples that other
+    readers see.
+    """
     paths = pngsuite(shared, False)
     assert len(paths) > 150
     for path in paths:
         data = path.read_bytes()
         image = read_image(data)
         header = png.check_supported(png.chunks(data))
-        assert (image.bit_depth, image.palette) == (header.depth, header.colour == png.PALETTE), path.name
+        assert (image.bit_depth, image.palette) == (header.depth, header.colour == png.PALETTE), (
+            path.name
+        )
         again = written(image)
         assert_same(read_image(again), image)
         assert png.check_supported(png.chunks(again)) == header._replace(interlaced=0), path.name
         others = [part for part in png.chunks(data) if part[0] not in png.STRUCTURE]
-        assert [part for part in png.chunks(again) if part[0] not in png.STRUCTURE] == others, path.name
+        assert [part for part in png.chunks(again) if part[0] not in png.STRUCTURE] == others, (
+            path.name
+        )
         np.testing.assert_array_equal(image.pixels, other_reader(data, image), path.name)
 
 
 def other_reader(data: bytes, image: Image) -> NDArray[Any]:
-    """libpng's samples without the alpha that it makes of tRNS; for indices and small depths Pillow's, without its scale."""
+    """libpng's samples without the alpha that it makes of tRNS; for indices and small depths
+    Pillow's, without its scale.
+    """
     if image.bit_depth >= 8 and not image.palette:
         found = np.asarray(imagecodecs.png_decode(data))
         if found.ndim > image.pixels.ndim:
             return found[:, :, 0]
         return found if found.ndim == 2 else found[:, :, : image.pixels.shape[2]]
     with PIL.Image.open(BytesIO(data)) as opened:
-        return np.array(opened).astype(np.uint8) // (1 if image.palette or opened.mode == "1" else 255 // (2**image.bit_depth - 1))
+        return np.array(opened).astype(np.uint8) // (
+            1 if image.palette or opened.mode == "1" else 255 // (2**image.bit_depth - 1)
+        )
 
 
 @pytest.mark.shared

@@ -11,9 +11,27 @@ import pytest
 
 from bbans.errors import UnsupportedImageError
 from bbans.images import PngChunk, from_pillow, make_image, read_image, to_pillow
-from tests.images.makers import MODES, assert_same, encode, make, make_png, palette, samples, written
+from tests.images.makers import (
+    MODES,
+    assert_same,
+    encode,
+    make,
+    make_png,
+    palette,
+    samples,
+    written,
+)
 
-NAMES = {(1, 1): "1", (2, 1): "L", (4, 1): "L", (8, 1): "L", (8, 2): "LA", (8, 3): "RGB", (8, 4): "RGBA", (16, 1): "I;16"}
+NAMES = {
+    (1, 1): "1",
+    (2, 1): "L",
+    (4, 1): "L",
+    (8, 1): "L",
+    (8, 2): "LA",
+    (8, 3): "RGB",
+    (8, 4): "RGBA",
+    (16, 1): "I;16",
+}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -39,7 +57,14 @@ def test_modes(mode: tuple[int, int, bool]) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "alpha"),
-    [((1, 1, False), 2), ((8, 1, False), 2), ((16, 1, False), 2), ((8, 3, False), 6), ((8, 1, True), 1), ((8, 1, True), 200)],
+    [
+        ((1, 1, False), 2),
+        ((8, 1, False), 2),
+        ((16, 1, False), 2),
+        ((8, 3, False), 6),
+        ((8, 1, True), 1),
+        ((8, 1, True), 200),
+    ],
 )
 def test_transparency(mode: tuple[int, int, bool], alpha: int) -> None:
     payload = b"\0\1" if alpha == 2 else bytes(range(alpha))
@@ -56,7 +81,12 @@ def test_a_transparent_level_is_scaled_with_the_samples(depth: int) -> None:
     assert to_pillow(image).info["transparency"] == 2 * scale
     with PIL.Image.open(BytesIO(written(image))) as opened:
         for found in (from_pillow(opened), from_pillow(to_pillow(image))):
-            assert_same(found, make_image(image.pixels * np.uint8(scale), (PngChunk("tRNS", bytes([0, 2 * scale])),)))
+            assert_same(
+                found,
+                make_image(
+                    image.pixels * np.uint8(scale), (PngChunk("tRNS", bytes([0, 2 * scale])),)
+                ),
+            )
 
 
 def test_a_transparent_index_and_an_alpha_in_the_palette() -> None:
@@ -70,12 +100,18 @@ def test_a_transparent_index_and_an_alpha_in_the_palette() -> None:
     assert from_pillow(source).metadata == (PngChunk("PLTE", bytes(12)), PngChunk("tRNS", bytes(4)))
     source.putpalette(colours)
     source.info["transparency"] = 5  # of a colour that the palette has not
-    assert from_pillow(source).metadata == (PngChunk("PLTE", colours + bytes(6)), PngChunk("tRNS", b"\xff" * 5 + b"\0"))
+    assert from_pillow(source).metadata == (
+        PngChunk("PLTE", colours + bytes(6)),
+        PngChunk("tRNS", b"\xff" * 5 + b"\0"),
+    )
     source.info["transparency"] = b"\xff\xff"
     assert from_pillow(source).metadata == (PngChunk("PLTE", colours),)
 
 
-@pytest.mark.parametrize(("mode", "value"), [("L", b"\0"), ("RGB", 5), ("RGB", (1, 2)), ("L", -1), ("RGB", (1, 2, 70000)), ("L", "x")])
+@pytest.mark.parametrize(
+    ("mode", "value"),
+    [("L", b"\0"), ("RGB", 5), ("RGB", (1, 2)), ("L", -1), ("RGB", (1, 2, 70000)), ("L", "x")],
+)
 def test_strange_transparency_is_refused(mode: str, value: Any) -> None:
     source = PIL.Image.new(mode, (2, 2))
     source.info["transparency"] = value
@@ -89,7 +125,9 @@ def test_alpha_goes_before_what_is_left_of_a_transparent_colour() -> None:
     assert from_pillow(source).metadata == ()
 
 
-@pytest.mark.parametrize("mode", ["PA", "RGBX", "La", "RGBa", "CMYK", "YCbCr", "LAB", "HSV", "I", "F"])
+@pytest.mark.parametrize(
+    "mode", ["PA", "RGBX", "La", "RGBa", "CMYK", "YCbCr", "LAB", "HSV", "I", "F"]
+)
 def test_other_modes_are_refused(mode: str) -> None:
     with pytest.raises(UnsupportedImageError, match=f"mode {mode}"):
         from_pillow(PIL.Image.new(mode, (2, 2)))
@@ -98,7 +136,10 @@ def test_other_modes_are_refused(mode: str) -> None:
 @pytest.mark.parametrize("colour", [2, 4, 6])
 def test_files_of_which_pillow_drops_half_are_refused(colour: int) -> None:
     data = make_png(1, 1, 16, colour, bytes(9)[: 1 + 2 * {2: 3, 4: 2, 6: 4}[colour]])
-    with PIL.Image.open(BytesIO(data)) as opened, pytest.raises(UnsupportedImageError, match="read_image"):
+    with (
+        PIL.Image.open(BytesIO(data)) as opened,
+        pytest.raises(UnsupportedImageError, match="read_image"),
+    ):
         from_pillow(opened)
 
 
@@ -117,12 +158,22 @@ def test_pillow_reads_what_is_written() -> None:
     image = make_image(samples(2), chunks, 2, True)
     with PIL.Image.open(BytesIO(written(image))) as opened:
         ours, theirs = to_pillow(read_image(written(image))), opened
-        np.testing.assert_array_equal(np.array(ours.convert("RGBA")), np.array(theirs.convert("RGBA")))
+        np.testing.assert_array_equal(
+            np.array(ours.convert("RGBA")), np.array(theirs.convert("RGBA"))
+        )
 
 
 def test_files_that_pillow_holds_in_part_are_refused() -> None:
-    pages = encode(PIL.Image.new("L", (2, 2)), "TIFF", save_all=True, append_images=[PIL.Image.new("L", (2, 2))])
+    pages = encode(
+        PIL.Image.new("L", (2, 2)),
+        "TIFF",
+        save_all=True,
+        append_images=[PIL.Image.new("L", (2, 2))],
+    )
     signed = encode(PIL.Image.new("L", (2, 2)), "TIFF", tiffinfo={339: 2})
     for data, words in ((pages, "several frames"), (signed, "8 bits per sample")):
-        with PIL.Image.open(BytesIO(data)) as opened, pytest.raises(UnsupportedImageError, match=words):
+        with (
+            PIL.Image.open(BytesIO(data)) as opened,
+            pytest.raises(UnsupportedImageError, match=words),
+        ):
             from_pillow(opened)

@@ -15,10 +15,12 @@ import pytest
 from numpy.typing import NDArray
 
 from bbans.errors import InputError, JpegInputError, UnsupportedImageError
-from bbans.images import png, read_image
+from bbans.images import read_image
+from bbans.images.formats import png
 from tests.images.makers import encode, grey, make_png, png_chunk, rgb, samples
 
-# The pixels of other modes are tested in test_modes.py, those of TIFF, PNM, BMP and JPEG 2000 in files of their own.
+# The pixels of other modes are tested in test_modes.py, those of TIFF, PNM, BMP and JPEG 2000 in
+# files of their own.
 LOSSLESS: list[tuple[str, dict[str, Any]]] = [
     ("PNG", {}),
     ("WEBP", {"lossless": True}),
@@ -32,18 +34,26 @@ LOSSLESS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("kind", "options"), LOSSLESS)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 13), (13, 1), (17, 31)])
-def test_pixels_come_as_they_are(kind: str, options: dict[str, Any], shape: tuple[int, int], tmp_path: Path) -> None:
+def test_pixels_come_as_they_are(
+    kind: str, options: dict[str, Any], shape: tuple[int, int], tmp_path: Path
+) -> None:
     path = tmp_path / "image.dat"  # the name does not matter
     for pixels in (rgb(*shape), grey(*shape)):
         data = encode(pixels, kind, **options)
         path.write_bytes(data)
-        expected = np.repeat(pixels[:, :, None], 3, axis=2) if kind == "WEBP" and pixels.ndim == 2 else pixels
+        expected = (
+            np.repeat(pixels[:, :, None], 3, axis=2)
+            if kind == "WEBP" and pixels.ndim == 2
+            else pixels
+        )
         for source in (data, path, str(path)):
             np.testing.assert_array_equal(read_image(source).pixels, expected)
 
 
 def test_plain_text_pnm() -> None:
-    np.testing.assert_array_equal(read_image(b"P2 # a comment\n3 1\n255\n0 7 255\n").pixels, [[0, 7, 255]])
+    np.testing.assert_array_equal(
+        read_image(b"P2 # a comment\n3 1\n255\n0 7 255\n").pixels, [[0, 7, 255]]
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 6), (13, 16)])
@@ -87,25 +97,50 @@ def tagged(data: bytes, tag: int, value: int) -> bytes:
 
 
 UNSUPPORTED = {
-    "animated PNG": (encode(image("RGB"), "PNG", save_all=True, append_images=[PIL.Image.new("RGB", (4, 3), "red")]), "animated"),
+    "animated PNG": (
+        encode(
+            image("RGB"), "PNG", save_all=True, append_images=[PIL.Image.new("RGB", (4, 3), "red")]
+        ),
+        "animated",
+    ),
     "critical chunk": (make_png(1, 1, 8, 0, bytes(2), ("ABCD", b"")), "ABCD"),
     "wide 16-bit PNG": (make_png(10**6 + 1, 1, 16, 0, bytes(2 * 10**6 + 3)), "1000000 pixels"),
     "animated WebP": (
-        encode(image("RGB"), "WEBP", lossless=True, save_all=True, append_images=[PIL.Image.new("RGB", (4, 3), "red")]),
+        encode(
+            image("RGB"),
+            "WEBP",
+            lossless=True,
+            save_all=True,
+            append_images=[PIL.Image.new("RGB", (4, 3), "red")],
+        ),
         "animated",
     ),
     "CMYK TIFF": (encode(image("CMYK"), "TIFF"), "CMYK"),
     "float TIFF": (encode(image("F"), "TIFF"), "floating-point samples of 32 bits"),
     "32-bit TIFF": (encode(image("I"), "TIFF"), "signed samples of 32 bits"),
-    "signed TIFF": (tagged(encode(image("L"), "TIFF", tiffinfo={339: 1}), 339, 2), "signed samples of 8 bits"),
+    "signed TIFF": (
+        tagged(encode(image("L"), "TIFF", tiffinfo={339: 1}), 339, 2),
+        "signed samples of 8 bits",
+    ),
     "CIELAB TIFF": (encode(image("LAB"), "TIFF"), "CIELAB"),
     "premultiplied TIFF": (tagged(encode(image("RGBA"), "TIFF"), 338, 1), "premultiplied alpha"),
     "TIFF with a channel": (tagged(encode(image("LA"), "TIFF"), 338, 0), "unknown meaning"),
     "TIFF with WebP": (tagged(encode(image("L"), "TIFF"), 259, 50001), "compression 50001"),
     "TIFF with a 16-bit palette": (tagged(encode(image("P"), "TIFF"), 258, 16), "65536 colours"),
-    "pages of TIFF": (encode(image("RGB"), "TIFF", save_all=True, append_images=[image("RGB")]), "several pages"),
-    "16-bit BMP": (b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 2, 2, 1, 16, 0, 8, 0, 0, 0, 0) + bytes(8), "16 bits per pixel"),
-    "BMP with a fourth channel": (encode(PIL.Image.fromarray(samples(8, 4)), "BMP"), "fourth channel"),
+    "pages of TIFF": (
+        encode(image("RGB"), "TIFF", save_all=True, append_images=[image("RGB")]),
+        "several pages",
+    ),
+    "16-bit BMP": (
+        b"BM"
+        + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 2, 2, 1, 16, 0, 8, 0, 0, 0, 0)
+        + bytes(8),
+        "16 bits per pixel",
+    ),
+    "BMP with a fourth channel": (
+        encode(PIL.Image.fromarray(samples(8, 4)), "BMP"),
+        "fourth channel",
+    ),
     "PGM of 256": (b"P5\n# 255\n1 1 #x\n256\n" + bytes(2), "0 to 256"),
     "7-bit PGM": (b"P5\n1 1\n127\n\0", "0 to 127"),
     "1-bit PGM": (b"P5\n1 1\n1\n\0", "0 to 1 "),
@@ -113,8 +148,14 @@ UNSUPPORTED = {
     "two plain PBMs": (b"P1 1 1 1\nP1 1 1 1\n", "several images"),
     "two plain PGMs": (b"P2 1 1 255 9\nP2 1 1 255 9\n", "several images"),
     "float PNM": (b"Pf\n1 1\n-1\n" + bytes(4), "floating-point"),
-    "PAM of CMYK": (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\n" + bytes(4), "CMYK"),
-    "PAM without a meaning": (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(3), "nothing known"),
+    "PAM of CMYK": (
+        b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\n" + bytes(4),
+        "CMYK",
+    ),
+    "PAM without a meaning": (
+        b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(3),
+        "nothing known",
+    ),
     "float NPY": (npy(np.zeros((2, 2), np.float32)), "float32"),
     "signed NPY": (npy(np.zeros((2, 2), np.int16)), "int16"),
     "GIF": (encode(image("P"), "GIF"), "GIF"),
@@ -137,9 +178,16 @@ def test_other_kinds_are_refused_by_name(data: bytes, words: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("JPEG", {}), ("WEBP", {"quality": 80}), ("WEBP", {"exif": b"Exif\0\0MM\0*"}), ("TIFF", {"compression": "jpeg"})],
+    [
+        ("JPEG", {}),
+        ("WEBP", {"quality": 80}),
+        ("WEBP", {"exif": b"Exif\0\0MM\0*"}),
+        ("TIFF", {"compression": "jpeg"}),
+    ],
 )
-def test_lossy_files_are_refused_unless_asked_for(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
+def test_lossy_files_are_refused_unless_asked_for(
+    kind: str, options: dict[str, Any], tmp_path: Path
+) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(encode(rgb(16, 16), kind, **options))
     with pytest.raises(JpegInputError, match="as-pixels") as caught:
@@ -161,7 +209,10 @@ DAMAGED = {
     "no IDAT": png.SIGNATURE + GOOD[8:33] + png_chunk("IEND", b""),
     "no IHDR": png.SIGNATURE + png_chunk("IEND", b""),
     "two IHDR": GOOD[:33] + GOOD[8:],
-    "IDAT in two places": GOOD[:-12] + png_chunk("tEXt", b"a\0b") + png_chunk("IDAT", b"") + GOOD[-12:],
+    "IDAT in two places": GOOD[:-12]
+    + png_chunk("tEXt", b"a\0b")
+    + png_chunk("IDAT", b"")
+    + GOOD[-12:],
     "short IHDR": png.SIGNATURE + png_chunk("IHDR", bytes(12)) + GOOD[33:],
     "no width": make_png(0, 1, 8, 0, b""),
     "bit depth 3": make_png(1, 1, 3, 0, bytes(2)),
@@ -179,7 +230,9 @@ DAMAGED = {
     "odd palette": make_png(1, 1, 8, 3, bytes(2), ("PLTE", bytes(4))),
     "empty palette": make_png(1, 1, 8, 3, bytes(2), ("PLTE", b"")),
     "two palettes": make_png(1, 1, 8, 3, bytes(2), ("PLTE", bytes(3)), ("PLTE", bytes(3))),
-    "transparency before its palette": make_png(1, 1, 8, 3, bytes(2), ("tRNS", b"a"), ("PLTE", bytes(3))),
+    "transparency before its palette": make_png(
+        1, 1, 8, 3, bytes(2), ("tRNS", b"a"), ("PLTE", bytes(3))
+    ),
     "more alphas than colours": make_png(1, 1, 8, 3, bytes(2), ("PLTE", bytes(3)), ("tRNS", b"ab")),
     "transparent colour of RGBA": make_png(1, 1, 8, 6, bytes(5), ("tRNS", bytes(6))),
     "transparent colour of another kind": make_png(1, 1, 8, 2, bytes(4), ("tRNS", bytes(2))),
@@ -188,10 +241,18 @@ DAMAGED = {
     "unknown filter of 16-bit samples": make_png(1, 1, 16, 2, b"\x09" + bytes(6)),
     "TIFF without tags": b"II*\0\x08\0\0\0\0\0",
     "TIFF whose tags are elsewhere": b"II*\0\xff\0\0\0",
-    "TIFF with a short colour map": encode(image("P"), "TIFF").replace(struct.pack("<HHI", 320, 3, 768), struct.pack("<HHI", 320, 3, 765)),
-    "BMP with a strange header": b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 39, 2, 2, 1, 24, 0, 8, 0, 0, 0, 0) + bytes(8),
-    "BMP without a width": b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 0, 2, 1, 24, 0, 8, 0, 0, 0, 0) + bytes(8),
-    "BMP with 300 colours": b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 2, 2, 1, 8, 0, 8, 0, 0, 300, 0) + bytes(2000),
+    "TIFF with a short colour map": encode(image("P"), "TIFF").replace(
+        struct.pack("<HHI", 320, 3, 768), struct.pack("<HHI", 320, 3, 765)
+    ),
+    "BMP with a strange header": b"BM"
+    + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 39, 2, 2, 1, 24, 0, 8, 0, 0, 0, 0)
+    + bytes(8),
+    "BMP without a width": b"BM"
+    + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 0, 2, 1, 24, 0, 8, 0, 0, 0, 0)
+    + bytes(8),
+    "BMP with 300 colours": b"BM"
+    + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, 2, 2, 1, 8, 0, 8, 0, 0, 300, 0)
+    + bytes(2000),
     "cut PBM": b"P4 9 2\n" + bytes(3),
     "plain PBM of twos": b"P1 2 1 12",
     "plain PBM of letters": b"P1 2 1 1a",
@@ -229,7 +290,11 @@ def test_damaged_files_are_named(data: bytes, tmp_path: Path) -> None:
 
 
 def test_paths_that_are_no_files(tmp_path: Path) -> None:
-    for path, words in [(tmp_path / "none.png", "No such file"), (tmp_path, "folder"), (tmp_path / "a\0b", "cannot be read")]:
+    for path, words in [
+        (tmp_path / "none.png", "No such file"),
+        (tmp_path, "folder"),
+        (tmp_path / "a\0b", "cannot be read"),
+    ]:
         with pytest.raises(InputError, match=words):
             read_image(path)
     pipe = tmp_path / "pipe"
@@ -250,9 +315,18 @@ def test_a_bomb_is_refused_unread() -> None:
     side = 2**16
     tiff = encode(image("L"), "TIFF")
     for tag in (256, 257):
-        tiff = tiff.replace(struct.pack("<HHIH", tag, 4, 1, 4 if tag == 256 else 3), struct.pack("<HHIH", tag, 4, 1, 0))
-    bmp = b"BM" + struct.pack("<IIIIiiHHIIiiII", 62, 0, 54, 40, side, -side, 1, 24, 0, 8, 0, 0, 0, 0)
-    array = npy(grey()).replace(b"(5, 7), ", b"(65536, 65536), ").replace(b" " * 12 + b"\n", b" " * 4 + b"\n")
+        tiff = tiff.replace(
+            struct.pack("<HHIH", tag, 4, 1, 4 if tag == 256 else 3),
+            struct.pack("<HHIH", tag, 4, 1, 0),
+        )
+    bmp = b"BM" + struct.pack(
+        "<IIIIiiHHIIiiII", 62, 0, 54, 40, side, -side, 1, 24, 0, 8, 0, 0, 0, 0
+    )
+    array = (
+        npy(grey())
+        .replace(b"(5, 7), ", b"(65536, 65536), ")
+        .replace(b" " * 12 + b"\n", b" " * 4 + b"\n")
+    )
     deep = make_png(side, side, 16, 6, b"")
     for data in (make_png(side, side, 8, 2, b""), deep, b"P6 65536 65536 255\n", bmp, array):
         with pytest.raises(InputError, match="65536 x 65536"):

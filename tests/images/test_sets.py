@@ -1,4 +1,6 @@
-"""Sets of images: folders, arrays and idx files, read one image at a time, with depth and names; what is refused, by name."""
+"""Sets of images: folders, arrays and idx files, read one image at a time, with depth and names;
+what is refused, by name.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +20,29 @@ STACK = np.random.default_rng(0).integers(0, 256, (12, 5, 7), dtype=np.uint8)
 
 
 def idx(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
 
 
 def test_a_folder_with_depth_palette_and_metadata(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     deep = make_image(samples(16, 3), (PngChunk("tEXt", b"a\0b"),), 16)
-    for name, image in {"b/deep.png": deep, "bits.png": make_image(samples(1), (), 1), "grey.png": from_array(grey(3, 2))}.items():
+    for name, image in {
+        "b/deep.png": deep,
+        "bits.png": make_image(samples(1), (), 1),
+        "grey.png": from_array(grey(3, 2)),
+    }.items():
         with (tmp_path / name).open("wb") as file:
             write_image(image, file)
     (tmp_path / "a.jpg").write_bytes(encode(rgb(8, 8), "JPEG"))
     (tmp_path / "notes.txt").write_text("no image")
     found = open_set(tmp_path)
-    assert found.names == ("a.jpg", "b/deep.png", "bits.png", "grey.png") and found.skipped == ("notes.txt",)
+    assert found.names == ("a.jpg", "b/deep.png", "bits.png", "grey.png") and found.skipped == (
+        "notes.txt",
+    )
     with pytest.raises(JpegInputError, match=r"a\.jpg"):
         found[0]
     assert open_set(tmp_path, as_pixels=True)[0][1].shape == (8, 8, 3)
@@ -39,15 +51,31 @@ def test_a_folder_with_depth_palette_and_metadata(tmp_path: Path) -> None:
     assert open_set(tmp_path / "grey.png")[0][0] == "grey.png"
 
 
-@pytest.mark.parametrize("save", [np.save, lambda p, a: np.savez(p, images=a), lambda p, a: np.savez_compressed(p, images=a)])
-@pytest.mark.parametrize("stack", [STACK, STACK.astype(np.uint16) * 257, STACK > 100, np.stack([STACK] * 3, -1), STACK[..., None]])
-def test_arrays(tmp_path: Path, save: Callable[[Path, np.ndarray], None], stack: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    "save",
+    [np.save, lambda p, a: np.savez(p, images=a), lambda p, a: np.savez_compressed(p, images=a)],
+)
+@pytest.mark.parametrize(
+    "stack",
+    [
+        STACK,
+        STACK.astype(np.uint16) * 257,
+        STACK > 100,
+        np.stack([STACK] * 3, -1),
+        STACK[..., None],
+    ],
+)
+def test_arrays(
+    tmp_path: Path, save: Callable[[Path, np.ndarray], None], stack: np.ndarray
+) -> None:
     path = tmp_path / ("a.npy" if save is np.save else "a.npz")
     save(path, stack)
     found = open_set(path)
     assert found.names == tuple(f"{i:02d}" for i in range(12))
     for i, (_, array) in enumerate(found):
-        assert np.array_equal(array, stack[i].reshape(array.shape)) and array.ndim == (3 if stack.shape[3:] == (3,) else 2)
+        assert np.array_equal(array, stack[i].reshape(array.shape)) and array.ndim == (
+            3 if stack.shape[3:] == (3,) else 2
+        )
         assert array.dtype == (np.uint16 if stack.dtype == np.uint16 else np.uint8)
     assert found.image(3).bit_depth == {"bool": 1, "uint8": 8, "uint16": 16}[stack.dtype.name]
     assert [name for name, _ in found[2:4]] == ["02", "03"] and found[-1][0] == "11"
@@ -77,7 +105,9 @@ def test_idx(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / "images-idx3-ubyte"
     path.write_bytes(gzip.compress(idx(STACK)) if packed else idx(STACK))
     found = open_set(path)
-    assert len(found) == 12 and all(np.array_equal(array, STACK[i]) for i, (_, array) in enumerate(found))
+    assert len(found) == 12 and all(
+        np.array_equal(array, STACK[i]) for i, (_, array) in enumerate(found)
+    )
 
 
 BAD_IDX = {
@@ -133,6 +163,12 @@ def test_the_split_by_content_works_on_a_set(tmp_path: Path) -> None:
 def test_mnist(shared: Path) -> None:
     digits = open_set(shared / "data" / "mnist" / "t10k-images-idx3-ubyte.gz")
     assert len(digits) == 10000 and digits[9999][1].shape == (28, 28) and digits.names[42] == "0042"
-    binary = open_set(shared / "data" / "binarized_mnist" / "binarized_mnist_larochelle.npz", shape=(28, 28))
-    assert len(binary) == 70000 and {name.split("/")[0] for name in binary.names} == {"train", "valid", "test"}
+    binary = open_set(
+        shared / "data" / "binarized_mnist" / "binarized_mnist_larochelle.npz", shape=(28, 28)
+    )
+    assert len(binary) == 70000 and {name.split("/")[0] for name in binary.names} == {
+        "train",
+        "valid",
+        "test",
+    }
     assert binary.image(0).bit_depth == 1 and 20 < binary[60123][1].sum() < 400

@@ -1,4 +1,6 @@
-"""TIFF of other writers: layouts, compressions, orders of bits and bytes, palettes, orientations; and ours in another reader."""
+"""TIFF of other writers: layouts, compressions, orders of bits and bytes, palettes, orientations;
+and ours in another reader.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,17 @@ from numpy.typing import NDArray
 
 from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import PngChunk, make_image, read_image, to_pillow
-from tests.images.makers import MODES, assert_same, encode, grey, make, palette, rgb, samples, written
+from tests.images.makers import (
+    MODES,
+    assert_same,
+    encode,
+    grey,
+    make,
+    palette,
+    rgb,
+    samples,
+    written,
+)
 
 tifffile = pytest.importorskip("tifffile")
 
@@ -47,7 +59,9 @@ def raw(tags: dict[int, tuple[int, ...]], pixels: bytes, byte_order: str = "<") 
         else:
             place = data.ljust(4, b"\0")
         entries += struct.pack(f"{byte_order}HHI", tag, 3, len(values)) + place
-    head = (b"II" if byte_order == "<" else b"MM") + struct.pack(f"{byte_order}HIH", 42, 8, len(tags))
+    head = (b"II" if byte_order == "<" else b"MM") + struct.pack(
+        f"{byte_order}HIH", 42, 8, len(tags)
+    )
     return head + entries + bytes(4) + long_values + pixels
 
 
@@ -72,7 +86,11 @@ def raw(tags: dict[int, tuple[int, ...]], pixels: bytes, byte_order: str = "<") 
 def test_layouts_and_compressions(depth: int, channels: int, options: dict[str, Any]) -> None:
     image = make(depth, channels, height=21, width=35)
     layout = {"planarconfig": "contig"} if channels > 1 else {}
-    assert_same(read_image(made(image.pixels, metadata=None, **COLOURS[channels], **layout, **options)), image, metadata=False)
+    assert_same(
+        read_image(made(image.pixels, metadata=None, **COLOURS[channels], **layout, **options)),
+        image,
+        metadata=False,
+    )
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -93,14 +111,18 @@ def test_another_reader_sees_the_same(mode: tuple[int, int, bool]) -> None:
         np.testing.assert_array_equal(page.asarray(), image.pixels)
         assert page.bitspersample == image.bit_depth
         if image.palette:
-            assert (page.colormap.T.astype(int) // 257).astype(np.uint8).tobytes() == image.metadata[0].payload
+            assert (page.colormap.T.astype(int) // 257).astype(
+                np.uint8
+            ).tobytes() == image.metadata[0].payload
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
 @pytest.mark.parametrize("byte_order", ["<", ">"])
 def test_white_may_be_zero(depth: int, byte_order: str) -> None:
     image = make(depth)
-    packed = written(image, "TIFF")[-make_rows(depth) :]  # big-endian rows, at the end of what is written
+    packed = written(image, "TIFF")[
+        -make_rows(depth) :
+    ]  # big-endian rows, at the end of what is written
     if depth == 16 and byte_order == "<":
         packed = image.pixels.astype("<u2").tobytes()
     tags = {256: (7,), 257: (5,), 258: (depth,), 262: (0,)}
@@ -118,7 +140,10 @@ def test_bits_may_be_stored_from_the_right(depth: int) -> None:
     image = make(depth)
     packed = written(image, "TIFF")[-make_rows(depth) :]
     mirrored = bytes(int(f"{byte:08b}"[::-1], 2) for byte in packed)
-    assert_same(read_image(raw({256: (7,), 257: (5,), 258: (depth,), 262: (1,), 266: (2,)}, mirrored)), image)
+    assert_same(
+        read_image(raw({256: (7,), 257: (5,), 258: (depth,), 262: (1,), 266: (2,)}, mirrored)),
+        image,
+    )
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "packbits", "tiff_lzw"])
@@ -131,7 +156,10 @@ def test_bilevel_compressions(compression: str) -> None:
 @pytest.mark.parametrize("scale", [256, 257])
 def test_palettes(depth: int, scale: int) -> None:
     image = make(depth, 1, True)
-    entries = np.frombuffer(image.metadata[0].payload, np.uint8).reshape(-1, 3).T.reshape(-1).astype(int) * scale
+    entries = (
+        np.frombuffer(image.metadata[0].payload, np.uint8).reshape(-1, 3).T.reshape(-1).astype(int)
+        * scale
+    )
     tags = {256: (7,), 257: (5,), 258: (depth,), 262: (3,), 320: tuple(entries.tolist())}
     packed = written(image, "TIFF")[-make_rows(depth) :]
     assert_same(read_image(raw(tags, packed)), image)
@@ -160,7 +188,16 @@ def test_bombs_and_contradictions() -> None:
     tags = {256: (60000,), 257: (60000,), 258: (8,), 262: (1,)}
     with pytest.raises(InputError, match="60000 x 60000"):
         read_image(raw(tags, b"1"), max_pixels=10**9)
-    tile = {256: (2,), 257: (2,), 258: (8,), 262: (1,), 322: (65520,), 323: (65520,), 324: (8,), 325: (4,)}
+    tile = {
+        256: (2,),
+        257: (2,),
+        258: (8,),
+        262: (1,),
+        322: (65520,),
+        323: (65520,),
+        324: (8,),
+        325: (4,),
+    }
     with pytest.raises(InputError, match="tiles"):
         read_image(raw(tile, b"1234"))
     with pytest.raises(InputError, match="no valid size"):
@@ -175,7 +212,14 @@ def test_bombs_and_contradictions() -> None:
 
 def test_metadata_of_deep_images() -> None:
     resolution = {"resolution": (118.11, 236.22), "resolutionunit": "CENTIMETER"}
-    data = made(samples(16, 3), photometric="rgb", description="a picture", iccprofile=b"profile", metadata=None, **resolution)
+    data = made(
+        samples(16, 3),
+        photometric="rgb",
+        description="a picture",
+        iccprofile=b"profile",
+        metadata=None,
+        **resolution,
+    )
     found = read_image(data)
     info = to_pillow(read_image(encode(rgb(), "TIFF"))).info
     assert info == {}

@@ -1,4 +1,6 @@
-"""Writing: every chunk of a PNG comes back in its place, other formats keep what they have room for."""
+"""Writing: every chunk of a PNG comes back in its place, other formats keep what they have room
+for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from bbans.errors import InputError, OutputError, UnsupportedImageError
-from bbans.images import Image, PngChunk, from_array, from_pillow, png, read_image, to_pillow
+from bbans.images import Image, PngChunk, from_array, from_pillow, read_image, to_pillow
+from bbans.images.formats import png
 from tests.images.makers import ALL_CHUNKS, encode, grey, itxt, make_png, rgb, written
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -32,13 +35,18 @@ def kinds(image: Image) -> set[str]:
     return {chunk.kind for chunk in image.metadata}
 
 
-shapes = st.one_of(st.tuples(st.integers(1, 9), st.integers(1, 9)), st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
+shapes = st.one_of(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
+)
 
 
 @given(arrays(np.uint8, shapes), st.sampled_from(["PNG", "TIFF", "BMP", "PPM", "WEBP"]))
 def test_any_array_comes_back(pixels: NDArray[np.uint8], kind: str) -> None:
     back = read_image(written(from_array(pixels), kind)).pixels
-    expected = np.repeat(pixels[:, :, None], 3, axis=2) if kind == "WEBP" and pixels.ndim == 2 else pixels
+    expected = (
+        np.repeat(pixels[:, :, None], 3, axis=2) if kind == "WEBP" and pixels.ndim == 2 else pixels
+    )
     np.testing.assert_array_equal(back, expected)
     np.testing.assert_array_equal(from_pillow(to_pillow(Image(pixels))).pixels, pixels)
 
@@ -48,7 +56,9 @@ def test_every_chunk_comes_back_in_its_place() -> None:
     image = read_image(data)
     assert image.metadata == ALL_CHUNKS
     np.testing.assert_array_equal(image.pixels, rgb())
-    assert [part for part in png.chunks(written(image)) if part[0] != "IDAT"] == [part for part in png.chunks(data) if part[0] != "IDAT"]
+    assert [part for part in png.chunks(written(image)) if part[0] != "IDAT"] == [
+        part for part in png.chunks(data) if part[0] != "IDAT"
+    ]
     with PIL.Image.open(BytesIO(data)) as opened:
         opened.load()
         assert opened.info["Author"].lang == "ru"
@@ -63,11 +73,18 @@ def test_a_chunk_that_no_image_has_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["WEBP", "TIFF", "JPEG", "PNG"])
 def test_metadata_of_other_formats_becomes_chunks(kind: str) -> None:
-    options = {"WEBP": {"lossless": True, "xmp": b"<x/>"}, "JPEG": {"dpi": (300, 300), "xmp": b"<x/>"}}.get(kind, {"dpi": (300, 300)})
+    options = {
+        "WEBP": {"lossless": True, "xmp": b"<x/>"},
+        "JPEG": {"dpi": (300, 300), "xmp": b"<x/>"},
+    }.get(kind, {"dpi": (300, 300)})
     block = exif().tobytes()
     data = encode(rgb(), kind, icc_profile=PROFILE, exif=block, **options)
     image = read_image(data, as_pixels=True)
-    expected = {"iCCP", "eXIf"} | ({"iTXt"} if "xmp" in options else set()) | ({"pHYs"} if "dpi" in options else set())
+    expected = (
+        {"iCCP", "eXIf"}
+        | ({"iTXt"} if "xmp" in options else set())
+        | ({"pHYs"} if "dpi" in options else set())
+    )
     assert kinds(image) == expected
     back = to_pillow(read_image(written(image)))
     assert back.info["icc_profile"] == PROFILE
@@ -87,11 +104,15 @@ def test_a_tiff_without_metadata_gets_none() -> None:
 
 
 def test_xmp_of_a_tiff() -> None:
-    assert to_pillow(read_image(encode(rgb(), "TIFF", tiffinfo={700: b"<x/>"}))).info["xmp"] == b"<x/>"
+    assert (
+        to_pillow(read_image(encode(rgb(), "TIFF", tiffinfo={700: b"<x/>"}))).info["xmp"] == b"<x/>"
+    )
 
 
 def test_other_formats_keep_what_they_can() -> None:
-    image = read_image(encode(rgb(), "PNG", icc_profile=PROFILE, exif=exif().tobytes(), dpi=(300, 300)))
+    image = read_image(
+        encode(rgb(), "PNG", icc_profile=PROFILE, exif=exif().tobytes(), dpi=(300, 300))
+    )
     assert kinds(image) == {"iCCP", "eXIf", "pHYs"}
     assert kinds(read_image(written(image, "TIFF"))) == {"iCCP", "eXIf", "pHYs"}
     assert kinds(read_image(written(image, "WEBP"))) == {"iCCP", "eXIf"}
@@ -107,9 +128,15 @@ def test_what_cannot_be_written_is_named() -> None:
 
 
 def test_texts_of_a_pillow_png() -> None:
-    extra = [("tEXt", b"Title\0caf\xe9"), ("iTXt", itxt(b"Author", "Ж", b"ru", "Автор")), ("iTXt", itxt(b"XML:com.adobe.xmp", "<x/>"))]
+    extra = [
+        ("tEXt", b"Title\0caf\xe9"),
+        ("iTXt", itxt(b"Author", "Ж", b"ru", "Автор")),
+        ("iTXt", itxt(b"XML:com.adobe.xmp", "<x/>")),
+    ]
     with PIL.Image.open(BytesIO(make_png(1, 1, 8, 0, bytes(2), *extra))) as opened:
-        assert set(from_pillow(opened).metadata) == {PngChunk(kind, payload) for kind, payload in extra}
+        assert set(from_pillow(opened).metadata) == {
+            PngChunk(kind, payload) for kind, payload in extra
+        }
 
 
 def test_texts_without_a_language_become_the_simplest_chunk() -> None:
@@ -117,7 +144,10 @@ def test_texts_without_a_language_become_the_simplest_chunk() -> None:
     texts.add_text("Title", "café")
     texts.add_itxt("Author", "Ж")
     with PIL.Image.open(BytesIO(encode(grey(), "PNG", pnginfo=texts))) as opened:
-        assert set(from_pillow(opened).metadata) == {PngChunk("tEXt", b"Title\0caf\xe9"), PngChunk("iTXt", itxt(b"Author", "Ж"))}
+        assert set(from_pillow(opened).metadata) == {
+            PngChunk("tEXt", b"Title\0caf\xe9"),
+            PngChunk("iTXt", itxt(b"Author", "Ж")),
+        }
 
 
 def test_damaged_chunks_are_carried_but_not_believed() -> None:

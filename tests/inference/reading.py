@@ -1,4 +1,6 @@
-"""Steps that would wait for a GPU, found without one: what they read back, or send there number by number."""
+"""Steps that would wait for a GPU, found without one: what they read back, or send there number by
+number.
+"""
 
 import sys
 
@@ -13,9 +15,11 @@ class Waited(Exception):
 
 
 class NothingRead(TorchDispatchMode):
-    """Refuse operations that need a tensor's values, or make one from numbers of Python, outside torch's optimisers.
+    """Refuse operations that need a tensor's values, or make one from numbers of Python, outside
+    torch's optimisers.
 
-    Those keep their count of steps on the CPU. `tolist` reads without an operation, and is replaced.
+    Those keep their count of steps on the CPU. `tolist` reads without an operation, and is
+    replaced.
     """
 
     def __enter__(self):
@@ -33,7 +37,9 @@ class NothingRead(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, arguments=(), options=None):
         name = function.overloadpacket.__name__
-        masked = name in ("index", "index_put_", "index_put") and any(i is not None and i.dtype == torch.bool for i in arguments[1])
+        masked = name in ("index", "index_put_", "index_put") and any(
+            i is not None and i.dtype == torch.bool for i in arguments[1]
+        )
         if (name in READS or masked) and not _optimiser():
             raise Waited(name)
         return function(*arguments, **(options or {}))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bbans.inference import run as runs
-from bbans.inference.chains import ChainRecipe, Samples
+from bbans.training import run as runs
+from bbans.training.chains import ChainRecipe, Samples
 
 RECIPE = """family = 'vae'
 steps = 6
@@ -46,7 +46,9 @@ class Chosen(Exception):
 def decision(monkeypatch: pytest.MonkeyPatch, source: Path, **options: Any) -> Any:
     """The recipe of a latent chain, or "photo"."""
 
-    def chain(training: Samples, validation: Samples, recipe: ChainRecipe, *rest: Any, **others: Any) -> None:
+    def chain(
+        training: Samples, validation: Samples, recipe: ChainRecipe, *rest: Any, **others: Any
+    ) -> None:
         raise Chosen(recipe)
 
     def photo(*arguments: Any, **others: Any) -> None:
@@ -55,5 +57,5 @@ def decision(monkeypatch: pytest.MonkeyPatch, source: Path, **options: Any) -> A
     monkeypatch.setattr(runs, "train", chain)
     monkeypatch.setattr(runs.photo_run, "run", photo)
     with pytest.raises(Chosen) as found:
-        runs.run(source, source.parent / "never.safetensors", **options)
+        runs.train_model(source, source.parent / "never.safetensors", **options)
     return found.value.args[0]

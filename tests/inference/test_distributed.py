@@ -1,4 +1,7 @@
-"""Two gloo processes make the steps of one. In float64, where rounding cannot hide a wrong share, sum or noise: to 1e-9."""
+"""Two gloo processes make the steps of one.
+
+In float64, where rounding cannot hide a wrong share, sum or noise: to 1e-9.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ import pytest
 import torch
 
 from bbans.errors import InputError
-from bbans.inference import distributed
-from bbans.inference.distributed import ALONE, Processes
-from bbans.models.store import load_file
+from bbans.models.model_file import load_file
+from bbans.training import distributed
+from bbans.training.distributed import ALONE, Processes
 from tests.inference import together
 
 TOLERANCE = 1e-9  # of weights and rates; float64 rounding alone comes to about 1e-13
@@ -33,10 +36,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        there = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
+        there = {
+            "WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "GLOO_SOCKET_IFNAME": "lo",
+        }
         command = [sys.executable, "-m", "tests.inference.together", str(folder)]
-        environments = ({**os.environ, **there, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2))
-        started = [subprocess.Popen(command, cwd=repository, env=e, stderr=subprocess.PIPE, text=True) for e in environments]
+        environments = (
+            {**os.environ, **there, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)
+        )
+        started = [
+            subprocess.Popen(command, cwd=repository, env=e, stderr=subprocess.PIPE, text=True)
+            for e in environments
+        ]
         said = [process.communicate(timeout=300)[1] for process in started]
         assert [process.returncode for process in started] == [0, 0], said
         together.train_all(folder, ALONE, "two-on-one", "two")
@@ -78,7 +91,9 @@ def test_more_processes_than_items_are_refused() -> None:
 
 
 def test_devices() -> None:
-    assert distributed.choose_device(None) == distributed.choose_device("cpu") == torch.device("cpu")
+    assert (
+        distributed.choose_device(None) == distributed.choose_device("cpu") == torch.device("cpu")
+    )
     with pytest.raises(InputError, match="cpu or cuda"):
         distributed.choose_device("abacus")
 

@@ -1,4 +1,7 @@
-"""Gradient estimators with a generator as their noise. Their exact moments are in tests/methods, by the catalogue's numbers."""
+"""Gradient estimators with a generator as their noise.
+
+Their exact moments are in tests/methods, by the catalogue's numbers.
+"""
 
 import math
 from functools import partial
@@ -7,15 +10,15 @@ import pytest
 import torch
 
 from bbans.errors import InputError
-from bbans.inference.gradients.estimate import improve, surrogate
-from bbans.inference.gradients.muprop import muprop
-from bbans.inference.gradients.nvil import Moments, baseline_loss, nvil, updated
-from bbans.inference.gradients.relax import lax, rebar, relax, tempered
-from bbans.inference.gradients.relaxed import concrete, straight_through
-from bbans.inference.gradients.score import control_variate, score
-from bbans.inference.gradients.vimco import vimco
-from bbans.models.latents import BITS, CATEGORIES
-from bbans.models.terms import Draws
+from bbans.training.estimators.estimate import improve, surrogate
+from bbans.training.estimators.muprop import muprop
+from bbans.training.estimators.nvil import Moments, baseline_loss, nvil, updated
+from bbans.training.estimators.relax import lax, rebar, relax, tempered
+from bbans.training.estimators.relaxed import concrete, straight_through
+from bbans.training.estimators.score import control_variate, score
+from bbans.training.estimators.vimco import vimco
+from bbans.training.networks.discrete_latents import BITS, CATEGORIES
+from bbans.training.terms import Draws
 from tests.three_bits import LOGITS, exact_gradient, f, masses, network
 
 DRAWS = 400_000
@@ -41,31 +44,47 @@ UNBIASED = {
 def one_hot_gradient(function, logits):
     """d/d logits of sum_k softmax_k f(e_k)."""
     leaf = logits.clone().requires_grad_()
-    return torch.autograd.grad((torch.softmax(leaf, 0) * function(torch.eye(3, dtype=leaf.dtype))).sum(), leaf)[0]
+    return torch.autograd.grad(
+        (torch.softmax(leaf, 0) * function(torch.eye(3, dtype=leaf.dtype))).sum(), leaf
+    )[0]
 
 
 @pytest.mark.parametrize("kind", [BITS, CATEGORIES], ids=["bits", "categories"])
 @pytest.mark.parametrize("name", UNBIASED)
 def test_unbiased_by_a_z_test(name, kind):
-    """36 comparisons at 5 standard errors: false alarms 2e-5. 5 % of some entry is 8 errors or more, so an estimate that is 5 % too large
-    or too small fails with a probability of 99.8 % at least."""
+    """36 comparisons at 5 standard errors: false alarms 2e-5. 5 % of some entry is 8 errors or
+    more, so an estimate that is 5 % too large or too small fails with a probability of 99.8 % at
+    least.
+    """
     expected = exact_gradient() if kind is BITS else one_hot_gradient(f, LOGITS)
-    gradient = UNBIASED[name](LOGITS.expand(DRAWS, 3), torch.Generator().manual_seed(0), kind).gradient.detach()
+    gradient = UNBIASED[name](
+        LOGITS.expand(DRAWS, 3), torch.Generator().manual_seed(0), kind
+    ).gradient.detach()
     error = gradient.std(0) / math.sqrt(DRAWS)
     assert (0.05 * expected.abs() / error).max() > 8
     assert ((gradient.mean(0) - expected).abs() < 5 * error).all()
 
 
 def test_a_surrogate_has_both_gradients():
-    """By theta, where f = theta . b + log q(b) closes over the logits: E[b]; by the logits the negative entropy's derivative too."""
+    """By theta, where f = theta . b + log q(b) closes over the logits: E[b]; by the logits the
+    negative entropy's derivative too.
+    """
     theta, logits = WEIGHTS.clone().requires_grad_(), LOGITS.clone().requires_grad_()
 
     def function(b):
-        log_q = -torch.nn.functional.binary_cross_entropy_with_logits(logits.expand_as(b), b, reduction="none").sum(1)
+        log_q = -torch.nn.functional.binary_cross_entropy_with_logits(
+            logits.expand_as(b), b, reduction="none"
+        ).sum(1)
         return b @ theta + log_q
 
     exact = linear_gradient(LOGITS) + LOGITS * torch.sigmoid(LOGITS) * torch.sigmoid(-LOGITS)
-    estimators = (score, muprop, lambda *a: rebar(*a, SCALAR(0.0)), lambda *a: concrete(*a, 1e-3), straight_through)
+    estimators = (
+        score,
+        muprop,
+        lambda *a: rebar(*a, SCALAR(0.0)),
+        lambda *a: concrete(*a, 1e-3),
+        straight_through,
+    )
     for estimator in estimators[:3]:
         rows = logits.expand(200_000, 3)
         loss = surrogate(estimator(function, rows, torch.Generator().manual_seed(0)), rows)
@@ -84,7 +103,10 @@ def test_a_surrogate_has_both_gradients():
 def test_noise_is_shared_by_processes():
     """Two halves of a batch draw what the whole does."""
     whole = score(f, LOGITS.expand(6, 3), torch.Generator().manual_seed(3)).gradient
-    halves = [score(f, LOGITS.expand(3, 3), Draws(torch.Generator().manual_seed(3), 6, first)).gradient for first in (0, 3)]
+    halves = [
+        score(f, LOGITS.expand(3, 3), Draws(torch.Generator().manual_seed(3), 6, first)).gradient
+        for first in (0, 3)
+    ]
     assert torch.equal(torch.cat(halves), whole)
 
 
@@ -94,7 +116,9 @@ def test_one_sample_has_no_other():
 
 
 def test_moments_follow_what_was_seen():
-    """Of constant steps they are that step's; the mean of the first steps is plain, then 0.8 of the old is kept."""
+    """Of constant steps they are that step's; the mean of the first steps is plain, then 0.8 of the
+    old is kept.
+    """
     moments = Moments()
     for value in (1.0, 3.0):
         moments = updated(moments, SCALAR([value - 1, value + 1]), SCALAR([0.0, 0.0]))
@@ -111,9 +135,14 @@ def test_a_baseline_is_trained_alone():
 
 
 def deep(D=16, hidden=40, pixels=20):
-    """-log p(x | b) of a decoder with a hidden layer, nats, and q's logits: curved in b, as a decoder is."""
+    """-log p(x | b) of a decoder with a hidden layer, nats, and q's logits: curved in b, as a
+    decoder is.
+    """
     generator = torch.Generator().manual_seed(0)
-    first, last, x, logits = (torch.randn(s, generator=generator, dtype=torch.float64) for s in ((D, hidden), (hidden, pixels), pixels, D))
+    first, last, x, logits = (
+        torch.randn(s, generator=generator, dtype=torch.float64)
+        for s in ((D, hidden), (hidden, pixels), pixels, D)
+    )
     x = (x > 0).double()
 
     def bits(b):
@@ -124,7 +153,9 @@ def deep(D=16, hidden=40, pixels=20):
 
 
 def variance(estimator, logits, draws=20_000):
-    gradient = estimator(logits.expand(draws, len(logits)), torch.Generator().manual_seed(9)).gradient.detach()
+    gradient = estimator(
+        logits.expand(draws, len(logits)), torch.Generator().manual_seed(9)
+    ).gradient.detach()
     return float(gradient.var(0).sum())
 
 
@@ -132,13 +163,19 @@ def fitted(estimator, parameters, logits, steps=150):
     """Follow `improve` for some steps."""
     generator, optimiser = torch.Generator().manual_seed(1), torch.optim.Adam(parameters, 2e-2)
     for _ in range(steps):
-        for parameter, slope in zip(parameters, improve(estimator(logits.expand(200, len(logits)), generator), parameters), strict=True):
+        for parameter, slope in zip(
+            parameters,
+            improve(estimator(logits.expand(200, len(logits)), generator), parameters),
+            strict=True,
+        ):
             parameter.grad = slope
         optimiser.step()
 
 
 def test_variances_fall_in_the_order_of_the_table():
-    """score > NVIL > MuProp > REBAR >= RELAX on a decoder of 16 bits; a variance of 20,000 draws is known to some 3 %."""
+    """score > NVIL > MuProp > REBAR >= RELAX on a decoder of 16 bits; a variance of 20,000 draws is
+    known to some 3 %.
+    """
     function, logits = deep()
     source = torch.Generator().manual_seed(2)
     mean = float(score(function, logits.expand(20_000, 16), source).value.mean())
@@ -174,6 +211,12 @@ def test_variances_fall_in_the_order_of_the_table():
 def test_a_control_variate_needs_its_mean():
     """Exact for a linear f that is its own control: no noise at all."""
     linear = lambda b: b @ WEIGHTS  # noqa: E731
-    found = control_variate(linear, linear, linear_gradient(LOGITS), LOGITS.expand(50, 3), torch.Generator().manual_seed(0)).gradient
+    found = control_variate(
+        linear,
+        linear,
+        linear_gradient(LOGITS),
+        LOGITS.expand(50, 3),
+        torch.Generator().manual_seed(0),
+    ).gradient
     assert torch.allclose(found, linear_gradient(LOGITS).expand(50, 3), atol=1e-15)
     assert masses(LOGITS).sum() == pytest.approx(1.0)

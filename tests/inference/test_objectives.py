@@ -1,4 +1,6 @@
-"""Bounds of K log-weights as objectives: their order, what their gradients reach, and runs that they train."""
+"""Bounds of K log-weights as objectives: their order, what their gradients reach, and runs that
+they train.
+"""
 
 from dataclasses import replace
 
@@ -7,19 +9,21 @@ import pytest
 import torch
 
 from bbans.errors import InputError
-from bbans.inference import objectives
-from bbans.inference.chain_run import read_recipe
-from bbans.inference.chains import ChainRecipe, Samples, train
-from bbans.inference.diagnostics import effective_samples, normalised_weights
-from bbans.inference.objectives import ciwae, elbo, iwae, miwae, piwae
-from bbans.models.families import float_network
-from bbans.models.terms import CIWAE, IWAE, MIWAE, PIWAE, Draws, Training
+from bbans.training import objectives
+from bbans.training.chain_run import read_recipe
+from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.diagnostics import effective_samples, normalised_weights
+from bbans.training.networks.families import float_network
+from bbans.training.objectives import ciwae, elbo, iwae, miwae, piwae
+from bbans.training.terms import CIWAE, IWAE, MIWAE, PIWAE, Draws, Training
 from tests.chains import CONFIGS
 from tests.digits import digits
 from tests.methods.trained import VAE
 
 G = torch.Generator().manual_seed(0)
-LOG_W = torch.randn(4, 6, 9, generator=G, dtype=torch.float64) * 3 - 1000  # far beyond what 2^log_w could hold
+LOG_W = (
+    torch.randn(4, 6, 9, generator=G, dtype=torch.float64) * 3 - 1000
+)  # far beyond what 2^log_w could hold
 
 
 def test_order_and_values():
@@ -29,9 +33,13 @@ def test_order_and_values():
     assert (bounds[0] < bounds[1]).all() and (bounds[1] < bounds[2]).all()
     assert (bounds[0] < miwae(LOG_W)).all() and (miwae(LOG_W) < bounds[2]).all()
     assert torch.allclose(bounds[2], torch.log2(torch.exp2(flat + 1000).mean(0)) - 1000, rtol=1e-12)
-    assert torch.allclose(iwae(LOG_W[0, :1]), elbo(LOG_W[0, :1]), rtol=1e-12) and torch.allclose(miwae(flat[:, None]), elbo(flat))
+    assert torch.allclose(iwae(LOG_W[0, :1]), elbo(LOG_W[0, :1]), rtol=1e-12) and torch.allclose(
+        miwae(flat[:, None]), elbo(flat)
+    )
     assert torch.equal(ciwae(flat, 0.0), iwae(flat)) and torch.equal(ciwae(flat, 1.0), elbo(flat))
-    assert torch.equal(piwae(LOG_W).model, iwae(flat)) and torch.equal(piwae(LOG_W).posterior, miwae(LOG_W))
+    assert torch.equal(piwae(LOG_W).model, iwae(flat)) and torch.equal(
+        piwae(LOG_W).posterior, miwae(LOG_W)
+    )
 
 
 def test_weights_and_effective_samples():
@@ -58,20 +66,28 @@ def float64():
 
 def drawn(net, particles, seed=3):
     x = torch.randint(0, 2, (7, 20), generator=torch.Generator().manual_seed(1))
-    return objectives.weights(net, x, None, Draws(torch.Generator().manual_seed(seed), 7), particles)
+    return objectives.weights(
+        net, x, None, Draws(torch.Generator().manual_seed(seed), 7), particles
+    )
 
 
 def many(net, count, seed=3):
-    """log2 w of `count` draws of each of 7 items, `(count, 7)`: copies of the items instead of particles, which is faster."""
+    """log2 w of `count` draws of each of 7 items, `(count, 7)`: copies of the items instead of
+    particles, which is faster.
+    """
     x = torch.randint(0, 2, (7, 20), generator=torch.Generator().manual_seed(1)).repeat(count, 1)
     with torch.no_grad():
-        found = objectives.weights(net, x, None, Draws(torch.Generator().manual_seed(seed), len(x)), 1)
+        found = objectives.weights(
+            net, x, None, Draws(torch.Generator().manual_seed(seed), len(x)), 1
+        )
     return found.logs().reshape(count, 7)
 
 
 @pytest.mark.parametrize("name", ["binary", "three layers", "pyramid"])
 def test_log_weights_estimate_the_elbo(name):
-    """The mean of log2 w against the network's own ELBO, whose top KL divergence is exact: 4.5 standard errors, 7 items."""
+    """The mean of log2 w against the network's own ELBO, whose top KL divergence is exact: 4.5
+    standard errors, 7 items.
+    """
     net, _ = networks(IWAE, 2, name=name)
     exact = networks("elbo", 1, name=name)[0]
     assert net.sampled and not exact.sampled
@@ -82,7 +98,9 @@ def test_log_weights_estimate_the_elbo(name):
 
 
 def test_the_sample_is_in_the_weight():
-    """E w = p(x) whatever q is: means of w with two different q agree, 7 comparisons at 4.5 standard errors."""
+    """E w = p(x) whatever q is: means of w with two different q agree, 7 comparisons at 4.5
+    standard errors.
+    """
     net, _ = networks(IWAE, 2)
     found = []
     for bias in (0.0, 0.3):
@@ -101,13 +119,26 @@ def gradients(net, pair):
 
 
 @pytest.mark.parametrize(
-    "name", ["binary", "three layers", "convolutional", "pyramid", "autoregressive flow", "coupling flow", "semi-implicit"]
+    "name",
+    [
+        "binary",
+        "three layers",
+        "convolutional",
+        "pyramid",
+        "autoregressive flow",
+        "coupling flow",
+        "semi-implicit",
+    ],
 )
 def test_the_encoder_runs_once(name, float64):
-    """Log-weights and gradients are those of an encoder that runs for every draw, in float64 to 1e-6 of the largest; dropped items too."""
+    """Log-weights and gradients are those of an encoder that runs for every draw, in float64 to
+    1e-6 of the largest; dropped items too.
+    """
     config, K = CONFIGS[name], 5
     net = networks(IWAE, K, name=name)[0]
-    x = torch.randint(0, config.levels, (7, config.head.dims), generator=torch.Generator().manual_seed(1))
+    x = torch.randint(
+        0, config.levels, (7, config.head.dims), generator=torch.Generator().manual_seed(1)
+    )
     drop = torch.tensor([True, *[False] * 6])
     calls = []
     net.net("posterior1").register_forward_hook(lambda *_: calls.append(1))
@@ -117,7 +148,9 @@ def test_the_encoder_runs_once(name, float64):
         iwae(log_w).mean().backward()
         return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
 
-    once = objectives.weights(net, x, None, Draws(torch.Generator().manual_seed(3), 7), K, drop).logs()
+    once = objectives.weights(
+        net, x, None, Draws(torch.Generator().manual_seed(3), 7), K, drop
+    ).logs()
     shared = name not in ("autoregressive flow", "semi-implicit")
     assert (len(calls) == 1) == shared
     source = Draws(torch.Generator().manual_seed(3), 7)
@@ -125,14 +158,19 @@ def test_the_encoder_runs_once(name, float64):
     each = -torch.stack([t.likelihood + t.divergence.sum(1) for t in terms])
     assert torch.allclose(once, each, rtol=1e-12)
     found, expected = gradients_of(once), gradients_of(each)
-    assert found.isfinite().all() and float((found - expected).abs().max()) < 1e-6 * float(expected.abs().max()) > 0
+    assert (
+        found.isfinite().all()
+        and float((found - expected).abs().max()) < 1e-6 * float(expected.abs().max()) > 0
+    )
 
 
 def test_piwae_divides_its_gradients():
     net, training = networks(PIWAE, 12, 4)
     found = gradients(net, objectives.of(training, drawn(net, 12).logs()))
     tight = gradients(net, objectives.of(replace(training, objective=IWAE), drawn(net, 12).logs()))
-    grouped = gradients(net, objectives.of(replace(training, objective=MIWAE), drawn(net, 12).logs()))
+    grouped = gradients(
+        net, objectives.of(replace(training, objective=MIWAE), drawn(net, 12).logs())
+    )
     assert found.keys() == tight.keys() and any("posterior" in name for name in found)
     for name, gradient in found.items():
         right, wrong = (grouped, tight) if "posterior" in name else (tight, grouped)
@@ -143,11 +181,15 @@ def test_piwae_divides_its_gradients():
 @pytest.mark.parametrize("objective", [IWAE, MIWAE, CIWAE, PIWAE])
 def test_runs(objective, tmp_path):
     x, _ = digits(300, levels=17)
-    recipe = ChainRecipe(VAE, steps=30, batch=50, warmup_steps=5, learning_rate=3e-3, average=0.5, validate_every=10)
+    recipe = ChainRecipe(
+        VAE, steps=30, batch=50, warmup_steps=5, learning_rate=3e-3, average=0.5, validate_every=10
+    )
     recipe = replace(recipe, training=Training(objective=objective, particles=4, groups=2))
     net, history = train(Samples(x[:250]), Samples(x[250:]), recipe, tmp_path / "state")
     assert history[-1]["bound"] < history[0]["bound"]
-    assert history[-1]["bound"] < history[-1]["rate"] + 1e-3  # of other draws, but lower by more than their noise
+    assert (
+        history[-1]["bound"] < history[-1]["rate"] + 1e-3
+    )  # of other draws, but lower by more than their noise
     again, repeated = train(Samples(x[:250]), Samples(x[250:]), recipe, tmp_path / "state")
     assert [row["bound"] for row in repeated] == [row["bound"] for row in history]
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
@@ -156,7 +198,9 @@ def test_runs(objective, tmp_path):
 def test_one_particle_is_the_elbo_in_expectation():
     """IWAE of one particle trains like the ELBO: rates after 60 steps within 2 %."""
     x, _ = digits(300, levels=17)
-    recipe = ChainRecipe(VAE, steps=60, batch=50, warmup_steps=5, learning_rate=3e-3, average=0.5, validate_every=60)
+    recipe = ChainRecipe(
+        VAE, steps=60, batch=50, warmup_steps=5, learning_rate=3e-3, average=0.5, validate_every=60
+    )
     rates = []
     for training in (Training(), Training(objective=IWAE)):
         _, history = train(Samples(x[:250]), Samples(x[250:]), replace(recipe, training=training))
@@ -179,7 +223,11 @@ def test_one_particle_is_the_elbo_in_expectation():
 def test_what_is_refused(training, config, free_bits, message):
     data = Samples(np.zeros((4, 20), np.uint8))
     with pytest.raises(InputError, match=message):
-        train(data, data, ChainRecipe(CONFIGS[config], steps=1, free_bits=free_bits, training=training))
+        train(
+            data,
+            data,
+            ChainRecipe(CONFIGS[config], steps=1, free_bits=free_bits, training=training),
+        )
 
 
 def test_a_recipe_names_it(tmp_path):

@@ -1,4 +1,6 @@
-"""Latents, estimators, objectives and posteriors by name: what a run makes of them, and which do not go together."""
+"""Latents, estimators, objectives and posteriors by name: what a run makes of them, and which do
+not go together.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +11,58 @@ import numpy as np
 import pytest
 
 from bbans.errors import InputError, NoCodecError
-from bbans.evaluation import evaluate
-from bbans.inference import run as runs
-from bbans.inference.chain_run import read_recipe
-from bbans.models.store import load_file
-from bbans.models.terms import STRAIGHT_THROUGH
+from bbans.evaluation.evaluate import evaluate
+from bbans.models.model_file import load_file
+from bbans.training import run as runs
+from bbans.training.chain_run import read_recipe
+from bbans.training.terms import STRAIGHT_THROUGH
 from tests.digits import digits
 from tests.inference.running import RECIPE, decision, noise, save
 
 
-@pytest.mark.parametrize(("latents", "family"), [("bernoulli", "bernoulli_vae"), ("categorical", "categorical_vae")])
+@pytest.mark.parametrize(
+    ("latents", "family"), [("bernoulli", "bernoulli_vae"), ("categorical", "categorical_vae")]
+)
 def test_discrete_latents_by_name(here: Path, latents: str, family: str) -> None:
     """A model of the family, trained by the estimator asked for, that codes what it is given."""
     for estimator in (None, "vimco", "relax"):
         options = {"latents": latents, "estimator": estimator, "steps": 10, "overwrite": True}
-        runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+        runs.train_model(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
         model = load_file(here / "m.safetensors")
         assert model.family == family and model.config.levels == 17
         assert model.record["recipe"]["training"]["estimator"] == (estimator or STRAIGHT_THROUGH)
         assert model.record["recipe"]["training"]["particles"] == (5 if estimator == "vimco" else 1)
-    evaluated = evaluate([(str(i), x.reshape(8, 8).astype(np.uint8)) for i, x in enumerate(digits(40)[0])], here / "m.safetensors", draws=4)
+    evaluated = evaluate(
+        [(str(i), x.reshape(8, 8).astype(np.uint8)) for i, x in enumerate(digits(40)[0])],
+        here / "m.safetensors",
+        draws=4,
+    )
     rates, nats = evaluated.rates(), evaluated.nats()
     assert abs(rates["net_over_ideal"]) < 0.005 + 4 * rates["net_over_ideal_error"]
     assert nats["net"] == pytest.approx(sum(evaluated.net_bits) * np.log(2) / 40)
-    assert f"{nats['net']:.2f} nats" in "".join(evaluated.lines()) and evaluated.to_dict()["nats_per_image"] == nats
+    assert (
+        f"{nats['net']:.2f} nats" in "".join(evaluated.lines())
+        and evaluated.to_dict()["nats_per_image"] == nats
+    )
 
 
 def test_particles_of_estimators(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draws of z an image: 5 of vimco unless a recipe or the command says how many, 1 of those that train no bound of several."""
+    """Draws of z an image: 5 of vimco unless a recipe or the command says how many, 1 of those that
+    train no bound of several.
+    """
     source, recipe = here / "digits.npy", here / "structured.toml"
     recipe.write_text(
-        "family = 'structured'\n[model]\ncondition = 4\nlikelihood = 'categorical'\n[training]\nestimator = 'concrete'\nparticles = 4\n"
+        "family = 'structured'\n[model]\ncondition = 4\nlikelihood = "
+        "'categorical'\n[training]\nestimator = 'concrete'\nparticles = 4\n"
     )
 
     for wrong in ({"particles": 1}, {"objective": "iwae", "particles": 3}):
-        with pytest.raises(InputError, match="particles are 2 or more with vimco|by estimator 'vimco'"):
-            runs.run(source, here / "m.safetensors", latents="bernoulli", estimator="vimco", **wrong)  # type: ignore[arg-type]
+        with pytest.raises(
+            InputError, match="particles are 2 or more with vimco|by estimator 'vimco'"
+        ):
+            runs.train_model(
+                source, here / "m.safetensors", latents="bernoulli", estimator="vimco", **wrong
+            )  # type: ignore[arg-type]
 
     def particles(**options: Any) -> int:
         found = decision(monkeypatch, source, **options).training
@@ -55,7 +73,9 @@ def test_particles_of_estimators(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert particles(latents="categorical", estimator="vimco", particles=3) == 3
     assert particles(latents="categorical", estimator="vimco", objective="elbo", particles=3) == 3
     assert particles(latents="bernoulli", estimator="relax") == 1
-    assert [particles(recipe=recipe, estimator=name) for name in (None, "concrete", "vimco", "relax")] == [4, 4, 4, 1]
+    assert [
+        particles(recipe=recipe, estimator=name) for name in (None, "concrete", "vimco", "relax")
+    ] == [4, 4, 4, 1]
     assert particles(recipe=recipe, particles=6) == 6
     with pytest.raises(InputError, match="several particles are for another objective"):
         particles(latents="bernoulli", estimator="relax", particles=3)
@@ -64,7 +84,7 @@ def test_particles_of_estimators(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
     def refused(message: str, **options: Any) -> None:
         with pytest.raises(InputError, match=message) as found:
-            runs.run(here / "digits.npy", here / "m.safetensors", **options)
+            runs.train_model(here / "digits.npy", here / "m.safetensors", **options)
         assert "\n" not in str(found.value) and not (here / "m.safetensors").exists()
 
     refused("bernoulli or categorical; found 'gaussian'", latents="gaussian")
@@ -73,8 +93,12 @@ def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
     refused("a recipe of the family vae", estimator="relax", recipe=here / "recipe.toml")
     refused("leave --latents out", latents="bernoulli", recipe=here / "recipe.toml")
     refused("told no labels", latents="categorical", labels=here / "labels.npy")
-    (here / "bits.toml").write_text("family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n")
-    runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "bits.toml", estimator="rebar")
+    (here / "bits.toml").write_text(
+        "family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n"
+    )
+    runs.train_model(
+        here / "digits.npy", here / "m.safetensors", recipe=here / "bits.toml", estimator="rebar"
+    )
     assert load_file(here / "m.safetensors").record["recipe"]["training"]["estimator"] == "rebar"
 
 
@@ -104,7 +128,9 @@ def test_objectives_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_photographs_have_no_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = save(tmp_path / "photos", noise((128, 130, 3), 1))
-    with pytest.raises(InputError, match="objectives, particles and posteriors are for latent chains"):
+    with pytest.raises(
+        InputError, match="objectives, particles and posteriors are for latent chains"
+    ):
         decision(monkeypatch, folder, objective="iwae")
 
 
@@ -113,11 +139,24 @@ def test_objectives_and_estimators_exclude_each_other(here: Path) -> None:
         {"latents": "bernoulli", "objective": "iwae"},
         {"latents": "categorical", "estimator": "relax", "objective": "miwae", "particles": 6},
     ):
-        with pytest.raises(InputError, match=f"objective '{options['objective']}' is for Gaussian latents"):
-            runs.run(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"an estimator is for --latents .*found a recipe of the family vae"):
-        runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", objective="iwae", estimator="relax")
-    (here / "both.toml").write_text("family = 'bernoulli_vae'\n[training]\nestimator = 'nvil'\nobjective = 'piwae'\nparticles = 4\n")
+        with pytest.raises(
+            InputError, match=f"objective '{options['objective']}' is for Gaussian latents"
+        ):
+            runs.train_model(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+    with pytest.raises(
+        InputError, match=r"an estimator is for --latents .*found a recipe of the family vae"
+    ):
+        runs.train_model(
+            here / "digits.npy",
+            here / "m.safetensors",
+            recipe=here / "recipe.toml",
+            objective="iwae",
+            estimator="relax",
+        )
+    (here / "both.toml").write_text(
+        "family = 'bernoulli_vae'\n[training]\nestimator = 'nvil'\nobjective = 'piwae'\nparticles "
+        "= 4\n"
+    )
     with pytest.raises(InputError, match=r"both\.toml: objective 'piwae' is for Gaussian latents"):
         read_recipe(here / "both.toml")
     assert not (here / "m.safetensors").exists()
@@ -126,31 +165,57 @@ def test_objectives_and_estimators_exclude_each_other(here: Path) -> None:
 def test_a_model_of_a_bound(here: Path) -> None:
     rows: list[dict[str, float]] = []
     options = {"recipe": here / "recipe.toml", "objective": "iwae", "particles": 3, "threads": 1}
-    runs.run(here / "digits.npy", here / "model.safetensors", report=rows.append, **options)  # type: ignore[arg-type]
+    runs.train_model(here / "digits.npy", here / "model.safetensors", report=rows.append, **options)  # type: ignore[arg-type]
     assert load_file(here / "model.safetensors").record["recipe"]["training"]["objective"] == "iwae"
     assert all(row["bound"] < row["rate"] for row in rows)
 
 
 def test_the_surrogate_by_name(here: Path) -> None:
-    """`sivi` is what a semi-implicit posterior is trained on anyway: the same weights to the bit. Any other posterior is refused."""
+    """`sivi` is what a semi-implicit posterior is trained on anyway: the same weights to the bit.
+
+    Any other posterior is refused.
+    """
     options = {"recipe": here / "recipe.toml", "steps": 8, "threads": 1}
     found = []
     for objective in ("sivi", None):
-        runs.run(here / "digits.npy", here / "m.safetensors", objective=objective, posterior="semi-implicit", overwrite=True, **options)  # type: ignore[arg-type]
+        runs.train_model(
+            here / "digits.npy",
+            here / "m.safetensors",
+            objective=objective,
+            posterior="semi-implicit",
+            overwrite=True,
+            **options,
+        )  # type: ignore[arg-type]
         found.append(load_file(here / "m.safetensors"))
-    assert found[0].id == found[1].id and found[0].record["history"][-1]["rate"] == found[1].record["history"][-1]["rate"]
+    assert (
+        found[0].id == found[1].id
+        and found[0].record["history"][-1]["rate"] == found[1].record["history"][-1]["rate"]
+    )
     assert [model.record["recipe"]["training"]["objective"] for model in found] == ["sivi", "elbo"]
     assert "bound" not in found[0].record["history"][-1]
     for posterior in (None, "gaussian", "mixture", "flow", "coupling"):
-        with pytest.raises(InputError, match=r"objective 'sivi' is the surrogate .* name --posterior semi-implicit"):
-            runs.run(here / "digits.npy", here / "other.safetensors", objective="sivi", posterior=posterior, **options)  # type: ignore[arg-type]
+        with pytest.raises(
+            InputError, match=r"objective 'sivi' is the surrogate .* name --posterior semi-implicit"
+        ):
+            runs.train_model(
+                here / "digits.npy",
+                here / "other.safetensors",
+                objective="sivi",
+                posterior=posterior,
+                **options,
+            )  # type: ignore[arg-type]
     with pytest.raises(InputError, match="objective 'sivi' is for Gaussian latents"):
-        runs.run(here / "digits.npy", here / "other.safetensors", objective="sivi", latents="bernoulli")
+        runs.train_model(
+            here / "digits.npy", here / "other.safetensors", objective="sivi", latents="bernoulli"
+        )
     (here / "parts.toml").write_text(
-        "family = 'rich_vae'\n[model]\nposterior = 'semi-implicit'\n[training]\nobjective = 'sivi'\nparticles = 4\n"
+        "family = 'rich_vae'\n[model]\nposterior = 'semi-implicit'\n[training]\nobjective = "
+        "'sivi'\nparticles = 4\n"
     )
     with pytest.raises(InputError, match="`parts` of the model"):
-        runs.run(here / "digits.npy", here / "other.safetensors", recipe=here / "parts.toml")
+        runs.train_model(
+            here / "digits.npy", here / "other.safetensors", recipe=here / "parts.toml"
+        )
     assert not (here / "other.safetensors").exists()
 
 
@@ -162,20 +227,37 @@ def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     assert model(posterior="gaussian") == model()
     found = model(posterior="semi-implicit", recipe=here / "recipe.toml")
-    assert (found.posterior, found.hidden, found.latents, found.levels) == ("semi-implicit", 8, (2,), 17)
+    assert (found.posterior, found.hidden, found.latents, found.levels) == (
+        "semi-implicit",
+        8,
+        (2,),
+        17,
+    )
     assert model(posterior="mixture").posterior == "mixture"
-    (here / "flow.toml").write_text(RECIPE.replace("vae", "rich_vae").replace("[record]", "posterior = 'flow'\n[record]"))
+    (here / "flow.toml").write_text(
+        RECIPE.replace("vae", "rich_vae").replace("[record]", "posterior = 'flow'\n[record]")
+    )
     assert model(recipe=here / "flow.toml").posterior == "flow"
     assert model(recipe=here / "flow.toml", posterior="coupling").posterior == "coupling"
-    assert model(recipe=here / "flow.toml", posterior="gaussian") == model(recipe=here / "recipe.toml")
-    (here / "pyramid.toml").write_text("family = 'pyramid'\n[model]\nlikelihood = 'categorical'\ncomponents = 0")
+    assert model(recipe=here / "flow.toml", posterior="gaussian") == model(
+        recipe=here / "recipe.toml"
+    )
+    (here / "pyramid.toml").write_text(
+        "family = 'pyramid'\n[model]\nlikelihood = 'categorical'\ncomponents = 0"
+    )
     for options, words in (
         ({"posterior": "planar"}, "trains but does not code"),
         ({"posterior": "best"}, "one of gaussian, mixture"),
         ({"posterior": "flow", "labels": here / "labels.npy"}, "without labels"),
         ({"posterior": "flow", "recipe": here / "pyramid.toml"}, "family vae or rich_vae"),
-        ({"posterior": "mixture", "latents": "bernoulli"}, "of the family bernoulli_vae are discrete"),
-        ({"posterior": "gaussian", "latents": "categorical"}, "of the family categorical_vae are discrete"),
+        (
+            {"posterior": "mixture", "latents": "bernoulli"},
+            "of the family bernoulli_vae are discrete",
+        ),
+        (
+            {"posterior": "gaussian", "latents": "categorical"},
+            "of the family categorical_vae are discrete",
+        ),
     ):
         with pytest.raises(InputError, match=words):
             model(**options)
@@ -186,4 +268,6 @@ def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_minutes_are_for_photographs(here: Path) -> None:
     with pytest.raises(InputError, match="minutes is for photograph models"):
-        runs.run(here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", minutes=1.0)
+        runs.train_model(
+            here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", minutes=1.0
+        )

@@ -12,17 +12,35 @@ from PIL import Image
 
 import bbans
 from bbans.errors import InputError, OutputExistsError
-from bbans.inference import photo_run
-from bbans.inference import train as train_module
-from bbans.inference.train import Batches, Recipe, compiled, descend, kl_weight, learning_rate, losses, optimiser_of, train
-from bbans.models import float_weights
-from bbans.models.photo import PhotoNet
+from bbans.training import photo_run
+from bbans.training import train as train_module
+from bbans.training.networks import float_weights
+from bbans.training.networks.photo import PhotoNet
+from bbans.training.train import (
+    Batches,
+    Recipe,
+    compiled,
+    descend,
+    kl_weight,
+    learning_rate,
+    losses,
+    optimiser_of,
+    train,
+)
 from tests.inference.reading import NothingRead, Waited
 from tests.inference.stopping import Stop, stop_at
 from tests.tiny import CONFIG, smooth_image
 
 RECIPE = Recipe(
-    model=CONFIG, steps=40, batch=4, crop=32, levels=2, warmup_steps=5, kl_warmup_steps=20, holdout_every=10, learning_rate=5e-3
+    model=CONFIG,
+    steps=40,
+    batch=4,
+    crop=32,
+    levels=2,
+    warmup_steps=5,
+    kl_warmup_steps=20,
+    holdout_every=10,
+    learning_rate=5e-3,
 )
 IMAGES = [smooth_image(48, 64, seed) for seed in range(6)]
 
@@ -38,7 +56,8 @@ def folder(tmp_path):
 
 def write_recipe(path, steps=12, extra=""):
     path.write_text(
-        f"steps = {steps}\nbatch = 2\ncrop = 32\nlevels = 2\nwarmup_steps = 2\nkl_warmup_steps = 4\nholdout_every = 6\n{extra}\n"
+        f"steps = {steps}\nbatch = 2\ncrop = 32\nlevels = 2\nwarmup_steps = 2\nkl_warmup_steps = "
+        f"4\nholdout_every = 6\n{extra}\n"
         "[model]\nchannels = 8\nmixtures = 2\nlatent_channels = 3\nhidden = 8\nlevel_biases = 2\n"
     )
     return path
@@ -66,27 +85,55 @@ def test_training_goes_on_from_given_weights(tmp_path):
     first, _ = train(IMAGES, [], RECIPE, tmp_path / "a", lambda row: None)
     still = replace(RECIPE, steps=1, learning_rate=0.0, seed=7)
     kept, _ = train(IMAGES, [], still, tmp_path / "b", lambda row: None, initial=first.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), kept.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), kept.parameters(), strict=True)
+    )
     fresh, _ = train(IMAGES, [], still, tmp_path / "c", lambda row: None)
-    assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), fresh.parameters(), strict=True))
+    assert not all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), fresh.parameters(), strict=True)
+    )
 
 
 def test_learning_rate_warms_up_holds_and_falls_to_zero():
     recipe = replace(RECIPE, steps=100, decay_fraction=0.25, warmup_steps=10, learning_rate=1.0)
     rates = [learning_rate(recipe, step) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1) and rates[10:75] == [1.0] * 65 and rates[99] == pytest.approx(1 / 25)
+    assert (
+        rates[0] == pytest.approx(0.1)
+        and rates[10:75] == [1.0] * 65
+        and rates[99] == pytest.approx(1 / 25)
+    )
 
 
 def test_a_budget_moves_the_schedule():
-    recipe = replace(RECIPE, steps=100, decay_fraction=0.25, warmup_steps=10, learning_rate=1.0, kl_warmup_steps=40)
-    assert learning_rate(recipe, 0, 0.0) == pytest.approx(0.1) and learning_rate(recipe, 5000, 0.75) == 1.0
-    assert learning_rate(recipe, 5000, 0.9) == pytest.approx(0.4) and learning_rate(recipe, 5000, 1.0) == 0
-    assert [kl_weight(recipe, 5000, passed) for passed in (0.1, 0.2, 0.9)] == pytest.approx([0.25, 0.5, 1])
-    assert kl_weight(recipe, 3) == pytest.approx(0.1) and kl_weight(replace(recipe, kl_warmup_steps=0), 0, 0.0) == 1
+    recipe = replace(
+        RECIPE,
+        steps=100,
+        decay_fraction=0.25,
+        warmup_steps=10,
+        learning_rate=1.0,
+        kl_warmup_steps=40,
+    )
+    assert (
+        learning_rate(recipe, 0, 0.0) == pytest.approx(0.1)
+        and learning_rate(recipe, 5000, 0.75) == 1.0
+    )
+    assert (
+        learning_rate(recipe, 5000, 0.9) == pytest.approx(0.4)
+        and learning_rate(recipe, 5000, 1.0) == 0
+    )
+    assert [kl_weight(recipe, 5000, passed) for passed in (0.1, 0.2, 0.9)] == pytest.approx(
+        [0.25, 0.5, 1]
+    )
+    assert (
+        kl_weight(recipe, 3) == pytest.approx(0.1)
+        and kl_weight(replace(recipe, kl_warmup_steps=0), 0, 0.0) == 1
+    )
 
 
 def test_a_run_ends_with_its_budget_and_resumes_with_the_rest(tmp_path, monkeypatch):
-    """A clock that a batch moves by a second: 4 of 10 are the allowance of the first call, the second makes the other 6."""
+    """A clock that a batch moves by a second: 4 of 10 are the allowance of the first call, the
+    second makes the other 6.
+    """
     clock = itertools.count()
     now = [0.0]
     monkeypatch.setattr(train_module.time, "monotonic", lambda: now[0])
@@ -102,8 +149,13 @@ def test_a_run_ends_with_its_budget_and_resumes_with_the_rest(tmp_path, monkeypa
     _, first = train(IMAGES, [], recipe, tmp_path / "c", lambda row: None, allowance=4.0, **options)
     assert [(row["step"], row["seconds"]) for row in first] == [(3, 3.0), (4, 4.0)]
     _, history = train(IMAGES, [], recipe, tmp_path / "c", lambda row: None, **options)
-    assert history[:2] == first and [(row["step"], row["seconds"]) for row in history[2:]] == [(7, 7.0), (10, 10.0)]
-    assert [row["learning_rate"] / recipe.learning_rate for row in history] == pytest.approx([1, 1, 0.8, 0.2])
+    assert history[:2] == first and [(row["step"], row["seconds"]) for row in history[2:]] == [
+        (7, 7.0),
+        (10, 10.0),
+    ]
+    assert [row["learning_rate"] / recipe.learning_rate for row in history] == pytest.approx(
+        [1, 1, 0.8, 0.2]
+    )
     _, again = train(IMAGES, [], recipe, tmp_path / "c", lambda row: None, **options)
     assert again == history
 
@@ -122,7 +174,10 @@ def test_a_batch_that_is_no_number_leaves_training_as_it_is():
 
     before = list(rates(range(12)))
     assert math.isnan(next(rates([12], poison=True)))
-    kept = [*net.parameters(), *(part for state in optimiser.state.values() for part in state.values())]
+    kept = [
+        *net.parameters(),
+        *(part for state in optimiser.state.values() for part in state.values()),
+    ]
     assert all(bool(torch.isfinite(part).all()) for part in kept)
     assert np.mean(list(rates(range(13, 25)))) < np.mean(before)
 
@@ -139,7 +194,13 @@ def test_no_step_waits_for_the_device(latents):
 
 def test_what_waits_for_the_device_is_seen():
     x = torch.ones(3)
-    waits = (lambda: x.sum().item(), lambda: x[x > 0], lambda: float(x[0]), lambda: x.new_tensor([1.0]), lambda: x.tolist())
+    waits = (
+        lambda: x.sum().item(),
+        lambda: x[x > 0],
+        lambda: float(x[0]),
+        lambda: x.new_tensor([1.0]),
+        lambda: x.tolist(),
+    )
     for wait in waits:
         with pytest.raises(Waited), NothingRead():
             wait()
@@ -154,13 +215,19 @@ def test_a_compiler_that_fails_is_done_without(tmp_path, whole):
         raise OSError("no compiler here")
 
     with pytest.warns(RuntimeWarning, match="no compiler here"):
-        net, _ = train(IMAGES, [], recipe, tmp_path / "b", lambda row: None, function=compiled(broken, whole))
+        net, _ = train(
+            IMAGES, [], recipe, tmp_path / "b", lambda row: None, function=compiled(broken, whole)
+        )
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), net.parameters(), strict=True))
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # of torch, as it compiles
+@pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor:UserWarning"
+)  # of torch, as it compiles
 def test_what_is_compiled_gives_the_same_losses():
-    """The whole graph in one piece, and the likelihood alone: the backend runs what was captured."""
+    """The whole graph in one piece, and the likelihood alone: the backend runs what was
+    captured.
+    """
     torch.manual_seed(0)
     net, recipe, captured = PhotoNet(CONFIG), replace(RECIPE, levels=1), []
     batch = Batches(IMAGES, recipe, torch.device("cpu")).draw(net, 0)
@@ -172,19 +239,27 @@ def test_what_is_compiled_gives_the_same_losses():
     plain = losses(net, *batch, torch.full((), 0.5))
     for count, whole in enumerate((False, True), 1):
         found = compiled(backend, whole)(net, *batch, torch.full((), 0.5))
-        assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True)) and len(captured) >= count
+        assert (
+            all(torch.equal(a, b) for a, b in zip(plain, found, strict=True))
+            and len(captured) >= count
+        )
 
 
 def test_a_compact_checkpoint_goes_on(tmp_path):
     recipe = replace(RECIPE, steps=5, holdout_every=5)
     for compact in (False, True):
         train(IMAGES, [], recipe, tmp_path / str(compact), lambda row: None, compact=compact)
-    states = [torch.load(tmp_path / name, weights_only=True)["optimiser"]["state"][0] for name in ("False", "True")]
+    states = [
+        torch.load(tmp_path / name, weights_only=True)["optimiser"]["state"][0]
+        for name in ("False", "True")
+    ]
     assert [state["exp_avg"].dtype for state in states] == [torch.float32, torch.bfloat16]
     whole, short = ((tmp_path / name).stat().st_size for name in ("False", "True"))
     assert short < whole
     _, history = train(IMAGES, [], replace(recipe, steps=10), tmp_path / "True", lambda row: None)
-    assert [row["step"] for row in history] == [5, 10] and history[1]["train_bpsp"] < history[0]["train_bpsp"]
+    assert [row["step"] for row in history] == [5, 10] and history[1]["train_bpsp"] < history[0][
+        "train_bpsp"
+    ]
 
 
 def test_run_makes_a_model_that_codes(tmp_path, folder):
@@ -205,20 +280,31 @@ def test_run_makes_a_model_that_codes(tmp_path, folder):
 def test_run_takes_minutes(tmp_path, folder):
     """Two seconds of a recipe of a hundred thousand steps."""
     rows, recipe = [], write_recipe(tmp_path / "r.toml", steps=100_000)
-    photo_run.run(folder, tmp_path / "m.safetensors", recipe=recipe, minutes=2 / 60, report=rows.append)
+    photo_run.run(
+        folder, tmp_path / "m.safetensors", recipe=recipe, minutes=2 / 60, report=rows.append
+    )
     assert len(rows) == 1 and 2 <= rows[0]["seconds"] < 30 and rows[0]["learning_rate"] < 5e-3
     assert bbans.load_model(tmp_path / "m.safetensors").record["minutes"] == 2 / 60
 
 
 def test_a_recipe_starts_from_float_weights_and_describes_its_model(tmp_path, folder):
     first = write_recipe(tmp_path / "r.toml", extra="seed = 3")
-    photo_run.run(folder, tmp_path / "a.safetensors", recipe=first, float_weights=tmp_path / "float.safetensors")
+    photo_run.run(
+        folder,
+        tmp_path / "a.safetensors",
+        recipe=first,
+        float_weights=tmp_path / "float.safetensors",
+    )
     extra = 'init = "float.safetensors"\nlearning_rate = 0.0'
     second = write_recipe(tmp_path / "on.toml", steps=1, extra=extra)
     second.write_text(second.read_text() + "[record]\nlicence = 'CC0'\n")
     photo_run.run(folder, tmp_path / "b.safetensors", recipe=second)
     a, b = (bbans.load_model(tmp_path / f"{name}.safetensors") for name in "ab")
-    assert a.id == b.id and b.record["licence"] == "CC0" and b.record["recipe"]["init"] == "float.safetensors"
+    assert (
+        a.id == b.id
+        and b.record["licence"] == "CC0"
+        and b.record["recipe"]["init"] == "float.safetensors"
+    )
     (tmp_path / "float.safetensors").write_bytes(b"none")
     with pytest.raises(InputError, match="float weights"):
         photo_run.run(folder, tmp_path / "c.safetensors", recipe=second)
@@ -234,7 +320,10 @@ def test_float_weights_must_fit(tmp_path, repository):
         float_weights.read(tmp_path / "missing.safetensors", config)
 
 
-@pytest.mark.parametrize("text", ["surprise = 1", "steps = 'many'", "steps = 0", "crop = 36", "[model]\nwidth = 3", "steps ="])
+@pytest.mark.parametrize(
+    "text",
+    ["surprise = 1", "steps = 'many'", "steps = 0", "crop = 36", "[model]\nwidth = 3", "steps ="],
+)
 def test_bad_recipes_are_refused(tmp_path, text):
     path = tmp_path / "r.toml"
     path.write_text(text)
@@ -251,7 +340,10 @@ def test_a_record_is_text(tmp_path):
 
 
 def test_shipped_recipes_are_valid_and_differ_only_in_latents(repository):
-    full, ablation = (photo_run.read_recipe(repository / "recipes" / f"{name}.toml") for name in ("photo", "photo-no-latents"))
+    full, ablation = (
+        photo_run.read_recipe(repository / "recipes" / f"{name}.toml")
+        for name in ("photo", "photo-no-latents")
+    )
     assert full.model.latents and not ablation.model.latents
     assert replace(ablation, model=replace(ablation.model, latents=True)) == full
 

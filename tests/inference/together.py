@@ -1,4 +1,6 @@
-"""Training runs that are made by one process and by several: the same function, called by the tests and by processes that they start."""
+"""Training runs that are made by one process and by several: the same function, called by the tests
+and by processes that they start.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +12,61 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bbans.inference.chains import ChainRecipe, Samples, train
-from bbans.inference.distributed import Processes, processes
-from bbans.inference.run import run
-from bbans.models.bernoulli_config import BernoulliVaeConfig
-from bbans.models.categorical_config import CategoricalVaeConfig
+from bbans.models.bernoulli_vae import BernoulliVaeConfig
+from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.models.heads import CATEGORICAL
-from bbans.models.terms import NVIL, RELAX, SCORE, Training
-from bbans.models.vae_config import VaeConfig
-from bbans.models.vqvae_config import AUTOREGRESSIVE, VqVaeConfig
+from bbans.models.vae import VaeConfig
+from bbans.models.vqvae import AUTOREGRESSIVE, VqVaeConfig
+from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.distributed import Processes, processes
+from bbans.training.run import run
+from bbans.training.terms import NVIL, RELAX, SCORE, Training
 from tests.digits import digits
 
-IMAGE = {"height": 8, "width": 8, "levels": 17, "likelihood": CATEGORICAL, "components": 0, "hidden": 12, "hidden_layers": 1}
-BASE = ChainRecipe(steps=12, batch=7, warmup_steps=3, kl_warmup_steps=6, learning_rate=3e-3, average=0.8, validate_every=4, seed=3)
+IMAGE = {
+    "height": 8,
+    "width": 8,
+    "levels": 17,
+    "likelihood": CATEGORICAL,
+    "components": 0,
+    "hidden": 12,
+    "hidden_layers": 1,
+}
+BASE = ChainRecipe(
+    steps=12,
+    batch=7,
+    warmup_steps=3,
+    kl_warmup_steps=6,
+    learning_rate=3e-3,
+    average=0.8,
+    validate_every=4,
+    seed=3,
+)
 RECIPES = {
-    "vae": replace(BASE, model=VaeConfig(**IMAGE, latents=(3, 2), classes=10), free_bits=0.05, latent_dropout=0.3, weight_decay=0.01),
-    "bernoulli_vae": replace(BASE, model=BernoulliVaeConfig(**IMAGE, latents=(6,)), training=Training(estimator=SCORE)),
-    "relaxed bits": replace(BASE, model=BernoulliVaeConfig(**IMAGE, latents=(4, 3)), training=Training(RELAX), latent_dropout=0.3),
-    "categorical_vae": replace(BASE, model=CategoricalVaeConfig(**IMAGE, latents=(3,), states=3), training=Training(NVIL)),
+    "vae": replace(
+        BASE,
+        model=VaeConfig(**IMAGE, latents=(3, 2), classes=10),
+        free_bits=0.05,
+        latent_dropout=0.3,
+        weight_decay=0.01,
+    ),
+    "bernoulli_vae": replace(
+        BASE, model=BernoulliVaeConfig(**IMAGE, latents=(6,)), training=Training(estimator=SCORE)
+    ),
+    "relaxed bits": replace(
+        BASE,
+        model=BernoulliVaeConfig(**IMAGE, latents=(4, 3)),
+        training=Training(RELAX),
+        latent_dropout=0.3,
+    ),
+    "categorical_vae": replace(
+        BASE, model=CategoricalVaeConfig(**IMAGE, latents=(3,), states=3), training=Training(NVIL)
+    ),
     "vqvae": replace(
         BASE,
-        model=VqVaeConfig(**IMAGE, codes=3, codebook=8, dims=2, prior=AUTOREGRESSIVE, prior_hidden=12),
+        model=VqVaeConfig(
+            **IMAGE, codes=3, codebook=8, dims=2, prior=AUTOREGRESSIVE, prior_hidden=12
+        ),
         training=Training(codebook_average=0.9),
     ),
 }
@@ -49,11 +85,14 @@ components = 0
 def data(name: str) -> tuple[Samples, Samples]:
     x, labels = digits(50)
     given = labels if name == "vae" else None
-    return Samples(x[:40], None if given is None else given[:40]), Samples(x[40:], None if given is None else given[40:])
+    return Samples(x[:40], None if given is None else given[:40]), Samples(
+        x[40:], None if given is None else given[40:]
+    )
 
 
 def train_all(folder: Path, group: Processes, suffix: str, halves: str = "") -> None:
-    """Every recipe's weights and reports to `NAME-SUFFIX.pt`, and the checkpoint of step 7 to `NAME-SUFFIX.half`.
+    """Every recipe's weights and reports to `NAME-SUFFIX.pt`, and the checkpoint of step 7 to
+    `NAME-SUFFIX.half`.
 
     With `halves` runs go on from the checkpoints of that suffix.
     """
@@ -66,18 +105,26 @@ def train_all(folder: Path, group: Processes, suffix: str, halves: str = "") -> 
             if row["step"] == 8 and not halves:
                 shutil.copy(checkpoint, folder / f"{name}-{suffix}.half")
 
-        net, history = train(*data(name), recipe, checkpoint, report, checkpoint_seconds=0.0, group=group)
+        net, history = train(
+            *data(name), recipe, checkpoint, report, checkpoint_seconds=0.0, group=group
+        )
         if group.first:
-            torch.save({"state": net.state_dict(), "history": history}, folder / f"{name}-{suffix}.pt")
+            torch.save(
+                {"state": net.state_dict(), "history": history}, folder / f"{name}-{suffix}.pt"
+            )
 
 
 def train_file(folder: Path, suffix: str) -> None:
     """A model file by way of the entry that the command line calls."""
-    run(folder / "images.npy", folder / f"{suffix}.safetensors", recipe=folder / "recipe.toml")
+    run(
+        folder / "images.formats.npy",
+        folder / f"{suffix}.safetensors",
+        recipe=folder / "recipe.toml",
+    )
 
 
 def write_inputs(folder: Path) -> None:
-    np.save(folder / "images.npy", digits(60)[0].reshape(-1, 8, 8))
+    np.save(folder / "images.formats.npy", digits(60)[0].reshape(-1, 8, 8))
     (folder / "recipe.toml").write_text(RECIPE_FILE)
 
 

@@ -1,4 +1,6 @@
-"""grad_phi L_K in nats of a latent of three states, q = softmax(phi), by enumeration: E of every estimator of that gradient."""
+"""grad_phi L_K in nats of a latent of three states, q = softmax(phi), by enumeration: E of every
+estimator of that gradient.
+"""
 
 import math
 from itertools import combinations
@@ -16,7 +18,9 @@ def bound_gradient(particles: int) -> torch.Tensor:
     phi = PHI.clone().requires_grad_()
     log_q = torch.log_softmax(phi, 0)
     bars = np.array(list(combinations(range(particles + 2), 2)))
-    counts = torch.from_numpy(np.stack([bars[:, 0], bars[:, 1] - bars[:, 0] - 1, particles + 1 - bars[:, 1]], 1)).double()
+    counts = torch.from_numpy(
+        np.stack([bars[:, 0], bars[:, 1] - bars[:, 0] - 1, particles + 1 - bars[:, 1]], 1)
+    ).double()
     log_p = math.lgamma(particles + 1) - torch.lgamma(counts + 1).sum(1) + counts @ log_q
     mean_w = counts @ (JOINT / log_q.exp()) / particles
     (gradient,) = torch.autograd.grad((log_p.exp() * mean_w.log()).sum(), phi)

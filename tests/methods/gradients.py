@@ -1,6 +1,8 @@
-"""Gradients of IWAE and MIWAE in the toy of Rainforth et al. 2018 (arXiv:1802.04537): z ~ N(mu, I), x ~ N(z, I), q = N(A x + b, 2/3 I).
+"""Gradients of IWAE and MIWAE in the toy of Rainforth et al. 2018 (arXiv:1802.04537): z ~ N(mu, I),
+x ~ N(z, I), q = N(A x + b, 2/3 I).
 
-A and b are near their best, I / 2 and mu / 2. With z = A x + b + s e, d log w / d b = mu + x - 2 z and d log w / d mu = z - mu.
+A and b are near their best, I / 2 and mu / 2. With z = A x + b + s e, d log w / d b = mu + x - 2 z
+and d log w / d mu = z - mu.
 """
 
 from __future__ import annotations
@@ -19,13 +21,19 @@ S = (2 / 3) ** 0.5
 def setting(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """mu, x and the mean of q."""
     g = torch.Generator().manual_seed(seed)
-    mu, off_a, off_b = torch.randn(DIMS, generator=g), 0.01 * torch.randn(DIMS, DIMS, generator=g), 0.01 * torch.randn(DIMS, generator=g)
+    mu, off_a, off_b = (
+        torch.randn(DIMS, generator=g),
+        0.01 * torch.randn(DIMS, DIMS, generator=g),
+        0.01 * torch.randn(DIMS, generator=g),
+    )
     x = mu + 2**0.5 * torch.randn(DIMS, generator=g)
     return mu, x, (0.5 * torch.eye(DIMS) + off_a) @ x + mu / 2 + off_b
 
 
 def gradients(runs: int, particles: int, groups: int = 1, seed: int = 1) -> tuple[Tensor, Tensor]:
-    """Of mu and of b, each `(runs, DIMS)`, of MIWAE of these groups of particles: IWAE where there is one."""
+    """Of mu and of b, each `(runs, DIMS)`, of MIWAE of these groups of particles: IWAE where there
+    is one.
+    """
     mu, x, mean = setting()
     g = torch.Generator().manual_seed(seed)
     at_once = max(1, CHUNK // (groups * particles * DIMS))

@@ -1,4 +1,6 @@
-"""KL(N(m, diag s^2) || N(mu, Lambda^-1)) in nats: all that the ELBO of a Gaussian posterior lacks, with the correlation of `Correlated`."""
+"""KL(N(m, diag s^2) || N(mu, Lambda^-1)) in nats: all that the ELBO of a Gaussian posterior lacks,
+with the correlation of `Correlated`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ def gap(mean: Floats, log_sigma: Floats) -> float:
     """log p(x) - ELBO."""
     d = mean - MEAN
     trace = (np.diag(PRECISION) * np.exp(2 * log_sigma)).sum()
-    return float(0.5 * (trace + d @ PRECISION @ d - len(d) - np.linalg.slogdet(PRECISION)[1]) - log_sigma.sum())
+    return float(
+        0.5 * (trace + d @ PRECISION @ d - len(d) - np.linalg.slogdet(PRECISION)[1])
+        - log_sigma.sum()
+    )
 
 
 def optimum() -> tuple[Floats, Floats]:

@@ -1,4 +1,6 @@
-"""q = N(0, s^2 I) of a posterior N(0, S), S of correlation 0.9, trained by s alone on each bound: what the objective makes of one q."""
+"""q = N(0, s^2 I) of a posterior N(0, S), S of correlation 0.9, trained by s alone on each bound:
+what the objective makes of one q.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from bbans.inference.objectives import ciwae, elbo, iwae, miwae, piwae
+from bbans.training.objectives import ciwae, elbo, iwae, miwae, piwae
 
 CORRELATION = 0.9
 PARTICLES, GROUPS = 16, 4
@@ -23,7 +25,9 @@ BOUNDS = {
 
 def log_weights(log_s: Tensor, items: int, seed: int, particles: int = PARTICLES) -> Tensor:
     """log2 w `(K, items)`; p(x) is 1."""
-    e = torch.randn(particles, items, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    e = torch.randn(
+        particles, items, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     z = torch.exp(log_s) * e
     square = ((z**2).sum(2) - 2 * CORRELATION * z.prod(2)) / (1 - CORRELATION**2)
     log_p = -0.5 * square - 0.5 * math.log(1 - CORRELATION**2)

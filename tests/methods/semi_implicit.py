@@ -1,4 +1,6 @@
-"""A semi-implicit posterior of states: h(z | x) = sum_psi pi(psi) q(z | psi, x) over 4 states, z of 5, x of 6; all sums can be done."""
+"""A semi-implicit posterior of states: h(z | x) = sum_psi pi(psi) q(z | psi, x) over 4 states, z of
+5, x of 6; all sums can be done.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import auxiliary, builders, categorical
-from bbans.distributions.conditional import Conditional, Ints
-from bbans.distributions.sequential import Walk, walked
+from bbans.distributions import builders, categorical, composite
+from bbans.distributions.autoregressive import Walk, walked
+from bbans.distributions.distribution import Conditional, Ints
 
 STATES, PSI, VALUES = 5, 4, 6
 Floats = NDArray[np.float64]
@@ -31,7 +33,9 @@ LIKELIHOOD, PRIOR, Q = _tables()
 
 @dataclass(frozen=True)
 class SemiImplicit:
-    """The chain with noise of K + 1 draws of psi, uniform over its states, as latents beside z: columns z, psi_0, ..., psi_K."""
+    """The chain with noise of K + 1 draws of psi, uniform over its states, as latents beside z:
+    columns z, psi_0, ..., psi_K.
+    """
 
     draws: int
 
@@ -56,7 +60,10 @@ class SemiImplicit:
             def part(k: Ints) -> Conditional:
                 return builders.lookup(Q, below * PSI + psi[np.arange(items), k][:, None])
 
-            yield np.arange(1), auxiliary.mixed(builders.uniform((items, 1), self.draws), self.draws, part)
+            yield (
+                np.arange(1),
+                composite.mixed(builders.uniform((items, 1), self.draws), self.draws, part),
+            )
 
         return walked(walk, (items, 1 + self.draws))
 
@@ -71,7 +78,9 @@ def of_states() -> tuple[Floats, Floats]:
 
 
 def surrogate(draws: int, pi: Floats | None = None) -> Floats:
-    """Rate of K + 1 draws in bits, E log2 (1 / (K + 1)) sum_k q(z | psi_k) - log2 p(x, z) with z ~ q(z | psi_0), of each x."""
+    """Rate of K + 1 draws in bits, E log2 (1 / (K + 1)) sum_k q(z | psi_k) - log2 p(x, z) with z ~
+    q(z | psi_0), of each x.
+    """
     joint, q = of_states()
     weight = np.full(PSI, 1 / PSI) if pi is None else pi
     total = np.zeros(VALUES)

@@ -1,4 +1,6 @@
-"""p(x | z) = prod_i p(x_i | x_(i-1), z): a decoder so strong that it can do without z, on runs of bits."""
+"""p(x | z) = prod_i p(x_i | x_(i-1), z): a decoder so strong that it can do without z, on runs of
+bits.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +11,31 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bbans.inference.chains import Samples, loss, rates
 from bbans.models.heads import embedding_field, gaussian_fields, latent_field, logits
-from bbans.models.heads_float import bernoulli_bits, standard_divergence
-from bbans.models.mlp import FloatMlp
-from bbans.models.mlp_exact import Field, Mlp
-from bbans.models.terms import Terms, Training
-from bbans.models.vqvae import VqVaeNet
-from bbans.models.vqvae_config import VqVaeConfig
+from bbans.models.mlp import Field, Mlp
+from bbans.models.vqvae import VqVaeConfig
+from bbans.training.chains import Samples, loss, rates
+from bbans.training.networks.heads import bernoulli_bits, standard_divergence
+from bbans.training.networks.mlp import FloatMlp
+from bbans.training.networks.vqvae import VqVaeNet
+from bbans.training.terms import Terms, Training
 
 DIMS, LATENTS, HIDDEN = 64, 8, 128
 
 
 def runs(count: int, seed: int = 0) -> np.ndarray:
-    """Bits `(count, 64)`, each equal to the one before with probability 0.9: nothing is left to know for who sees the one before."""
+    """Bits `(count, 64)`, each equal to the one before with probability 0.9: nothing is left to
+    know for who sees the one before.
+    """
     rng = np.random.default_rng(seed)
     flips = rng.random((count, DIMS)) < np.r_[0.5, np.full(DIMS - 1, 0.1)]
     return np.cumsum(flips, 1) % 2
 
 
 class Decoder(nn.Module):
-    """Logits of x from z and, where it is strong, from the pixel before, which is learned ten times as fast."""
+    """Logits of x from z and, where it is strong, from the pixel before, which is learned ten times
+    as fast.
+    """
 
     def __init__(self, z_field: Field, autoregressive: bool) -> None:
         super().__init__()
@@ -66,7 +72,16 @@ class VqVae(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         config = VqVaeConfig(
-            8, 8, levels=2, likelihood="bernoulli", components=0, codes=2, codebook=16, dims=4, hidden=HIDDEN, hidden_layers=1
+            8,
+            8,
+            levels=2,
+            likelihood="bernoulli",
+            components=0,
+            codes=2,
+            codebook=16,
+            dims=4,
+            hidden=HIDDEN,
+            hidden_layers=1,
         )
         self.coder = VqVaeNet(config, Training(codebook_average=0.95))
         self.decoder = Decoder(embedding_field(8), True)
@@ -86,7 +101,9 @@ def fit(make, x: np.ndarray, steps: int, kl_warmup: int = 0, seed: int = 0):
     optimiser = torch.optim.Adam(net.parameters(), 3e-3)
     for step in range(steps):
         rows = np.random.default_rng((seed, step)).choice(len(x), 100)
-        terms = net.terms(torch.from_numpy(x[rows].astype(np.int64)), None, torch.Generator().manual_seed(step))
+        terms = net.terms(
+            torch.from_numpy(x[rows].astype(np.int64)), None, torch.Generator().manual_seed(step)
+        )
         optimiser.zero_grad()
         loss(terms, min(1.0, (step + 1) / max(1, kl_warmup))).backward()
         optimiser.step()
@@ -96,4 +113,6 @@ def fit(make, x: np.ndarray, steps: int, kl_warmup: int = 0, seed: int = 0):
 @functools.cache
 def measured(autoregressive: bool, kl_warmup: int = 0, steps: int = 1200) -> dict[str, float]:
     """`rates` of a VAE trained on runs; `prior` is the KL divergence, the net cost of latents."""
-    return rates(fit(lambda: Vae(autoregressive), runs(60000), steps, kl_warmup), Samples(runs(300, 1)))
+    return rates(
+        fit(lambda: Vae(autoregressive), runs(60000), steps, kl_warmup), Samples(runs(300, 1))
+    )

@@ -1,4 +1,6 @@
-"""Item 1: p(x) = sum_z p(z) prod_i p(x_i | z); ancestral samples follow the enumerated joint and marginal."""
+"""Item 1: p(x) = sum_z p(z) prod_i p(x_i | z); ancestral samples follow the enumerated joint and
+marginal.
+"""
 
 import numpy as np
 

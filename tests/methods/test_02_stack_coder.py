@@ -1,4 +1,6 @@
-"""Item 2: s -> (s // f) 2^r + s mod f + c is a stack, of length sum -log2(f / 2^r), and its words never change."""
+"""Item 2: s -> (s // f) 2^r + s mod f + c is a stack, of length sum -log2(f / 2^r), and its words
+never change.
+"""
 
 import numpy as np
 import pytest
@@ -45,7 +47,10 @@ def test_golden_words():
                 state[lane] >>= 32
             state[lane] = state[lane] // f * 64 + state[lane] % f + c
         words = moved + words
-    assert flatten(message).tolist() == [s >> 32 for s in state] + [s & 0xFFFFFFFF for s in state] + words
+    assert (
+        flatten(message).tolist()
+        == [s >> 32 for s in state] + [s & 0xFFFFFFFF for s in state] + words
+    )
     assert flatten(message).tolist() == GOLDEN
 
 

@@ -1,4 +1,6 @@
-"""Item 4: with the exact posterior the net length of x does not depend on the side information s; with another q it does."""
+"""Item 4: with the exact posterior the net length of x does not depend on the side information s;
+with another q it does.
+"""
 
 import numpy as np
 
@@ -10,7 +12,10 @@ from tests.methods.toys import mixture
 
 def nets(chain, x):
     """Net bits, and information alone, of one x over 100 different s."""
-    accounts = [push_measured(bits_back.codec, chain, pseudo_random_message((1,), 40, s), x)[1] for s in range(100)]
+    accounts = [
+        push_measured(bits_back.codec, chain, pseudo_random_message((1,), 40, s), x)[1]
+        for s in range(100)
+    ]
     return np.array([a.net for a in accounts]), np.array([a.net - a.coder for a in accounts])
 
 
@@ -19,7 +24,9 @@ def test_independent_of_the_side_information():
     for x in chain.configurations()[::6]:
         net, information = nets(chain, x[None])
         assert np.ptp(information) < 1e-4  # q is rounded to 24 bits
-        assert np.ptp(net) < 0.05  # the coder's own rounding: 2^(24 - 29) an interval at most, four intervals
+        assert (
+            np.ptp(net) < 0.05
+        )  # the coder's own rounding: 2^(24 - 29) an interval at most, four intervals
         assert abs(net.mean() - chain.evidence_bits(x[None])[0]) < 0.005
 
 

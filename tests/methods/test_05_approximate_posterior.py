@@ -1,4 +1,6 @@
-"""Item 5: R(x | s) = -log2 p(z, x) + log2 q(z) at the z that s decides: what the meter shows, for every message."""
+"""Item 5: R(x | s) = -log2 p(z, x) + log2 q(z) at the z that s decides: what the meter shows, for
+every message.
+"""
 
 import numpy as np
 import pytest

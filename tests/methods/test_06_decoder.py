@@ -1,4 +1,6 @@
-"""Item 6: pop z by the prior, pop x by the likelihood, push z by q: x and the side information come back, to the bit."""
+"""Item 6: pop z by the prior, pop x by the likelihood, push z by q: x and the side information come
+back, to the bit.
+"""
 
 import numpy as np
 import pytest
@@ -28,6 +30,8 @@ def test_the_decoder_measures_what_the_encoder_did(scheme):
     chain = markov(3, wrong=True)
     x = chain.configurations()
     written, read = Meter(), Meter()
-    (message,) = scheme.codec(chain, len(x), written.add_bits).push(pseudo_random_message((4,), 200, 1), x)
+    (message,) = scheme.codec(chain, len(x), written.add_bits).push(
+        pseudo_random_message((4,), 200, 1), x
+    )
     scheme.codec(chain, len(x), read.add_bits).pop(message)
     assert read.terms == pytest.approx(dict(written.terms))

@@ -1,4 +1,6 @@
-"""Item 7: phi* = argmin R_phi(x | s) looks at the side information s, which the decoder has not: its code cannot be decoded."""
+"""Item 7: phi* = argmin R_phi(x | s) looks at the side information s, which the decoder has not:
+its code cannot be decoded.
+"""
 
 import numpy as np
 import pytest
@@ -30,12 +32,16 @@ class Naive:
         self.message = message
 
     def posterior(self, layer, below):
-        return min((rate(below, self.message, shift) for shift in SHIFTS), key=lambda found: found[0])[1]
+        return min(
+            (rate(below, self.message, shift) for shift in SHIFTS), key=lambda found: found[0]
+        )[1]
 
 
 @pytest.fixture(scope="module")
 def coded():
-    """Images, side information, messages, and whether the best phi for s was not the one in the middle."""
+    """Images, side information, messages, and whether the best phi for s was not the one in the
+    middle.
+    """
     found = []
     for seed in range(12):
         x, side = sample(CHAIN, 1, seed), pseudo_random_message((1,), 40, seed)
@@ -46,8 +52,13 @@ def coded():
 
 
 def test_it_would_be_shorter(coded):
-    """It takes the least of several rates: never above that of the middle, below it on the average."""
-    gains = [rate(x, side, 0)[0] - min(rate(x, side, shift)[0] for shift in SHIFTS) for x, side, _, _ in coded]
+    """It takes the least of several rates: never above that of the middle, below it on the
+    average.
+    """
+    gains = [
+        rate(x, side, 0)[0] - min(rate(x, side, shift)[0] for shift in SHIFTS)
+        for x, side, _, _ in coded
+    ]
     assert min(gains) >= 0 and np.mean(gains) > 0.2
 
 

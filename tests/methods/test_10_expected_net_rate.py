@@ -1,4 +1,6 @@
-"""Item 10: E_s[R(x | s)] = -ELBO: the mean over messages within 0.5 % and 4 standard errors (false alarms: 6e-5 a case)."""
+"""Item 10: E_s[R(x | s)] = -ELBO: the mean over messages within 0.5 % and 4 standard errors (false
+alarms: 6e-5 a case).
+"""
 
 import numpy as np
 import pytest
@@ -25,7 +27,9 @@ def net_bits(scheme, chain, x):
 
 @pytest.mark.parametrize("scheme", [bits_back, bit_swap])
 @pytest.mark.parametrize(
-    "chain", [tilted(mixture(2, 6, 5)), tilted(markov(3, dims=5), most=3), GAUSSIAN], ids=["mixture", "markov", "gaussian"]
+    "chain",
+    [tilted(mixture(2, 6, 5)), tilted(markov(3, dims=5), most=3), GAUSSIAN],
+    ids=["mixture", "markov", "gaussian"],
 )
 def test_mean_net_rate_is_the_bound(scheme, chain):
     x = sample(chain, MESSAGES, 8)
@@ -36,9 +40,13 @@ def test_mean_net_rate_is_the_bound(scheme, chain):
 
 
 def test_the_bound_of_the_linear_gaussian_model_in_closed_form():
-    """-ELBO = -log2 p(x) + KL(q || p(z | x)), densities against the exact sums of the discrete model."""
+    """-ELBO = -log2 p(x) + KL(q || p(z | x)), densities against the exact sums of the discrete
+    model.
+    """
     x = sample(GAUSSIAN, 300, 8)
-    x = x[np.abs((x - 512).reshape(-1, 3, 3).sum(2)).max(1) < 1.5 * 4 * 32]  # bins far out are wide, so that there KL is less
+    x = x[
+        np.abs((x - 512).reshape(-1, 3, 3).sum(2)).max(1) < 1.5 * 4 * 32
+    ]  # bins far out are wide, so that there KL is less
     assert len(x) > 150
     excess = ideal_bits(GAUSSIAN, x, draws=400).total - GAUSSIAN.evidence_bits(x)
     assert GAUSSIAN.divergence_bits() > 0.5

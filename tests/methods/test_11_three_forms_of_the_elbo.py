@@ -1,4 +1,6 @@
-"""Item 11, Problem 8.1: joint less bits back = likelihood plus KL to the prior = optimum plus overhead, to 1e-9 by enumeration."""
+"""Item 11, Problem 8.1: joint less bits back = likelihood plus KL to the prior = optimum plus
+overhead, to 1e-9 by enumeration.
+"""
 
 import numpy as np
 import pytest
@@ -23,12 +25,18 @@ def test_three_forms_agree(chain_seed, wrong):
 
 
 def test_the_evaluation_has_the_same_split():
-    """Each term within 4.5 standard errors of its enumerated mean (75 comparisons: false alarms 5e-4)."""
+    """Each term within 4.5 standard errors of its enumerated mean (75 comparisons: false alarms
+    5e-4).
+    """
     chain = mixture(1, dims=2, wrong=True)
     prior, likelihood, q = enumerated(chain)
     draws = 4000
     terms = ideal_bits(chain, chain.configurations(), draws)
-    for found, bits in ((terms.prior, -np.log2(prior)), (terms.likelihood, -np.log2(likelihood)), (terms.posterior, np.log2(q))):
+    for found, bits in (
+        (terms.prior, -np.log2(prior)),
+        (terms.likelihood, -np.log2(likelihood)),
+        (terms.posterior, np.log2(q)),
+    ):
         mean = (q * bits).sum(1)
         error = np.sqrt((q * bits**2).sum(1) - mean**2) / np.sqrt(draws)
         assert (np.abs(found - mean) < 4.5 * error).all()

@@ -1,4 +1,6 @@
-"""Item 15, Problem 8.2: z = m + s e gives unbiased gradients of the ELBO, of far less variance than the score function's."""
+"""Item 15, Problem 8.2: z = m + s e gives unbiased gradients of the ELBO, of far less variance than
+the score function's.
+"""
 
 import math
 
@@ -10,12 +12,22 @@ from bbans.models.analytic import LinearGaussian
 DRAWS = 20_000
 LATENTS = 4
 # samples (LATENTS, 3) in units of sigma, k = 1, and a q that is not the posterior
-Y = torch.tensor([[1.5, -0.25, 2.0], [0.5, 0.25, -1.5], [-1.0, -2.5, -1.75], [0.0, 1.0, 2.25]], dtype=torch.float64)
-M, S = torch.tensor([0.9, 0.2, -1.0, 0.6], dtype=torch.float64), torch.tensor([0.8, 0.6, 0.7, 0.4], dtype=torch.float64)
+Y = torch.tensor(
+    [[1.5, -0.25, 2.0], [0.5, 0.25, -1.5], [-1.0, -2.5, -1.75], [0.0, 1.0, 2.25]],
+    dtype=torch.float64,
+)
+M, S = (
+    torch.tensor([0.9, 0.2, -1.0, 0.6], dtype=torch.float64),
+    torch.tensor([0.8, 0.6, 0.7, 0.4], dtype=torch.float64),
+)
 
 
 def log_normal(value, mean, sd):
-    return -0.5 * ((value - mean) / sd) ** 2 - torch.log(torch.as_tensor(sd, dtype=torch.float64)) - 0.5 * math.log(2 * math.pi)
+    return (
+        -0.5 * ((value - mean) / sd) ** 2
+        - torch.log(torch.as_tensor(sd, dtype=torch.float64))
+        - 0.5 * math.log(2 * math.pi)
+    )
 
 
 def log_joint(z):
@@ -29,7 +41,9 @@ def exact_gradient():
 
 
 def draws():
-    """Per-draw gradients by all m and s of both estimators, `(DRAWS, 2 LATENTS)` each, from the same noise."""
+    """Per-draw gradients by all m and s of both estimators, `(DRAWS, 2 LATENTS)` each, from the
+    same noise.
+    """
     e = torch.randn(DRAWS, LATENTS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     m, s = (v.repeat(DRAWS, 1).requires_grad_() for v in (M, S))
     z = m + s * e
@@ -42,7 +56,10 @@ def draws():
 
 
 def test_unbiased_and_of_low_variance():
-    """16 comparisons at 4 standard errors: false alarms 1e-3. The score's variance has the noise of all latents in every entry."""
+    """16 comparisons at 4 standard errors: false alarms 1e-3.
+
+    The score's variance has the noise of all latents in every entry.
+    """
     pathwise, score = draws()
     for gradients in (pathwise, score):
         error = gradients.std(0) / math.sqrt(DRAWS)
@@ -51,7 +68,9 @@ def test_unbiased_and_of_low_variance():
 
 
 def test_the_gradient_leads_to_the_evidence():
-    """At the exact posterior log w is the same for every z: -density_bits of the model, whose sigma is 32 grey levels."""
+    """At the exact posterior log w is the same for every z: -density_bits of the model, whose sigma
+    is 32 grey levels.
+    """
     model = LinearGaussian(latents=LATENTS, k=1)
     x = (512 + 32 * Y).round().long().reshape(1, -1).numpy()
     z = torch.randn(50, LATENTS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

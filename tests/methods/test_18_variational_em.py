@@ -1,10 +1,15 @@
-"""Item 18: variational EM never lowers the ELBO, on a mixture and on PPCA, and a fitted mixture shortens the codec's messages."""
+"""Item 18: variational EM never lowers the ELBO, on a mixture and on PPCA, and a fitted mixture
+shortens the codec's messages.
+"""
 
 import numpy as np
 import pytest
 
 from bbans.coding.rans import pseudo_random_message
-from bbans.inference.variational_em import (
+from bbans.models.analytic import finite_mixture
+from bbans.schemes import bits_back
+from bbans.schemes.bounds import push_measured, sample
+from bbans.training.variational_em import (
     Mixture,
     Posterior,
     Ppca,
@@ -14,14 +19,13 @@ from bbans.inference.variational_em import (
     ppca_model_step,
     ppca_posterior_step,
 )
-from bbans.models.analytic import finite_mixture
-from bbans.schemes import bits_back
-from bbans.schemes.bounds import push_measured, sample
 from tests.methods.toys import mixture
 
 
 def net_bits(model, x):
-    chain = finite_mixture(*(np.round(part * 2**30).astype(np.int64) + 1 for part in (model.likelihood, model.prior)))
+    chain = finite_mixture(
+        *(np.round(part * 2**30).astype(np.int64) + 1 for part in (model.likelihood, model.prior))
+    )
     account = push_measured(bits_back.codec, chain, pseudo_random_message((64,), 200, 0), x)[1]
     return account.net
 
@@ -40,7 +44,9 @@ def test_mixture():
             assert nets[-1] == pytest.approx(-elbo / np.log(2), rel=1e-3)
     assert (np.diff(elbos) > -1e-9).all() and (np.diff(nets) < 0).all()
     assert nets[0] - nets[-1] > 0.1 * nets[0]
-    assert elbos[-1] > -np.log(2) * mixture(3, 3, 4, 4).evidence_bits(x).sum()  # at least as good as the model that made x
+    assert (
+        elbos[-1] > -np.log(2) * mixture(3, 3, 4, 4).evidence_bits(x).sum()
+    )  # at least as good as the model that made x
 
 
 def test_a_pseudo_count_leaves_no_symbol_impossible():
@@ -51,9 +57,14 @@ def test_a_pseudo_count_leaves_no_symbol_impossible():
 
 
 def test_ppca():
-    """With the posterior's covariance diagonal at the optimum, variational EM finds Tipping and Bishop's solution."""
+    """With the posterior's covariance diagonal at the optimum, variational EM finds Tipping and
+    Bishop's solution.
+    """
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(500, 2)) @ np.array([[3, 1, 0, 2, 0], [0, 1, 2, -1, 1.0]]) + rng.normal(size=(500, 5)) * 0.5
+    x = (
+        rng.normal(size=(500, 2)) @ np.array([[3, 1, 0, 2, 0], [0, 1, 2, -1, 1.0]])
+        + rng.normal(size=(500, 5)) * 0.5
+    )
     q = Posterior(np.zeros((500, 2)), np.ones(2))
     model = Ppca(rng.normal(size=(5, 2)), x.mean(0), 1.0)
     elbos = [ppca_elbo(model, x, q)]

@@ -1,4 +1,6 @@
-"""Item 19. argmin_y R(x | y): a generative model with labels as side information tells digits apart by their code lengths."""
+"""Item 19. argmin_y R(x | y): a generative model with labels as side information tells digits apart
+by their code lengths.
+"""
 
 import numpy as np
 

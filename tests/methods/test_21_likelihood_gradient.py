@@ -1,4 +1,6 @@
-"""Item 21: grad log p(x) = grad p(x) / p(x) = E_{p(z | x)}[grad log p(x, z)], Fisher's identity, on a model that can be enumerated."""
+"""Item 21: grad log p(x) = grad p(x) / p(x) = E_{p(z | x)}[grad log p(x, z)], Fisher's identity, on
+a model that can be enumerated.
+"""
 
 import math
 
@@ -21,8 +23,13 @@ def log_joint(a, b, x):
 
 def test_fisher_identity():
     unit = math.log(2) / 16
-    a, b = (torch.tensor(part * unit, dtype=torch.float64, requires_grad=True) for part in (PRIOR, LIKELIHOOD))
-    chain = finite_mixture(weights(LIKELIHOOD.reshape(8, 5)).reshape(4, 2, 5), weights(PRIOR[None])[0])
+    a, b = (
+        torch.tensor(part * unit, dtype=torch.float64, requires_grad=True)
+        for part in (PRIOR, LIKELIHOOD)
+    )
+    chain = finite_mixture(
+        weights(LIKELIHOOD.reshape(8, 5)).reshape(4, 2, 5), weights(PRIOR[None])[0]
+    )
     for i, x in enumerate(chain.configurations()):
         joint = log_joint(a, b, x)
         evidence = torch.logsumexp(joint, 0)

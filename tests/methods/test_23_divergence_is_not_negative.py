@@ -1,4 +1,6 @@
-"""Item 23, Jensen: KL(q || p) = E_q[-log2(p / q)] >= -log2 E_q[p / q] = 0, for any two distributions that can be coded."""
+"""Item 23, Jensen: KL(q || p) = E_q[-log2(p / q)] >= -log2 E_q[p / q] = 0, for any two
+distributions that can be coded.
+"""
 
 import numpy as np
 from hypothesis import given
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from bbans.distributions import categorical
 from tests.methods.toys import kl_bits
 
-LOGITS = st.integers(1, 40).flatmap(lambda k: st.tuples(*[st.lists(st.integers(-500, 500), min_size=k, max_size=k)] * 2))
+LOGITS = st.integers(1, 40).flatmap(
+    lambda k: st.tuples(*[st.lists(st.integers(-500, 500), min_size=k, max_size=k)] * 2)
+)
 
 
 @given(LOGITS)
@@ -22,7 +26,9 @@ def test_kl_of_random_distributions(logits):
 
 @given(LOGITS, st.integers(1, 20))
 def test_jensen_for_a_bound_of_k_samples(logits, k):
-    """E[-log2 mean of k weights] lies between 0 and KL: k = 1 is the ELBO's gap; weights w = p / q drawn from q."""
+    """E[-log2 mean of k weights] lies between 0 and KL: k = 1 is the ELBO's gap; weights w = p / q
+    drawn from q.
+    """
     q, p = np.diff(categorical.from_weights(categorical.weights(np.array(logits))), axis=1) / 2**24
     w = p / q
     z = np.random.default_rng(0).choice(len(q), (50, k), p=q)

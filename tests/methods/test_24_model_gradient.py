@@ -1,4 +1,6 @@
-"""Item 24: grad_theta log p(x, z) at a z drawn from q is an unbiased estimate of grad_theta ELBO."""
+"""Item 24: grad_theta log p(x, z) at a z drawn from q is an unbiased estimate of grad_theta
+ELBO.
+"""
 
 import numpy as np
 
@@ -21,7 +23,9 @@ def minus_elbo(prior):
 
 
 def test_unbiased_estimates_of_the_gradient():
-    """By the prior's logits, in bits for a log2: softmax less one-hot z. 20 comparisons at 4.5 standard errors: false alarms 1.4e-4."""
+    """By the prior's logits, in bits for a log2: softmax less one-hot z. 20 comparisons at 4.5
+    standard errors: false alarms 1.4e-4.
+    """
     chain = finite_mixture(weights(LIKELIHOOD[:, 0])[:, None], weights(PRIOR[None])[0], Q)
     p_z, _, q = enumerated(chain)
     for x in range(5):

@@ -1,7 +1,9 @@
-"""Item 26: net - likelihood bits -> KL(q || N(0, 1)) = 1/2 sum (mu^2 + s^2 - log s^2 - 1) as the bins become fine.
+"""Item 26: net - likelihood bits -> KL(q || N(0, 1)) = 1/2 sum (mu^2 + s^2 - log s^2 - 1) as the
+bins become fine.
 
-Bins of equal mass come in 2^4 to 2^12. The gap falls as the square of their width, down to what the floor of one does: it moves
-2^(P - 24) of the mass of q, and a unit of mass changes the divergence by about P bits.
+Bins of equal mass come in 2^4 to 2^12. The gap falls as the square of their width, down to what the
+floor of one does: it moves 2^(P - 24) of the mass of q, and a unit of mass changes the divergence
+by about P bits.
 """
 
 import numpy as np
@@ -41,5 +43,7 @@ def test_additive_over_dimensions_and_zero_at_the_prior(precision):
     z = np.random.default_rng(0).integers(0, 1 << precision, (20, 3))
     mean, sigma = np.tile([[10, -40, 0]], (20, 1)), np.tile([[20, 30, 48]], (20, 1))
     both = builders.gaussian(mean, sigma, precision).bits(z)
-    alone = sum(builders.gaussian(mean[:, [d]], sigma[:, [d]], precision).bits(z[:, [d]]) for d in range(3))
+    alone = sum(
+        builders.gaussian(mean[:, [d]], sigma[:, [d]], precision).bits(z[:, [d]]) for d in range(3)
+    )
     assert np.allclose(both, alone)

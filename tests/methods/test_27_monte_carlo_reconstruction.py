@@ -1,4 +1,6 @@
-"""Item 27: the reconstruction term as a mean over N samples has variance proportional to 1 / N and no bias at N = 1."""
+"""Item 27: the reconstruction term as a mean over N samples has variance proportional to 1 / N and
+no bias at N = 1.
+"""
 
 import numpy as np
 
@@ -9,7 +11,9 @@ REPEATS = 2000
 
 
 def test_variance_falls_as_one_over_n():
-    """A variance of 2000 estimates is within 4 * sqrt(2 / 2000) (more for heavy tails: 20 %) at a false-alarm rate below 1e-3."""
+    """A variance of 2000 estimates is within 4 * sqrt(2 / 2000) (more for heavy tails: 20 %) at a
+    false-alarm rate below 1e-3.
+    """
     chain = mixture(4, dims=2, wrong=True)
     prior, likelihood, q = enumerated(chain)
     x = chain.configurations()[7]

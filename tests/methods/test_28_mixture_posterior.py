@@ -1,10 +1,12 @@
-"""Item 28: q(z | x) = sum_k pi_k N_k by bits-back over k: net = -log2 p(x, z) + log2 sum_k pi_k N_k(z), without loss."""
+"""Item 28: q(z | x) = sum_k pi_k N_k by bits-back over k: net = -log2 p(x, z) + log2 sum_k pi_k
+N_k(z), without loss.
+"""
 
 import numpy as np
 import pytest
 
 from bbans.coding.rans import message_equal, pseudo_random_message
-from bbans.distributions import auxiliary, builders
+from bbans.distributions import builders, composite
 from bbans.models.analytic_posteriors import GAUSSIAN, Bimodal
 from bbans.schemes import bits_back, importance
 from bbans.schemes.bounds import push_measured, sample
@@ -17,21 +19,31 @@ X = sample(CHAIN, 30, 2)
 def parts(items, count=5, dims=3, seed=0):
     """Gaussians of several widths and their weights."""
     rng = np.random.default_rng(seed)
-    mean, sigma = rng.integers(-300, 300, (items, count, dims)), rng.integers(8, 50, (items, count, dims))
+    mean, sigma = (
+        rng.integers(-300, 300, (items, count, dims)),
+        rng.integers(8, 50, (items, count, dims)),
+    )
     rows = np.arange(items)
-    return builders.categorical(rng.integers(-64, 64, (items, 1, count))), lambda k: builders.gaussian(mean[rows, k], sigma[rows, k], 10)
+    return builders.categorical(
+        rng.integers(-64, 64, (items, 1, count))
+    ), lambda k: builders.gaussian(mean[rows, k], sigma[rows, k], 10)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_mixture_keeps_the_laws(count):
-    """pop after push and push after pop; bits in floats and in integers, and of the sum of its parts."""
+    """pop after push and push after pop; bits in floats and in integers, and of the sum of its
+    parts.
+    """
     choice, of = parts(20, count)
-    mixed = auxiliary.mixed(choice, count, of)
+    mixed = composite.mixed(choice, count, of)
     message = pseudo_random_message((8,), 500, 0)
     check_bits_back(mixed, message)
     _, z = mixed.pop(message)
     check_codec(mixed, message, z)
-    by_part = [np.exp2(-choice.bits(np.full((20, 1), k)) - of(np.full(20, k)).bits(z)) for k in range(count)]
+    by_part = [
+        np.exp2(-choice.bits(np.full((20, 1), k)) - of(np.full(20, k)).bits(z))
+        for k in range(count)
+    ]
     assert np.allclose(mixed.bits(z), -np.log2(np.sum(by_part, 0)), atol=2e-5)
     assert np.allclose(mixed.units(z) / 2**28, mixed.bits(z), atol=1e-6)
 
@@ -61,7 +73,9 @@ def overhead(kind):
 
 
 def test_two_modes_cost_one_gaussian_a_bit():
-    """Where the modes lie apart it has half of the posterior: 1 bit more, exactly; the measured rates differ by the sum of these."""
+    """Where the modes lie apart it has half of the posterior: 1 bit more, exactly; the measured
+    rates differ by the sum of these.
+    """
     alone, mixed = overhead(GAUSSIAN), overhead("mixture")
     apart = np.abs(X.mean(1) - 512) > 32 * 1.2
     assert apart.sum() >= 5 and alone[apart] - mixed[apart] == pytest.approx(1.0, abs=0.02)
@@ -69,11 +83,15 @@ def test_two_modes_cost_one_gaussian_a_bit():
     nets = []
     for kind in (GAUSSIAN, "mixture"):
         tiled = np.tile(X, (60, 1))
-        account = push_measured(bits_back.codec, Bimodal(kind), pseudo_random_message((64,), 20_000, 1), tiled)[1]
+        account = push_measured(
+            bits_back.codec, Bimodal(kind), pseudo_random_message((64,), 20_000, 1), tiled
+        )[1]
         nets.append(account.net / len(tiled))
     assert nets[0] - nets[1] == pytest.approx((alone - mixed).mean(), abs=0.1)
 
 
 def test_particles_of_a_mixture():
-    """It stands wherever a posterior may: also where particles that were not chosen are pushed with it."""
+    """It stands wherever a posterior may: also where particles that were not chosen are pushed with
+    it.
+    """
     check_codec(importance.codec(CHAIN, len(X), 4), pseudo_random_message((8,), 2000, 0), X)

@@ -1,4 +1,6 @@
-"""Item 31. -log p(x | z) = |x - g|^2 / (2 d^2) + D/2 log 2 pi d^2: squared error up to scale, but the rate depends on d."""
+"""Item 31. -log p(x | z) = |x - g|^2 / (2 d^2) + D/2 log 2 pi d^2: squared error up to scale, but
+the rate depends on d.
+"""
 
 import numpy as np
 import torch
@@ -10,12 +12,17 @@ RMSE = 6.0
 
 
 def rates():
-    """Bits a pixel of the discretised Gaussian around a mean image, for every scale index; and the empirical error."""
+    """Bits a pixel of the discretised Gaussian around a mean image, for every scale index; and the
+    empirical error.
+    """
     rng = np.random.default_rng(0)
     mean = rng.uniform(90, 160, 4000)
     x = np.rint(mean + rng.normal(0, RMSE, 4000)).astype(np.int64)
     location = np.rint(32 * mean).astype(np.int64)
-    bits = [22 - np.log2(gaussian.interval(location, np.full(4000, s), x)[1]).mean() for s in range(SCALES)]
+    bits = [
+        22 - np.log2(gaussian.interval(location, np.full(4000, s), x)[1]).mean()
+        for s in range(SCALES)
+    ]
     return np.array(bits), np.sqrt(((x - mean) ** 2).mean())
 
 
@@ -30,7 +37,10 @@ def test_the_rate_is_least_at_the_empirical_error():
 
 
 def test_gradients_are_those_of_squared_error():
-    x, g = torch.rand(5, dtype=torch.float64), torch.rand(5, dtype=torch.float64, requires_grad=True)
+    x, g = (
+        torch.rand(5, dtype=torch.float64),
+        torch.rand(5, dtype=torch.float64, requires_grad=True),
+    )
     for d in (0.1, 1.0):
         loss = -torch.distributions.Normal(g, d).log_prob(x).sum()
         (gradient,) = torch.autograd.grad(loss, g)

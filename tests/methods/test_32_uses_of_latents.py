@@ -1,9 +1,11 @@
-"""Item 32. What a latent space is for: reconstructions, ways between images, samples and codes given a label."""
+"""Item 32. What a latent space is for: reconstructions, ways between images, samples and codes
+given a label.
+"""
 
 import numpy as np
 
-from bbans.inference.latent_space import interpolate, nearest_bins, reconstruct
 from bbans.schemes.bounds import ideal_bits, sample
+from bbans.training.latent_space import interpolate, nearest_bins, reconstruct
 from tests.methods.trained import trained
 
 
@@ -23,13 +25,14 @@ def test_interpolation_goes_from_one_image_to_the_other():
     ends = chain.means(np.stack([first, last]))[0]
     z = nearest_bins(chain, ends)
     own = chain.likelihood(0, z)
-    # p(x | z) at the path's ends is that of the images' own means, and each end explains its image better than the other does
+    # p(x | z) at the path's ends is that of the images' own means, and each end explains its image
+    # better than the other does
     assert (own.bits(np.stack([first, last])) < own.bits(np.stack([last, first]))).all()
 
 
 def test_nearest_bins_are_nearest():
     _, chain, _, _ = trained("vae")
-    from bbans.distributions.latent import value
+    from bbans.distributions.gaussian_bins import value
 
     medians = value(12, np.arange(4096))
     u = np.arange(-700, 700).reshape(2, -1)
@@ -38,7 +41,9 @@ def test_nearest_bins_are_nearest():
 
 
 def test_a_label_saves_at_most_its_own_bits():
-    """R(x) = -log2 sum_y 2^-R(x|y) / 10 is the best code without the label: R(x) - R(x | y) <= log2 10, and most of it is saved."""
+    """R(x) = -log2 sum_y 2^-R(x|y) / 10 is the best code without the label: R(x) - R(x | y) <= log2
+    10, and most of it is saved.
+    """
     _, chain, _, test = trained("labelled")
     x = test.x.astype(np.int64)
     given = np.array([ideal_bits(chain.given(np.full(len(x), y)), x, 8).total for y in range(10)])

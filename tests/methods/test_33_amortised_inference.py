@@ -1,9 +1,11 @@
-"""Item 33. A posterior fitted to each image by stochastic ascent has a better ELBO than the encoder's, and takes far more to find."""
+"""Item 33. A posterior fitted to each image by stochastic ascent has a better ELBO than the
+encoder's, and takes far more to find.
+"""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bbans.models.heads_float import sample_bits, standard_divergence
+from bbans.training.networks.heads import sample_bits, standard_divergence
 from tests.methods.trained import trained
 
 STEPS, DRAWS = 150, 200
@@ -18,7 +20,9 @@ def rate(net, x, mean, log2_sigma, noise):
 
 
 def fitted(net, x, mean, log2_sigma, generator):
-    """Stochastic variational inference (Hoffman et al. 2013) for each item, from the encoder's q on."""
+    """Stochastic variational inference (Hoffman et al. 2013) for each item, from the encoder's q
+    on.
+    """
     free = [mean.clone().requires_grad_(), log2_sigma.clone().requires_grad_()]
     optimiser = torch.optim.Adam(free, 0.02)
     for _ in range(STEPS):
@@ -29,7 +33,9 @@ def fitted(net, x, mean, log2_sigma, generator):
 
 
 def test_the_amortisation_gap():
-    """A gap of the mean rate above four standard errors over items (false alarm: 3e-5), and an encoder of a hundredth of the operations."""
+    """A gap of the mean rate above four standard errors over items (false alarm: 3e-5), and an
+    encoder of a hundredth of the operations.
+    """
     net, _, _, test = trained("binary")
     x = torch.from_numpy(test.x.astype("int64"))
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,6 @@
-"""Item 35. A decoder that sees the pixel before needs no latents: KL to 0, prior bits and bits back cancel."""
+"""Item 35. A decoder that sees the pixel before needs no latents: KL to 0, prior bits and bits back
+cancel.
+"""
 
 from tests.methods.strong_decoder import measured
 

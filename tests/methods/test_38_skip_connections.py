@@ -1,21 +1,32 @@
-"""Item 38. Every layer of the decoder sees z: a deep one uses its latents more than the same without skips (Skip-VAE)."""
+"""Item 38. Every layer of the decoder sees z: a deep one uses its latents more than the same
+without skips (Skip-VAE).
+"""
 
 from dataclasses import replace
 
 import torch
 
-from bbans.inference.chains import ChainRecipe, train
-from bbans.models.vae_config import VaeConfig
+from bbans.models.vae import VaeConfig
+from bbans.training.chains import ChainRecipe, train
 from tests.methods.trained import BINARY, data
 
 
 def test_skips_keep_latents_in_use():
-    """Four hidden layers, 300 steps: the mean KL divergence, which bounds I(x; z) from above, and the active units."""
+    """Four hidden layers, 300 steps: the mean KL divergence, which bounds I(x; z) from above, and
+    the active units.
+    """
     training, test = data(2)
     rows = []
     for skip in (False, True):
         model = VaeConfig(**BINARY, latents=(8,), hidden=32, hidden_layers=5, skip=skip)
-        recipe = replace(ChainRecipe(model), steps=300, learning_rate=3e-3, warmup_steps=20, average=0.98, validate_every=300)
+        recipe = replace(
+            ChainRecipe(model),
+            steps=300,
+            learning_rate=3e-3,
+            warmup_steps=20,
+            average=0.98,
+            validate_every=300,
+        )
         with torch.random.fork_rng():
             rows.append(train(training, test, recipe)[1][-1])
     plain, skipping = ((row["prior"] - row["posterior"], row["active"]) for row in rows)

@@ -1,8 +1,10 @@
-"""Item 39: a Markov chain from q to the posterior as latents (annealed importance): each step of it brings net nearer to -log2 p(x).
+"""Item 39: a Markov chain from q to the posterior as latents (annealed importance): each step of it
+brings net nearer to -log2 p(x).
 
-The encoder pops z_0 with q and z_t with a Metropolis kernel that leaves pi_t = q^(1 - b_t) p(x, z)^(b_t) as it is, then pushes
-z_(t - 1) given z_t with the same kernel, which is its own reversal under pi_t, x given z_T, and z_T. BB-AIS of Ruan et al. 2021
-(arXiv:2102.11086), on a toy. Neal 2001.
+The encoder pops z_0 with q and z_t with a Metropolis kernel that leaves pi_t = q^(1 - b_t) p(x,
+z)^(b_t) as it is, then pushes z_(t - 1) given z_t with the same kernel, which is its own reversal
+under pi_t, x given z_T, and z_T. BB-AIS of Ruan et al. 2021 (arXiv:2102.11086), on a toy. Neal
+2001.
 """
 
 import numpy as np
@@ -67,13 +69,17 @@ def test_it_decodes(steps):
 
 
 def test_steps_close_the_gap():
-    """Means over 300 messages each: 32 steps leave under a third of what q alone costs over -log2 p(x), and no less than nothing."""
+    """Means over 300 messages each: 32 steps leave under a third of what q alone costs over -log2
+    p(x), and no less than nothing.
+    """
     gaps = []
     for steps in (0, 4, 32):
         total = 0.0
         for seed in range(300):
             x = CHAIN.configurations()[seed % 25][None]
             side = pseudo_random_message((1,), 100, seed)
-            total += message_bits(push(side, x, steps)) - message_bits(side) - CHAIN.evidence_bits(x)[0]
+            total += (
+                message_bits(push(side, x, steps)) - message_bits(side) - CHAIN.evidence_bits(x)[0]
+            )
         gaps.append(total / 300)
     assert gaps[0] > gaps[1] > gaps[2] > -0.05 and gaps[2] < gaps[0] / 3

@@ -1,4 +1,6 @@
-"""Item 42: initial bits of BB-ANS grow with the number of layers, those of Bit-Swap do not, and the net rate is the same."""
+"""Item 42: initial bits of BB-ANS grow with the number of layers, those of Bit-Swap do not, and the
+net rate is the same.
+"""
 
 import pytest
 
@@ -19,11 +21,19 @@ def hierarchy(depth):
 def test_initial_bits():
     chains = [hierarchy(depth) for depth in DEPTHS]
     x = [sample(chain, ITEMS, 1) for chain in chains]
-    bb = [initial_bits(bits_back.codec, chain, some) / ITEMS for chain, some in zip(chains, x, strict=True)]
-    swap = [initial_bits(bit_swap.codec, chain, some) / ITEMS for chain, some in zip(chains, x, strict=True)]
+    bb = [
+        initial_bits(bits_back.codec, chain, some) / ITEMS
+        for chain, some in zip(chains, x, strict=True)
+    ]
+    swap = [
+        initial_bits(bit_swap.codec, chain, some) / ITEMS
+        for chain, some in zip(chains, x, strict=True)
+    ]
     assert bb[0] == pytest.approx(swap[0])
     for depth, found in zip(DEPTHS, bb, strict=True):
-        assert found == pytest.approx(depth * bb[0], rel=0.05)  # every layer has about the same entropy here
+        assert found == pytest.approx(
+            depth * bb[0], rel=0.05
+        )  # every layer has about the same entropy here
     assert max(swap) < 1.1 * min(swap)
 
 
@@ -47,7 +57,9 @@ def test_equal_net_rates(depth):
 
 
 def test_equal_net_rates_with_another_q():
-    """Both are the bound, item by item: 0.1 % and 4 standard errors (false alarms 1e-4) on 20000 items of 10 bits and more."""
+    """Both are the bound, item by item: 0.1 % and 4 standard errors (false alarms 1e-4) on 20000
+    items of 10 bits and more.
+    """
     chain = tilted(hierarchy(3), most=3)
     x = sample(chain, 20_000, 2)
     side = pseudo_random_message((4096,), 30_000, 5)

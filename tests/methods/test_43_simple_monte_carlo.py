@@ -1,4 +1,6 @@
-"""Item 43: (1 / K) sum p(x | z_k), z ~ p(z), is unbiased for p(x) and far noisier than importance sampling with a fitting q."""
+"""Item 43: (1 / K) sum p(x | z_k), z ~ p(z), is unbiased for p(x) and far noisier than importance
+sampling with a fitting q.
+"""
 
 import numpy as np
 

@@ -1,4 +1,6 @@
-"""Item 44: I = (1 / K) sum w_k has E I = p(x) and E log I <= log p(x), by enumeration of every draw."""
+"""Item 44: I = (1 / K) sum w_k has E I = p(x) and E log I <= log p(x), by enumeration of every
+draw.
+"""
 
 import itertools
 

@@ -1,4 +1,6 @@
-"""Item 45: net = -log2 (1 / K) sum w_k for every message, by BB-IS and BB-CIS, and its mean is the bound L_K of IWAE."""
+"""Item 45: net = -log2 (1 / K) sum w_k for every message, by BB-IS and BB-CIS, and its mean is the
+bound L_K of IWAE.
+"""
 
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ def drawn(x, side, particles, coupled):
     table = CHAIN.inference[0][CHAIN.index(x)[0]]
     if coupled:
         u = int(side[0][0]) % 2**24
-        return np.searchsorted(table, (u + shifts(particles, 1, 24)[:, 0]) % 2**24, side="right") - 1
+        return (
+            np.searchsorted(table, (u + shifts(particles, 1, 24)[:, 0]) % 2**24, side="right") - 1
+        )
     z, q = [], CHAIN.posterior(1, x)
     for _ in range(particles):
         side, one = q.pop(side)
@@ -41,7 +45,9 @@ def test_each_message(particles, coupled):
         message, account = push_measured(scheme, CHAIN, side, x)
         expected = -np.log2(np.exp2(LOG_W[CHAIN.index(x)[0], z]).mean())
         assert account.net - account.coder == pytest.approx(expected, abs=1e-3)
-        assert abs(message_bits(message) - message_bits(side) - expected) < 0.3  # rANS's rounding of heads near 2^31
+        assert (
+            abs(message_bits(message) - message_bits(side) - expected) < 0.3
+        )  # rANS's rounding of heads near 2^31
         back, found = scheme(CHAIN, 1, None).pop(message)
         assert np.array_equal(found, x) and message_equal(back, side)
         chosen.append(len(set(z.tolist())))
@@ -49,7 +55,9 @@ def test_each_message(particles, coupled):
 
 
 def test_the_mean_is_the_bound():
-    """20000 messages at once and 0.1 %, 4 standard errors: BB-IS has L_K by enumeration, which falls; BB-CIS falls too."""
+    """20000 messages at once and 0.1 %, 4 standard errors: BB-IS has L_K by enumeration, which
+    falls; BB-CIS falls too.
+    """
     side = pseudo_random_message((512,), 60_000, 5)
     means = {}
     for coupled in (False, True):
@@ -62,7 +70,9 @@ def test_the_mean_is_the_bound():
                 assert np.array_equal(found, LONG) and message_equal(back, side)
             if not coupled:
                 bound = importance_bound(LOG_W, Q, particles).mean()
-                assert means[coupled, particles] == pytest.approx(bound, abs=4 * spread(particles) + 1e-3)
+                assert means[coupled, particles] == pytest.approx(
+                    bound, abs=4 * spread(particles) + 1e-3
+                )
         falling = [means[coupled, particles] for particles in (1, 2, 4, 6)]
         assert (np.diff(falling) < -0.05).all() and falling[-1] > CHAIN.evidence.mean()
     assert means[False, 1] == means[True, 1]
@@ -86,18 +96,25 @@ def test_towards_the_evidence():
     evidence = chain.evidence_bits(x).mean()
     side = pseudo_random_message((64,), 60_000, 5)
     for coupled in (False, True):
-        gaps = [push_measured(importance.scheme(k, coupled), chain, side, x)[1].net / 400 - evidence for k in (1, 4, 16)]
+        gaps = [
+            push_measured(importance.scheme(k, coupled), chain, side, x)[1].net / 400 - evidence
+            for k in (1, 4, 16)
+        ]
         assert gaps[0] == pytest.approx(chain.divergence_bits(), abs=0.15)
         assert gaps[0] > 2.5 * gaps[1] > 6 * gaps[2] and abs(gaps[2]) < 0.05
 
 
 def test_initial_bits():
-    """Those of BB-IS grow with K, those of BB-CIS with log2 K: a cell is about 1 / K of an interval, and j adds log2 K at most."""
+    """Those of BB-IS grow with K, those of BB-CIS with log2 K: a cell is about 1 / K of an
+    interval, and j adds log2 K at most.
+    """
     chain = LinearGaussian(latents=3)
     x = sample(chain, 100, 1)
     alone = initial_bits(bits_back.codec, chain, x) / 100
     for particles in (2, 8, 32):
-        independent, coupled = (initial_bits(importance.scheme(particles, c), chain, x) / 100 for c in (False, True))
+        independent, coupled = (
+            initial_bits(importance.scheme(particles, c), chain, x) / 100 for c in (False, True)
+        )
         assert independent == pytest.approx(particles * alone, rel=0.1)
         assert coupled < alone + 4 * np.log2(particles) + 1
     assert coupled < 2 * alone

@@ -1,4 +1,6 @@
-"""Item 48: log p(x) - L_K = KL(Q_IS || P_IS) on the space of all particles, 0 only where q is the posterior; the coder's overhead."""
+"""Item 48: log p(x) - L_K = KL(Q_IS || P_IS) on the space of all particles, 0 only where q is the
+posterior; the coder's overhead.
+"""
 
 import itertools
 

@@ -1,4 +1,6 @@
-"""Item 50: L sum grad log q(z_k) + grad L, L = log (1 / K) sum w_k, is unbiased for the gradient of L_K, and its variance grows with K."""
+"""Item 50: L sum grad log q(z_k) + grad L, L = log (1 / K) sum w_k, is unbiased for the gradient of
+L_K, and its variance grows with K.
+"""
 
 from itertools import pairwise, product
 

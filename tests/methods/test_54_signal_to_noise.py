@@ -1,10 +1,12 @@
-"""Item 54: SNR of gradients, sqrt(M K) for p and sqrt(M / K) for q: more particles make the gradient by q's parameters worse."""
+"""Item 54: SNR of gradients, sqrt(M K) for p and sqrt(M / K) for q: more particles make the
+gradient by q's parameters worse.
+"""
 
 import numpy as np
 import pytest
 import torch
 
-from bbans.inference.diagnostics import signal_to_noise
+from bbans.training.diagnostics import signal_to_noise
 from tests.methods.gradients import DIMS, gradients, setting
 
 RUNS = {1: 20_000, 4: 30_000, 16: 50_000, 64: 50_000}
@@ -27,19 +29,28 @@ def test_the_gradient_is_that_of_the_bound():
 
 
 def test_particles():
-    """K = 1 to 64: slopes +0.5 and -0.5 within 0.1. The floor is removed: at K = 64 the estimate's own error is 5 %.
+    """K = 1 to 64: slopes +0.5 and -0.5 within 0.1.
 
-    Over nine seeds the slopes are 0.466 +- 0.001 and -0.478 +- 0.018: 0.1 is four such deviations away, a false alarm in 10^4.
+    The floor is removed: at K = 64 the estimate's own error is 5 %.
+
+    Over nine seeds the slopes are 0.466 +- 0.001 and -0.478 +- 0.018: 0.1 is four such deviations
+    away, a false alarm in 10^4.
     """
-    of_p, of_q = zip(*((signal_to_noise(g) for g in gradients(runs, k)) for k, runs in RUNS.items()), strict=True)
+    of_p, of_q = zip(
+        *((signal_to_noise(g) for g in gradients(runs, k)) for k, runs in RUNS.items()), strict=True
+    )
     assert slope(list(RUNS), of_p) == pytest.approx(0.5, abs=0.1)
     assert slope(list(RUNS), of_q) == pytest.approx(-0.5, abs=0.1)
 
 
 def test_groups():
-    """M = 1 to 16 of K = 4: both slopes are +0.5, over five seeds 0.500 +- 0.001 and 0.500 +- 0.007."""
+    """M = 1 to 16 of K = 4: both slopes are +0.5, over five seeds 0.500 +- 0.001 and 0.500 +-
+    0.007.
+    """
     counts = (1, 4, 16)
-    of_p, of_q = zip(*((signal_to_noise(g) for g in gradients(30_000, 4, m)) for m in counts), strict=True)
+    of_p, of_q = zip(
+        *((signal_to_noise(g) for g in gradients(30_000, 4, m)) for m in counts), strict=True
+    )
     assert slope(counts, of_p) == pytest.approx(0.5, abs=0.1)
     assert slope(counts, of_q) == pytest.approx(0.5, abs=0.1)
 

@@ -1,4 +1,6 @@
-"""Item 60: ESS = (sum w)^2 / sum w^2: K for the posterior itself, 1 where one weight has all; how well a q's particles share the work."""
+"""Item 60: ESS = (sum w)^2 / sum w^2: K for the posterior itself, 1 where one weight has all; how
+well a q's particles share the work.
+"""
 
 import math
 from itertools import pairwise
@@ -6,7 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from bbans.inference.diagnostics import effective_samples
+from bbans.training.diagnostics import effective_samples
 from tests.methods.overdispersed import PARTICLES, log_weights, optimum
 
 
@@ -19,10 +21,11 @@ def test_its_ends():
 
 
 def test_the_order_of_objectives():
-    """Medians of ESS / K of one correlated Gaussian, each q at its own optimum: VAE > CIWAE > MIWAE = PIWAE > IWAE, by 0.015 or more.
+    """Medians of ESS / K of one correlated Gaussian, each q at its own optimum: VAE > CIWAE > MIWAE
+    = PIWAE > IWAE, by 0.015 or more.
 
-    The tighter the bound, the wider its q, and the fewer particles carry the sum (figure 7 of Rainforth et al. 2018). The error of a
-    median of 20,000 is below 0.003.
+    The tighter the bound, the wider its q, and the fewer particles carry the sum (figure 7 of
+    Rainforth et al. 2018). The error of a median of 20,000 is below 0.003.
     """
     medians = []
     for name in ("elbo", "ciwae", "miwae", "iwae"):

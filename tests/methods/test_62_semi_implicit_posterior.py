@@ -1,4 +1,6 @@
-"""Item 62: noise as latents makes a semi-implicit posterior code: net = -log2 p(x, z) + log2 (1 / (K + 1)) sum_k q(z | psi_k)."""
+"""Item 62: noise as latents makes a semi-implicit posterior code: net = -log2 p(x, z) + log2 (1 /
+(K + 1)) sum_k q(z | psi_k).
+"""
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from tests.methods.semi_implicit import VALUES, SemiImplicit, of_states
 
 @pytest.mark.parametrize("draws", [1, 2, 4, 7])
 def test_each_message(draws):
-    """K = 0, 1, 3, 6: against floats that share nothing with the coder's integer logarithms; noise costs what it gives back."""
+    """K = 0, 1, 3, 6: against floats that share nothing with the coder's integer logarithms; noise
+    costs what it gives back.
+    """
     chain, (joint, q) = SemiImplicit(draws), of_states()
     for seed in range(60):
         x, side = np.array([[seed % VALUES]]), pseudo_random_message((1,), 60, seed)

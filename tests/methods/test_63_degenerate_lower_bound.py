@@ -1,4 +1,6 @@
-"""Item 63: E_psi E_q(z | psi) log p(x, z) / q(z | psi) <= ELBO is linear in the law of psi, so that its maximum is a single psi."""
+"""Item 63: E_psi E_q(z | psi) log p(x, z) / q(z | psi) <= ELBO is linear in the law of psi, so that
+its maximum is a single psi.
+"""
 
 import numpy as np
 
@@ -6,11 +8,15 @@ from tests.methods.semi_implicit import PSI, implicit, surrogate
 
 
 def ascended(draws, steps=300):
-    """The law of psi after gradient ascent on the mean of the bound of K + 1 draws, by its logits."""
+    """The law of psi after gradient ascent on the mean of the bound of K + 1 draws, by its
+    logits.
+    """
     logits = np.array([0.1, 0.0, -0.1, 0.05])
     for _ in range(steps):
         pi = softmax(logits)
-        values = np.array([surrogate(draws, softmax(logits + 1e-4 * unit)).mean() for unit in np.eye(PSI)])
+        values = np.array(
+            [surrogate(draws, softmax(logits + 1e-4 * unit)).mean() for unit in np.eye(PSI)]
+        )
         logits = logits - 2 * (values - surrogate(draws, pi).mean()) / 1e-4
     return softmax(logits)
 

@@ -1,4 +1,6 @@
-"""Item 64: L + B_K, B_K = E KL(q(z | psi) || mean_k q(z | psi_k)), rises with K from L to the ELBO of the implicit posterior."""
+"""Item 64: L + B_K, B_K = E KL(q(z | psi) || mean_k q(z | psi_k)), rises with K from L to the ELBO
+of the implicit posterior.
+"""
 
 import numpy as np
 import pytest
@@ -28,5 +30,9 @@ def test_the_regulariser_is_nought_only_where_it_must():
 def test_measured_rates_are_those(draws):
     """6000 messages at once, 4 standard errors at most (a message varies by less than 4 bits)."""
     x = np.repeat(np.arange(VALUES), 1000)[:, None]
-    _, account = push_measured(bits_back.codec, SemiImplicit(draws), pseudo_random_message((64,), 20_000, 1), x)
-    assert account.net / len(x) == pytest.approx(surrogate(draws).mean(), abs=4 * 4 / np.sqrt(len(x)))
+    _, account = push_measured(
+        bits_back.codec, SemiImplicit(draws), pseudo_random_message((64,), 20_000, 1), x
+    )
+    assert account.net / len(x) == pytest.approx(
+        surrogate(draws).mean(), abs=4 * 4 / np.sqrt(len(x))
+    )

@@ -1,19 +1,26 @@
-"""Item 67: argmax_k (log a_k + Gumbel) is Categorical(a / sum a), as [logit p + logistic > 0] is Bernoulli(p)."""
+"""Item 67: argmax_k (log a_k + Gumbel) is Categorical(a / sum a), as [logit p + logistic > 0] is
+Bernoulli(p).
+"""
 
 import numpy as np
 import torch
 
-from bbans.models.latents import BITS, CATEGORIES
+from bbans.training.networks.discrete_latents import BITS, CATEGORIES
 from tests.methods.toys import chi_square
 
 DRAWS = 100_000
 
 
 def test_categories():
-    """Chi-square of 4 degrees of freedom beyond 33.4: false alarms 1e-6. The likeliest state 5 % too frequent adds 120."""
+    """Chi-square of 4 degrees of freedom beyond 33.4: false alarms 1e-6.
+
+    The likeliest state 5 % too frequent adds 120.
+    """
     logits = torch.tensor([0.3, -1.0, 1.2, 0.0, -0.4], dtype=torch.float64)
     u = torch.rand(DRAWS, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    counts = CATEGORIES.sample(logits.expand(DRAWS, 5) + 7, u).sum(0).long().numpy()  # 7: a scale that normalising takes out
+    counts = (
+        CATEGORIES.sample(logits.expand(DRAWS, 5) + 7, u).sum(0).long().numpy()
+    )  # 7: a scale that normalising takes out
     assert counts.sum() == DRAWS
     assert chi_square(counts, torch.softmax(logits, 0).numpy()) < 33.4
 

@@ -1,14 +1,18 @@
-"""Item 68: x = softmax((log a + g) / temperature); g's path gradient is exact for the relaxed objective E[f(x)], which is not E[f(b)]."""
+"""Item 68: x = softmax((log a + g) / temperature); g's path gradient is exact for the relaxed
+objective E[f(x)], which is not E[f(b)].
+"""
 
 import torch
 
-from bbans.inference.gradients.relaxed import concrete
-from bbans.models.latents import BITS, CATEGORIES
+from bbans.training.estimators.relaxed import concrete
+from bbans.training.networks.discrete_latents import BITS, CATEGORIES
 from tests.three_bits import LOGITS, exact_gradient, f, integrated
 
 
 def test_the_gradient_is_that_of_the_relaxed_objective():
-    """Central differences of E[f(soft)] by quadrature, at temperature 0.5; the discrete gradient is elsewhere."""
+    """Central differences of E[f(soft)] by quadrature, at temperature 0.5; the discrete gradient is
+    elsewhere.
+    """
 
     def objective(logits):
         """E[f(soft)] as the mean of an estimator that returns f in every entry."""
@@ -27,11 +31,18 @@ def test_the_gradient_is_that_of_the_relaxed_objective():
 
 
 def test_a_category_of_two_is_a_bit():
-    """Softmax of two Gumbel variables is a sigmoid of their difference, which is logistic: the same law, here of the same quantiles."""
+    """Softmax of two Gumbel variables is a sigmoid of their difference, which is logistic: the same
+    law, here of the same quantiles.
+    """
     generator = torch.Generator().manual_seed(0)
     logit = torch.tensor(0.8, dtype=torch.float64)
     pair = torch.stack([logit, torch.zeros_like(logit)]).expand(200_000, 2)
-    two = CATEGORIES.soft(CATEGORIES.continuous(pair, torch.rand(200_000, 2, generator=generator, dtype=torch.float64)), 0.7)
+    two = CATEGORIES.soft(
+        CATEGORIES.continuous(
+            pair, torch.rand(200_000, 2, generator=generator, dtype=torch.float64)
+        ),
+        0.7,
+    )
     assert torch.allclose(two.sum(1), torch.ones((), dtype=torch.float64))
     levels = torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
     one = BITS.soft(BITS.continuous(logit, levels), 0.7)

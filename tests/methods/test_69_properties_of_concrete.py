@@ -1,4 +1,6 @@
-"""Item 69: x rounds to state k with probability a_k / sum a; it is one-hot at temperature 0; log-convex if temperature <= 1 / (n - 1)."""
+"""Item 69: x rounds to state k with probability a_k / sum a; it is one-hot at temperature 0;
+log-convex if temperature <= 1 / (n - 1).
+"""
 
 import itertools
 import math
@@ -6,7 +8,7 @@ import math
 import pytest
 import torch
 
-from bbans.models.latents import CATEGORIES
+from bbans.training.networks.discrete_latents import CATEGORIES
 
 N = 4
 LOGITS = torch.tensor([0.3, -1.0, 1.2, 0.0], dtype=torch.float64)
@@ -18,10 +20,17 @@ def draws(number, seed=0):
 
 
 def log_density(x, temperature):
-    """Maddison et al. 2017, equation 10, relative to Lebesgue measure on the first n - 1 entries."""
+    """Maddison et al. 2017, equation 10, relative to Lebesgue measure on the first n - 1
+    entries.
+    """
     l = torch.log_softmax(LOGITS, 0)
     total = torch.logsumexp(l - temperature * x.log(), -1)
-    return math.lgamma(N) + (N - 1) * math.log(temperature) + (l - (temperature + 1) * x.log()).sum(-1) - N * total
+    return (
+        math.lgamma(N)
+        + (N - 1) * math.log(temperature)
+        + (l - (temperature + 1) * x.log()).sum(-1)
+        - N * total
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0, 5.0])
@@ -32,11 +41,18 @@ def test_rounding(temperature):
 
 
 def test_zero_temperature():
-    """max |x - b| <= (n - 1) exp(-gap / temperature), of z's two largest: at 0.001 all but some 1 % of draws are one-hot to 1e-4."""
+    """max |x - b| <= (n - 1) exp(-gap / temperature), of z's two largest: at 0.001 all but some 1 %
+    of draws are one-hot to 1e-4.
+    """
     z = draws(20_000)
-    away = [(CATEGORIES.soft(z, t) - CATEGORIES.hard(z)).abs().amax(1) for t in (1.0, 0.1, 0.01, 0.001)]
+    away = [
+        (CATEGORIES.soft(z, t) - CATEGORIES.hard(z)).abs().amax(1) for t in (1.0, 0.1, 0.01, 0.001)
+    ]
     means = [float(a.mean()) for a in away]
-    assert all(later < 0.3 * sooner for sooner, later in itertools.pairwise(means)) and means[-1] < 0.001
+    assert (
+        all(later < 0.3 * sooner for sooner, later in itertools.pairwise(means))
+        and means[-1] < 0.001
+    )
     assert ((away[-1] < 1e-4).double().mean()) > 0.98
 
 
@@ -44,7 +60,10 @@ def test_zero_temperature():
 def test_the_density_is_log_convex(temperature):
     """Of a segment's middle, on 20,000 segments; at temperature 1, which is too high, some fail."""
     generator = torch.Generator().manual_seed(1)
-    x, y = (torch.softmax(2 * torch.randn(20_000, N, generator=generator, dtype=torch.float64), 1) for _ in range(2))
+    x, y = (
+        torch.softmax(2 * torch.randn(20_000, N, generator=generator, dtype=torch.float64), 1)
+        for _ in range(2)
+    )
 
     def excess(t):
         return log_density((x + y) / 2, t) - (log_density(x, t) + log_density(y, t)) / 2
@@ -54,7 +73,9 @@ def test_the_density_is_log_convex(temperature):
 
 
 def test_the_density_is_that_of_the_samples():
-    """Mass of x_1 < 1/2, x_2 < 1/4, x_3 < 1/4 by the midpoint rule against draws: 5 standard errors, false alarms 6e-7."""
+    """Mass of x_1 < 1/2, x_2 < 1/4, x_3 < 1/4 by the midpoint rule against draws: 5 standard
+    errors, false alarms 6e-7.
+    """
     edge = (torch.arange(120, dtype=torch.float64) + 0.5) / 120
     x = torch.cartesian_prod(edge / 2, edge / 4, edge / 4)
     inside = x.sum(1) < 1

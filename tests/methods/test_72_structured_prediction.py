@@ -1,4 +1,6 @@
-"""72: the bottom half of an image given its top half; q is the prior, the net rate L_1, and L_m tightens with m."""
+"""72: the bottom half of an image given its top half; q is the prior, the net rate L_1, and L_m
+tightens with m.
+"""
 
 import math
 from functools import cache
@@ -7,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from bbans.inference.chain_run import told
-from bbans.inference.chains import ChainRecipe, Samples, train
-from bbans.models.families import export
-from bbans.models.structured_config import StructuredConfig
-from bbans.models.terms import CONCRETE, VIMCO, Training
+from bbans.models.structured import StructuredConfig
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, net_bits
+from bbans.training.chain_run import told
+from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.networks.families import export
+from bbans.training.terms import CONCRETE, VIMCO, Training
 from tests.chains import exact
 from tests.digits import digits
 
@@ -25,7 +27,16 @@ def trained(estimator, particles):
     x, _ = digits(800, levels=2)
     data = [told(CONFIG, Samples(part)) for part in (x[200:], x[:200])]
     training = Training(estimator, particles=particles)
-    recipe = ChainRecipe(CONFIG, steps=250, batch=50, learning_rate=1e-2, warmup_steps=5, average=0.9, validate_every=50, training=training)
+    recipe = ChainRecipe(
+        CONFIG,
+        steps=250,
+        batch=50,
+        learning_rate=1e-2,
+        warmup_steps=5,
+        average=0.9,
+        validate_every=50,
+        training=training,
+    )
     with torch.random.fork_rng():
         net, history = train(*data, recipe)
     return exact(CONFIG, export(net)), data[1], history
@@ -41,8 +52,13 @@ def test_half_an_image_costs_the_bound(estimator, particles):
     assert np.allclose(ideal.total, ideal.likelihood)
     singles = ((chain.given(data.labels[i : i + 1]), x[i : i + 1]) for i in range(200))
     differences = np.array(net_bits(bits_back.codec, singles, 0)) - ideal.total
-    assert abs(differences.mean()) <= 0.005 * ideal.total.mean() + 4 * differences.std(ddof=1) / math.sqrt(200)
-    bounds = [ideal.total.mean(), *(importance_weighted_bits(given, x, m, 1).mean() for m in (5, 50))]
+    assert abs(differences.mean()) <= 0.005 * ideal.total.mean() + 4 * differences.std(
+        ddof=1
+    ) / math.sqrt(200)
+    bounds = [
+        ideal.total.mean(),
+        *(importance_weighted_bits(given, x, m, 1).mean() for m in (5, 50)),
+    ]
     assert bounds[0] > bounds[1] > bounds[2]
 
 
@@ -50,5 +66,7 @@ def test_what_is_told_is_worth_bits():
     """The half that is told of another image: more bits."""
     chain, data, _ = trained(VIMCO, 5)
     x = data.x.astype(np.int64)
-    right, wrong = (ideal_bits(chain.given(np.roll(data.labels, by, 0)), x, 8).total.mean() for by in (0, 1))
+    right, wrong = (
+        ideal_bits(chain.given(np.roll(data.labels, by, 0)), x, 8).total.mean() for by in (0, 1)
+    )
     assert right < 0.97 * wrong

@@ -1,9 +1,11 @@
-"""Item 74: g - a (c - E[c]) is unbiased for every c and a; its variance falls with c's correlation, to 1 - rho^2 at the best a."""
+"""Item 74: g - a (c - E[c]) is unbiased for every c and a; its variance falls with c's correlation,
+to 1 - rho^2 at the best a.
+"""
 
 import pytest
 import torch
 
-from bbans.inference.gradients.score import best_coefficient, control_variate, score
+from bbans.training.estimators.score import best_coefficient, control_variate, score
 from tests.three_bits import enumerated, exact_gradient, f
 
 
@@ -17,7 +19,11 @@ def test_unbiased_and_of_less_variance(mixing):
         return mixing * f(b) + (1 - mixing) * other[(b @ place).long()]
 
     def corrected(coefficient):
-        return enumerated(lambda l, n: control_variate(f, control, exact_gradient(control), l, n, coefficient=coefficient))
+        return enumerated(
+            lambda l, n: control_variate(
+                f, control, exact_gradient(control), l, n, coefficient=coefficient
+            )
+        )
 
     plain, known = (enumerated(lambda l, n, c=c: score(c, l, n)) for c in (f, control))
     both = enumerated(lambda l, n: score(lambda b: f(b) + control(b), l, n))
@@ -32,7 +38,9 @@ def test_unbiased_and_of_less_variance(mixing):
 
 
 def test_the_best_coefficient_from_a_batch():
-    """Of exact multiples it is the multiple; a unit of unrelated noise moves it by 1 / sqrt(draws)."""
+    """Of exact multiples it is the multiple; a unit of unrelated noise moves it by 1 /
+    sqrt(draws).
+    """
     generator = torch.Generator().manual_seed(0)
     known = torch.randn(10_000, 3, generator=generator, dtype=torch.float64)
     multiple = torch.tensor([0.5, -2.0, 3.0], dtype=torch.float64)

@@ -1,9 +1,11 @@
-"""Item 75: LAX, [f - c(z)] d log q(z) + d c(z), is unbiased for any c, here by quadrature over z; a c near f lowers its variance."""
+"""Item 75: LAX, [f - c(z)] d log q(z) + d c(z), is unbiased for any c, here by quadrature over z; a
+c near f lowers its variance.
+"""
 
 import torch
 
-from bbans.inference.gradients.relax import lax
-from bbans.models.latents import BITS
+from bbans.training.estimators.relax import lax
+from bbans.training.networks.discrete_latents import BITS
 from tests.three_bits import exact_gradient, f, integrated, network
 
 
@@ -16,6 +18,11 @@ def test_unbiased_for_arbitrary_controls():
 
 
 def test_a_good_control_lowers_the_variance():
-    none, good = (integrated(lambda l, n, c=c: lax(f, c, l, n), 1, 16) for c in (lambda z: 0 * z.sum(1), lambda z: f(BITS.soft(z, 0.5))))
-    assert torch.allclose(none.mean, exact_gradient(), atol=1e-9) and torch.allclose(good.mean, exact_gradient(), atol=1e-6)
+    none, good = (
+        integrated(lambda l, n, c=c: lax(f, c, l, n), 1, 16)
+        for c in (lambda z: 0 * z.sum(1), lambda z: f(BITS.soft(z, 0.5)))
+    )
+    assert torch.allclose(none.mean, exact_gradient(), atol=1e-9) and torch.allclose(
+        good.mean, exact_gradient(), atol=1e-6
+    )
     assert good.variance.sum() < 0.2 * none.variance.sum()

@@ -1,13 +1,15 @@
-"""Item 76: RELAX is unbiased for any c, and following d/d phi g^2 lowers its variance, on (b - t)^2 at t = 0.45, 0.49, 0.499 too."""
+"""Item 76: RELAX is unbiased for any c, and following d/d phi g^2 lowers its variance, on (b - t)^2
+at t = 0.45, 0.49, 0.499 too.
+"""
 
 import math
 
 import pytest
 import torch
 
-from bbans.inference.gradients.estimate import improve
-from bbans.inference.gradients.relax import relax, tempered
-from bbans.inference.gradients.score import score
+from bbans.training.estimators.estimate import improve
+from bbans.training.estimators.relax import relax, tempered
+from bbans.training.estimators.score import score
 from tests.three_bits import LOGITS, enumerated, exact_gradient, f, integrated, network
 
 
@@ -17,8 +19,12 @@ def test_unbiased_for_arbitrary_controls(seed):
     control, _ = network(seed)
     found = integrated(lambda l, n: relax(f, control, l, n))
     assert torch.allclose(found.mean, exact_gradient(), atol=5e-5)
-    wrong = integrated(lambda l, n: relax(f, lambda z: control(z) * (1 + (z > 0).double().mean(1)), l, n), n=3)
-    assert (wrong.mean - exact_gradient()).abs().max() > 0.01  # a c that jumps with b is no differentiable one
+    wrong = integrated(
+        lambda l, n: relax(f, lambda z: control(z) * (1 + (z > 0).double().mean(1)), l, n), n=3
+    )
+    assert (
+        wrong.mean - exact_gradient()
+    ).abs().max() > 0.01  # a c that jumps with b is no differentiable one
 
 
 def test_the_derivative_of_the_variance():
@@ -36,12 +42,16 @@ def test_the_derivative_of_the_variance():
     generator = torch.Generator().manual_seed(0)
     (slope,) = improve(relax(f, control, LOGITS.expand(400_000, 3), generator), [last])
     for i in (0, 5):
-        assert float(slope[i]) == pytest.approx((variance(i, 1e-3) - variance(i, -1e-3)) / 2e-3, rel=0.05, abs=0.05)
+        assert float(slope[i]) == pytest.approx(
+            (variance(i, 1e-3) - variance(i, -1e-3)) / 2e-3, rel=0.05, abs=0.05
+        )
 
 
 @pytest.mark.parametrize("t", [0.45, 0.49, 0.499])
 def test_the_log_variance_drops(t):
-    """The paper's toy, three bits of it: 200 steps take the variance below a tenth of the score function's, and of c's own start."""
+    """The paper's toy, three bits of it: 200 steps take the variance below a tenth of the score
+    function's, and of c's own start.
+    """
 
     def toy(b):
         return ((b - t) ** 2).sum(-1)
@@ -58,10 +68,15 @@ def test_the_log_variance_drops(t):
     generator, learned = torch.Generator().manual_seed(0), [log_temperature, *parameters]
     optimiser = torch.optim.Adam(learned, 3e-2)
     for _ in range(200):
-        for parameter, slope in zip(learned, improve(estimator(logits.expand(100, 3), generator), learned), strict=True):
+        for parameter, slope in zip(
+            learned, improve(estimator(logits.expand(100, 3), generator), learned), strict=True
+        ):
             parameter.grad = slope
         optimiser.step()
     after = integrated(estimator, n=4, logits=logits)
     plain = enumerated(lambda l, n: score(toy, l, n), logits=logits).variance.sum()
     assert torch.allclose(after.mean, exact_gradient(toy, logits), atol=1e-3)
-    assert math.log(after.variance.sum()) < math.log(plain) - math.log(10) and after.variance.sum() < 0.1 * before
+    assert (
+        math.log(after.variance.sum()) < math.log(plain) - math.log(10)
+        and after.variance.sum() < 0.1 * before
+    )

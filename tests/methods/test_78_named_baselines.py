@@ -3,17 +3,20 @@
 import pytest
 import torch
 
-from bbans.inference.gradients.muprop import muprop
-from bbans.inference.gradients.nvil import Moments, baseline_loss, nvil
-from bbans.inference.gradients.relax import rebar
-from bbans.inference.gradients.relaxed import concrete
-from bbans.inference.gradients.score import score
+from bbans.training.estimators.muprop import muprop
+from bbans.training.estimators.nvil import Moments, baseline_loss, nvil
+from bbans.training.estimators.relax import rebar
+from bbans.training.estimators.relaxed import concrete
+from bbans.training.estimators.score import score
 from tests.three_bits import LOGITS, STATES, enumerated, exact_gradient, f, integrated, masses
 
 
 @pytest.mark.parametrize("baseline", [0.0, 2.5])
 def test_nvil_and_muprop(baseline):
-    for estimator in (lambda l, n: nvil(f, l, n, baseline, Moments(0.3, 4.0, 7)), lambda l, n: muprop(f, l, n, baseline)):
+    for estimator in (
+        lambda l, n: nvil(f, l, n, baseline, Moments(0.3, 4.0, 7)),
+        lambda l, n: muprop(f, l, n, baseline),
+    ):
         assert torch.allclose(enumerated(estimator).mean, exact_gradient(), atol=1e-13)
 
 
@@ -25,7 +28,10 @@ def test_scaled_signals_scale_the_gradient():
 def test_muprop_has_no_noise_where_f_is_linear():
     w = torch.tensor([1.0, -0.5, 0.3], dtype=torch.float64)
     found = enumerated(lambda l, n: muprop(lambda b: b @ w, l, n))
-    assert torch.allclose(found.mean, exact_gradient(lambda b: b @ w), atol=1e-15) and found.variance.max() < 1e-30
+    assert (
+        torch.allclose(found.mean, exact_gradient(lambda b: b @ w), atol=1e-15)
+        and found.variance.max() < 1e-30
+    )
 
 
 @pytest.mark.parametrize(("temperature", "scale"), [(0.5, 0.7), (1.0, 1.0), (2.0, -0.4)])
@@ -42,7 +48,9 @@ def test_concrete_is_biased():
 
 
 def test_an_input_dependent_baseline_is_learned():
-    """Inputs shift f by 0, 5 and 10: one running mean leaves that in the signal, a learned C(x) does not. Of 300 draws an input."""
+    """Inputs shift f by 0, 5 and 10: one running mean leaves that in the signal, a learned C(x)
+    does not. Of 300 draws an input.
+    """
     shifts = torch.tensor([0.0, 5.0, 10.0], dtype=torch.float64)
     x = torch.eye(3, dtype=torch.float64).repeat_interleave(300, 0)
     weights = torch.zeros(3, dtype=torch.float64, requires_grad=True)
@@ -55,7 +63,11 @@ def test_an_input_dependent_baseline_is_learned():
         optimiser.step()
     expected = float((masses(LOGITS) * f(STATES)).sum()) + shifts
     assert (weights - expected).abs().max() < 0.1
-    totals = [0.0, 0.0, 0.0]  # mean variance of the score function, of one constant, of the learned baseline
+    totals = [
+        0.0,
+        0.0,
+        0.0,
+    ]  # mean variance of the score function, of one constant, of the learned baseline
     for shift, learned in zip(shifts, weights.detach(), strict=True):
         function = lambda b, shift=shift: f(b) + shift  # noqa: E731
         for i, estimator in enumerate(

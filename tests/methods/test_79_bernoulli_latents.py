@@ -1,4 +1,6 @@
-"""79: VAEs with Bernoulli latents, linear of one layer and two and not linear, trained by RELAX: the net rate is the discrete ELBO."""
+"""79: VAEs with Bernoulli latents, linear of one layer and two and not linear, trained by RELAX:
+the net rate is the discrete ELBO.
+"""
 
 import math
 
@@ -6,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from bbans.inference.chains import ChainRecipe, Samples, train
-from bbans.models.bernoulli_config import BernoulliVaeConfig
-from bbans.models.families import export
-from bbans.models.terms import RELAX, Training
+from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.schemes import bit_swap, bits_back
 from bbans.schemes.bounds import ideal_bits, net_bits
+from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.networks.families import export
+from bbans.training.terms import RELAX, Training
 from tests.chains import exact
 from tests.digits import digits
 
@@ -26,7 +28,14 @@ MODELS = {
 def test_the_net_rate_is_the_bound(name):
     x, _ = digits(600, levels=2)
     recipe = ChainRecipe(
-        MODELS[name], steps=200, batch=50, learning_rate=1e-2, warmup_steps=5, average=0.9, validate_every=50, training=Training(RELAX)
+        MODELS[name],
+        steps=200,
+        batch=50,
+        learning_rate=1e-2,
+        warmup_steps=5,
+        average=0.9,
+        validate_every=50,
+        training=Training(RELAX),
     )
     with torch.random.fork_rng():
         net, history = train(Samples(x[150:]), Samples(x[:150]), recipe)
@@ -34,6 +43,11 @@ def test_the_net_rate_is_the_bound(name):
     chain, test = exact(MODELS[name], export(net)), x[:150].astype(np.int64)
     ideal = ideal_bits(chain, test, 32).total
     for scheme in (bits_back, bit_swap):
-        differences = np.array(net_bits(scheme.codec, ((chain, test[i : i + 1]) for i in range(150)), 0)) - ideal
-        assert abs(differences.mean()) <= 0.005 * ideal.mean() + 4 * differences.std(ddof=1) / math.sqrt(150)
+        differences = (
+            np.array(net_bits(scheme.codec, ((chain, test[i : i + 1]) for i in range(150)), 0))
+            - ideal
+        )
+        assert abs(differences.mean()) <= 0.005 * ideal.mean() + 4 * differences.std(
+            ddof=1
+        ) / math.sqrt(150)
     assert ideal.mean() / 64 == pytest.approx(history[-1]["rate"], rel=0.03)

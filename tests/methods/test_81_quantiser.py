@@ -1,9 +1,11 @@
-"""Item 81. k = argmin |z_e - e_k|, certain: no bits back, no initial bits, and the decoder never runs the encoder."""
+"""Item 81. k = argmin |z_e - e_k|, certain: no bits back, no initial bits, and the decoder never
+runs the encoder.
+"""
 
 import numpy as np
 
 from bbans.coding.rans import base_message, message_equal
-from bbans.models.vqvae_exact import CODEBOOK, ExactVqVae
+from bbans.models.vqvae import CODEBOOK, ExactVqVae
 from bbans.schemes import deterministic
 from bbans.schemes.bounds import initial_bits
 from tests.chains import CONFIGS, exact, fresh, samples

@@ -10,5 +10,7 @@ from tests.methods.trained import trained
 
 def test_prior_bits_are_exact():
     _, chain, _, test = trained("codes")
-    _, account = push_measured(deterministic.codec, chain, base_message((16,)), test.x.astype(np.int64))
+    _, account = push_measured(
+        deterministic.codec, chain, base_message((16,)), test.x.astype(np.int64)
+    )
     assert account.prior == 100 * 4 * 4 and account.posterior == 0

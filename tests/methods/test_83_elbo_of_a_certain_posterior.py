@@ -1,4 +1,6 @@
-"""Item 83. net = -log2 p(x | z_q) + codes log2 K, and log p(x) is the log of the sum that this is one term of."""
+"""Item 83. net = -log2 p(x | z_q) + codes log2 K, and log p(x) is the log of the sum that this is
+one term of.
+"""
 
 import itertools
 
@@ -13,7 +15,9 @@ from tests.methods.trained import trained
 
 
 def test_the_net_rate_is_the_bound():
-    """The coder's own overhead: 2^-7 bits for each of 6400 pixels and 400 codes at the most, 0.2 % here."""
+    """The coder's own overhead: 2^-7 bits for each of 6400 pixels and 400 codes at the most, 0.2 %
+    here.
+    """
     _, chain, _, test = trained("codes")
     x = test.x.astype(np.int64)
     expected = chain.likelihood(0, chain.codes(x)).bits(x).sum() + 100 * 4 * 4
@@ -25,7 +29,10 @@ def test_the_net_rate_is_the_bound():
 def test_one_term_is_no_more_than_the_sum():
     config = CONFIGS["codes"]
     _, layers = fresh(config)
-    chain, x = exact(config, layers), np.random.default_rng(0).integers(100, 150, samples(config, 4).shape)
+    chain, x = (
+        exact(config, layers),
+        np.random.default_rng(0).integers(100, 150, samples(config, 4).shape),
+    )
     every = np.array(list(itertools.product(range(8), repeat=3)))
     terms = [9 + chain.likelihood(0, np.tile(k, (4, 1))).bits(x) for k in every]
     evidence = -np.logaddexp2.reduce(-np.array(terms), 0)

@@ -1,8 +1,10 @@
-"""Item 84. dL / dz_e = dL / dz_q: the gradient passes the quantiser as if it were not there, and the codebook gets none of it."""
+"""Item 84. dL / dz_e = dL / dz_q: the gradient passes the quantiser as if it were not there, and
+the codebook gets none of it.
+"""
 
 import torch
 
-from bbans.models.vqvae import VqVaeNet
+from bbans.training.networks.vqvae import VqVaeNet
 from tests.chains import CONFIGS, fresh
 
 

@@ -1,11 +1,13 @@
-"""Item 85. |sg(z_e) - e|^2 moves the codebook, beta |z_e - sg(e)|^2 the encoder, and neither moves the other."""
+"""Item 85. |sg(z_e) - e|^2 moves the codebook, beta |z_e - sg(e)|^2 the encoder, and neither moves
+the other.
+"""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from bbans.models.vqvae import VqVaeNet, perplexity
+from bbans.training.networks.vqvae import VqVaeNet, perplexity
 from tests.chains import CONFIGS
 from tests.methods.trained import trained
 
@@ -26,12 +28,16 @@ def test_each_loss_moves_its_own(commitment):
     net, z_e, codes = quantised({"commitment": commitment})
     distance = (z_e - net.codebook[codes]).detach()
     assert torch.allclose(z_e.grad, 2 * commitment * distance / 5)
-    expected = torch.zeros_like(net.codebook).index_put((codes,), -2 * distance / 5, accumulate=True)
+    expected = torch.zeros_like(net.codebook).index_put(
+        (codes,), -2 * distance / 5, accumulate=True
+    )
     assert torch.allclose(net.codebook.grad, expected, atol=1e-6)
 
 
 def test_moving_averages_replace_the_codebook_loss():
-    """One step with nothing kept puts each vector that is used on the mean of what it stands for."""
+    """One step with nothing kept puts each vector that is used on the mean of what it stands
+    for.
+    """
     net, z_e, codes = quantised({"codebook_average": 1e-9, "commitment": 0.0})
     assert net.codebook.grad is None and not z_e.grad.any()
     for k in codes.unique():

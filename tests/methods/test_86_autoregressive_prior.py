@@ -1,4 +1,6 @@
-"""Item 86. p(k_0) p(k_1 | k_0) ...: prior bits fall from log2 K a code to the cross-entropy, and decoding goes code by code."""
+"""Item 86. p(k_0) p(k_1 | k_0) ...: prior bits fall from log2 K a code to the cross-entropy, and
+decoding goes code by code.
+"""
 
 import numpy as np
 import torch

@@ -1,4 +1,6 @@
-"""The analytic models: their probabilities sum to one, their posteriors are exact, and densities agree with discrete sums."""
+"""The analytic models: their probabilities sum to one, their posteriors are exact, and densities
+agree with discrete sums.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ def test_known_masses() -> None:
     """Two coins: p(heads) is 3/4 or 1/4, each coin with 1/2."""
     chain = finite_mixture(np.array([[[3, 1]], [[1, 3]]]), np.array([1, 1]))
     prior, likelihood, q = enumerated(chain)
-    assert np.allclose(prior, 0.5) and np.allclose(chain.evidence, 1) and np.allclose(q, [[0.75, 0.25], [0.25, 0.75]])
+    assert (
+        np.allclose(prior, 0.5)
+        and np.allclose(chain.evidence, 1)
+        and np.allclose(q, [[0.75, 0.25], [0.25, 0.75]])
+    )
     assert np.allclose(likelihood, [[0.75, 0.25], [0.25, 0.75]])
 
 
@@ -50,7 +56,9 @@ def test_shapes_are_checked() -> None:
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_densities_and_discrete_sums(k: int) -> None:
-    """Within 6 sigma and for posteriors within 2: 1.5e-3 a sample apart, of 7 bits, from the width of a grey level, sigma / 32."""
+    """Within 6 sigma and for posteriors within 2: 1.5e-3 a sample apart, of 7 bits, from the width
+    of a grey level, sigma / 32.
+    """
     chain = LinearGaussian(latents=1, k=k)
     rng = np.random.default_rng(k)
     z = rng.uniform(-1.8, 1.8, (30, 1))
@@ -72,7 +80,9 @@ def test_any_sample_can_be_coded() -> None:
     chain = LinearGaussian(k=2, n=300, latent_precision=6)
     x = np.random.default_rng(0).integers(0, 300, (5, 30))
     x[0], x[1] = 0, 299
-    assert np.isfinite(ideal_bits(chain, x).total).all() and np.isfinite(chain.evidence_bits(x)).all()
+    assert (
+        np.isfinite(ideal_bits(chain, x).total).all() and np.isfinite(chain.evidence_bits(x)).all()
+    )
     assert sample(chain, 10).max() < 300 and chain.idle(3).shape == (3, 2)
 
 

@@ -1,19 +1,21 @@
-"""Structured prediction: the rows of an image given its first ones, coded without loss, and refused where nothing can tell them."""
+"""Structured prediction: the rows of an image given its first ones, coded without loss, and refused
+where nothing can tell them.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from bbans.archive.groups import chain_model
+from bbans.archives.groups import chain_model
 from bbans.coding.rans import message_bits, message_equal, pseudo_random_message
 from bbans.errors import InputError, ModelFormatError
-from bbans.inference.chain_run import exact_rates, told
-from bbans.inference.chains import Samples, rates
-from bbans.models import store, structured_config
-from bbans.models.structured_config import StructuredConfig
-from bbans.schemes import bits_back, importance, names
-from bbans.tiles.chained import chain_predictor
+from bbans.models import model_file, structured
+from bbans.models.structured import StructuredConfig
+from bbans.schemes import bits_back, importance, registry
+from bbans.tiles.codecs.latent import chain_predictor
+from bbans.training.chain_run import exact_rates, told
+from bbans.training.chains import Samples, rates
 from tests.chains import BACKENDS, all_integers, check_chain, exact, fresh
 
 CONFIG = StructuredConfig(5, 4, condition=2, latents=(12, 9), hidden=16, hidden_layers=1)
@@ -44,8 +46,13 @@ def test_latents_cost_nothing():
 
     start = pseudo_random_message((1,), 4000, 3)
     (message,) = bits_back.codec(chain, 120, record).push(start, data.x)
-    assert recorded["prior"] == pytest.approx(-recorded["posterior"], abs=1e-6) and recorded["prior"] > 1000
-    assert message_bits(message) - message_bits(start) == pytest.approx(recorded["likelihood"], abs=1)
+    assert (
+        recorded["prior"] == pytest.approx(-recorded["posterior"], abs=1e-6)
+        and recorded["prior"] > 1000
+    )
+    assert message_bits(message) - message_bits(start) == pytest.approx(
+        recorded["likelihood"], abs=1
+    )
 
 
 def test_the_exact_rate_is_the_trained_rate():
@@ -71,18 +78,26 @@ def test_rows_that_nothing_tells_are_refused(tmp_path):
         with pytest.raises(InputError, match="told 8 samples"):
             chain.given(wrong)
     path = tmp_path / "m.safetensors"
-    path.write_bytes(store.serialise(CONFIG, layers, {}))
-    model = store.load_file(path)
+    path.write_bytes(model_file.serialise(CONFIG, layers, {}))
+    model = model_file.load_file(path)
     with pytest.raises(InputError, match="given the rest"):
         chain_predictor(model, chain)
     assert chain_model(model, BACKENDS[0]) is None
-    for change in ({"condition": 0}, {"condition": 5}, {"condition": 2.0}, {"height": 5.0}, {"latents": ()}):
+    for change in (
+        {"condition": 0},
+        {"condition": 5},
+        {"condition": 2.0},
+        {"height": 5.0},
+        {"latents": ()},
+    ):
         with pytest.raises(ModelFormatError):
-            structured_config.check(replace(CONFIG, **change))
+            structured.check(replace(CONFIG, **change))
 
 
 def test_schemes_of_particles():
-    """BB-IS codes it, at its bound; latents that follow one another cannot be shifted together, and have no means to refine."""
+    """BB-IS codes it, at its bound; latents that follow one another cannot be shifted together, and
+    have no means to refine.
+    """
     _, layers = fresh(CONFIG)
     data = told(CONFIG, IMAGES)
     chain = exact(CONFIG, layers).given(data.labels)
@@ -90,6 +105,10 @@ def test_schemes_of_particles():
     (message,) = codec.push(start, data.x)
     back, found = codec.pop(message)
     assert np.array_equal(found, data.x) and message_equal(back, start)
-    assert names.misfit("bb-is", False, chain, 4) is None
-    assert "shifts latents that are independent" in (names.misfit("bb-cis", False, chain, 4) or "")
-    assert "refinement is for one layer" in (names.misfit("bits-back", False, chain, None, 3) or "")
+    assert registry.misfit("bb-is", False, chain, 4) is None
+    assert "shifts latents that are independent" in (
+        registry.misfit("bb-cis", False, chain, 4) or ""
+    )
+    assert "refinement is for one layer" in (
+        registry.misfit("bits-back", False, chain, None, 3) or ""
+    )

@@ -1,4 +1,6 @@
-"""-ELBO >= the bound of K weights >= -log2 p(x): against exact evidences, repeatable, whatever the blocks."""
+"""-ELBO >= the bound of K weights >= -log2 p(x): against exact evidences, repeatable, whatever the
+blocks.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ import pytest
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.errors import UnderflowError
 from bbans.schemes import bit_swap, bits_back
-from bbans.schemes.bounds import drawn, ideal_bits, importance_weighted_bits, initial_bits, random_message, sample
+from bbans.schemes.bounds import (
+    drawn,
+    ideal_bits,
+    importance_weighted_bits,
+    initial_bits,
+    random_message,
+    sample,
+)
 from tests.methods.toys import enumerated, markov, mixture, tilted
 
 CHAIN = tilted(markov(2))
@@ -16,15 +25,22 @@ X = CHAIN.configurations()
 
 
 def test_more_weights_are_nearer_to_the_evidence() -> None:
-    """Means over 2500 items: the bound of more weights is nearer, for many it is about var(w) / (2 K ln 2)."""
+    """Means over 2500 items: the bound of more weights is nearer, for many it is about var(w) / (2
+    K ln 2).
+    """
     x = np.tile(X, (100, 1))
-    gaps = [(importance_weighted_bits(CHAIN, x, k, seed=k) - CHAIN.evidence_bits(x)).mean() for k in (1, 4, 16, 64)]
+    gaps = [
+        (importance_weighted_bits(CHAIN, x, k, seed=k) - CHAIN.evidence_bits(x)).mean()
+        for k in (1, 4, 16, 64)
+    ]
     assert gaps[0] > 0.2 and gaps[0] > 2 * gaps[1] > 4 * gaps[2] > 8 * gaps[3] > 0
     assert np.abs(importance_weighted_bits(CHAIN, X, 5000) - CHAIN.evidence).max() < 0.05
 
 
 def test_one_weight_is_one_draw() -> None:
-    assert np.allclose(importance_weighted_bits(CHAIN, X, 1, seed=3), ideal_bits(CHAIN, X, 1, seed=3).total)
+    assert np.allclose(
+        importance_weighted_bits(CHAIN, X, 1, seed=3), ideal_bits(CHAIN, X, 1, seed=3).total
+    )
 
 
 def test_weights_far_apart_do_not_overflow() -> None:
@@ -32,7 +48,9 @@ def test_weights_far_apart_do_not_overflow() -> None:
     x = np.concatenate([X] * 300, 1)[:, :4]
     wide = mixture(0, 4, 4, 5)
     bits = importance_weighted_bits(wide, x, 50)
-    assert np.allclose(bits, wide.evidence_bits(x), atol=1e-4)  # exact posterior: every weight is the same
+    assert np.allclose(
+        bits, wide.evidence_bits(x), atol=1e-4
+    )  # exact posterior: every weight is the same
 
 
 @pytest.mark.parametrize("block", [7, 25, 1000])
@@ -40,7 +58,9 @@ def test_blocks(block: int) -> None:
     """Other blocks, other draws, the same law; the same block gives the same floats."""
     terms = ideal_bits(CHAIN, X, 200, seed=1, block=block)
     assert terms.total.shape == terms.prior.shape == (25,)
-    assert abs(terms.total.mean() - ideal_bits(CHAIN, X, 4000, seed=2).total.mean()) < 0.08  # 4 standard errors
+    assert (
+        abs(terms.total.mean() - ideal_bits(CHAIN, X, 4000, seed=2).total.mean()) < 0.08
+    )  # 4 standard errors
     assert np.array_equal(terms.total, ideal_bits(CHAIN, X, 200, seed=1, block=block).total)
     assert not np.array_equal(terms.total, ideal_bits(CHAIN, X, 200, seed=2, block=block).total)
     assert abs(importance_weighted_bits(CHAIN, X, 200, block=block) - CHAIN.evidence).max() < 0.4
@@ -54,13 +74,18 @@ def test_arguments(x: np.ndarray, draws: int) -> None:
 
 
 def test_draws_beyond_the_lanes() -> None:
-    """70000 draws of each of 5 x fill 32768 heads more than twice: frequencies still follow q, 4.5 standard errors a cell."""
+    """70000 draws of each of 5 x fill 32768 heads more than twice: frequencies still follow q, 4.5
+    standard errors a cell.
+    """
     chain = mixture(wrong=True)
     q = enumerated(chain)[2]
     for x in range(5):
         z = drawn(chain.posterior(1, np.full((70_000, 1), x)), (x, 9))
         p = q[x]
-        assert (np.abs(np.bincount(z[:, 0], minlength=4) / 70_000 - p) < 4.5 * np.sqrt(p * (1 - p) / 70_000)).all()
+        assert (
+            np.abs(np.bincount(z[:, 0], minlength=4) / 70_000 - p)
+            < 4.5 * np.sqrt(p * (1 - p) / 70_000)
+        ).all()
 
 
 def test_more_words_keep_the_draw() -> None:

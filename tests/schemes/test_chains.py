@@ -11,7 +11,7 @@ from bbans.coding import lanes
 from bbans.coding.meter import Meter
 from bbans.coding.rans import base_message, message_equal, pseudo_random_message
 from bbans.distributions import builders, categorical
-from bbans.distributions.conditional import Conditional, Ints, point
+from bbans.distributions.distribution import Conditional, Ints, point
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, initial_bits, push_measured
 from tests.laws import check_bits, check_codec
@@ -22,7 +22,9 @@ X = np.random.default_rng(0).integers(0, 8, (20, 6))
 
 @dataclass(frozen=True)
 class Quantised:
-    """A toy VQ-VAE of one or two layers: codes are the top bits of pairs of samples; uniform prior over `codes`."""
+    """A toy VQ-VAE of one or two layers: codes are the top bits of pairs of samples; uniform prior
+    over `codes`.
+    """
 
     depth: int = 1
     codes: int = 16
@@ -46,7 +48,9 @@ class Quantised:
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("lane_count", [1, 8])
 def test_deterministic(depth: int, lane_count: int) -> None:
-    """Nothing is on the stack before or after: no initial bits; the prior costs log2 K a code, exactly."""
+    """Nothing is on the stack before or after: no initial bits; the prior costs log2 K a code,
+    exactly.
+    """
     chain, meter = Quantised(depth), Meter()
     codec = deterministic.codec(chain, len(X), meter.add_bits)
     message = check_codec(codec, base_message((lane_count,)), X)
@@ -57,13 +61,18 @@ def test_deterministic(depth: int, lane_count: int) -> None:
     assert account.posterior == 0
     if depth == 1:
         assert account.prior == 20 * 3 * 4
-    assert account.likelihood + account.prior == pytest.approx(float(ideal_bits(chain, X).total.sum()))
+    assert account.likelihood + account.prior == pytest.approx(
+        float(ideal_bits(chain, X).total.sum())
+    )
     assert np.allclose(importance_weighted_bits(chain, X, 20), ideal_bits(chain, X, 1).total)
 
 
 def test_a_certain_posterior_makes_all_schemes_the_same() -> None:
     chain = Quantised(2)
-    messages = [scheme.codec(chain, len(X)).push(base_message((1,)), X)[0] for scheme in (deterministic, bit_swap, bits_back)]
+    messages = [
+        scheme.codec(chain, len(X)).push(base_message((1,)), X)[0]
+        for scheme in (deterministic, bit_swap, bits_back)
+    ]
     assert all(message_equal(message, messages[0]) for message in messages)
 
 
@@ -78,7 +87,9 @@ def test_the_decoder_of_the_deterministic_scheme_never_runs_q() -> None:
 
 @pytest.mark.parametrize("states", [1, 2, 6])
 def test_deterministic_needs_certainty(states: int) -> None:
-    """A q over one state is certain in effect; one over more is refused, whether or not an empty message could pay for it."""
+    """A q over one state is certain in effect; one over more is refused, whether or not an empty
+    message could pay for it.
+    """
     chain = markov(1, k=states)
     codec = deterministic.codec(chain, 3)
     if states == 1:
@@ -102,5 +113,7 @@ def test_recording_changes_nothing(scheme) -> None:  # type: ignore[no-untyped-d
     plain = scheme.codec(chain, len(x)).push(side, x)[0]
     measured, account = push_measured(scheme.codec, chain, side, x)
     assert message_equal(plain, measured)
-    assert account.posterior < 0 < min(account.prior, account.likelihood) and abs(account.coder) < 0.05
+    assert (
+        account.posterior < 0 < min(account.prior, account.likelihood) and abs(account.coder) < 0.05
+    )
     check_bits(side, measured, account.net - account.coder, categorical.PRECISION, 6 * len(x))

@@ -1,4 +1,6 @@
-"""One item in a message of its own: every scheme, as few initial bits as it needs, an account whose terms add up, damage by name."""
+"""One item in a message of its own: every scheme, as few initial bits as it needs, an account whose
+terms add up, damage by name.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,20 @@ import pytest
 from bbans.coding.rans import pseudo_random_message
 from bbans.errors import FormatError, UnderflowError
 from bbans.models.analytic import LinearGaussian
-from bbans.schemes import bounds, charged, names, refined
-from bbans.schemes.chain import Chain
+from bbans.schemes import bounds, posterior_refinement, registry, single_message
+from bbans.schemes.latent_model import Chain
 from tests.chains import CONFIGS, exact, fresh, samples
 from tests.methods.toys import markov
 
 CERTAIN = ("codes", "codes with a prior")
-SCHEMES = [("bits-back", 1), ("bit-swap", 1), ("bb-is", 3), ("bb-cis", 3), ("two-part", 1), ("deterministic", 1)]
+SCHEMES = [
+    ("bits-back", 1),
+    ("bit-swap", 1),
+    ("bb-is", 3),
+    ("bb-cis", 3),
+    ("two-part", 1),
+    ("deterministic", 1),
+]
 
 
 def chain_of(name: str) -> Chain:
@@ -26,16 +35,16 @@ CASES = [
     (name, scheme, particles)
     for name in CONFIGS
     for scheme, particles in SCHEMES
-    if names.misfit(scheme, name in CERTAIN, chain_of(name), particles) is None
+    if registry.misfit(scheme, name in CERTAIN, chain_of(name), particles) is None
 ]
 
 
 @pytest.mark.parametrize(("name", "scheme", "particles"), CASES)
 def test_every_chain_by_every_scheme_that_fits(name: str, scheme: str, particles: int) -> None:
     chain, x = chain_of(name), samples(CONFIGS[name], 1)
-    coder = names.by_name(scheme, particles)
-    data = charged.encode(chain, coder, x)
-    found = charged.decode(chain, coder, data)
+    coder = registry.by_name(scheme, particles)
+    data = single_message.encode(chain, coder, x)
+    found = single_message.decode(chain, coder, data)
     account = found.account
     assert np.array_equal(found.x, x)
     assert account.total == pytest.approx(8 * len(data), abs=1e-6) and abs(account.coder) < 0.5
@@ -50,12 +59,14 @@ def test_every_chain_by_every_scheme_that_fits(name: str, scheme: str, particles
 
 @pytest.mark.parametrize(("scheme", "particles"), [("bits-back", 1), ("bb-is", 4), ("bb-cis", 4)])
 def test_one_initial_word_less_is_too_few(scheme: str, particles: int) -> None:
-    chain, coder = LinearGaussian(latents=6), names.by_name(scheme, particles)
+    chain, coder = LinearGaussian(latents=6), registry.by_name(scheme, particles)
     x = bounds.sample(chain, 1, 3)
-    initial = charged.decode(chain, coder, charged.encode(chain, coder, x)).account.initial
+    initial = single_message.decode(
+        chain, coder, single_message.encode(chain, coder, x)
+    ).account.initial
     words = int(initial // 32)
     with pytest.raises(UnderflowError):
-        coder(chain, 1, None).push(pseudo_random_message((1,), words - 1, charged.SEED), x)
+        coder(chain, 1, None).push(pseudo_random_message((1,), words - 1, single_message.SEED), x)
 
 
 def test_net_bits_are_those_of_the_scheme() -> None:
@@ -63,8 +74,15 @@ def test_net_bits_are_those_of_the_scheme() -> None:
     chain = markov(0)
     x = bounds.sample(chain, 60, 4)
     for scheme, particles in (("bits-back", 1), ("bb-is", 5)):
-        coder = names.by_name(scheme, particles)
-        nets = np.array([charged.decode(chain, coder, charged.encode(chain, coder, one)).account.net for one in x[:, None]])
+        coder = registry.by_name(scheme, particles)
+        nets = np.array(
+            [
+                single_message.decode(
+                    chain, coder, single_message.encode(chain, coder, one)
+                ).account.net
+                for one in x[:, None]
+            ]
+        )
         expected = bounds.weighted_bits(chain, x, particles, draws=200)
         difference = nets - expected
         assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(60) + 0.05
@@ -80,23 +98,35 @@ def test_a_refined_posterior() -> None:
             return super().gaussians(below)
 
     chain = Counting(latents=3, k=2, mean_offset=25)
-    better, coder = refined.refined(chain, 2), names.by_name("bits-back")
+    better, coder = posterior_refinement.refined(chain, 2), registry.by_name("bits-back")
     x = bounds.sample(chain, 1, 5)
-    data = charged.encode(better, coder, x)
+    data = single_message.encode(better, coder, x)
     assert looked == [1]
-    assert np.array_equal(charged.decode(better, coder, data).x, x)
+    assert np.array_equal(single_message.decode(better, coder, data).x, x)
     with pytest.raises((FormatError, UnderflowError)):
-        charged.decode(chain, coder, data)
+        single_message.decode(chain, coder, data)
 
 
 @pytest.mark.parametrize("scheme", ["bits-back", "bb-cis", "two-part"])
 def test_damage_is_named(scheme: str) -> None:
-    chain, coder = LinearGaussian(latents=4), names.by_name(scheme, 3 if scheme == "bb-cis" else 1)
+    chain, coder = (
+        LinearGaussian(latents=4),
+        registry.by_name(scheme, 3 if scheme == "bb-cis" else 1),
+    )
     x = bounds.sample(chain, 1, 6)
-    data = charged.encode(chain, coder, x)
-    for damaged in (data[:-4], data[:-1], data + bytes(4), data + b"\0", data[:-1] + bytes([data[-1] ^ 1]), data[4:], b"\0" + data, b""):
+    data = single_message.encode(chain, coder, x)
+    for damaged in (
+        data[:-4],
+        data[:-1],
+        data + bytes(4),
+        data + b"\0",
+        data[:-1] + bytes([data[-1] ^ 1]),
+        data[4:],
+        b"\0" + data,
+        b"",
+    ):
         with pytest.raises((FormatError, UnderflowError)):
-            charged.decode(chain, coder, damaged)
+            single_message.decode(chain, coder, damaged)
 
 
 @pytest.mark.parametrize("bits", range(31, 63))
@@ -106,11 +136,11 @@ def test_messages_as_bytes(bits: int, words: int) -> None:
     rng = np.random.default_rng(bits)
     head = (1 << bits) + int(rng.integers(0, 1 << bits))
     message = np.array([head >> 32, head & 0xFFFFFFFF, *rng.integers(0, 2**32, words)], np.uint32)
-    data = charged.packed(message)
+    data = single_message.packed(message)
     assert len(data) == bits // 8 + 1 + 4 * words
-    assert np.array_equal(charged.unpacked(data), message)
+    assert np.array_equal(single_message.unpacked(data), message)
     with pytest.raises(FormatError):
-        charged.unpacked(b"\0" + data)
+        single_message.unpacked(b"\0" + data)
     for short in (data[:3], b""):
         with pytest.raises(FormatError, match="4 to 8 bytes"):
-            charged.unpacked(short)
+            single_message.unpacked(short)

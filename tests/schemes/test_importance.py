@@ -1,4 +1,6 @@
-"""BB-IS and BB-CIS over every family of one layer: round trips, K = 1, groups of an archive's kind, and what is refused."""
+"""BB-IS and BB-CIS over every family of one layer: round trips, K = 1, groups of an archive's kind,
+and what is refused.
+"""
 
 from functools import partial
 
@@ -7,7 +9,7 @@ import pytest
 
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.errors import UnderflowError
-from bbans.schemes import bits_back, importance, stream
+from bbans.schemes import bits_back, chained_group, importance
 from bbans.schemes.bounds import initial_bits, push_measured
 from bbans.schemes.importance import shifts
 from tests.chains import CONFIGS, exact, fresh, samples
@@ -44,10 +46,14 @@ def test_decoding_records_what_encoding_did(coder, particles):
     chain = mixture(0, 4, 3, 3, wrong=True)
     x = chain.configurations()
     pushed, popped = [], []
-    (message,) = coder(chain, len(x), particles, lambda *step: pushed.append(step)).push(pseudo_random_message((8,), 100, 1), x)
+    (message,) = coder(chain, len(x), particles, lambda *step: pushed.append(step)).push(
+        pseudo_random_message((8,), 100, 1), x
+    )
     coder(chain, len(x), particles, lambda *step: popped.append(step)).pop(message)
     assert sorted(term for term, _ in pushed) == sorted(term for term, _ in popped)
-    assert sorted(bits for _, bits in pushed) == pytest.approx(sorted(bits for _, bits in popped), abs=1e-9)
+    assert sorted(bits for _, bits in pushed) == pytest.approx(
+        sorted(bits for _, bits in popped), abs=1e-9
+    )
 
 
 def test_groups():
@@ -56,8 +62,10 @@ def test_groups():
     x = draws(chain, 120)
     for coupled in (False, True):
         scheme = importance.scheme(4, coupled)
-        encoded = stream.encode(chain, scheme, x)
-        found = np.concatenate(list(stream.decode(chain, scheme, encoded.words, encoded.schedule, *x.shape)))
+        encoded = chained_group.encode(chain, scheme, x)
+        found = np.concatenate(
+            list(chained_group.decode(chain, scheme, encoded.words, encoded.schedule, *x.shape))
+        )
         assert np.array_equal(found, x[list(encoded.order)])
 
 
@@ -88,7 +96,9 @@ def test_initial_bits_of_gaussian_latents():
     x = draws(chain, 50).astype(np.int64)
     alone = initial_bits(bits_back.codec, chain, x) / 50
     for particles in (2, 4, 8):
-        independent, coupled = (initial_bits(importance.scheme(particles, c), chain, x) / 50 for c in (False, True))
+        independent, coupled = (
+            initial_bits(importance.scheme(particles, c), chain, x) / 50 for c in (False, True)
+        )
         assert independent == pytest.approx(particles * alone, rel=0.1)
         assert alone < coupled < alone + 6 * np.log2(particles) + np.log2(particles)
 
@@ -110,14 +120,18 @@ def test_what_is_refused():
     config = CONFIGS["codes"]
     chain = exact(config, fresh(config)[1])
     with pytest.raises(ValueError, match="independent symbols"):
-        importance.coupled_codec(chain, 2, 2).push(pseudo_random_message((4,), 90, 3), samples(config, 2))
+        importance.coupled_codec(chain, 2, 2).push(
+            pseudo_random_message((4,), 90, 3), samples(config, 2)
+        )
 
 
 def test_lanes_do_not_matter_to_the_identity():
     """Bits recorded are of the particles drawn; the message grows by them whatever the lanes."""
     chain, x = linear(40, 6), draws(linear(40, 6), 64).astype(np.int64)
     for lanes, coder in ((1, 0), (64, 0), (1, 1), (64, 1)):
-        _, account = push_measured(partial(_call, CODERS[coder]), chain, pseudo_random_message((lanes,), 3000, 9), x)
+        _, account = push_measured(
+            partial(_call, CODERS[coder]), chain, pseudo_random_message((lanes,), 3000, 9), x
+        )
         assert abs(account.coder) < 0.01 * account.net**0.5 + 1
 
 

@@ -1,4 +1,6 @@
-"""Two-part codes: what they cost is what the two parts cost, within the theory's quarter bit a latent of -log2 p(x)."""
+"""Two-part codes: what they cost is what the two parts cost, within the theory's quarter bit a
+latent of -log2 p(x).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,12 @@ import math
 import numpy as np
 import pytest
 
-from bbans import numbered
 from bbans.coding.rans import base_message, message_bits, pseudo_random_message
-from bbans.container import codings
-from bbans.distributions import latent
+from bbans.container import schemes
+from bbans.distributions import gaussian_bins
 from bbans.models.analytic import LinearGaussian
-from bbans.schemes import bounds, charged, names, refined, two_part
-from bbans.schemes.refined import searchable
+from bbans.schemes import bounds, numbered, posterior_refinement, registry, single_message, two_part
+from bbans.schemes.posterior_refinement import searchable
 from tests.chains import BACKENDS, CONFIGS, exact, fresh, samples
 from tests.laws import check_bits, check_codec
 from tests.methods.toys import markov
@@ -24,9 +25,11 @@ FINENESSES = range(two_part.FINENESSES)
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_the_loss_is_that_of_scalar_quantisation(k: int) -> None:
-    """-log2 p(x) of the exact model and 0.2546 bits a latent, where cells are sqrt(12) posterior widths; more at every other fineness.
+    """-log2 p(x) of the exact model and 0.2546 bits a latent, where cells are sqrt(12) posterior
+    widths; more at every other fineness.
 
-    200 items of 8 latents: the mean's standard error is 0.02, the bounds are four of them and the step between finenesses.
+    200 items of 8 latents: the mean's standard error is 0.02, the bounds are four of them and the
+    step between finenesses.
     """
     chain = LinearGaussian(latents=8, k=k)
     x = bounds.sample(chain, 200, 0)
@@ -34,25 +37,33 @@ def test_the_loss_is_that_of_scalar_quantisation(k: int) -> None:
     losses = []
     for fineness in FINENESSES:
         cells = grid.cells(mean, fineness)
-        bits = chain.likelihood(0, grid.centres(cells, fineness)).bits(x) + grid.prior(len(x), fineness).bits(cells)
+        bits = chain.likelihood(0, grid.centres(cells, fineness)).bits(x) + grid.prior(
+            len(x), fineness
+        ).bits(cells)
         losses.append(float((bits - evidence).mean()) / 8)
     best = int(np.argmin(losses))
     assert abs(128 * math.sqrt(12) / 2**k / grid.steps(best)[0] - 1) < 0.2
     assert LOSS - 0.08 < losses[best] < LOSS + 0.08
     assert (np.diff(losses[:best]) < 0).all() and (np.diff(losses[best + 1 :]) > 0).all()
-    fine = math.log2(math.sqrt(2 * math.pi * math.e) * 128 / 2**k / grid.steps(15)[0]) - 1 / (2 * math.log(2))
-    assert losses[15] == pytest.approx(fine, abs=0.1)  # the likelihood loses nothing then, the draw from q is paid for
+    fine = math.log2(math.sqrt(2 * math.pi * math.e) * 128 / 2**k / grid.steps(15)[0]) - 1 / (
+        2 * math.log(2)
+    )
+    assert losses[15] == pytest.approx(
+        fine, abs=0.1
+    )  # the likelihood loses nothing then, the draw from q is paid for
 
 
 def test_one_item_takes_the_best_fineness() -> None:
-    """Their minimum for each item is less than any one's mean, and what the coder takes is what was promised."""
+    """Their minimum for each item is less than any one's mean, and what the coder takes is what was
+    promised.
+    """
     chain = LinearGaussian(latents=4, k=2)
     x = bounds.sample(chain, 30, 1)
     total = 0.0
     for one in x[:, None]:
         found = two_part.best(chain, one)
-        data = charged.encode(chain, two_part.scheme(found.fineness, found.grid), one)
-        decoded = charged.decode(chain, two_part.scheme(found.fineness), data)
+        data = single_message.encode(chain, two_part.scheme(found.fineness, found.grid), one)
+        decoded = single_message.decode(chain, two_part.scheme(found.fineness), data)
         assert np.array_equal(decoded.x, one)
         assert decoded.account.prior + decoded.account.likelihood == pytest.approx(found.bits)
         assert decoded.account.posterior == decoded.account.initial == 0
@@ -60,16 +71,23 @@ def test_one_item_takes_the_best_fineness() -> None:
     assert total / 30 < float(bounds.ideal_bits(chain, x, 64).total.mean()) + 4 * LOSS
 
 
-@pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if searchable(exact(config, fresh(config)[1]))])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, config in CONFIGS.items() if searchable(exact(config, fresh(config)[1]))],
+)
 @pytest.mark.parametrize("fineness", [0, 5, 15])
 def test_every_chain_of_gaussians(name: str, fineness: int) -> None:
-    """Nothing is popped; the message grows by what is recorded; every backend makes the same words."""
+    """Nothing is popped; the message grows by what is recorded; every backend makes the same
+    words.
+    """
     config = CONFIGS[name]
     _, layers = fresh(config, gain=3.0)  # posteriors that are not the prior
     x, words = samples(config, 5), []
     for ops in BACKENDS:
         chain, seen = exact(config, layers, ops), []
-        codec = two_part.codec(chain, len(x), lambda term, bits, seen=seen: seen.append((term, bits)), fineness)
+        codec = two_part.codec(
+            chain, len(x), lambda term, bits, seen=seen: seen.append((term, bits)), fineness
+        )
         message = check_codec(codec, base_message((8,)), x)
         assert [term for term, _ in seen] == ["likelihood", "prior", "prior", "likelihood"]
         check_bits(base_message((8,)), message, seen[0][1] + seen[1][1], 24, 500)
@@ -94,15 +112,17 @@ def test_latents_that_say_nothing_cost_nothing() -> None:
     for fineness in FINENESSES:
         cells = grid.cells(mean, fineness)
         assert not cells[:, 2:].any() and not grid.prior(3, fineness).each(cells)[:, 2:].any()
-        assert not latent.value(12, grid.centres(cells, fineness)[:, 2:]).any()
+        assert not gaussian_bins.value(12, grid.centres(cells, fineness)[:, 2:]).any()
 
 
 def test_refinement_is_the_encoders() -> None:
     """Better means make a code that is no longer, and the unrefined chain decodes it."""
     chain = LinearGaussian(latents=4, k=2, mean_offset=30)
-    better = refined.refined(chain, 3)
+    better = posterior_refinement.refined(chain, 3)
     x = bounds.sample(chain, 20, 2)
-    plain, found = (sum(two_part.best(one, row).bits for row in x[:, None]) for one in (chain, better))
+    plain, found = (
+        sum(two_part.best(one, row).bits for row in x[:, None]) for one in (chain, better)
+    )
     assert found < plain - 10
     (message,) = two_part.codec(better, len(x)).push(pseudo_random_message((4,), 5, 0), x)
     assert np.array_equal(two_part.codec(chain, len(x)).pop(message)[1], x)
@@ -110,16 +130,20 @@ def test_refinement_is_the_encoders() -> None:
 
 
 def test_what_has_no_gaussians_is_refused() -> None:
-    assert "two-part codes one layer" in str(names.misfit("two-part", False, markov(2), None))
-    assert "take one of deterministic" in str(names.misfit("two-part", True, LinearGaussian(), None))
-    assert "has one particle" in str(names.misfit("two-part", False, LinearGaussian(), 3))
-    assert names.misfit("two-part", False, LinearGaussian(), None, 3) is None
+    assert "two-part codes one layer" in str(registry.misfit("two-part", False, markov(2), None))
+    assert "take one of deterministic" in str(
+        registry.misfit("two-part", True, LinearGaussian(), None)
+    )
+    assert "has one particle" in str(registry.misfit("two-part", False, LinearGaussian(), 3))
+    assert registry.misfit("two-part", False, LinearGaussian(), None, 3) is None
     for fineness in (-1, 16):
         with pytest.raises(ValueError, match="0 to 15"):
             two_part.scheme(fineness)
 
 
 def test_the_formats_have_the_same_limits() -> None:
-    assert codings.MAX_FINENESS == two_part.FINENESSES - 1
-    assert codings.MAX_REFINEMENT == refined.MAX_STEPS
-    assert set(numbered.CODES) == set(names.NAMES) and set(numbered.CODES.values()) == set(codings.SCHEME_NAMES)
+    assert schemes.MAX_FINENESS == two_part.FINENESSES - 1
+    assert schemes.MAX_REFINEMENT == posterior_refinement.MAX_STEPS
+    assert set(numbered.CODES) == set(registry.NAMES) and set(numbered.CODES.values()) == set(
+        schemes.SCHEME_NAMES
+    )

@@ -1,0 +1,350 @@
+"""What a file holds, as values, and the rules that a valid file keeps.
+
+The rules are written once, in `check_header` and `check_container`: the writer and the reader both
+call them, so whatever can be written can be read, and a file that breaks a rule is refused by both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bbans.container import schemes
+from bbans.container.pixel_formats import FORMATS, PixelFormat
+from bbans.container.schemes import Coding
+from bbans.container.tile_grid import tile_count, tile_rectangles
+from bbans.errors import FormatError, VersionError
+
+MAGIC = b"\xbbANS\r\n\x1a\n"
+VERSION = 1
+MODEL_ID_SIZE = 32
+NO_MODEL = bytes(MODEL_ID_SIZE)
+
+STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
+CODEC_NAMES = {
+    STORED: "stored",
+    BITS_BACK: "bits-back",
+    FIXED: "fixed predictor",
+    CONSTANT: "constant",
+    WEBP: "WebP lossless",
+    LZMA: "LZMA",
+    CHAIN: "latent chain",
+    PREPARED: "bits-back, prepared",
+    CODED_CHAIN: "latent chain, coded",
+}
+PREDICTIVE = (BITS_BACK, FIXED, PREPARED)
+LATENT = (BITS_BACK, PREPARED)  # what has a latent precision
+CHAINS = (CHAIN, CODED_CHAIN)  # what a latent chain codes, all channels together
+MODELLED = (BITS_BACK, PREPARED, *CHAINS)  # what needs a model
+ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = (
+    1,
+    2,
+    4,
+)  # bits of an orientation, in the order in which an encoder does them
+LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.transforms.ycc_lattice`
+CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
+
+ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
+METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
+
+HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
+DEFAULT_MAX_PIXELS = 2**30
+MAX_METADATA_BYTES = 2**26  # after decompression
+MAX_METADATA_CHUNKS = 2**16
+MAX_METADATA_KIND = 2**7 - 1
+MAX_GROWTH_STEPS = 255
+MAX_ROWS = 2**16  # samples a lane: bounds the time of its decoder
+MAX_PREDICTED_PIXELS = 2**24  # of a tile: bounds the memory of its decoder
+U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The range of a part's samples, `low` to `low + span`, and the curve on which they lie.
+
+    Only of formats that are not 8-bit.
+    """
+
+    low: int
+    span: int
+    curve: int
+
+
+@dataclass(frozen=True, slots=True)
+class TilePart:
+    """Some consecutive channels of a tile and their coded bytes.
+
+    `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec;
+    `latent_precision` is in bits, 0 without latents; `axis` belongs to predictive codecs of samples
+    that are not 8-bit, `orientation` and `lattice` to prepared ones, `coding` to coded chains.
+    """
+
+    codec: int
+    channels: int
+    payload: bytes
+    latent_precision: int = 0
+    growth: tuple[tuple[int, int], ...] = ()
+    axis: Axis | None = None
+    orientation: int = 0
+    lattice: int = 0
+    coding: Coding | None = None
+
+
+def codec_name(part: TilePart) -> str:
+    """A part's codec for people, with its scheme where it has one."""
+    return (
+        CODEC_NAMES[part.codec]
+        if part.coding is None
+        else f"{CODEC_NAMES[CHAIN]}, {part.coding.name}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TileRecord:
+    """One tile: its parts in the order of the channels, and the checksum of its raw pixels
+    (`geometry.pixels_crc`).
+    """
+
+    parts: tuple[TilePart, ...]
+    pixels_crc: int
+
+    @property
+    def payload(self) -> bytes:
+        """The payloads of the parts, back to back."""
+        return b"".join(part.payload for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataChunk:
+    """Something besides pixels.
+
+    A reader refuses a critical chunk of a kind it does not know and carries an ancillary one along.
+    """
+
+    kind: int
+    critical: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first section of a file. `model_id` is `NO_MODEL` when no tile needs a model."""
+
+    width: int
+    height: int
+    pixel_format: int
+    tile_width: int
+    tile_height: int
+    model_id: bytes
+    has_metadata: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A whole file. Tiles are in the order of `geometry.tile_rectangles`."""
+
+    width: int
+    height: int
+    pixel_format: int
+    tile_width: int
+    tile_height: int
+    model_id: bytes
+    metadata: tuple[MetadataChunk, ...]
+    tiles: tuple[TileRecord, ...]
+
+
+def header_of(container: Container) -> Header:
+    """The header that belongs to a container."""
+    c = container
+    return Header(
+        c.width, c.height, c.pixel_format, c.tile_width, c.tile_height, c.model_id, bool(c.metadata)
+    )
+
+
+def _require_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise FormatError(f"{name} must be {low} to {high}, found {value}")
+
+
+def check_header(header: Header) -> None:
+    """Raises `FormatError` (an unknown pixel format: `VersionError`) unless the header keeps the
+    rules.
+    """
+    if header.pixel_format not in FORMATS:
+        raise VersionError(
+            f"pixel format {header.pixel_format} is unknown to this release (it knows 0 to "
+            f"{max(FORMATS)}): use a newer bbans"
+        )
+    _require_range("width", header.width, 1, U32_MAX)
+    _require_range("height", header.height, 1, U32_MAX)
+    _require_range("tile width", header.tile_width, 1, header.width)
+    _require_range("tile height", header.tile_height, 1, header.height)
+    if len(header.model_id) != MODEL_ID_SIZE:
+        raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes, found {len(header.model_id)}")
+
+
+def check_tile_entry(
+    index: int,
+    header: Header,
+    shape: tuple[int, int],
+    tile: TileRecord,
+    sizes: Sequence[int],
+    payload_crc: int,
+) -> None:
+    """Raises `FormatError` (an unknown codec: `VersionError`) unless a tile's entry keeps the
+    rules.
+
+    Sizes of the parts' payloads and the checksum of the tile's are arguments, because the reader
+    checks an entry before it takes the payload.
+    """
+    where = f"tile {index}"
+    pixel_format = FORMATS[header.pixel_format]
+    for part, size in zip(tile.parts, sizes, strict=True):
+        _check_part(where, pixel_format, shape, part, size)
+        if part.codec == CODED_CHAIN and shape != (header.height, header.width):
+            raise FormatError(f"{where}: a coded chain's tile is the whole image")
+    found = sum(part.channels for part in tile.parts)
+    if found != pixel_format.channels:
+        raise FormatError(
+            f"{where}: its parts must have {pixel_format.channels} channels, found {found}"
+        )
+    _require_range(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
+    if [part.codec for part in tile.parts] == [STORED] and payload_crc != tile.pixels_crc:
+        raise FormatError(
+            f"{where} is stored: the checksums of its payload and of its pixels must be equal"
+        )
+
+
+def _check_part(
+    where: str, pixel_format: PixelFormat, shape: tuple[int, int], part: TilePart, size: int
+) -> None:
+    if part.codec not in CODEC_NAMES:
+        known = ", ".join(CODEC_NAMES.values())
+        raise VersionError(
+            f"{where} has codec {part.codec}, unknown to this release (it knows {known}): use a "
+            "newer bbans"
+        )
+    name = f"{where} ({CODEC_NAMES[part.codec]})"
+    _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
+    _require_range(
+        f"{name}: latent precision", part.latent_precision, 0, 255 if part.codec in LATENT else 0
+    )
+    _require_range(f"{name}: orientation", part.orientation, 0, 7 if part.codec == PREPARED else 0)
+    if part.codec == PREPARED and part.lattice not in LATTICES:
+        raise VersionError(
+            f"{name}: lattice {part.lattice} is unknown to this release (it knows 0 to "
+            f"{max(LATTICES)}): use a newer bbans"
+        )
+    if part.lattice and (
+        part.codec != PREPARED or part.channels != 3 or pixel_format.bit_depth != 8
+    ):
+        raise FormatError(f"{name}: a lattice belongs to three prepared channels of 8 bits")
+    if part.codec == PREPARED and not part.orientation and not part.lattice:
+        raise FormatError(f"{name}: samples as they are need no preparation")
+    _require_range(
+        f"{name}: number of growth steps",
+        len(part.growth),
+        0,
+        MAX_GROWTH_STEPS if part.codec in PREDICTIVE else 0,
+    )
+    for symbols, lanes in part.growth:
+        _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
+        _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
+    if part.codec in PREDICTIVE and part.channels not in (1, 3):
+        raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
+    rows = (
+        shape[0] * shape[1] * part.channels // max([lanes for _, lanes in part.growth], default=1)
+    )
+    if (part.coding is not None) != (part.codec == CODED_CHAIN):
+        raise FormatError(f"{name}: a scheme belongs to a coded chain, and to nothing else")
+    if part.coding is not None:
+        schemes.check_coding(name, part.coding, schemes.SINGLE)
+        evaluated = shape[0] * shape[1] * part.channels * part.coding.evaluations
+        _require_range(
+            f"{name}: samples of all evaluations", evaluated, 1, schemes.MAX_WEIGHTED_SAMPLES
+        )
+    if part.codec in CHAINS and part.channels != pixel_format.channels:
+        raise FormatError(
+            f"{name}: it codes all {pixel_format.channels} channels together, found {part.channels}"
+        )
+    if part.codec in (*PREDICTIVE, *CHAINS) and rows > MAX_ROWS:
+        raise FormatError(
+            f"{name}: a lane of the message holds up to {MAX_ROWS} samples, found {rows}"
+        )
+    if part.codec in PREDICTIVE and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
+        raise FormatError(
+            f"{name}: tiles of up to {MAX_PREDICTED_PIXELS} pixels are predicted, found "
+            f"{shape[1]} x {shape[0]}"
+        )
+    if part.codec == WEBP and pixel_format.bit_depth > 8:
+        raise FormatError(
+            f"{name}: it holds samples of up to 8 bits, the format has {pixel_format.bit_depth}"
+        )
+    if (part.axis is not None) != (part.codec in PREDICTIVE and pixel_format.bit_depth != 8):
+        raise FormatError(
+            f"{name}: a range of samples belongs to predicted samples of other than 8 bits, and "
+            "to no others"
+        )
+    if part.axis is not None:
+        top = 2**pixel_format.bit_depth - 1
+        _require_range(f"{name}: range of samples", part.axis.span, 1, top)
+        _require_range(f"{name}: smallest sample", part.axis.low, 0, top - part.axis.span)
+        if part.axis.curve not in CURVES:
+            raise VersionError(
+                f"{name}: curve {part.axis.curve} is unknown to this release: use a newer bbans"
+            )
+    sample = 2 if pixel_format.bit_depth == 16 else 1
+    expected = {
+        STORED: pixel_format.raw_bytes(*shape, part.channels),
+        CONSTANT: sample * part.channels,
+    }.get(part.codec, size)
+    if size != expected:
+        raise FormatError(f"{name}: its payload must be {expected} bytes, found {size}")
+
+
+def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
+    """Raises `FormatError` unless a model is named exactly when a tile needs one."""
+    needed = any(part.codec in MODELLED for tile in tiles for part in tile.parts)
+    if needed and model_id == NO_MODEL:
+        raise FormatError("a tile needs a model, but the header names none")
+    if not needed and model_id != NO_MODEL:
+        raise FormatError("the header names a model that no tile needs")
+
+
+def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
+    """Raises `FormatError` (a critical chunk of an unknown kind: `VersionError`) unless the chunks
+    keep the rules.
+    """
+    _require_range("number of metadata chunks", len(chunks), 0, MAX_METADATA_CHUNKS)
+    for chunk in chunks:
+        _require_range("metadata kind", chunk.kind, 1, MAX_METADATA_KIND)
+        if chunk.critical and chunk.kind not in METADATA_KINDS:
+            raise VersionError(
+                f"critical metadata of kind {chunk.kind} is unknown to this release: use a newer "
+                "bbans"
+            )
+        name = chunk.payload[:4]
+        if chunk.kind in (PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS) and not (
+            len(name) == 4 and name.isalpha() and name.isascii()
+        ):
+            raise FormatError(
+                "a PNG chunk in the metadata must start with its four letters, found "
+                f"{name.hex(' ') or 'nothing'}"
+            )
+
+
+def tile_shapes(header: Header) -> list[tuple[int, int]]:
+    """`(height, width)` of every tile. The number of tiles must have been bounded before."""
+    return [
+        part[2:]
+        for part in tile_rectangles(
+            header.width, header.height, header.tile_width, header.tile_height
+        )
+    ]
+
+
+def check_tile_count(header: Header, found: int) -> None:
+    """Raises `FormatError` unless there are as many tiles as the geometry asks for."""
+    expected = tile_count(header.width, header.height, header.tile_width, header.tile_height)
+    if found != expected:
+        raise FormatError(f"the geometry asks for {expected} tiles, found {found}")

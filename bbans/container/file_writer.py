@@ -1,0 +1,142 @@
+"""Container to bytes: header, metadata when there is any, table of contents, payloads.
+
+Tables in `docs/format.md`.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from bbans.container.binary import u32, varint
+from bbans.container.file_records import (
+    HAS_METADATA,
+    HAS_MODEL,
+    LATENT,
+    MAGIC,
+    MAX_METADATA_BYTES,
+    NO_MODEL,
+    ONE_TILE,
+    PREDICTIVE,
+    PREPARED,
+    VERSION,
+    Container,
+    Header,
+    MetadataChunk,
+    TilePart,
+    TileRecord,
+    check_header,
+    check_metadata,
+    check_model_use,
+    check_tile_count,
+    check_tile_entry,
+    header_of,
+    tile_shapes,
+)
+from bbans.container.schemes import TWO_PART, WEIGHTED, Coding
+from bbans.errors import FormatError
+
+
+def with_crc(section: bytes) -> bytes:
+    """A section and its checksum."""
+    return section + u32(zlib.crc32(section))
+
+
+def _header_section(header: Header) -> bytes:
+    has_model = header.model_id != NO_MODEL
+    one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
+    flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
+    geometry = (header.width, header.height, header.tile_width, header.tile_height)[
+        : 2 if one_tile else 4
+    ]
+    fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
+    return with_crc(fields + header.model_id * has_model)
+
+
+def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
+    """Chunks back to back. Raises FormatError when they are too long."""
+    body = b"".join(
+        bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload
+        for chunk in chunks
+    )
+    if len(body) > MAX_METADATA_BYTES:
+        raise FormatError(
+            f"metadata may have {MAX_METADATA_BYTES} bytes, found {len(body)}: strip it"
+        )
+    return body
+
+
+def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
+    if not chunks:
+        return b""
+    body = chunks_body(chunks)
+    packed = zlib.compress(body, 9)
+    if len(varint(len(packed))) + len(packed) < len(body):
+        return with_crc(b"\x01" + varint(len(body)) + varint(len(packed)) + packed)
+    return with_crc(b"\x00" + varint(len(body)) + body)
+
+
+def _part_entry(part: TilePart) -> bytes:
+    entry = bytes([part.codec | (part.channels - 1) << 4])
+    if part.codec in LATENT:
+        entry += bytes([part.latent_precision])
+    if part.codec == PREPARED:
+        entry += bytes([part.orientation, part.lattice])
+    if part.axis is not None:
+        entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
+    if part.codec in PREDICTIVE:
+        entry += bytes([len(part.growth)]) + b"".join(
+            varint(symbols) + varint(lanes) for symbols, lanes in part.growth
+        )
+    if part.coding is not None:
+        entry += _coding(part.coding)
+    return entry + varint(len(part.payload))
+
+
+def _coding(coding: Coding) -> bytes:
+    particles = varint(coding.particles) if coding.scheme in WEIGHTED else b""
+    return (
+        bytes([coding.scheme])
+        + particles
+        + bytes([coding.fineness if coding.scheme == TWO_PART else coding.refinement])
+    )
+
+
+def _tile_entry(tile: TileRecord) -> bytes:
+    return (
+        b"".join(map(_part_entry, tile.parts))
+        + u32(zlib.crc32(tile.payload))
+        + u32(tile.pixels_crc)
+    )
+
+
+def _framing(container: Container) -> bytes:
+    header = header_of(container)
+    check_header(header)
+    check_metadata(container.metadata)
+    check_tile_count(header, len(container.tiles))
+    for index, (tile, shape) in enumerate(zip(container.tiles, tile_shapes(header), strict=True)):
+        check_tile_entry(
+            index,
+            header,
+            shape,
+            tile,
+            [len(part.payload) for part in tile.parts],
+            zlib.crc32(tile.payload),
+        )
+    check_model_use(container.model_id, container.tiles)
+    entries = b"".join(map(_tile_entry, container.tiles))
+    return (
+        _header_section(header)
+        + _metadata_section(container.metadata)
+        + with_crc(varint(len(entries)) + entries)
+    )
+
+
+def framing_bits(container: Container) -> int:
+    """Bits of the file that are not payload: header, metadata and table of contents."""
+    return 8 * len(_framing(container))
+
+
+def write(container: Container) -> bytes:
+    """The file. `FormatError` if the container breaks a rule that a reader would refuse it for."""
+    return b"".join([_framing(container), *(tile.payload for tile in container.tiles)])

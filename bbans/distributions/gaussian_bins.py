@@ -1,0 +1,82 @@
+"""F(i) = floor(Phi((b_i - mean) / sigma) (2^24 - n)) + i: q(u) over the 2^P bins [b_i, b_(i+1)) of
+equal mass under N(0, 1).
+
+In prior-standardised units the prior costs exactly P bits a dimension and its intervals are those
+of a uniform distribution, `[i, i + 1)` out of 2^P. Mean int64 in 1/128 (|mean| <= 512), sigma index
+0..56 of `tables.inverse_sigmas`, boundaries b_i in 2^-16, all arrays of one shape; n = 2^P; F(0) =
+0 and F(n) = 2^24 are forced. Raised: ValueError on shapes and ranges. With `interpolated`, Phi is
+linear between the entries of its table, which are 1/1024 sigma apart, instead of constant. Without
+it a bin spans few steps where q is wide and bins are fine: q = prior then costs 0.013 bit a
+dimension at P = 10 and 0.33 at P = 12, with it 5 10^-5 at most. Source of equal-mass bins:
+Townsend, Bird and Barber 2019 (arXiv:1901.04866).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.distributions.inverse_cdf import Ints, as_int64, invert
+from bbans.distributions.tables import (
+    GAUSSIAN_BITS,
+    GAUSSIAN_HALF,
+    SIGMAS,
+    gaussian_cdf_table,
+    inverse_sigmas,
+    standard_normal_bins,
+)
+
+PRECISION = 24
+MEAN_LIMIT = 2**12  # keeps (b - mean) / sigma below 2^44
+
+
+def interval(
+    mean: Ints, sigma: Ints, latent_precision: int, i: Ints, interpolated: bool = False
+) -> tuple[Ints, Ints]:
+    """`(start, freq)` of bin i out of 2^24, int64."""
+    m, inverse, i = _checked(mean, sigma, i)
+    start = _cdf(m, inverse, latent_precision, i, interpolated)
+    return start, _cdf(m, inverse, latent_precision, i + 1, interpolated) - start
+
+
+def symbol(
+    mean: Ints, sigma: Ints, latent_precision: int, cf: Ints, interpolated: bool = False
+) -> tuple[Ints, Ints, Ints]:
+    """`(i, start, freq)` of the interval that holds cf in [0, 2^24)."""
+    m, inverse, cf = _checked(mean, sigma, cf)
+    return invert(
+        lambda i: _cdf(m, inverse, latent_precision, i, interpolated),
+        cf,
+        1 << latent_precision,
+        1 << PRECISION,
+    )
+
+
+def value(latent_precision: int, i: Ints) -> Ints:
+    """u of bin i, its median under the prior, in 1/128; int64 of i's shape."""
+    return standard_normal_bins(latent_precision)[1][as_int64(i)]
+
+
+def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
+    m, s, x = as_int64(mean), as_int64(sigma), as_int64(x)
+    if not m.shape == s.shape == x.shape:
+        raise ValueError(f"expected arrays of one shape; found {m.shape}, {s.shape}, {x.shape}")
+    if s.size and (s.min() < 0 or s.max() >= SIGMAS):
+        raise ValueError(f"sigma indices lie in 0..{SIGMAS - 1}; found {s.min()} to {s.max()}")
+    if m.size and (m.min() < -MEAN_LIMIT or m.max() > MEAN_LIMIT):
+        raise ValueError(f"means lie within +-{MEAN_LIMIT}; found {m.min()} to {m.max()}")
+    return m, inverse_sigmas()[s], x
+
+
+def _cdf(mean: Ints, inverse: Ints, latent_precision: int, i: Ints, interpolated: bool) -> Ints:
+    n = 1 << latent_precision
+    # (b 2^-16 - m 2^-7) / sigma in steps of 2^-10, with 1 / sigma = inverse 2^-16: shift by 16 + 16
+    # - 10.
+    distance = (standard_normal_bins(latent_precision)[0][i] - (mean << 9)) * inverse
+    index = GAUSSIAN_HALF + (distance >> 22)
+    table = gaussian_cdf_table()
+    mass = table[np.clip(index, 0, 2 * GAUSSIAN_HALF)]
+    if interpolated:
+        above = table[np.clip(index + 1, 0, 2 * GAUSSIAN_HALF)]
+        mass = mass + ((above - mass) * ((distance >> 12) & 1023) >> 10)
+    mass = np.where(i <= 0, 0, np.where(i >= n, 1 << GAUSSIAN_BITS, mass))
+    return ((mass * ((1 << PRECISION) - n)) >> GAUSSIAN_BITS) + i

@@ -1,0 +1,1 @@
+"""Where the bits went, as pictures: heat maps and plots."""

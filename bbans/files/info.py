@@ -1,0 +1,253 @@
+"""What a file holds and where its bits went: ideal, net and total, in bits per dimension and term
+by term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bbans import container, tiles
+from bbans.schemes.metering import Account
+from bbans.tiles import Costs, Share
+
+IDEAL_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """A part of a tile: the tile's number and rectangle, the part's channels, codec, latent
+    precision in bits, and bytes.
+    """
+
+    tile: int
+    x: int
+    y: int
+    width: int
+    height: int
+    channels: int
+    codec: str
+    latent_precision: int
+    bytes: int
+
+    def line(self) -> str:
+        """The same for people."""
+        precision = f", latent precision {self.latent_precision}" if self.latent_precision else ""
+        place = f"{self.width} x {self.height} at {self.x},{self.y}"
+        return (
+            f"  tile {self.tile}: {place}, {self.channels} channels: {self.codec}{precision}, "
+            f"{self.bytes} bytes"
+        )
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """Facts of a file. `ideal_bits`, `net_bits` and `account`, all in bits, are None unless an
+    account was asked for.
+
+    `costs` are the bits of every pixel and of every level, where they were asked for.
+    """
+
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    pixel_format: str
+    version: int
+    model_id: str | None
+    model_name: str | None
+    tiles: int
+    codecs: dict[str, int]
+    latent_precisions: tuple[int, ...]
+    metadata_chunks: int
+    file_bytes: int
+    raw_bytes: int
+    framing_bits: float
+    parts: tuple[PartInfo, ...]
+    ideal_bits: float | None
+    net_bits: float | None
+    account: Account | None
+    costs: Costs | None = None
+
+    @property
+    def dimensions(self) -> int:
+        """Subpixels: what rates are divided by."""
+        return self.width * self.height * self.channels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; rates are in bits per dimension."""
+        n = self.dimensions
+        apart = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
+        result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in apart}
+        result["bits_per_dimension"] = {"total": 8 * self.file_bytes / n}
+        result["framing_bits"] = self.framing_bits
+        if self.account is not None and self.ideal_bits is not None and self.net_bits is not None:
+            a = self.account
+            result["bits_per_dimension"] |= {"ideal": self.ideal_bits / n, "net": self.net_bits / n}
+            result["account_bits"] = {**asdict(a), "framing": self.framing_bits}
+            result["latents"] = {
+                "pushed_bits": a.prior,
+                "got_back_bits": -a.posterior,
+                "net_cost_bits": a.prior + a.posterior,
+            }
+        if self.costs is not None:
+            result["shares"] = [asdict(share) for share in self.costs.shares]
+        return result
+
+    def lines(self, each_tile: bool = False) -> list[str]:
+        """The same for people; with `each_tile` also a line for every part of every tile."""
+        return [*self._summary(), *(part.line() for part in self.parts if each_tile)]
+
+    def _ideal_words(self) -> str:
+        if any(name.startswith(container.CODEC_NAMES[container.CHAIN]) for name in self.codecs):
+            return (
+                f"-ELBO of the exact model, or the bound of its particles, {IDEAL_DRAWS} "
+                "draws; without latents all that it takes"
+            )
+        return f"-ELBO of the exact model, {IDEAL_DRAWS} draws"
+
+    def _summary(self) -> list[str]:
+        n = self.dimensions
+        model = (
+            f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
+        )
+        codecs = ", ".join(f"{count} {name}" for name, count in self.codecs.items())
+        precisions = ", ".join(map(str, self.latent_precisions)) or "off"
+        share = self.file_bytes / self.raw_bytes
+        lines = [
+            f"{self.width} x {self.height} {self.pixel_format}; format version {self.version}; "
+            f"model {model}",
+            f"tiles: {codecs}; latent precision {precisions}; {self.metadata_chunks} metadata "
+            "chunks",
+            f"total {8 * self.file_bytes / n:9.4f} bits per dimension   {self.file_bytes} bytes, "
+            f"{share:.1%} of the raw pixels",
+        ]
+        if self.account is None or self.ideal_bits is None or self.net_bits is None:
+            return lines
+        a = self.account
+        lines[2:2] = [
+            f"ideal {self.ideal_bits / n:9.4f} bits per dimension   {self._ideal_words()}",
+            f"net   {self.net_bits / n:9.4f} bits per dimension   what the coder's message grew by",
+        ]
+        terms = [
+            ("prior: latents pushed", a.prior),
+            ("likelihood: pixels pushed", a.likelihood),
+            ("posterior: bits got back", a.posterior),
+            ("initial bits: paid to begin with", a.initial),
+            ("coder overhead", a.coder),
+            ("flush: empty head and whole words", a.flush),
+            ("framing: header, contents, metadata", self.framing_bits),
+        ]
+        lines += [
+            f"  {name:36} {bits:14.1f} bits {bits / n:10.6f} per dimension" for name, bits in terms
+        ]
+        lines.append(f"  {'sum, equal to the file':36} {sum(bits for _, bits in terms):14.1f} bits")
+        lines.append(
+            f"latents: {a.prior:.0f} bits pushed, {-a.posterior:.0f} got back, net cost "
+            f"{a.prior + a.posterior:.0f} bits"
+        )
+        return lines
+
+
+def describe(
+    data: container.Buffer,
+    index: container.Index,
+    predictors: tiles.Predictors,
+    with_account: bool = True,
+    with_costs: bool = False,
+) -> FileInfo:
+    """Facts of a file; when what it needs is there also the account, for which every tile is
+    decoded, and what every pixel cost.
+    """
+    header = index.header
+    pixel_format = container.FORMATS[header.pixel_format]
+    parts = [part for entry in index.entries for part in entry.tile.parts]
+    names = [container.codec_name(part) for part in parts]
+    modelless = header.model_id == container.NO_MODEL
+    account, ideal, costs = None, None, None
+    if with_account and (modelless or predictors.model is not None):
+        account, ideal = Account(), 0.0
+        shares: list[Share] = []
+        bits = np.zeros((header.height, header.width) if with_costs else (0, 0))
+        rectangles = container.tile_rectangles(
+            header.width, header.height, header.tile_width, header.tile_height
+        )
+        for number, (top, left, rows, columns) in enumerate(rectangles):
+            record = container.read_tile(data, index, number)
+            if with_costs:
+                pixels, accounts, cost = tiles.measured_tile(
+                    record, (rows, columns), pixel_format, predictors
+                )
+                bits[top : top + rows, left : left + columns] = cost.bits
+                shares += cost.shares
+            else:
+                pixels, accounts = tiles.decode_tile(
+                    record, (rows, columns), pixel_format, predictors
+                )
+            account = sum(accounts, account)
+            ideal += _ideal(record, pixels.reshape(rows, columns, -1), predictors)
+        costs = Costs(bits, tiles.together(shares)) if with_costs else None
+    payload = sum(sum(entry.sizes) for entry in index.entries)
+    return FileInfo(
+        width=header.width,
+        height=header.height,
+        channels=pixel_format.channels,
+        bit_depth=pixel_format.bit_depth,
+        pixel_format=pixel_format.name,
+        version=container.VERSION,
+        model_id=None if modelless else header.model_id.hex(),
+        model_name=None if modelless or predictors.model is None else predictors.model.name,
+        tiles=len(index.entries),
+        codecs={name: names.count(name) for name in sorted(set(names))},
+        latent_precisions=tuple(
+            sorted({part.latent_precision for part in parts if part.latent_precision})
+        ),
+        metadata_chunks=len(index.metadata),
+        file_bytes=len(data),
+        raw_bytes=pixel_format.raw_bytes(header.height, header.width),
+        framing_bits=8.0 * (len(data) - payload),
+        parts=tuple(_parts(index)),
+        ideal_bits=ideal,
+        net_bits=None if account is None else account.net,
+        account=account,
+        costs=costs,
+    )
+
+
+def _parts(index: container.Index) -> Iterator[PartInfo]:
+    h = index.header
+    rectangles = container.tile_rectangles(h.width, h.height, h.tile_width, h.tile_height)
+    for number, (entry, (top, left, rows, columns)) in enumerate(
+        zip(index.entries, rectangles, strict=True)
+    ):
+        for part, size in zip(entry.tile.parts, entry.sizes, strict=True):
+            name = container.codec_name(part)
+            yield PartInfo(
+                number, left, top, columns, rows, part.channels, name, part.latent_precision, size
+            )
+
+
+def _ideal(
+    record: container.TileRecord, pixels: tiles.Samples, predictors: tiles.Predictors
+) -> float:
+    """Bits of a tile's parts: -ELBO where they are predicted, and what they take where another
+    library coded them.
+    """
+    total, first = 0.0, 0
+    for part in record.parts:
+        samples = pixels[:, :, first : first + part.channels]
+        first += part.channels
+        if part.codec in container.PREDICTIVE:
+            coded = tiles.again(samples, part)
+            total += tiles.ideal_bits(
+                predictors.of(part.codec), coded, part.axis, part.latent_precision, IDEAL_DRAWS
+            )
+            total += 8.0 * (len(part.payload) - len(tiles.split(part, samples.shape[:2])[2]))
+        elif part.codec in container.CHAINS:
+            total += tiles.chain_bits(predictors.of_chain(), part, samples, IDEAL_DRAWS)
+        else:
+            total += 8.0 * len(part.payload)
+    return total

@@ -1,0 +1,1 @@
+"""Image files: one module a format, with what tells them apart, reads and writes them."""

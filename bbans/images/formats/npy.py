@@ -1,0 +1,67 @@
+"""NumPy's `.npy` files of 8 or 16-bit samples: the header is read and checked before any memory is
+taken, nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from math import prod
+
+import numpy as np
+
+from bbans.errors import InputError, OutputError, UnsupportedImageError
+from bbans.images.image import Image, from_array, transparency
+from bbans.images.pillow_convert import check_size, guarded
+
+MAGIC = b"\x93NUMPY"
+MAX_HEADER = 10_000
+
+
+def read_npy(data: bytes, max_pixels: int) -> Image:
+    """An image of an array of a shape and type that `from_array` takes.
+
+    Raises `InputError` and `UnsupportedImageError`.
+    """
+    file = BytesIO(data)
+    with guarded("NPY"):
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise UnsupportedImageError(
+                f"a NPY file of version {version[0]}.{version[1]} is not read: save it with "
+                "numpy.save"
+            )
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = read_header(file, max_header_size=MAX_HEADER)
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        raise UnsupportedImageError(
+            f"a NPY file of samples of type {dtype} is not coded: save 8 or 16-bit samples (uint8 "
+            "or uint16)"
+        )
+    if len(shape) not in (2, 3) or min(shape) < 1 or max(shape[2:], default=1) > 4:
+        raise InputError(
+            "an image has shape (H, W), or (H, W, C) with 2 to 4 channels, found a NPY file of "
+            f"shape {shape}"
+        )
+    check_size(shape[1], shape[0], max_pixels)
+    found = len(data) - file.tell()
+    if found != (expected := prod(shape) * dtype.itemsize):
+        raise InputError(f"damaged NPY: {expected} bytes of samples were expected, found {found}")
+    flat = np.frombuffer(data, dtype, offset=file.tell())
+    return from_array(flat.reshape(shape, order="F" if fortran else "C"))
+
+
+def npy_bytes(image: Image) -> bytes:
+    """The samples alone. Raises `OutputError` for images that are more than an array of 8 or 16-bit
+    samples.
+    """
+    if image.bit_depth < 8 or image.palette or transparency(image.metadata) is not None:
+        raise OutputError(
+            "NPY holds no palette, transparent colour or samples below 8 bits: choose PNG"
+        )
+    file = BytesIO()
+    np.save(file, image.pixels, allow_pickle=False)
+    return file.getvalue()

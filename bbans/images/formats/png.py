@@ -1,0 +1,220 @@
+"""PNG as a sequence of chunks (W3C PNG, third edition, section 5).
+
+The chunks are walked here and not in Pillow, because Pillow turns 16-bit RGB into 8-bit, forgets
+most ancillary chunks and spells the others anew. The decoders get the header and the pixels,
+nothing else (see `png_pixels`).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from bbans.errors import InputError, UnsupportedImageError
+from bbans.images.formats.rows import row_bytes
+from bbans.images.image import PngChunk
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+STRUCTURE = ("IHDR", "IDAT", "IEND")
+ANIMATION = ("acTL", "fcTL", "fdAT")
+IHDR = ">IIBBBBB"
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+ADAM7 = (
+    (0, 0, 8, 8),
+    (0, 4, 8, 8),
+    (4, 0, 8, 4),
+    (0, 2, 4, 4),
+    (2, 0, 4, 2),
+    (0, 1, 2, 2),
+    (1, 0, 2, 1),
+)  # top, left, down, right
+PIECE = 2**20  # bytes inflated at a time where they are only counted
+BIT_DEPTHS = {
+    GREY: (1, 2, 4, 8, 16),
+    RGB: (8, 16),
+    PALETTE: (1, 2, 4, 8),
+    GREY_ALPHA: (8, 16),
+    RGB_ALPHA: (8, 16),
+}
+
+
+def _is_kind(kind: bytes) -> bool:
+    return kind.isalpha() and kind.isascii()
+
+
+def chunks(data: bytes) -> list[tuple[str, bytes]]:
+    """`(kind, payload)` of every chunk up to `IEND`, checksums verified. Raises `InputError`."""
+    if not data.startswith(SIGNATURE):
+        raise InputError("damaged PNG: its signature is wrong")
+    found: list[tuple[str, bytes]] = []
+    position = len(SIGNATURE)
+    while not found or found[-1][0] != "IEND":
+        if position + 12 > len(data):
+            raise InputError("truncated PNG: it ends before its IEND chunk")
+        (size,) = struct.unpack_from(">I", data, position)
+        kind = data[position + 4 : position + 8]
+        end = position + 8 + size
+        if not _is_kind(kind):
+            raise InputError(f"damaged PNG: a chunk of kind {kind!r} at byte {position}")
+        if end + 4 > len(data):
+            raise InputError(f"truncated PNG: it ends in a {kind.decode()} chunk")
+        if zlib.crc32(data[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+            raise InputError(
+                f"damaged PNG: the checksum of its {kind.decode()} chunk does not match"
+            )
+        found.append((kind.decode(), data[position + 8 : end]))
+        position = end + 4
+    return found
+
+
+def _serialise(parts: Iterable[tuple[str, bytes]]) -> bytes:
+    out = [SIGNATURE]
+    for kind, payload in parts:
+        body = kind.encode() + payload
+        out += [struct.pack(">I", len(payload)), body, struct.pack(">I", zlib.crc32(body))]
+    return b"".join(out)
+
+
+def _check_order(kinds: Sequence[str]) -> None:
+    if kinds[0] != "IHDR" or kinds.count("IHDR") > 1:
+        raise InputError("damaged PNG: it must have one IHDR chunk, the first")
+    if "IDAT" not in kinds:
+        raise InputError("damaged PNG: it has no pixels (IDAT chunk)")
+    first = kinds.index("IDAT")
+    if set(kinds[first : first + kinds.count("IDAT")]) != {"IDAT"}:
+        raise InputError("damaged PNG: its IDAT chunks are not consecutive")
+
+
+class Header(NamedTuple):
+    """What `IHDR` says."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    compression: int
+    filtering: int
+    interlaced: int
+
+
+def check_supported(parts: Sequence[tuple[str, bytes]]) -> Header:
+    """The header of a PNG of one image.
+
+    Raises `UnsupportedImageError` or `InputError` for any other.
+    """
+    kinds = [kind for kind, _ in parts]
+    _check_order(kinds)
+    if len(parts[0][1]) != 13:
+        raise InputError(
+            f"damaged PNG: its IHDR chunk must have 13 bytes, found {len(parts[0][1])}"
+        )
+    header = Header(*struct.unpack(IHDR, parts[0][1]))
+    width, height, depth, colour, compression, filtering, interlaced = header
+    known = (
+        depth in BIT_DEPTHS.get(colour, ())
+        and (compression, filtering) == (0, 0)
+        and interlaced in (0, 1)
+    )
+    if not (known and 0 < width < 2**31 and 0 < height < 2**31):
+        raise InputError(
+            f"damaged PNG: no valid header ({width} x {height}, bit depth {depth}, colour type "
+            f"{colour})"
+        )
+    if any(kind in ANIMATION for kind in kinds):
+        raise UnsupportedImageError("an animated PNG is not coded: save its frames one by one")
+    strange = [kind for kind in kinds if kind[0].isupper() and kind not in (*STRUCTURE, "PLTE")]
+    if strange:
+        raise UnsupportedImageError(
+            f"a PNG with a critical chunk of unknown kind {strange[0]} is not coded: write it "
+            "anew as plain PNG"
+        )
+    return header
+
+
+def raw_size(header: Header) -> int:
+    """Bytes of the filtered rows: one more than the bytes of its samples for each row, in seven
+    passes if interlaced.
+    """
+    width, height, depth, channels = (
+        header.width,
+        header.height,
+        header.depth,
+        CHANNELS[header.colour],
+    )
+    passes = ADAM7 if header.interlaced else ((0, 0, 1, 1),)
+    grids = (
+        (-(-(height - top) // down), -(-(width - left) // right))
+        for top, left, down, right in passes
+    )
+    return sum(
+        rows * (1 + row_bytes(columns, channels, depth))
+        for rows, columns in grids
+        if rows > 0 and columns > 0
+    )
+
+
+def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
+    """Raises `InputError` unless the pixels of a supported PNG are all there: decoders take missing
+    rows for black ones.
+    """
+    missing = raw_size(header)
+    stream = zlib.decompressobj()
+    try:
+        for pending in (payload for kind, payload in parts if kind == "IDAT"):
+            while pending and missing > 0:
+                missing -= len(stream.decompress(pending, PIECE))
+                pending = stream.unconsumed_tail
+        if (
+            missing > 0
+        ):  # then no input is left, but a piece that was full may have held some output back
+            missing -= len(stream.flush())
+    except zlib.error as error:
+        raise InputError(f"damaged PNG: {error}") from None
+    if missing > 0:
+        raise InputError(f"damaged PNG: {missing} bytes of its pixels are missing")
+
+
+def serialise(header: Header, *others: tuple[str, bytes]) -> bytes:
+    """A PNG from its header and the chunks between that and `IEND`."""
+    return _serialise([("IHDR", struct.pack(IHDR, *header)), *others, ("IEND", b"")])
+
+
+def metadata(parts: Sequence[tuple[str, bytes]]) -> tuple[PngChunk, ...]:
+    """Everything else, in order, verbatim."""
+    first = [kind for kind, _ in parts].index("IDAT")
+    return tuple(
+        PngChunk(kind, payload, at > first)
+        for at, (kind, payload) in enumerate(parts)
+        if kind not in STRUCTURE
+    )
+
+
+def insert(plain: bytes, extra: Iterable[PngChunk]) -> bytes:
+    """A plain PNG with chunks put before its first `IDAT` and after its last: the inverse of
+    `metadata`.
+
+    Raises `InputError` for a chunk that may not be inserted: the metadata may come from a file that
+    somebody else made.
+    """
+    extra = tuple(extra)
+    for chunk in extra:
+        kind = chunk.kind
+        if (
+            len(kind) != 4
+            or not _is_kind(kind.encode())
+            or (kind[0].isupper() and kind != "PLTE")
+            or kind in ANIMATION
+        ):
+            raise InputError(f"a PNG chunk of kind {kind!r} cannot be added to an image: strip it")
+        if len(chunk.payload) >= 2**31:
+            raise InputError(
+                f"a PNG chunk may have {2**31 - 1} bytes, found {len(chunk.payload)} in {kind}: "
+                "strip it"
+            )
+    parts = [part for part in chunks(plain) if part[0] in STRUCTURE]
+    before = [(chunk.kind, chunk.payload) for chunk in extra if not chunk.after_pixels]
+    after = [(chunk.kind, chunk.payload) for chunk in extra if chunk.after_pixels]
+    return _serialise([parts[0], *before, *parts[1:-1], *after, parts[-1]])

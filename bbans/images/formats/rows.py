@@ -1,0 +1,48 @@
+"""Rows of samples as the bytes of PNG, TIFF, BMP and PBM: samples from the high bits down, a row
+padded to whole bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.images.image import Samples
+
+
+def row_bytes(width: int, channels: int, depth: int) -> int:
+    """Bytes of a row."""
+    return (width * channels * depth + 7) // 8
+
+
+def pack_rows(pixels: Samples, depth: int) -> NDArray[np.uint8]:
+    """uint8 `(H, row_bytes)` of samples `(H, W)` or `(H, W, C)`; 16-bit samples have their high
+    byte first.
+    """
+    height, width = pixels.shape[:2]
+    if depth == 16:
+        return (
+            np.ascontiguousarray(pixels.astype(">u2", copy=False))
+            .reshape(height, -1)
+            .view(np.uint8)
+        )
+    if depth == 8:
+        return pixels.reshape(height, -1).astype(np.uint8, copy=False)
+    bits = np.zeros((height, row_bytes(width, 1, depth) * 8 // depth), np.uint8)
+    bits[:, :width] = pixels
+    packed = np.zeros((height, bits.shape[1] * depth // 8), np.uint8)
+    for place in range(8 // depth):
+        packed |= bits[:, place :: 8 // depth] << np.uint8(8 - depth * (place + 1))
+    return packed
+
+
+def unpack_rows(packed: NDArray[np.uint8], width: int, depth: int) -> NDArray[np.uint8]:
+    """The samples `(H, W)` of rows of 1, 2, 4 or 8-bit samples: the inverse of `pack_rows`."""
+    if depth == 8:
+        return packed[:, :width]
+    samples = np.empty((packed.shape[0], packed.shape[1] * 8 // depth), np.uint8)
+    for place in range(8 // depth):
+        samples[:, place :: 8 // depth] = packed >> np.uint8(8 - depth * (place + 1)) & np.uint8(
+            2**depth - 1
+        )
+    return np.ascontiguousarray(samples[:, :width])

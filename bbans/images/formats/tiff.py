@@ -1,0 +1,341 @@
+"""TIFF (Adobe, revision 6.0): what the tags say is decided here, libtiff decodes, and files are
+written uncompressed.
+
+Pillow reads the tags and spells them, but holds no 16-bit colours and undoes premultiplied alpha,
+which loses samples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+import PIL.Image
+from PIL import ExifTags, TiffImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from bbans.errors import InputError, JpegInputError, OutputError, UnsupportedImageError
+from bbans.images import metadata
+from bbans.images.formats.rows import pack_rows
+from bbans.images.formats.sniff import JPEG_ADVICE
+from bbans.images.image import Image, PngChunk, Samples, make_image, palette_entries, transparency
+from bbans.images.pillow_convert import check_size, from_pillow, guarded
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = (
+    256,
+    257,
+    258,
+    259,
+    262,
+    273,
+    274,
+    277,
+)
+ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 278, 279, 282, 283, 284, 296
+COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, EXTRA, SAMPLE_FORMAT, XMP, ICC = (
+    320,
+    322,
+    323,
+    338,
+    339,
+    700,
+    34675,
+)
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE = range(4)
+UNASSOCIATED_ALPHA = 2
+JPEG = (6, 7)
+# None, CCITT, LZW, Deflate (three names), PackBits, LZMA, Zstandard: what decodes to the samples
+# that were encoded.
+LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
+MAX_TILE = 2**24  # pixels of a tile: it is decoded whole, however small the image
+PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}  # of the resolution unit, to the inch
+
+
+def _is_big(data: bytes) -> bool:
+    return data[2] == 43
+
+
+def _head(data: bytes) -> bytes:
+    return data[: 16 if _is_big(data) else 8]
+
+
+def _directory(data: bytes) -> ImageFileDirectory_v2:
+    """The tags of the only page."""
+    if data.startswith(b"MM\0+"):  # Pillow takes its offsets for those of a small file
+        raise UnsupportedImageError(
+            "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
+        )
+    directory = ImageFileDirectory_v2(_head(data))
+    file = BytesIO(data)
+    first = directory.next
+    file.seek(first)
+    directory.load(file)
+    if directory.next == first or not {WIDTH, HEIGHT} <= set(
+        directory
+    ):  # Pillow only warns, and reads no further
+        raise InputError("damaged TIFF: its tags are incomplete")
+    if directory.next:
+        raise UnsupportedImageError("a TIFF of several pages is not coded: save them one by one")
+    return directory
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+class Kind(NamedTuple):
+    """What the tags say about the samples."""
+
+    width: int
+    height: int
+    channels: int
+    bits: int
+    photometric: int
+    planar: bool
+
+
+def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
+    """The bits of every sample, once other types are refused."""
+    bits, formats = set(_tuple(tags.get(BITS, 1))), set(_tuple(tags.get(SAMPLE_FORMAT, 1)))
+    if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
+        sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
+        kind = f"{sign} samples of {max(bits)} bits"
+        raise UnsupportedImageError(
+            f"a TIFF with {kind} is not coded: convert it to unsigned 8 or 16-bit samples"
+        )
+    return int(max(bits))
+
+
+def _kind(tags: ImageFileDirectory_v2) -> Kind:
+    """What the tags say, once colours and channels that are not coded are refused."""
+    photometric, channels, extra = (
+        tags.get(PHOTOMETRIC, MIN_IS_WHITE),
+        tags.get(CHANNELS, 1),
+        _tuple(tags.get(EXTRA, ())),
+    )
+    bits = _check_samples(tags, channels)
+    if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE):
+        name = {5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(
+            photometric, f"photometric interpretation {photometric}"
+        )
+        raise UnsupportedImageError(
+            f"a TIFF with colours of {name} is not coded: convert it to RGB or grey"
+        )
+    colours = 3 if photometric == RGB else 1
+    if channels == 4 and colours == 3 and not extra:
+        extra = (UNASSOCIATED_ALPHA,)  # some writers leave the tag out
+    alpha = (
+        channels == colours + 1
+        and extra == (UNASSOCIATED_ALPHA,)
+        and photometric in (MIN_IS_BLACK, RGB)
+    )
+    if not alpha and channels != colours:
+        kind = "premultiplied alpha" if 1 in extra else "extra channels of unknown meaning"
+        raise UnsupportedImageError(
+            f"a TIFF with {kind} is not coded: convert it to RGBA with alpha that is not "
+            "premultiplied"
+        )
+    if photometric == PALETTE and bits == 16:
+        raise UnsupportedImageError(
+            "a TIFF with a palette of 65536 colours is not coded: convert it to RGB"
+        )
+    return Kind(
+        int(tags[WIDTH]),
+        int(tags[HEIGHT]),
+        channels,
+        bits,
+        photometric,
+        channels > 1 and tags.get(PLANAR, 1) == 2,
+    )
+
+
+def _check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
+    """Whether the pixels are those of a JPEG, which must be asked for."""
+    compression = tags.get(COMPRESSION, 1)
+    if compression in JPEG:
+        if not as_pixels:
+            raise JpegInputError(f"a TIFF that holds JPEG data: {JPEG_ADVICE}")
+        return True
+    if compression not in LOSSLESS:
+        raise UnsupportedImageError(
+            f"a TIFF of compression {compression} is not coded: write it anew with LZW or Deflate"
+        )
+    return False
+
+
+def _upright(pixels: Samples, orientation: int) -> Samples:
+    """The pixels as they are to be looked at (the tag is left behind with the file)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    vertical, horizontal = {
+        2: (1, -1),
+        3: (-1, -1),
+        4: (-1, 1),
+        6: (1, -1),
+        7: (-1, -1),
+        8: (-1, 1),
+    }.get(orientation, (1, 1))
+    return pixels[::vertical, ::horizontal]
+
+
+def _decode_packed(data: bytes, kind: Kind) -> Samples:
+    """Samples of 1, 2 or 4 bits by Pillow, which scales grey ones to 0 to 255 and turns black to 0:
+    imagecodecs before 2026 has none.
+    """
+    source = TiffImagePlugin.TiffImageFile(BytesIO(data))
+    scale = 1 if source.mode in ("1", "P") else 255 // (2**kind.bits - 1)
+    pixels: Samples = np.asarray(source).astype(np.uint8) // np.uint8(scale)
+    if pixels.shape != (kind.height, kind.width) or int(pixels.max()) >> kind.bits:
+        raise InputError(
+            f"damaged TIFF: {kind.width} x {kind.height} samples of {kind.bits} bits were "
+            f"expected, found {pixels.shape}"
+        )
+    return pixels
+
+
+def _decode(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
+    import imagecodecs
+
+    tile = int(tags.get(TILE_WIDTH, 0)) * int(tags.get(TILE_HEIGHT, 0))
+    if tile > max(MAX_TILE, 4 * kind.width * kind.height):
+        raise InputError(f"damaged TIFF: its tiles have {tile} pixels, more than the image")
+    if kind.bits < 8:
+        return _decode_packed(data, kind)
+    pixels: Samples = np.asarray(imagecodecs.tiff_decode(data))
+    if kind.planar:
+        pixels = np.moveaxis(pixels, 0, -1)
+    pixels = pixels.astype(np.uint16 if kind.bits == 16 else np.uint8, copy=False)
+    if pixels.shape != (kind.height, kind.width) + ((kind.channels,) if kind.channels > 1 else ()):
+        raise InputError(
+            f"damaged TIFF: {kind.channels} channels of {kind.width} x {kind.height} pixels were "
+            f"expected, found {pixels.shape}"
+        )
+    return (2**kind.bits - 1) - pixels if kind.photometric == MIN_IS_WHITE else pixels
+
+
+def _palette(tags: ImageFileDirectory_v2, bits: int) -> PngChunk:
+    """The colour map as `PLTE`: 16-bit entries that are 8-bit ones spelt as v 257 or v 256."""
+    entries = np.array(_tuple(tags[COLOUR_MAP]), np.uint32)
+    if entries.size != 3 * 2**bits:
+        raise InputError(
+            f"damaged TIFF: a colour map of {3 * 2**bits} entries was expected, found "
+            f"{entries.size}"
+        )
+    high, low = entries >> 8, entries & 255
+    if (high > 255).any() or not ((low == high).all() or not low.any()):
+        raise UnsupportedImageError(
+            "a TIFF with a palette of 16-bit colours is not coded: convert it to 16-bit RGB"
+        )
+    return PngChunk("PLTE", high.reshape(3, -1).T.astype(np.uint8).tobytes())
+
+
+def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]:
+    info: dict[str, Any] = {"icc_profile": tags.get(ICC), "xmp": tags.get(XMP)}
+    if X_RESOLUTION in tags and (scale := PIXELS_PER_UNIT.get(tags.get(UNIT, 2))):
+        info["dpi"] = (
+            tags[X_RESOLUTION] * scale,
+            tags.get(Y_RESOLUTION, tags[X_RESOLUTION]) * scale,
+        )
+    exif = PIL.Image.Exif()
+    exif.endian, exif.bigtiff = "<" if data.startswith(b"II") else ">", _is_big(data)
+    exif.load_from_fp(BytesIO(data), ImageFileDirectory_v2(_head(data)).next)
+    return metadata.from_info(info, metadata.tiff_exif(exif))
+
+
+def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
+    """An image of 1 to 16-bit grey or indices, 8 or 16-bit RGB, either with alpha that is not
+    premultiplied; upright.
+
+    Raises `InputError`, `UnsupportedImageError` and, unless `as_pixels`, `JpegInputError`.
+    """
+    with guarded("TIFF"):
+        tags = _directory(data)
+        if _check_compression(tags, as_pixels):
+            source = TiffImagePlugin.TiffImageFile(BytesIO(data))
+            return from_pillow(source, max_pixels)
+        kind = _kind(tags)
+        if kind.width < 1 or kind.height < 1:
+            raise InputError(f"damaged TIFF: no valid size ({kind.width} x {kind.height})")
+        check_size(kind.width, kind.height, max_pixels)
+        pixels = _upright(_decode(data, kind, tags), tags.get(ORIENTATION, 1))
+        found = _described(data, tags)
+        if kind.photometric == PALETTE:
+            found = metadata.with_colours(found, (_palette(tags, kind.bits),))
+        return make_image(pixels, found, kind.bits, kind.photometric == PALETTE)
+
+
+def _rational(value: float) -> TiffImagePlugin.IFDRational:
+    return TiffImagePlugin.IFDRational(round(value * 10_000), 10_000)
+
+
+def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) -> None:
+    info = metadata.to_info(chunks)
+    if "exif" in info:
+        exif = PIL.Image.Exif()
+        with (
+            contextlib.suppress(InputError),
+            guarded("EXIF"),
+        ):  # a block that cannot be read is not believed
+            exif.load(info["exif"])
+            directory.update(
+                {tag: exif[tag] for tag in (*metadata.DESCRIPTIVE_TAGS, ORIENTATION) if tag in exif}
+            )
+            for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+                if block := dict(exif.get_ifd(ifd)):
+                    directory[ifd] = block
+    if "icc_profile" in info:
+        directory.tagtype[ICC] = 7
+        directory[ICC] = info["icc_profile"]
+    if "dpi" in info:
+        directory[UNIT] = 2
+        directory[X_RESOLUTION], directory[Y_RESOLUTION] = (
+            _rational(value) for value in info["dpi"]
+        )
+
+
+def tiff_bytes(image: Image) -> bytes:
+    """A TIFF that is not compressed, with ICC profile, EXIF and resolution.
+
+    Raises `OutputError` for what it cannot hold.
+    """
+    if transparency(image.metadata) is not None:
+        raise OutputError("TIFF holds no transparent colour (tRNS): choose PNG")
+    height, width = image.pixels.shape[:2]
+    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    rows = pack_rows(image.pixels, image.bit_depth)
+    if rows.size > 2**32 - 2**24:
+        raise OutputError(
+            f"TIFF holds at most 4 GiB, the pixels have {rows.size} bytes: choose PNG"
+        )
+    directory = ImageFileDirectory_v2(b"MM\0*\0\0\0\0")  # big-endian, as `pack_rows` is
+    _describe(directory, image.metadata)
+    directory[WIDTH], directory[HEIGHT] = width, height
+    directory[BITS] = (image.bit_depth,) * channels
+    directory[COMPRESSION], directory[CHANNELS], directory[PLANAR] = 1, channels, 1
+    directory[PHOTOMETRIC] = PALETTE if image.palette else RGB if channels >= 3 else MIN_IS_BLACK
+    directory[STRIPS], directory[ROWS_PER_STRIP], directory[STRIP_BYTES] = 0, height, rows.size
+    if channels in (2, 4):
+        directory[EXTRA] = UNASSOCIATED_ALPHA
+    if image.palette:
+        entries = (
+            np.frombuffer(palette_entries(image.metadata) or b"", np.uint8)
+            .reshape(-1, 3)
+            .astype(int)
+        )
+        table = np.zeros((2**image.bit_depth, 3), int)
+        if len(entries) > len(table):
+            raise OutputError(
+                f"TIFF holds {len(table)} colours at {image.bit_depth} bits, the palette has "
+                f"{len(entries)}: choose PNG"
+            )
+        table[: len(entries)] = entries
+        directory[COLOUR_MAP] = tuple((table.T.reshape(-1) * 257).tolist())
+    file = BytesIO()
+    try:
+        directory.save(file)
+    except (struct.error, ValueError, TypeError) as error:
+        raise OutputError(f"the metadata cannot be written as TIFF: {error}") from error
+    return file.getvalue() + rows.tobytes()

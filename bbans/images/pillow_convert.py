@@ -1,0 +1,262 @@
+"""Pillow's images to ours and back.
+
+Pillow is called inside `guarded`: whatever its readers raise on a damaged file becomes an
+`InputError`, and none of its warnings or limits, which are settings of the whole process, is
+changed.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from PIL import TiffImagePlugin
+
+from bbans.errors import BbansError, InputError, UnsupportedImageError
+from bbans.images import metadata
+from bbans.images.image import (
+    DEFAULT_MAX_PIXELS,
+    Image,
+    PngChunk,
+    make_image,
+    palette_entries,
+    transparency,
+)
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # and the spellings of I;16
+MODE_NAMES = {
+    "PA": "palette with alpha",
+    "La": "grey with premultiplied alpha",
+    "RGBa": "RGB with premultiplied alpha",
+    "RGBX": "RGB with a fourth channel",
+    "CMYK": "CMYK",
+    "YCbCr": "YCbCr",
+    "LAB": "CIELAB",
+    "HSV": "HSV",
+    "F": "floating-point",
+    "I": "32-bit grey",
+}
+BITS_PER_SAMPLE, X_RESOLUTION, SAMPLE_FORMAT = 258, 282, 339
+# How Pillow scales the samples that it holds in 8 bits: a file's transparent sample is not scaled
+# with them.
+SCALES = {"L;2": 85, "L;4": 17}
+GREY_SCALES = {2: 85, 4: 17}
+
+
+@contextmanager
+def guarded(name: str) -> Iterator[None]:
+    """Turns what Pillow raises while it reads `name` into an `InputError` of one line, and keeps
+    its warnings in.
+
+    Its warning of a decompression bomb too: the limit that counts is the caller's `max_pixels`.
+    Pillow's own, twice as high as the warning, stays for the formats where it looks at the size
+    before anybody else can.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except BbansError:
+            raise
+        except PIL.Image.DecompressionBombError:
+            raise InputError(
+                f"{name}: the image has more pixels than Pillow decodes safely: split it"
+            ) from None
+        except Exception as error:  # readers of damaged files fail in every way there is
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{name}: the image cannot be read: {reason}") from error
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raises `InputError` for an image of more than `max_pixels`."""
+    if width * height > max_pixels:
+        raise InputError(
+            f"the image has {width} x {height} pixels, more than the limit of {max_pixels}: split "
+            "it or raise the limit"
+        )
+
+
+def check_source(source: PIL.Image.Image) -> None:
+    """Raises `UnsupportedImageError` unless Pillow holds, or is about to decode, every sample of
+    one image.
+    """
+    if getattr(source, "n_frames", 1) > 1:
+        raise UnsupportedImageError(
+            "an image of several frames or pages is not coded: save them one by one"
+        )
+    if isinstance(source, TiffImagePlugin.TiffImageFile):
+        bits, formats = (
+            source.tag_v2.get(BITS_PER_SAMPLE, (1,)),
+            source.tag_v2.get(SAMPLE_FORMAT, (1,)),
+        )
+        if not set(bits) <= {1, 2, 4, 8, 16} or set(formats) != {1}:
+            raise UnsupportedImageError(
+                f"a TIFF with {max(bits)} bits per sample is not coded: convert it to unsigned 8 "
+                "or 16-bit samples"
+            )
+    for tile in getattr(
+        source, "tile", ()
+    ):  # what a file-backed image will be decoded with: "RGB;16B" loses half of each sample
+        if ";16" in str(tile[3]) and not source.mode.startswith("I;16"):
+            raise UnsupportedImageError(
+                "Pillow would drop half of each 16-bit sample: pass the file to read_image, or "
+                "its samples as an array"
+            )
+
+
+def _exif(source: PIL.Image.Image) -> bytes:
+    """The EXIF block of a loaded image: verbatim where the file has one, built from the descriptive
+    tags for a TIFF.
+    """
+    if isinstance(source, TiffImagePlugin.TiffImageFile):
+        return metadata.tiff_exif(source.getexif())
+    exif = source.info.get("exif", b"")
+    return exif if isinstance(exif, bytes) else b""
+
+
+def _info(source: PIL.Image.Image) -> dict[str | tuple[int, int], object]:
+    """Pillow's `info`, without the resolution that it makes up for a TIFF that has none."""
+    invented = (
+        isinstance(source, TiffImagePlugin.TiffImageFile) and X_RESOLUTION not in source.tag_v2
+    )
+    return {key: value for key, value in source.info.items() if not (invented and key == "dpi")}
+
+
+def _texts(source: PIL.Image.Image) -> tuple[PngChunk, ...]:
+    texts = getattr(
+        source, "text", None
+    )  # of a PNG, and of a file of ours (`bbans.integrations.pillow`)
+    if not isinstance(texts, Mapping):
+        return ()
+    return tuple(
+        metadata.text_chunk(
+            key, str(text), getattr(text, "lang", "") or "", getattr(text, "tkey", "") or ""
+        )
+        for key, text in texts.items()
+        if key.encode("latin-1", "replace") != metadata.XMP_KEYWORD
+    )
+
+
+def _palette(source: PIL.Image.Image, transparent: Any) -> tuple[PngChunk, ...]:
+    entries = bytes(source.getpalette("RGB") or ())
+    alphas: bytes | None = None
+    if isinstance(transparent, bytes):
+        alphas = transparent
+    elif isinstance(transparent, int):
+        alphas = b"\xff" * transparent + b"\0"
+    elif source.palette is not None and source.palette.mode == "RGBA":
+        alphas = bytes((source.getpalette("RGBA") or [])[3::4])
+    if not alphas or alphas.count(255) == len(alphas):
+        return (PngChunk("PLTE", entries),)
+    entries = entries.ljust(
+        3 * min(len(alphas), 256), b"\0"
+    )  # an alpha belongs to a colour, even if no pixel has it
+    return PngChunk("PLTE", entries), PngChunk("tRNS", alphas[: len(entries) // 3])
+
+
+def _colours(source: PIL.Image.Image, scale: int) -> tuple[PngChunk, ...]:
+    """`PLTE` and `tRNS` of a loaded image."""
+    transparent = source.info.get("transparency")
+    if source.mode == "P":
+        return _palette(source, transparent)
+    if transparent is None or source.mode in ("LA", "RGBA"):
+        return ()
+    samples = transparent if isinstance(transparent, tuple) else (transparent,)
+    if len(samples) != len(source.getbands()) or not all(
+        isinstance(sample, int) and 0 <= sample < 2**16 for sample in samples
+    ):
+        raise UnsupportedImageError(
+            f"a transparency of {transparent!r} in mode {source.mode} is not coded: convert the "
+            "image to RGBA"
+        )
+    values = [int(sample > 0) if source.mode == "1" else sample * scale for sample in samples]
+    return (PngChunk("tRNS", struct.pack(f">{len(values)}H", *values)),)
+
+
+def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
+    """An image of mode 1, L, LA, P, RGB, RGBA or I;16 with its ICC profile, EXIF, XMP, resolution,
+    transparency and texts.
+
+    Texts are those of a PNG, or of a file that `bbans.integrations.pillow` opened. Palette indices
+    have 8 bits, whatever the file had. Raises `UnsupportedImageError` for other modes and
+    `InputError` if the file behind the image is damaged. A 16-bit RGB file that Pillow has decoded
+    already is 8-bit RGB and cannot be told from it.
+    """
+    with guarded("image"):
+        check_source(source)
+        check_size(source.width, source.height, max_pixels)
+        mode = source.mode
+        if mode not in MODES and not mode.startswith("I;16"):
+            raise UnsupportedImageError(
+                f"{MODE_NAMES.get(mode, mode)} (mode {mode}) is not coded: convert it to RGB, "
+                "RGBA or grey"
+            )
+        tiles = getattr(source, "tile", ())
+        scale = SCALES.get(str(tiles[0][3]), 1) if tiles else 1
+        source.load()
+        depth = 16 if mode.startswith("I;16") else 1 if mode == "1" else 8
+        pixels = np.array(source).astype(np.uint16 if depth == 16 else np.uint8, copy=False)
+        found = metadata.with_colours(
+            metadata.from_info(_info(source), _exif(source)), _colours(source, scale)
+        )
+        return make_image(pixels, found + _texts(source), depth, mode == "P")
+
+
+def _transparency(
+    chunks: Iterable[PngChunk], palette: bool, scale: int
+) -> bytes | int | tuple[int, ...] | None:
+    """Pillow's `transparency` for `tRNS`."""
+    alpha = transparency(chunks)
+    if alpha is None or palette:
+        return alpha
+    samples = tuple(sample * scale for sample in struct.unpack(f">{len(alpha) // 2}H", alpha))
+    return samples if len(samples) > 1 else samples[0]
+
+
+def pillow_info(chunks: Iterable[PngChunk], bit_depth: int, palette: bool) -> dict[str, Any]:
+    """Pillow's `info` for the metadata of an image, texts left out."""
+    chunks = tuple(chunks)
+    transparent = _transparency(chunks, palette, GREY_SCALES.get(bit_depth, 1))
+    return metadata.to_info(chunks) | ({} if transparent is None else {"transparency": transparent})
+
+
+def pillow_mode(channels: int, bit_depth: int, palette: bool) -> str:
+    """Pillow's mode for samples.
+
+    Raises `UnsupportedImageError` for 16-bit samples of more than one channel: it has no such mode.
+    """
+    if bit_depth == 16 and channels > 1:
+        raise UnsupportedImageError(
+            f"Pillow has no mode for {channels} channels of 16 bits: take the array of pixels "
+            "instead"
+        )
+    if palette:
+        return "P"
+    return {1: "1", 16: "I;16"}.get(bit_depth, ("L", "LA", "RGB", "RGBA")[channels - 1])
+
+
+def to_pillow(image: Image) -> PIL.Image.Image:
+    """A Pillow image with the metadata that Pillow's `info` has a name for.
+
+    Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does. Raises
+    `UnsupportedImageError` for 16-bit samples of more than one channel.
+    """
+    height, width = image.pixels.shape[:2]
+    pillow_mode(
+        1 if image.pixels.ndim == 2 else image.pixels.shape[2], image.bit_depth, image.palette
+    )
+    if image.palette:
+        result = PIL.Image.frombytes("P", (width, height), image.pixels.tobytes())
+        result.putpalette(palette_entries(image.metadata) or b"")
+    elif image.bit_depth == 1:
+        result = PIL.Image.fromarray(image.pixels.astype(bool))
+    else:
+        scale = GREY_SCALES.get(image.bit_depth, 1)
+        result = PIL.Image.fromarray(image.pixels if scale == 1 else image.pixels * np.uint8(scale))
+    result.info.update(pillow_info(image.metadata, image.bit_depth, image.palette))
+    return result

@@ -1,0 +1,1 @@
+"""The codec in other libraries: Pillow, zarr, numcodecs, chunks of arrays."""

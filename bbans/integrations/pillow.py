@@ -1,0 +1,150 @@
+"""Pillow plugin: after `import bbans.integrations.pillow`, `Image.open("x.bbans")` reads and
+`image.save("x.bbans")` writes files of ours.
+
+Pillow finds plugins of others by no entry point: the import registers format BBANS, its suffix, its
+MIME type and its magic bytes, once, in Pillow's own tables. Opening reads the header, the metadata
+and the table of contents, from a path or any file object that can seek; pixels are decoded when
+they are first asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO, cast
+
+from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
+
+from bbans import container, images
+from bbans.errors import BbansError
+from bbans.files import codec
+from bbans.files.metadata import from_chunks
+from bbans.images import metadata
+from bbans.images.image import check_colours, palette_entries
+from bbans.images.pillow_convert import pillow_info, pillow_mode
+
+FORMAT, SUFFIX, MIME = "BBANS", ".bbans", "image/x-bbans"
+ANY_SIZE = sys.maxsize  # of pixels: Pillow checks PIL.Image.MAX_IMAGE_PIXELS itself
+SAVE_OPTIONS = ("model", "effort", "verify", "threads")
+# Metadata that `save` takes by keyword: the kind of its chunk, and how it becomes one.
+METADATA: dict[str, tuple[str, Callable[[Any], images.PngChunk]]] = {
+    "icc_profile": ("iCCP", metadata.icc_chunk),
+    "dpi": ("pHYs", metadata.resolution_chunk),
+    "exif": (
+        "eXIf",
+        lambda exif: metadata.exif_chunk(exif.tobytes() if isinstance(exif, Image.Exif) else exif),
+    ),
+    "xmp": (
+        "iTXt",
+        lambda packet: metadata.xmp_chunk(packet.encode() if isinstance(packet, str) else packet),
+    ),
+}
+
+
+@contextmanager
+def _as_pillow(kind: type[OSError] = OSError) -> Iterator[None]:
+    """Errors of ours as Pillow's callers expect them."""
+    try:
+        yield
+    except BbansError as error:
+        raise kind(str(error)) from error
+
+
+class BbansImageFile(ImageFile.ImageFile):
+    """A file of ours. `text` has its texts, as that of Pillow's PNG files has.
+
+    Raises UnidentifiedImageError on damage before the pixels, and OSError on samples that Pillow
+    has no mode for, damaged pixels and a missing model. `verify` compares the checksums of the
+    compressed pixels and decodes none.
+    """
+
+    format = FORMAT
+    format_description = "bbans lossless image"
+    text: Mapping[str, str]
+
+    def _open(self) -> None:
+        with _as_pillow(UnidentifiedImageError):
+            index = container.read_index(self._data(), ANY_SIZE)
+            found = container.FORMATS[index.header.pixel_format]
+            chunks = from_chunks(index.metadata)
+            check_colours(found.channels, chunks, found.palette)
+            info, self.text = (
+                pillow_info(chunks, found.bit_depth, found.palette),
+                metadata.to_texts(chunks),
+            )
+            entries = palette_entries(chunks)
+        with _as_pillow():
+            self._mode = pillow_mode(found.channels, found.bit_depth, found.palette)
+        self._size = index.header.width, index.header.height
+        self.info.update(self.text)
+        self.info.update(info)
+        if found.palette and entries is not None:
+            self.palette = ImagePalette.raw("RGB", entries)
+        self.tile = [(FORMAT, (0, 0, *self._size), 0, ())]  # type: ignore[list-item]  # a tuple in every version of Pillow
+
+    def _data(self) -> container.FileBuffer:
+        return container.FileBuffer(cast(BinaryIO, self.fp))
+
+    def verify(self) -> None:
+        """Raise OSError where a checksum does not match.
+
+        The image is to be opened again afterwards.
+        """
+        with _as_pillow():
+            data = self._data()
+            index = container.read_index(data, ANY_SIZE)
+            for number in range(len(index.entries)):
+                container.read_tile(data, index, number)
+        super().verify()
+
+
+class _Decoder(ImageFile.PyDecoder):
+    """All pixels at once."""
+
+    _pulls_fd = True
+
+    def decode(self, buffer: Any) -> tuple[int, int]:
+        with _as_pillow():
+            picture = codec.decompress_image(
+                container.FileBuffer(cast(BinaryIO, self.fd)), max_pixels=ANY_SIZE
+            )
+            samples = images.to_pillow(picture)
+        self.set_as_raw(samples.tobytes(), samples.mode)
+        return -1, 0
+
+
+def _save(source: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """What `Image.save` calls; its keywords are in `source.encoderinfo`."""
+    given: dict[str, Any] = source.encoderinfo
+    with _as_pillow():
+        picture = with_metadata(images.from_pillow(source, ANY_SIZE), given)
+        file.write(
+            codec.compress(picture, **{name: given[name] for name in SAVE_OPTIONS if name in given})
+        )
+
+
+def with_metadata(picture: images.Image, given: Mapping[str, Any]) -> images.Image:
+    """An image whose `icc_profile`, `exif`, `xmp` or `dpi` are those given (None: without it), and
+    `text`, keywords to texts, added.
+    """
+    chunks = picture.metadata
+    for name, (kind, chunk) in METADATA.items():
+        if name in given:
+            own = metadata.XMP_KEYWORD if name == "xmp" else b""
+            chunks = tuple(c for c in chunks if c.kind != kind or not c.payload.startswith(own))
+            chunks += (chunk(given[name]),) if given[name] else ()
+    texts = given.get("text") or {}
+    chunks += tuple(metadata.text_chunk(key, text) for key, text in texts.items())
+    colours = tuple(c for c in chunks if c.kind in metadata.COLOURS)
+    ordered = metadata.with_colours(
+        tuple(c for c in chunks if c.kind not in metadata.COLOURS), colours
+    )
+    return images.make_image(picture.pixels, ordered, picture.bit_depth, picture.palette)
+
+
+Image.register_open(FORMAT, BbansImageFile, lambda prefix: prefix.startswith(container.MAGIC))
+Image.register_decoder(FORMAT, _Decoder)
+Image.register_save(FORMAT, _save)
+Image.register_extension(FORMAT, SUFFIX)
+Image.register_mime(FORMAT, MIME)

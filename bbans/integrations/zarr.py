@@ -1,0 +1,99 @@
+"""Codec of zarr format 3, from arrays to bytes: `zarr.create_array(..., serializer=BBans(),
+compressors=None)`.
+
+Found by entry point (group `zarr.codecs`, name `bbans`), so a store opens wherever the package is
+installed. Its configuration in the array's metadata: `model` (id in hexadecimal, or "none"),
+`effort`, `channel_last`. What a chunk's bytes are: `bbans.integrations.chunks`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from zarr.abc.codec import ArrayBytesCodec
+from zarr.registry import register_codec
+
+from bbans.integrations.chunks import (
+    ChunkCoder,
+    chunk_coder,
+    decode_chunk,
+    encode_chunk,
+    fitting,
+    has_channels,
+)
+
+NAME = "bbans"
+
+
+@dataclass(frozen=True, init=False)
+class BBans(ArrayBytesCodec):
+    """Chunks of uint8 or uint16 `(..., H, W)` or `(..., H, W, C)`, C up to 4, as images; `coder`
+    says how.
+
+    model: a name, a file, an id in hexadecimal, or "none"; it has to be on the search path of
+    models, since the array keeps its id alone. `effort` and `verify` are those of `bbans.compress`.
+    channel_last: whether the last axis is colours; by default it is where a chunk of three axes and
+    more has up to 4 there. Raises InputError, ModelNotFoundError.
+    """
+
+    is_fixed_size = False
+    coder: ChunkCoder
+
+    def __init__(
+        self,
+        *,
+        model: str | Path | None = None,
+        effort: str = "default",
+        channel_last: bool | None = None,
+        verify: bool = True,
+    ) -> None:
+        object.__setattr__(self, "coder", chunk_coder(model, effort, channel_last, verify))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> BBans:
+        """The codec of an array's metadata."""
+        return cls(**data.get("configuration", {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the array's metadata says of it."""
+        found = {
+            "model": self.coder.model,
+            "effort": self.coder.effort,
+            "channel_last": self.coder.channel_last,
+        }
+        return {
+            "name": NAME,
+            "configuration": {key: value for key, value in found.items() if value is not None},
+        }
+
+    def evolve_from_array_spec(self, array_spec: Any) -> BBans:
+        """The codec for chunks of a shape: it is settled whether the last axis is colours."""
+        if self.coder.channel_last is not None:
+            return self
+        settled = BBans.__new__(BBans)
+        object.__setattr__(
+            settled, "coder", replace(self.coder, channel_last=has_channels(array_spec.shape))
+        )
+        return settled
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
+        """No size is known beforehand."""
+        raise NotImplementedError
+
+    async def _encode_single(self, chunk_data: Any, chunk_spec: Any) -> Any:
+        data = await asyncio.to_thread(encode_chunk, self.coder, chunk_data.as_numpy_array())
+        return chunk_spec.prototype.buffer.from_bytes(data)
+
+    async def _decode_single(self, chunk_data: Any, chunk_spec: Any) -> Any:
+        samples = await asyncio.to_thread(
+            decode_chunk, chunk_data.to_bytes(), prod(chunk_spec.shape)
+        )
+        chunk = fitting(samples, chunk_spec.shape, chunk_spec.dtype.to_native_dtype())
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)
+
+
+register_codec(NAME, BBans)

@@ -1,0 +1,207 @@
+"""The fixed predictor: a pyramid model without weights, so that a file needs numpy alone to be
+read.
+
+Stands where a network stands in `schemes.pyramid.self_funding`, without latents. A pixel is a
+mixture of four logistics: two around a linear interpolation of the known neighbours (narrow and
+wide), one around the mean of each of the two opposite pairs among the four nearest. Scales follow
+the logarithms of two local magnitudes: the spread of the four nearest neighbours and the errors
+that the same interpolation made next to the pixel. The constants were fitted by maximum likelihood
+on the training photographs (`benchmarks/fixed_fit.py`); they are part of the file format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.distributions.tables import SCALES, log_magnitude
+
+MIXTURES = 4
+RING = 3  # 1/32: what the outer ring of the interpolation takes from the inner one
+MAGNITUDE_TOP = 1020
+LOGIT_TOP = 255
+
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Of one phase. Logits in 1/16 log2, scale offsets in 1/16 log2 (R, G, B by component), slopes
+    in 1/64, couplings in 1/64.
+    """
+
+    logits: tuple[int, ...]
+    direction: int
+    offsets: tuple[tuple[int, ...], ...]
+    spread: tuple[int, ...]
+    error: tuple[int, ...]
+    couplings: tuple[int, int, int]
+
+
+PHASES: tuple[Constants, ...] = (
+    Constants(
+        logits=(-28, -34, -4, -6),
+        direction=19,
+        offsets=((-8, 13, -6, 2), (-29, -2, -24, -17), (-32, -3, -26, -19)),
+        spread=(19, 17, 41, 41),
+        error=(37, 49, 20, 11),
+        couplings=(56, 7, 52),
+    ),
+    Constants(
+        logits=(-12, -30, -6, -9),
+        direction=26,
+        offsets=((-19, 3, 2, 6), (-40, -9, -14, -10), (-42, -10, -17, -12)),
+        spread=(33, 26, 29, 28),
+        error=(31, 39, 15, 13),
+        couplings=(54, 12, 46),
+    ),
+    Constants(
+        logits=(-14, -31, -8, -11),
+        direction=26,
+        offsets=((-19, 1, 4, 4), (-41, -9, -12, -13), (-43, -10, -14, -15)),
+        spread=(25, 18, 28, 26),
+        error=(42, 48, 15, 18),
+        couplings=(54, 12, 46),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a phase's distributions depend on, on the grid `(.., h, w)`.
+
+    locations: of the interpolation and of the two pairs, `(3, 3, h, w)` in 1/32 grey level relative
+    to the prediction; direction, spread, error `(h, w)`: log2 of magnitudes in 1/16 (direction: of
+    pair one over pair two); magnitude `(h, w)`: the errors themselves, in quarters of a grey level
+    over the three channels.
+    """
+
+    locations: Ints
+    direction: Ints
+    spread: Ints
+    error: Ints
+    magnitude: Ints
+
+
+def shifted(x: Ints, rows: int, columns: int) -> Ints:
+    """x[i + rows, j + columns] with the edge repeated; `(..., h, w)`."""
+    h, w = x.shape[-2:]
+    moved: Ints = x[
+        ...,
+        np.clip(np.arange(h) + rows, 0, h - 1)[:, None],
+        np.clip(np.arange(w) + columns, 0, w - 1),
+    ]
+    return moved
+
+
+def nearest(phase: int, known: list[Ints]) -> list[Ints]:
+    """The four nearest known pixels, opposite ones together."""
+    a = known[0]
+    if phase == 0:
+        return [a, shifted(a, 1, 1), shifted(a, 0, 1), shifted(a, 1, 0)]
+    d = known[1]
+    if phase == 1:
+        return [a, shifted(a, 0, 1), d, shifted(d, -1, 0)]
+    return [shifted(d, 0, -1), d, a, shifted(a, 1, 0)]
+
+
+def neighbours(phase: int, known: list[Ints]) -> tuple[list[Ints], list[Ints]]:
+    """`nearest`, and the next eight."""
+    inner, a = nearest(phase, known), known[0]
+    if phase == 0:
+        outer = [(-1, 0), (-1, 1), (0, -1), (0, 2), (1, -1), (1, 2), (2, 0), (2, 1)]
+        return inner, [shifted(a, *at) for at in outer]
+    d = known[1]
+    if phase == 1:
+        outer_a, outer_d = [(-1, 0), (-1, 1), (1, 0), (1, 1)], [(0, -1), (0, 1), (-1, -1), (-1, 1)]
+    else:
+        outer_a, outer_d = [(0, -1), (1, -1), (0, 1), (1, 1)], [(-1, 0), (1, 0), (-1, -1), (1, -1)]
+    return inner, [shifted(a, *at) for at in outer_a] + [shifted(d, *at) for at in outer_d]
+
+
+def log2_sixteenths(magnitude: Ints) -> Ints:
+    """round(16 log2(1 + m)) of m cut at 1020."""
+    table = log_magnitude()
+    return np.asarray((table[np.minimum(magnitude, MAGNITUDE_TOP)] + 4) >> 3, np.int32)
+
+
+def features(phase: int, known: list[Ints], sums: Ints, carried: Ints) -> Features:
+    """Features of a phase. known, sums as in `schemes.pyramid.level.PyramidNet.trunk`; carried:
+    error magnitudes `(h, w)` of what came before.
+    """
+    (p, q, r, s), outer = neighbours(phase, known)
+    ring: Ints = 2 * sums - np.sum(outer, axis=0, dtype=np.int32)
+    one, two = np.abs(p - q).sum(0), np.abs(r - s).sum(0)
+    spread = (
+        np.sum([np.abs(4 * n - sums).sum(0) for n in (p, q, r, s)], axis=0, dtype=np.int32) >> 2
+    )
+    magnitude = carried
+    if phase:
+        made = np.abs(4 * known[phase] - _sums(phase - 1, known)).sum(0)
+        other = shifted(
+            made, -1 if phase == 1 else 1, 0
+        )  # the other one of the earlier phase that touches the pixel
+        magnitude = (made + other + 2 * carried) >> 2
+    return Features(
+        locations=np.stack([RING * ring, 16 * (p + q) - 8 * sums, 16 * (r + s) - 8 * sums]),
+        direction=log2_sixteenths(one) - log2_sixteenths(two),
+        spread=log2_sixteenths(spread),
+        error=log2_sixteenths(magnitude),
+        magnitude=magnitude,
+    )
+
+
+def _sums(phase: int, known: list[Ints]) -> Ints:
+    inner = nearest(phase, known)
+    return np.asarray(np.sum(inner, axis=0, dtype=np.int32))
+
+
+def outputs_of(f: Features, constants: Constants) -> NDArray[np.int16]:
+    """Mixture parameters `(h * w, 10 K)` in the layout of `schemes.pyramid.pixels`."""
+    h, w = f.direction.shape
+    k = MIXTURES
+    out = np.empty((10 * k, h, w), np.int16)
+    turn = constants.direction * f.direction >> 6
+    for i, sign in enumerate((0, 0, -1, 1)):
+        out[i] = np.clip(constants.logits[i] + sign * turn, -LOGIT_TOP, LOGIT_TOP)
+    for channel in range(3):
+        for i, source in enumerate((0, 0, 1, 2)):
+            out[k * (1 + channel) + i] = f.locations[source, channel]
+            slope = constants.spread[i] * f.spread + constants.error[i] * f.error
+            out[k * (4 + channel) + i] = np.clip(
+                constants.offsets[channel][i] + (slope >> 6), 0, SCALES - 1
+            )
+        out[k * (7 + channel) : k * (8 + channel)] = constants.couplings[channel]
+    return np.ascontiguousarray(out.reshape(10 * k, -1).T)
+
+
+class FixedPredictor:
+    """The fixed predictor as a `schemes.pyramid.level.PyramidNet` whose latents are always off."""
+
+    def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
+        """No latents."""
+        return 0, h, w
+
+    def start(self, h: int, w: int) -> Any:
+        """The coarsest level has made no errors yet; it is taken to make large ones."""
+        return np.full((h, w), 128, np.int32)
+
+    def carry_up(self, trunk: Any, h: int, w: int) -> Any:
+        """Error magnitudes of a level on the next finer level's `h x w` grid."""
+        wide: Ints = np.repeat(np.repeat(trunk.magnitude, 2, 0), 2, 1)
+        return wide[:h, :w]
+
+    def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
+        """Features of a phase."""
+        return features(phase, known, sums, carried.magnitude if phase else carried)
+
+    def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:
+        """Never asked for: there are no latents."""
+        raise NotImplementedError("the fixed predictor has no latents")
+
+    def outputs(self, phase: int, trunk: Any, u: Ints) -> NDArray[np.int16]:
+        """Mixture parameters `(h * w, 10 K)`."""
+        return outputs_of(trunk, PHASES[phase])

@@ -1,0 +1,277 @@
+"""Model files: safetensors with integer tensors, the inference config and the training record; and
+where they are looked for.
+
+Model id = SHA-256 over the arithmetic version, the canonical JSON of the inference config, then
+every tensor by name (name, dtype, shape, little-endian bytes). The training record and licence are
+not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from bbans.errors import InputError, ModelError, ModelFormatError, ModelNotFoundError
+from bbans.exact.layers import IntConv
+from bbans.exact.ops import Ops
+from bbans.models.registry import FAMILIES, family_name
+
+ARITHMETIC = "bbans-exact-1"  # changes whenever the meaning of any integer in a model does
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
+EFFORTS = {
+    "fast": "photo-fast-1",
+    "default": "photo-2",
+    "max": "photo-2",
+}  # the models that photographs are compressed with
+DEFAULT_MODEL = EFFORTS["default"]
+SUFFIX = ".safetensors"
+NO_MODEL = "none"  # asks for the fixed predictor
+MAX_FILE_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded, checked model. `record` says how it was made and under which licence."""
+
+    name: str
+    config: Any
+    layers: Mapping[str, IntConv]
+    record: Mapping[str, Any]
+    id: bytes
+
+    @property
+    def family(self) -> str:
+        """Its name in `families.FAMILIES`."""
+        return family_name(self.config)
+
+    def network(self, ops: Ops) -> Any:
+        """The model on a backend: an `ExactPhoto`, or a latent chain."""
+        return FAMILIES[self.family].network(self.config, self.layers, ops)
+
+    def to_bytes(self) -> bytes:
+        """The model's file, whose id and layers are this model's."""
+        return serialise(self.config, self.layers, self.record)
+
+
+def canonical_config(config: Any) -> str:
+    """Canonical JSON of the inference config."""
+    return json.dumps(
+        {"family": family_name(config), **asdict(config)}, sort_keys=True, separators=(",", ":")
+    )
+
+
+def model_id(config: Any, tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """The 32 bytes that name a model in every file made with it."""
+    digest = hashlib.sha256()
+    for part in (ARITHMETIC, canonical_config(config)):
+        digest.update(part.encode() + b"\0")
+    for name in sorted(tensors):
+        t = tensors[name]
+        digest.update(f"{name}\0{t.dtype.name}\0{','.join(map(str, t.shape))}\0".encode())
+        digest.update(t.astype(t.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()
+
+
+def to_tensors(layers: Mapping[str, IntConv]) -> dict[str, NDArray[Any]]:
+    """Layers as named tensors."""
+    return {
+        f"{name}.{part}": np.ascontiguousarray(getattr(layer, part))
+        for name, layer in layers.items()
+        for part in ("weight", "bias", "shift")
+    }
+
+
+def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
+    """Inverse of `to_tensors`. Raises ModelFormatError on missing parts or wrong types."""
+    layers = {}
+    for name in {key.rpartition(".")[0] for key in tensors}:
+        parts = [tensors.get(f"{name}.{part}") for part in ("weight", "bias", "shift")]
+        for part, dtype, ranks in zip(
+            parts, (np.int16, np.int32, np.int8), ((4,), (1, 2), (1,)), strict=True
+        ):
+            if part is None or part.dtype != dtype or part.ndim not in ranks or part.size == 0:
+                raise ModelFormatError(
+                    f"layer {name}: needs weight int16, bias int32 and shift int8; the model file "
+                    "is malformed"
+                )
+        layers[name] = IntConv(*parts)  # type: ignore[arg-type]
+    return layers
+
+
+def serialise(config: Any, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
+    """A model file."""
+    FAMILIES[family_name(config)].check_layers(config, layers)
+    metadata = {
+        "config": canonical_config(config),
+        "arithmetic": ARITHMETIC,
+        "record": json.dumps(record, sort_keys=True),
+    }
+    return _sorted_header(save(to_tensors(layers), metadata))
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """A safetensors file with its header's keys in order: the library leaves that of the metadata
+    to chance.
+    """
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(
+        json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + size :]
+
+
+def load_file(path: Path) -> Model:
+    """Read and check a model file.
+
+    Raises ModelNotFoundError, ModelFormatError or AccumulatorBoundError.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = (
+            ""
+            if isinstance(error, FileNotFoundError)
+            else f" ({getattr(error, 'strerror', None) or error})"
+        )
+        raise ModelNotFoundError(
+            f"no model file at {path}{reason}; give the path of a .safetensors file that `bbans "
+            "train` made"
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelNotFoundError(
+            f"no model file at {path}; give the path of a .safetensors file that `bbans train` made"
+        )
+    if status.st_size > MAX_FILE_BYTES:
+        raise ModelFormatError(
+            f"{path} is over {MAX_FILE_BYTES} bytes, too large for a model; check the path"
+        )
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata.get("arithmetic") != ARITHMETIC:
+            raise ModelFormatError(
+                f"{path} uses arithmetic {metadata.get('arithmetic')!r}, this release "
+                f"{ARITHMETIC!r}; install the release that made it"
+            )
+        raw = json.loads(metadata["config"])
+        name = raw.pop("family")
+        if name not in FAMILIES:
+            raise ModelFormatError(
+                f"{path} holds a model of the family {str(name)[:40]!r}; install a release that "
+                "knows it"
+            )
+        family = FAMILIES[name]
+        config = family.config(
+            **{key: tuple(value) if type(value) is list else value for key, value in raw.items()}
+        )
+        record = json.loads(metadata.get("record", "{}"))
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ModelFormatError(
+            f"{path} is no model file ({type(error).__name__}); give one that `bbans train` made"
+        ) from error
+    layers = to_layers(tensors)
+    family.check(config)
+    family.check_layers(config, layers)
+    return Model(path.stem, config, layers, record, model_id(config, tensors))
+
+
+def load_bytes(data: bytes, name: str) -> Model:
+    """Read and check the bytes of a model file. Raises as `load_file` does."""
+    with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
+        path = Path(folder, f"{name}.safetensors")
+        path.write_bytes(data)
+        return load_file(path)
+
+
+def user_folder() -> Path:
+    """Where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on Windows, else in
+    XDG_DATA_HOME or ~/.local/share.
+    """
+    home = Path(os.path.expanduser("~"))  # unlike Path.home(), no error where there is none
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "bbans" / "models"
+
+
+def search_path() -> list[Path]:
+    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, the user's,
+    then the shipped one.
+    """
+    return [
+        *(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p),
+        user_folder(),
+        SHIPPED,
+    ]
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The model files in a folder of the search path, sorted; none where there is no such folder,
+    or it may not be read.
+    """
+    try:
+        found = (
+            path
+            for path in folder.iterdir()
+            if path.name.endswith(SUFFIX) and not path.name.startswith(".")
+        )
+        return sorted(path for path in found if os.path.isfile(path))
+    except (OSError, ValueError):
+        return []
+
+
+def name_of_effort(effort: str) -> str:
+    """The model that an effort takes where none is named. Raises InputError."""
+    if effort not in EFFORTS:
+        raise InputError(f"effort is {', '.join(EFFORTS)}; found {effort!r}")
+    return EFFORTS[effort]
+
+
+def find_by_name(name: str) -> Model:
+    """A model by name (found on the search path) or by file path."""
+    if name.endswith(SUFFIX) or os.sep in name:
+        return load_file(Path(name))
+    for path in (path for folder in search_path() for path in model_files(folder)):
+        if path.name == f"{name}{SUFFIX}":
+            return load_file(path)
+    raise ModelNotFoundError(
+        f"no model named {name!r} on the search path; give a file's path, or set "
+        f"{SEARCH_PATH_VARIABLE} to its folder"
+    )
+
+
+def find_by_id(id_prefix: bytes) -> Model:
+    """The model that a file names.
+
+    Model files that cannot be used are passed over. Raises ModelNotFoundError.
+    """
+    unusable = ""
+    for path in (path for folder in search_path() for path in model_files(folder)):
+        try:
+            model = load_file(path)
+        except ModelError as error:
+            unusable = f" ({error})"
+            continue
+        if model.id.startswith(id_prefix):
+            return model
+    raise ModelNotFoundError(
+        f"the file needs model {id_prefix.hex()}, which is not here{unusable}; "
+        f"give it with --model, add it with `bbans models add`, or set {SEARCH_PATH_VARIABLE} to "
+        "its folder"
+    )

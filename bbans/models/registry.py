@@ -1,0 +1,150 @@
+"""The table of model families: one row says all that is known of a family, and whoever needs to
+know asks the row.
+
+A row is added by `register`, for instance from a module of one's own; nothing in the package has to
+be touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bbans.errors import ModelFormatError
+from bbans.exact.layers import IntConv
+from bbans.exact.ops import Ops
+from bbans.models import (
+    bernoulli_vae,
+    categorical_vae,
+    conv_vae,
+    photo,
+    pyramid,
+    pyramid_network,
+    rich_vae,
+    structured,
+    vae,
+    vqvae,
+)
+
+NETWORKS = "bbans.training.networks"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models.
+
+    name: in model files and recipes. config: the class of its hyper-parameters. `check(config)` and
+    `check_layers(config, layers)` raise ModelErrors. `network(config, layers, ops)` is the model in
+    integers, which codes. trainable: the module that trains it, imported only then; it has
+    `network(config, training)`, a torch module, and `export(network)`, the layers of its integer
+    twin.
+    """
+
+    name: str
+    config: type
+    check: Callable[[Any], None]
+    check_layers: Callable[[Any, Mapping[str, IntConv]], float]
+    network: Callable[[Any, Mapping[str, IntConv], Ops], Any]
+    trainable: str
+
+
+FAMILIES: dict[str, Family] = {}
+
+
+def register(family: Family) -> None:
+    """Add a family to the table.
+
+    Raises ValueError on a name or a class of configs that has a row.
+    """
+    if any(family.name == row.name or family.config is row.config for row in FAMILIES.values()):
+        raise ValueError(
+            f"the family {family.name!r} or its {family.config.__name__} is there already; choose "
+            "another name"
+        )
+    FAMILIES[family.name] = family
+
+
+for _family in (
+    Family(
+        "photo",
+        photo.PhotoConfig,
+        photo.check,
+        photo.check_layers,
+        photo.ExactPhoto,
+        f"{NETWORKS}.photo_export",
+    ),
+    Family("vae", vae.VaeConfig, vae.check, vae.check_layers, vae.ExactVae, f"{NETWORKS}.vae"),
+    Family(
+        "conv_vae",
+        conv_vae.ConvVaeConfig,
+        conv_vae.check,
+        conv_vae.check_layers,
+        conv_vae.ExactVae,
+        f"{NETWORKS}.vae",
+    ),
+    Family(
+        "rich_vae",
+        rich_vae.RichVaeConfig,
+        rich_vae.check,
+        rich_vae.check_layers,
+        rich_vae.ExactRichVae,
+        f"{NETWORKS}.rich_vae",
+    ),
+    Family(
+        "bernoulli_vae",
+        bernoulli_vae.BernoulliVaeConfig,
+        bernoulli_vae.check,
+        bernoulli_vae.check_layers,
+        bernoulli_vae.ExactBernoulliVae,
+        f"{NETWORKS}.bernoulli_vae",
+    ),
+    Family(
+        "categorical_vae",
+        categorical_vae.CategoricalVaeConfig,
+        categorical_vae.check,
+        categorical_vae.check_layers,
+        categorical_vae.ExactCategoricalVae,
+        f"{NETWORKS}.categorical_vae",
+    ),
+    Family(
+        "pyramid",
+        pyramid.PyramidConfig,
+        pyramid.check,
+        pyramid_network.check_layers,
+        pyramid_network.ExactPyramid,
+        f"{NETWORKS}.pyramid",
+    ),
+    Family(
+        "structured",
+        structured.StructuredConfig,
+        structured.check,
+        structured.check_layers,
+        structured.ExactStructured,
+        f"{NETWORKS}.structured",
+    ),
+    Family(
+        "vqvae",
+        vqvae.VqVaeConfig,
+        vqvae.check,
+        vqvae.check_layers,
+        vqvae.ExactVqVae,
+        f"{NETWORKS}.vqvae",
+    ),
+):
+    register(_family)
+
+
+def family_of(config: Any) -> Family:
+    """The family that a config belongs to. Raises ModelFormatError."""
+    for family in FAMILIES.values():
+        if type(config) is family.config:
+            return family
+    raise ModelFormatError(
+        f"no family has configs of {type(config).__name__}; give one of {', '.join(FAMILIES)}"
+    )
+
+
+def family_name(config: Any) -> str:
+    """The name of the family that a config belongs to. Raises ModelFormatError."""
+    return family_of(config).name

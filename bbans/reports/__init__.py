@@ -1,6 +1,0 @@
-"""An evaluation as one page to look at: rates, where they go, the best and worst images with their heat maps, and what the model dreams."""
-
-from bbans.reports.gather import Report, Shown, gather
-from bbans.reports.page import page, save
-
-__all__ = ["Report", "Shown", "gather", "page", "save"]

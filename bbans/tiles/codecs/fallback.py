@@ -1,0 +1,156 @@
+"""Coders of other libraries for what a photograph's model does not suit: lossless WebP (Pillow) and
+LZMA (Python's own).
+
+A WebP payload is a `VP8L` bitstream (RFC 9649) without the five bytes that follow from the tile's
+size. It holds samples of up to 8 bits, whatever they mean. An LZMA payload is a byte with the
+distance of a delta filter (0: none) and a raw LZMA2 stream of the raw pixels.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, WebPImagePlugin
+
+from bbans.errors import FormatError
+
+WEBP_SIDE = 2**14 - 1
+WEBP_EFFORTS = (
+    (100, 6),
+    (80, 4),
+)  # quality and method: the higher effort is not always the shorter
+# on small crops of photographs the higher effort saves 2.5 % at most, and takes twenty times as
+# long
+HOPELESS = 1.03
+VP8L_SIGNATURE = 0x2F
+DICTIONARY = 2**24  # bytes: bounds the memory of the decoder
+SMALLEST_DICTIONARY = 2**12
+
+Samples = NDArray[np.uint8]
+
+
+def encode_webp(samples: Samples, to_beat: int | None = None) -> bytes:
+    """`(h, w, channels)` with 1 to 4 channels and sides up to 16383 as what follows the header in a
+    `VP8L` chunk.
+
+    `to_beat`: of photographs, the bytes of another coder. Where the lower effort needs HOPELESS
+    times as many, it is all that is tried.
+    """
+    channels = samples.shape[2]
+    colour = samples[:, :, :3] if channels >= 3 else np.repeat(samples[:, :, :1], 3, axis=2)
+    array = np.concatenate([colour, samples[:, :, -1:]], axis=2) if channels in (2, 4) else colour
+    picture = Image.fromarray(np.ascontiguousarray(array))
+    high, low = WEBP_EFFORTS
+    data = _webp(picture, *low)
+    if to_beat is None or len(data) <= HOPELESS * to_beat:
+        data = min(_webp(picture, *high), data, key=len)
+    (size,) = struct.unpack_from("<I", data, 16)
+    if data[12:16] != b"VP8L" or data[20:23] != _vp8l_header(samples.shape[:2], channels)[:3]:
+        raise FormatError(
+            f"the WebP library wrote a chunk {data[12:16]!r} where a VP8L chunk of this size was "
+            "expected"
+        )
+    return data[25 : 20 + size]
+
+
+def _vp8l_header(shape: tuple[int, ...], channels: int) -> bytes:
+    """What every VP8L bitstream of this size begins with: signature, sides less one, whether there
+    is alpha, version 0.
+    """
+    height, width = shape[:2]
+    return struct.pack(
+        "<BI", VP8L_SIGNATURE, (width - 1) | (height - 1) << 14 | (channels in (2, 4)) << 28
+    )
+
+
+def _webp(picture: Image.Image, quality: int, method: int) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, "WEBP", lossless=True, exact=True, quality=quality, method=method)
+    return buffer.getvalue()
+
+
+def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Samples:
+    """Inverse of `encode_webp`, `(h, w, channels)`. Raises FormatError on damage."""
+    if max(shape) > WEBP_SIDE:
+        raise FormatError(
+            f"a WebP tile has sides of up to {WEBP_SIDE} pixels, found {shape[1]} x {shape[0]}; "
+            "the file is damaged"
+        )
+    stream = _vp8l_header(shape, channels) + payload
+    chunk = b"VP8L" + struct.pack("<I", len(stream)) + stream + b"\0" * (len(stream) % 2)
+    data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+    mode = "RGBA" if channels in (2, 4) else "RGB"
+    try:
+        array = _webp_pixels(data, mode)
+    except (OSError, RuntimeError, SyntaxError, ValueError) as error:
+        raise FormatError(f"a WebP tile cannot be decoded: {error}") from error
+    if array.shape != (*shape, len(mode)):
+        raise FormatError("a WebP tile has another size than it says; the file is damaged")
+    pick = {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]
+    return np.ascontiguousarray(array[:, :, pick])
+
+
+def _webp_pixels(data: bytes, mode: str) -> Samples:
+    """The pixels of a WebP file by Pillow, or where its limit, which belongs to the host, forbids
+    that, by imagecodecs.
+
+    A tile's size is known and bounded by the caller, so that no other limit counts.
+    """
+    try:
+        return np.asarray(WebPImagePlugin.WebPImageFile(BytesIO(data)).convert(mode))
+    except Image.DecompressionBombError as error:
+        try:
+            import imagecodecs
+        except ImportError:
+            raise ValueError(
+                f"Pillow's limit forbids it ({error}); raise PIL.Image.MAX_IMAGE_PIXELS or "
+                "install imagecodecs"
+            ) from None
+        try:
+            pixels: Samples = imagecodecs.webp_decode(data, hasalpha=mode == "RGBA")
+        except imagecodecs.WebpError as failure:
+            raise ValueError(str(failure)) from failure
+        return pixels
+
+
+def _filters(delta: int, dictionary: int = DICTIONARY) -> list[dict[str, Any]]:
+    before: list[dict[str, Any]] = [{"id": lzma.FILTER_DELTA, "dist": delta}] if delta else []
+    return [*before, {"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": dictionary}]
+
+
+def encode_lzma(raw: bytes, sample_bytes: int) -> bytes:
+    """Raw pixels as LZMA, with or without differences of bytes `sample_bytes` apart, whichever is
+    shorter.
+    """
+    # a dictionary as large as the pixels finds what a larger one does, whose tables cost more than
+    # a small image
+    dictionary = min(max(SMALLEST_DICTIONARY, 1 << (len(raw) - 1).bit_length()), DICTIONARY)
+    coded = (
+        lzma.compress(raw, lzma.FORMAT_RAW, filters=_filters(delta, dictionary))
+        for delta in (0, sample_bytes)
+    )
+    return min(
+        (bytes([delta]) + data for delta, data in zip((0, sample_bytes), coded, strict=True)),
+        key=len,
+    )
+
+
+def decode_lzma(payload: bytes, size: int) -> bytes:
+    """`size` raw bytes. Raises FormatError on damage or another size; never makes more than one
+    byte too many.
+    """
+    if not payload:
+        raise FormatError("an LZMA tile is empty; the file is damaged")
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(payload[0]))
+    try:
+        raw = decoder.decompress(payload[1:], size + 1)
+    except (lzma.LZMAError, EOFError) as error:
+        raise FormatError(f"an LZMA tile cannot be decoded: {error}") from error
+    if len(raw) != size or not decoder.eof or decoder.unused_data:
+        raise FormatError(f"an LZMA tile does not decode to {size} bytes; the file is damaged")
+    return raw

@@ -1,0 +1,151 @@
+"""Channels of a tile through a pyramid model: samples of any depth laid out over its grey levels,
+coded, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.container.file_records import Axis, TilePart
+from bbans.distributions import sample_grid as axes
+from bbans.errors import FormatError
+from bbans.models.fixed_predictor import FixedPredictor
+from bbans.schemes.metering import Account, Watch
+from bbans.schemes.pyramid import self_funding
+from bbans.schemes.pyramid.level import PyramidNet, analyse
+from bbans.tiles.transforms import pipeline
+from bbans.tiles.transforms.orientation import turn_back, turned_shape
+
+SAMPLE_SIDE = 256  # of the crop on which curves are compared
+
+Samples = NDArray[Any]
+Ints = NDArray[np.int32]
+
+
+def layout(axis: Axis | None) -> axes.Axis:
+    """The axis of a model's distributions for a range of samples; 8-bit samples have none."""
+    return axes.regular() if axis is None else axes.stretched(axis.span + 1, axis.curve)
+
+
+def to_planes(samples: Samples, axis: Axis | None) -> Ints:
+    """`(h, w, 1 or 3)` to `(3, h, w)`, grey repeated, counted from the smallest value."""
+    planes = samples.transpose(2, 0, 1).astype(np.int32) - (0 if axis is None else axis.low)
+    return np.ascontiguousarray(np.broadcast_to(planes, (3, *samples.shape[:2])))
+
+
+def from_planes(x: Ints, axis: Axis | None, channels: int, bit_depth: int) -> Samples:
+    """Inverse of `to_planes`, uint8 or uint16."""
+    values = x[:channels].transpose(1, 2, 0) + (0 if axis is None else axis.low)
+    return np.ascontiguousarray(values.astype(np.uint16 if bit_depth == 16 else np.uint8))
+
+
+def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
+    """The range of the samples and the curve on which the fixed predictor codes their middle
+    shortest; None for 8 bits.
+    """
+    if bit_depth == 8:
+        return None
+    low, high = int(samples.min()), int(samples.max())
+    if bit_depth < 8:
+        return Axis(low, high - low, axes.LINEAR)
+    h, w = samples.shape[:2]
+    top, left = max(0, h - SAMPLE_SIDE) // 2, max(0, w - SAMPLE_SIDE) // 2
+    middle = samples[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]
+    return min(
+        (Axis(low, high - low, curve) for curve in axes.CURVES),
+        key=lambda axis: ideal_bits(FixedPredictor(), middle, axis, 0, 1),
+    )
+
+
+def code_channels(
+    predictor: PyramidNet, samples: Samples, axis: Axis | None, latents: bool
+) -> Iterator[self_funding.Encoded]:
+    """Codings of samples `(h, w, 1 or 3)`, finest latents first."""
+    chosen = layout(axis)
+    levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
+    return self_funding.encodings(levels, coarsest, samples.shape[2], latents, chosen)
+
+
+def decode_channels(
+    predictor: PyramidNet,
+    part: TilePart,
+    shape: tuple[int, int],
+    bit_depth: int,
+    watch: Watch | None = None,
+) -> tuple[Samples, Account]:
+    """Samples `(h, w, channels)` of a part, and its account.
+
+    Raises FormatError or UnderflowError on damage.
+
+    `watch` is told the bits of every symbol, of samples as they were prepared.
+    """
+    at, colours, words = pipeline.split(part, shape)
+    x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0, watch)
+    samples = turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation)
+    if part.lattice:
+        samples = pipeline.restored(samples, part.lattice, at, colours)
+        account += Account(likelihood=8.0 * (len(part.payload) - len(words)))
+    return samples, account
+
+
+def preview_channels(
+    predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int
+) -> Samples:
+    """Every 2^level-th row and column of a part's samples, which of a turned part are not those of
+    the coarse levels.
+    """
+    if part.orientation:
+        return decode_channels(predictor, part, shape, bit_depth)[0][:: 2**level, :: 2**level]
+    at, colours, words = pipeline.split(part, shape)
+    samples = from_planes(
+        _decode(predictor, part, words, shape, level)[0], part.axis, part.channels, bit_depth
+    )
+    return (
+        pipeline.restored(samples, part.lattice, at, colours, shape[1], 2**level)
+        if part.lattice
+        else samples
+    )
+
+
+def ideal_bits(
+    predictor: PyramidNet, samples: Samples, axis: Axis | None, latent_precision: int, draws: int
+) -> float:
+    """-ELBO of samples `(h, w, 1 or 3)` under the exact model, in bits; `draws` of the latents are
+    averaged.
+    """
+    chosen = layout(axis)
+    levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
+    return self_funding.ideal_bits(
+        levels, coarsest, samples.shape[2], latent_precision, draws, axis=chosen
+    )
+
+
+def _decode(
+    predictor: PyramidNet,
+    part: TilePart,
+    message: bytes,
+    shape: tuple[int, int],
+    level: int,
+    watch: Watch | None = None,
+) -> tuple[Ints, Account]:
+    if len(message) % 4:
+        raise FormatError(
+            f"a tile's message is whole 32-bit words, found {len(message)} bytes; the file is "
+            "damaged"
+        )
+    words = np.frombuffer(message, "<u4").astype(np.uint32)
+    return self_funding.decode(
+        predictor,
+        words,
+        shape,
+        part.channels,
+        part.latent_precision,
+        part.growth,
+        layout(part.axis),
+        level,
+        watch,
+    )

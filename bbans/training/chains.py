@@ -1,0 +1,362 @@
+"""Maximise the ELBO of a latent chain: likelihood + beta KL of one sample of z an item, in bits per
+dimension.
+
+Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `training.terms`; a
+recipe may name another bound of `objectives`, for families of Gaussian latents. What keeps latents
+in use: KL warm-up (Bowman et al. 2016, arXiv:1511.06349), beta (Higgins et al. 2017), free bits
+(Kingma et al. 2016, arXiv:1606.04934). They act on the loss only; every rate reported is the ELBO
+at beta 1. Everything random comes from the recipe's seed and the step number, so a resumed run
+repeats what an unbroken one does. A step waits for no device: what it found is read at reports and
+checkpoints.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bbans.errors import InputError
+from bbans.images import content_hash
+from bbans.models.vae import VaeConfig
+from bbans.training import discrete, distributed, guarded, objectives
+from bbans.training.distributed import ALONE, Processes
+from bbans.training.estimators.control import Control
+from bbans.training.networks.families import float_network
+from bbans.training.passes import Passes
+from bbans.training.terms import OWN, Draws, Terms, Trainable, Training, Weighted, draws
+
+COSINE, LINEAR = "cosine", "linear"
+ACTIVE = (
+    0.01  # a unit is active when Var_x E_q[z | x] passes this (Burda et al. 2016, arXiv:1509.00519)
+)
+
+
+class Samples(NamedTuple):
+    """x integers `(N, dims)`, labels int `(N,)`, or `(N, told)` of what else is given with x, or
+    None.
+    """
+
+    x: NDArray[np.integer]
+    labels: NDArray[np.integer] | None = None
+
+
+@dataclass(frozen=True)
+class ChainRecipe:
+    """A training run. Same recipe, data and torch version: same weights up to float rounding."""
+
+    model: Any = field(default_factory=VaeConfig)
+    seed: int = 0
+    steps: int = 20000
+    batch: int = 100
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    decay: str = (
+        COSINE  # of the learning rate to zero: cosine, or linear over the last decay_fraction
+    )
+    decay_fraction: float = 0.4
+    clip_norm: float = 200.0  # of the gradient of bits an item
+    weight_decay: float = 0.0
+    # share of the old weights that the averaged ones keep at each step; 0: none are averaged
+    average: float = 0.999
+    kl_warmup_steps: int = 0
+    beta: float = 1.0
+    free_bits: float = 0.0  # a latent's mean KL below this is not trained on, bits
+    latent_dropout: float = 0.0  # items with idle latents, so that the first of a message cost less
+    training: Training = field(default_factory=Training)
+    validate_every: int = 500
+    patience: int = 0  # validations without a better rate after which training stops; 0: never
+
+
+def learning_rate(recipe: ChainRecipe, step: int) -> float:
+    """Warm-up, then cosine or a plateau with linear decay, to zero at `recipe.steps`."""
+    warm = (step + 1) / max(1, recipe.warmup_steps)
+    if recipe.decay == COSINE:
+        return (
+            recipe.learning_rate
+            * min(1.0, warm)
+            * 0.5
+            * (1 + math.cos(math.pi * step / recipe.steps))
+        )
+    decay = max(1, round(recipe.steps * recipe.decay_fraction))
+    return recipe.learning_rate * min(1.0, warm, (recipe.steps - step) / decay)
+
+
+def loss(terms: Terms, beta: float, free_bits: float = 0.0, mean: Tensor | None = None) -> Tensor:
+    """likelihood + beta sum_j max(free_bits, KL_j) + surrogate, a mean over items, in bits; KL_j is
+    latent j's mean.
+
+    `mean` is KL over the whole batch where the items are one process's share of it: it decides
+    which are free.
+    """
+    divergence = terms.divergence.mean(0)
+    if free_bits > 0:
+        divergence = torch.where(
+            (divergence if mean is None else mean) > free_bits, divergence, free_bits
+        )
+    return terms.likelihood.mean() + beta * divergence.sum() + terms.surrogate
+
+
+@torch.no_grad()
+def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dict[str, float]:
+    """The ELBO's three terms and their sum in bits per dimension, one sample an item, and the
+    number of active latents.
+    """
+    totals, count = np.zeros(3), 0
+    means = []
+    device = next(net.parameters()).device  # type: ignore[attr-defined]
+    for first in range(0, len(data.x), batch):
+        x, labels = tensors(data, slice(first, first + batch), device)
+        terms = net.terms(x, labels, torch.Generator().manual_seed(seed * 1_000_003 + first))
+        totals += [
+            float(part.sum())
+            for part in (terms.prior, terms.likelihood, terms.prior - terms.divergence.sum(1))
+        ]
+        count += x.numel()
+        means.append(net.means(x, labels))
+    prior, likelihood, posterior = (float(total) / count for total in totals)
+    active = int((torch.cat(means).var(0, unbiased=False) > ACTIVE).sum())
+    return {
+        "prior": prior,
+        "likelihood": likelihood,
+        "posterior": posterior,
+        "rate": prior + likelihood - posterior,
+        "active": active,
+    }
+
+
+@torch.no_grad()
+def bound(
+    net: Weighted, data: Samples, training: Training, seed: int = 0, batch: int = 500
+) -> float:
+    """Minus the objective in bits per dimension: what the model is judged by where it is trained on
+    another bound than the ELBO.
+    """
+    total = 0.0
+    device = next(net.parameters()).device  # type: ignore[attr-defined]
+    for first in range(0, len(data.x), batch):
+        x, labels = tensors(data, slice(first, first + batch), device)
+        source = draws(torch.Generator().manual_seed(seed * 1_000_003 + first), len(x))
+        total -= float(
+            objectives.of(
+                training, objectives.weights(net, x, labels, source, training.particles).logs()
+            ).model.sum()
+        )
+    return total / data.x.size
+
+
+def tensors(
+    data: Samples, rows: Any, device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor | None]:
+    """Rows of the data as int64 tensors."""
+    x = torch.from_numpy(data.x[rows].astype(np.int64)).to(device)
+    return x, None if data.labels is None else torch.from_numpy(
+        data.labels[rows].astype(np.int64)
+    ).to(device)
+
+
+def train(
+    training: Samples,
+    validation: Samples,
+    recipe: ChainRecipe,
+    checkpoint: Path | None = None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+    checkpoint_seconds: float = 120.0,
+    group: Processes = ALONE,
+    measure: Callable[[nn.Module, Control], dict[str, float]] = lambda net, control: {},
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """Train, resuming from `checkpoint` when it exists.
+
+    Returns the network with the best validation rate, and all reports.
+
+    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are
+    any) what `rates` returns and what else the objective or the estimator is trained on (`bound`,
+    `discrete.beside`): where there is a bound, the best is that of the lowest. `measure` adds to a
+    row what it finds in the network in training and in what its estimator has learned, which it
+    must leave as they are. Of a `group` of processes, all of which call this, the first has the
+    result. Raises InputError on a checkpoint of another run, and on settings that are not for such
+    a model.
+    """
+    discrete.check(recipe.training, recipe.model, recipe.free_bits)
+    torch.manual_seed(recipe.seed)
+    net = float_network(recipe.model, recipe.training).to(group.device)
+    objectives.check(recipe.training, recipe.free_bits, net)
+    control = Control(net, recipe.training).to(group.device)
+    averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
+    optimiser = torch.optim.AdamW(
+        [{"params": net.parameters(), "factor": 1.0}, *control.groups()],
+        recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=True if group.device.type == "cuda" else None,
+    )
+    batches = Passes(training.x, training.labels, recipe.seed, recipe.batch, group.device)
+    first, history, stale, lowest, running = (
+        0,
+        list[dict[str, float]](),
+        0,
+        math.inf,
+        list[float | Tensor](),
+    )
+    identity = _identity(recipe, training)
+    if (state := distributed.load(group, checkpoint)) is not None:
+        if state.get("identity") != identity:
+            raise InputError(
+                f"checkpoint {checkpoint} is of another recipe or other images; delete it or name "
+                "another"
+            )
+        for part, name in (
+            (net, "net"),
+            (control, "control"),
+            (averaged, "averaged"),
+            (optimiser, "optimiser"),
+        ):
+            part.load_state_dict(state[name])
+        best, first, history, stale, lowest, running = (
+            state[n] for n in ("best", "step", "history", "stale", "lowest", "running")
+        )
+    saved = started = time.monotonic()
+    for step in range(first, recipe.steps):
+        if (
+            recipe.patience and stale >= recipe.patience and step >= recipe.kl_warmup_steps
+        ):  # the rate may stand still while beta rises
+            break
+        rate = learning_rate(recipe, step)
+        for parameters in optimiser.param_groups:
+            parameters["lr"] = rate * parameters["factor"]
+        running.append(descend(net, control, averaged, optimiser, batches, recipe, step, group))
+        done = step + 1
+        if done % recipe.validate_every == 0 or done == recipe.steps:
+            row = {
+                "step": done,
+                "train_rate": float(np.mean(_read(running))),
+                "learning_rate": rate,
+                "seconds": time.monotonic() - started,
+            }
+            running.clear()
+            if group.first:
+                row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
+                if len(validation.x) and recipe.training.objective not in OWN:
+                    row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
+                if len(validation.x) and recipe.training.bounded:
+                    row |= discrete.beside(
+                        averaged, *tensors(validation, slice(None), group.device), recipe.training
+                    )
+                row |= measure(net, control)
+            judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
+            stale += 1
+            if judged < lowest:
+                lowest, stale, best = judged, 0, copy.deepcopy(averaged.state_dict())
+            history.append(row)
+            if group.first:
+                report(row)
+        last = done == recipe.steps or 0 < recipe.patience <= stale
+        if (
+            checkpoint is not None
+            and group.first
+            and (time.monotonic() - saved > checkpoint_seconds or last)
+        ):
+            save_checkpoint(
+                checkpoint,
+                {
+                    "net": net.state_dict(),
+                    "control": control.state_dict(),
+                    "averaged": averaged.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "best": best,
+                    "step": done,
+                    "history": history,
+                    "stale": stale,
+                    "lowest": lowest,
+                    "running": _read(running),
+                    "identity": identity,
+                },
+            )
+            saved = time.monotonic()
+    averaged.load_state_dict(best)
+    return averaged, history
+
+
+def _identity(recipe: ChainRecipe, training: Samples) -> str:
+    """What a checkpoint has to share with the run that goes on from it."""
+    labels = "" if training.labels is None else content_hash(training.labels)
+    return json.dumps([asdict(recipe), content_hash(training.x), labels], sort_keys=True)
+
+
+def _read(running: list[float | Tensor]) -> list[float]:
+    """Rates of steps as numbers, waiting for the device once."""
+    found = [rate for rate in running if isinstance(rate, Tensor)]
+    return [rate for rate in running if isinstance(rate, float)] + (
+        torch.stack(found).tolist() if found else []
+    )
+
+
+def descend(
+    net: nn.Module,
+    control: Control,
+    averaged: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: Passes,
+    recipe: ChainRecipe,
+    step: int,
+    group: Processes = ALONE,
+) -> Tensor:
+    """One step; the batch's rate, minus the objective, in bits per dimension at beta 1, float64
+    `()` on the device.
+
+    Noise is drawn on the device, the same in all processes.
+    """
+    items, ours = batches.items, distributed.share(group, batches.items)
+    x, labels = batches.batch(step, ours)
+    generator = torch.Generator(group.device).manual_seed(recipe.seed * 1_000_003 + step)
+    dropped = (
+        torch.rand(items, generator=generator, device=group.device) < recipe.latent_dropout
+        if recipe.latent_dropout
+        else None
+    )
+    source = Draws(generator, items, ours.start, partial(distributed.total, group))
+    drop = None if dropped is None else dropped[ours]
+    beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
+    optimiser.zero_grad()
+    if recipe.training.objective in OWN:
+        terms = discrete.terms(net, control, recipe.training, x, labels, source, drop, beta)
+        mean = (
+            distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None
+        )
+        weighted = loss(terms, beta, recipe.free_bits, mean) * (len(x) / items)
+        weighted.backward()  # type: ignore[no-untyped-call]
+        bits = terms.likelihood + terms.divergence.sum(1)
+    else:
+        found = objectives.weights(net, x, labels, source, recipe.training.particles, drop)  # type: ignore[arg-type]
+        objectives.backward(net, objectives.of(recipe.training, found.logs(beta)), len(x) / items)
+        bits = -objectives.of(recipe.training, found.logs().detach()).model
+    distributed.sum_gradients(group, [*net.parameters(), *control.parameters()])
+    guarded.clip(net.parameters(), recipe.clip_norm, control.parameters())
+    optimiser.step()
+    keep = min(recipe.average, (step + 1) / (step + 10))
+    with torch.no_grad():
+        for old, new in zip(averaged.parameters(), net.parameters(), strict=True):
+            old.lerp_(new, 1 - keep)
+        for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
+            kept.copy_(buffer)
+    return distributed.total(group, bits.sum()).double() / (items * x.shape[1])
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write under a temporary name and rename, so that a killed run leaves the last whole
+    checkpoint.
+    """
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    os.replace(temporary, path)

@@ -1,0 +1,360 @@
+"""-ELBO of bits and categories as a loss: the parts of a network's bound put together with an
+estimator of the gradients by q.
+
+For layer l the estimators see f(z_l): -log2 p(x | z_1) where l = 1, beta times -log2 p(z_(l-1) |
+z_l), -log2 p(z_l | z_(l+1)) and the layers above, which are drawn again from the same noise. For
+every noise f is a function of z_l alone, so that an unbiased estimator stays unbiased with any
+number of layers; a control variate relaxes the layers above along with z_l. Entropies and the top
+layer's KL are exact given the layer below, and are no part of f. Two exceptions: `concrete` trains
+the bound of relaxed samples in all its parameters, which is no rate; `vimco` the
+importance-weighted bound of several samples, whose layers share one signal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from bbans.errors import InputError
+from bbans.models.registry import family_name
+from bbans.training import continuous
+from bbans.training.estimators.control import Control
+from bbans.training.estimators.estimate import Estimate, Noise, improve
+from bbans.training.estimators.muprop import muprop
+from bbans.training.estimators.nvil import baseline_loss, nvil, updated
+from bbans.training.estimators.relax import relax
+from bbans.training.estimators.score import score
+from bbans.training.estimators.vimco import signals
+from bbans.training.networks.bernoulli_vae import BernoulliVaeNet, Draw, Inferred
+from bbans.training.networks.heads import LN2
+from bbans.training.terms import (
+    CONCRETE,
+    ELBO,
+    ESTIMATORS,
+    LAX,
+    MUPROP,
+    NVIL,
+    RELAX,
+    SCORE,
+    STRAIGHT_THROUGH,
+    VIMCO,
+    Draws,
+    Terms,
+    Training,
+    draws,
+)
+
+STRUCTURED = "structured"
+FAMILIES = ("bernoulli_vae", "categorical_vae", STRUCTURED)
+
+
+def check(training: Training, model: Any, free_bits: float = 0.0) -> None:
+    """Raise InputError unless a config's family can be trained by the estimator, and on the
+    objective where its latents are discrete.
+    """
+    t, family = training, family_name(model)
+    if t.estimator not in ESTIMATORS:
+        raise InputError(f"an estimator is one of {', '.join(ESTIMATORS)}; found {t.estimator!r}")
+    if t.estimator == LAX:
+        continuous.check(t, model)
+    elif t.estimator != STRAIGHT_THROUGH and family not in FAMILIES:
+        raise InputError(
+            f"estimator {t.estimator!r} is for latents of bits or categories "
+            f"({', '.join(FAMILIES)}); found the family {family}"
+        )
+    if t.objective != ELBO and family in FAMILIES:
+        raise InputError(
+            f"objective {t.objective!r} is for Gaussian latents; the family {family} has the "
+            "bound of several samples by "
+            f"estimator {VIMCO!r}: name that, with objective {ELBO!r}; found the estimator "
+            f"{t.estimator!r}"
+        )
+    if t.estimator not in (STRAIGHT_THROUGH, LAX) and free_bits:
+        raise InputError(
+            f"estimator {t.estimator!r} needs free_bits = 0: what the loss leaves out it would "
+            "still train on"
+        )
+    several = t.estimator == VIMCO or (t.estimator == CONCRETE and family == STRUCTURED)
+    if t.particles < (2 if t.estimator == VIMCO else 1) or (
+        family in FAMILIES and t.particles > 1 and not several
+    ):
+        said = (
+            f"particles are 2 or more with {VIMCO}, 1 or more with {CONCRETE} of the family "
+            f"{STRUCTURED}, and 1 with other estimators"
+        )
+        raise InputError(f"{said}; found {t.particles} with {t.estimator!r}")
+    if not t.temperature > 0:
+        raise InputError(f"a temperature is above 0; found {t.temperature}")
+
+
+def terms(
+    net: Any,
+    control: Control,
+    training: Training,
+    x: Tensor,
+    labels: Tensor | None,
+    source: Draws,
+    drop: Tensor | None,
+    beta: float,
+) -> Terms:
+    """The bound of a batch, with a surrogate that has the estimates as derivatives; `beta` weighs
+    the divergences in f.
+
+    Gradients of what the estimator learns are added to `control`'s, weighted with this process's
+    share of the batch. Of `vimco` the likelihood is the whole bound.
+    """
+    name = control.name
+    if name == STRAIGHT_THROUGH:
+        found: Terms = net.terms(x, labels, source, drop)
+        return found
+    if name == LAX:
+        return continuous.terms(net, control, x, source, drop)
+    seen = net.seen(x, labels)
+    if training.bounded:
+        return _bound(net, training, x, seen, source, drop, beta)
+    uniforms: list[Tensor] = []
+
+    def hard(logits: Tensor, layer: int) -> Tensor:
+        uniforms.append(source.uniform(logits))
+        return net.idle(net.latent.sample(logits, uniforms[-1]), drop)  # type: ignore[no-any-return]
+
+    step = _Step(net, control, x, seen, source, uniforms, net.infer(seen, hard), beta)
+    found, surrogate = net.bound(x, step.z, drop), x.new_zeros((), dtype=torch.get_default_dtype())
+    for layer in range(1, net.depth + 1):
+        estimate, logits = step.estimate(layer), step.z.logits[layer - 1]
+        if drop is not None:
+            lost = drop.view(-1, *(1,) * (logits.dim() - 1))
+            estimate = replace(estimate, gradient=estimate.gradient.masked_fill(lost, 0.0))
+        step.learn(layer, estimate)
+        surrogate = surrogate + (
+            estimate.gradient.detach() * (logits - logits.detach())
+        ).sum() / len(x)
+    return replace(found, surrogate=surrogate)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A batch, what q is given of it, its hard samples z and the noise that they were drawn
+    with.
+    """
+
+    net: BernoulliVaeNet
+    control: Control
+    x: Tensor
+    seen: Tensor
+    source: Draws
+    uniforms: list[Tensor]
+    z: Inferred
+    beta: float
+
+    def estimate(self, layer: int) -> Estimate:
+        """Of d/d logits of the layer, an item's each."""
+        name, latent, logits = self.control.name, self.net.latent, self.z.logits[layer - 1].detach()
+        value = self.net.signal(self.x, layer, self.z, self.beta).detach()
+        noise = _Replayed(self.uniforms[layer - 1], self.source)
+
+        def at_sample(b: Tensor) -> Tensor:
+            return value
+
+        if name == SCORE:
+            others = (self.source.total(value.sum()) - value) / max(1, self.source.items - 1)
+            return score(at_sample, logits, noise, latent, others)
+        if name == NVIL:
+            return nvil(
+                at_sample,
+                logits,
+                noise,
+                self.control.baseline(layer, self.below(layer)),
+                self.control.running(layer),
+                latent,
+            )
+        if name == MUPROP:
+            expected = (
+                self.control.baseline(layer, self.below(layer)) + self.control.running(layer).mean
+            )
+            smooth = self.stand_in(layer, lambda q, _: latent.probabilities(q))
+            return muprop(at_sample, logits, noise, expected, latent, smooth)
+        return relax(at_sample, self.variate(layer), logits, noise, latent)
+
+    def below(self, layer: int) -> Tensor:
+        """What the layer's q is given, as networks read it."""
+        return (
+            self.net.scaled(self.seen) if layer == 1 else self.net.read(self.z.samples[layer - 2])
+        )
+
+    def stand_in(self, layer: int, draw: Draw) -> Callable[[Tensor], Tensor]:
+        """f as a function of points between the states, with the layers above by `draw`."""
+
+        def smooth(y: Tensor) -> Tensor:
+            z = self.net.infer(
+                self.seen,
+                draw,
+                [*self.z.samples[: layer - 1], y],
+                [q.detach() for q in self.z.logits[:layer]],
+            )
+            return self.net.signal(self.x, layer, z, self.beta)
+
+        return smooth
+
+    def variate(self, layer: int) -> Callable[[Tensor], Tensor]:
+        """REBAR's control variate of the continuous z, or RELAX's."""
+        control, latent = self.control, self.net.latent
+
+        def soft(logits: Tensor, at: int) -> Tensor:
+            return latent.soft(
+                latent.continuous(logits, self.uniforms[at - 1]), control.temperature(at)
+            )
+
+        smooth, below = self.stand_in(layer, soft), self.below(layer)
+
+        def c(z: Tensor) -> Tensor:
+            found = control.scale[layer - 1] * smooth(latent.soft(z, control.temperature(layer)))
+            return found + control.free(layer, latent, z, below) if control.name == RELAX else found
+
+        return c
+
+    def learn(self, layer: int, estimate: Estimate) -> None:
+        """Add the gradients of a layer's baseline or control variate."""
+        control, share = self.control, len(self.x) / self.source.items
+        parameters = control.learned(layer)
+        if control.name in (NVIL, MUPROP):
+            moments, target = (
+                control.running(layer),
+                estimate.value if estimate.signal is None else estimate.signal,
+            )
+            baseline = control.baseline(layer, self.below(layer))
+            slopes = torch.autograd.grad(baseline_loss(target, baseline, moments), parameters)
+            control.keep(layer, updated(moments, target, baseline, total=self.source.total))
+        else:
+            slopes = improve(estimate, parameters) if parameters else ()
+        for parameter, slope in zip(parameters, slopes, strict=True):
+            parameter.grad = (
+                share * slope if parameter.grad is None else parameter.grad + share * slope
+            )
+
+
+class _Replayed:
+    """The numbers that a sample was drawn with, then others."""
+
+    def __init__(self, first: Tensor, source: Noise) -> None:
+        self._first: Tensor | None = first
+        self._source = source
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """See `estimate.Noise`."""
+        first, self._first = self._first, None
+        return self._source.uniform(like) if first is None else first
+
+
+def relaxed(
+    net: BernoulliVaeNet,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    temperature: float,
+    drop: Tensor | None = None,
+) -> Terms:
+    """The relaxed bound: that of Concrete samples in place of bits or categories
+    (arXiv:1611.00712). It is no code length.
+    """
+
+    def soft(logits: Tensor, layer: int) -> Tensor:
+        return net.idle(
+            net.latent.soft(net.latent.continuous(logits, source.uniform(logits)), temperature),
+            drop,
+        )
+
+    return net.bound(x, net.infer(seen, soft), drop)
+
+
+def weighted(
+    net: BernoulliVaeNet,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    samples: int,
+    drop: Tensor | None = None,
+    beta: float = 1.0,
+    temperature: float | None = None,
+) -> Terms:
+    """-log2 (1 / K) sum_k p(x, z_k) / q(z_k | x) as the likelihood, with VIMCO's estimate
+    (arXiv:1602.06725) as the surrogate.
+
+    With a temperature the samples are relaxed, gradients go through them, and there is no
+    surrogate.
+    """
+    B, latent, lost = len(x), net.latent, None if drop is None else drop.repeat(samples)
+
+    def draw(logits: Tensor, layer: int) -> Tensor:
+        u = torch.cat([source.uniform(logits[:B].detach()) for _ in range(samples)])
+        soft = temperature is not None
+        return net.idle(
+            latent.soft(latent.continuous(logits, u), temperature or 1.0)
+            if soft
+            else latent.sample(logits, u),
+            lost,
+        )
+
+    z = net.infer(seen.repeat(samples, 1), draw)
+    information = sum(
+        (latent.bits(q, b).sum(1) for q, b in zip(z.logits, z.samples, strict=True)),
+        torch.zeros(()),
+    )
+    divergence = sum(
+        (net.prior(layer, z, sampled=True).sum(1) for layer in range(1, net.depth + 1)),
+        -information,
+    )
+    if lost is not None:
+        information, divergence = (
+            information.masked_fill(lost, 0.0),
+            divergence.masked_fill(lost, 0.0),
+        )
+    log_w = -LN2 * (net.likelihood(x.repeat(samples, 1), z) + beta * divergence).view(samples, B)
+    bound = (math.log(samples) - torch.logsumexp(log_w, 0)) / LN2
+    surrogate = bound.new_zeros(())
+    if samples > 1 and temperature is None:
+        surrogate = (signals(log_w.detach()) * information.view(samples, B)).sum(0).mean()
+    return Terms(bound, bound.new_zeros((B, 1)), bound.new_zeros(B), surrogate - surrogate.detach())
+
+
+def _bound(
+    net: BernoulliVaeNet,
+    training: Training,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    drop: Tensor | None = None,
+    beta: float = 1.0,
+) -> Terms:
+    """What concrete or vimco trains on."""
+    if training.estimator == CONCRETE and training.particles == 1:
+        return relaxed(net, x, seen, source, training.temperature, drop)
+    temperature = training.temperature if training.estimator == CONCRETE else None
+    return weighted(net, x, seen, source, training.particles, drop, beta, temperature)
+
+
+@torch.no_grad()
+def beside(
+    net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500
+) -> dict[str, float]:
+    """Bits per dimension that a run by concrete or vimco trained on besides the rate: `relaxed` of
+    concrete, `bound` of vimco.
+    """
+    total = 0.0
+    for first in range(0, len(x), batch):
+        rows = slice(first, first + batch)
+        source = draws(Generator().manual_seed(seed * 1_000_003 + first), len(x[rows]))
+        found = _bound(
+            net,
+            training,
+            x[rows],
+            net.seen(x[rows], None if labels is None else labels[rows]),
+            source,
+        )
+        total += float((found.likelihood + found.divergence.sum(1)).sum())
+    return {"bound" if training.estimator == VIMCO else "relaxed": total / x.numel()}

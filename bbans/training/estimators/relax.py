@@ -1,0 +1,95 @@
+"""g = [f(b) - c(z~)] (b - p) + d/d logits [c(z) - c(z~)], b = H(z), z~ from q(z | b): RELAX,
+unbiased for any differentiable c.
+
+Grathwohl, Choi, Wu, Roeder and Duvenaud 2018 (arXiv:1711.00123). REBAR (Tucker, Mnih, Maddison,
+Lawson and Sohl-Dickstein 2017, arXiv:1703.07370) is c(z) = eta f(soft(z / temperature)). LAX needs
+no z~: [f(b) - c(z)] d/d logits log q(z) + d/d logits c(z). The parameters of c follow
+`estimate.improve`, which lowers the variance of g itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from bbans.training.estimators.estimate import Estimate, Function, Noise, column, noise
+from bbans.training.networks.discrete_latents import BITS, Latent
+
+
+class Continuous(Protocol):
+    """What LAX needs of a latent: z from parameters and uniform numbers shaped like them, what f
+    sees of z, and log q(z) `(B,)` in nats.
+    """
+
+    @property
+    def continuous(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """z, differentiable in the parameters."""
+
+    @property
+    def hard(self) -> Function:
+        """H(z)."""
+
+    @property
+    def log_density(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Of parameters and z."""
+
+
+def lax(
+    f: Function,
+    control: Function,
+    logits: Tensor,
+    source: Generator | Noise,
+    latent: Continuous = BITS,
+) -> Estimate:
+    """Of E[f(H(z))] by the density of the continuous z; c takes z and returns `(B,)`.
+
+    The logits may be any parameters of q(z).
+    """
+    leaf = logits.detach().requires_grad_()
+    z = latent.continuous(leaf, noise(source, logits).uniform(logits))
+    value, c = f(latent.hard(z.detach())), control(z)
+    (score,) = torch.autograd.grad(latent.log_density(leaf, z.detach()).sum(), leaf)
+    (path,) = torch.autograd.grad(c.sum(), leaf, create_graph=True)
+    return Estimate(column(value.detach() - c, logits) * score + path, value)
+
+
+def relax(
+    f: Function, control: Function, logits: Tensor, source: Generator | Noise, latent: Latent = BITS
+) -> Estimate:
+    """Uses two uniform numbers a logit, first those of z. c takes z like the logits and returns
+    `(B,)`; f is only evaluated.
+    """
+    leaf, uniform = logits.detach().requires_grad_(), noise(source, logits)
+    z = latent.continuous(leaf, uniform.uniform(logits))
+    b = latent.hard(z.detach())
+    conditional = latent.conditional(leaf, b, uniform.uniform(logits))
+    value, c = f(b), control(conditional)
+    (path,) = torch.autograd.grad((control(z) - c).sum(), leaf, create_graph=True)
+    return Estimate(
+        column(value.detach() - c, logits) * (b - latent.probabilities(logits.detach())) + path,
+        value,
+    )
+
+
+def tempered(
+    f: Function, log_temperature: Tensor, scale: Tensor | float = 1.0, latent: Latent = BITS
+) -> Function:
+    """REBAR's control variate, scale f(soft(z / temperature)); RELAX adds a network of z to it."""
+    return lambda z: scale * f(latent.soft(z, torch.exp(log_temperature)))
+
+
+def rebar(
+    f: Function,
+    logits: Tensor,
+    source: Generator | Noise,
+    log_temperature: Tensor,
+    scale: Tensor | float = 1.0,
+    latent: Latent = BITS,
+) -> Estimate:
+    """Unbiased at every temperature and scale, which are scalars and may be learned; f must take
+    values between 0 and 1.
+    """
+    return relax(f, tempered(f, log_temperature, scale, latent), logits, source, latent)

@@ -1,0 +1,70 @@
+"""g = f(b) d/d logits log q(b) = f(b) (b - p), and with a control variate g - a (c(b) (b - p) - d/d
+logits E[c]).
+
+Score function or REINFORCE (Williams 1992; Ranganath, Gerrish and Blei 2014, arXiv:1401.0118):
+unbiased for any f, differentiable or not.
+"""
+
+from __future__ import annotations
+
+from torch import Generator, Tensor
+
+from bbans.training.estimators.estimate import Estimate, Function, Noise, column, noise
+from bbans.training.networks.discrete_latents import BITS, Latent
+
+
+def score(
+    f: Function,
+    logits: Tensor,
+    source: Generator | Noise,
+    latent: Latent = BITS,
+    baseline: Tensor | float = 0.0,
+) -> Estimate:
+    """Unbiased for a baseline, a number or `(B,)`, that does not depend on the item's b."""
+    b = latent.sample(logits, noise(source, logits).uniform(logits))
+    value = f(b)
+    return Estimate(
+        column(value.detach() - baseline, logits) * (b - latent.probabilities(logits.detach())),
+        value,
+    )
+
+
+def score_surrogate(value: Tensor, log_q: Tensor, baseline: Tensor | float = 0.0) -> Tensor:
+    """The same for any explicit q: a scalar, mean of f, that has the estimates as derivatives by
+    the parameters of q and f.
+
+    value `(B,)`: f at samples that no gradient passes; log_q `(B,)`: their log density in nats,
+    with q's graph.
+    """
+    signal = value.detach() - baseline
+    return value.mean() + (signal * (log_q - log_q.detach())).mean()
+
+
+def control_variate(
+    f: Function,
+    control: Function,
+    mean_gradient: Tensor,
+    logits: Tensor,
+    source: Generator | Noise,
+    latent: Latent = BITS,
+    coefficient: Tensor | float = 1.0,
+) -> Estimate:
+    """Unbiased where `mean_gradient`, like the logits, is exactly d/d logits E[control(b)].
+
+    For a linear control b . w it is w p (1 - p). The coefficient is a number or one for each logit;
+    see `best_coefficient`.
+    """
+    b = latent.sample(logits, noise(source, logits).uniform(logits))
+    value, p = f(b), latent.probabilities(logits.detach())
+    known = column(control(b).detach(), logits) * (b - p) - mean_gradient.detach()
+    return Estimate(column(value.detach(), logits) * (b - p) - coefficient * known, value)
+
+
+def best_coefficient(plain: Tensor, known: Tensor) -> Tensor:
+    """Cov(plain, known) / Var(known) over the first axis: the coefficient of least variance.
+
+    `plain` and `known` `(B, ...)` are score estimates of f and of the control, at the same b.
+    Estimated from the batch that it is used on, it makes a bias of order 1 / B.
+    """
+    centred = known - known.mean(0)
+    return (plain * centred).sum(0) / (centred**2).sum(0)

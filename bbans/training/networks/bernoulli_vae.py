@@ -1,0 +1,197 @@
+"""-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))], every z
+a vector of bits.
+
+Bits are coded exactly, so the bound has no discretisation gap. By itself the network's gradients
+reach q straight through the sample (biased; Bengio, Leonard and Courville 2013, arXiv:1308.3432);
+`training.discrete` puts the other estimators together from the parts of the bound given here.
+Samples of z may be points between the states: relaxed, or means. The integer twin is
+`bernoulli_exact`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Generator, Tensor, nn
+
+from bbans.exact.layers import IntConv
+from bbans.models.bernoulli_vae import plans
+from bbans.models.mlp import Mlp
+from bbans.training.networks import mlp
+from bbans.training.networks.discrete_latents import BITS
+from bbans.training.networks.heads import sample_bits, start
+from bbans.training.networks.mlp import FloatMlp
+from bbans.training.terms import Draws, Terms, Training, draws
+
+Draw: TypeAlias = Callable[[Tensor, int], Tensor]
+"""`draw(logits, layer)`: z_layer, or a point between its states, shaped like the logits."""
+
+
+class Inferred(NamedTuple):
+    """Samples of z_1 to z_L, and the logits that each was drawn with."""
+
+    samples: list[Tensor]
+    logits: list[Tensor]
+
+
+class BernoulliVaeNet(nn.Module):
+    """Every network of the chain."""
+
+    latent = BITS
+    decoded = 0  # which of the layers of samples x is decoded from
+
+    def __init__(self, config: Any, training: Training | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in self.plans().items()})
+        start(config.head, self.net("likelihood0"))
+
+    def plans(self) -> dict[str, Mlp]:
+        """Every network's plan."""
+        return plans(self.config)
+
+    def net(self, name: str) -> FloatMlp:
+        """A network by name."""
+        found = self.nets[name]
+        assert isinstance(found, FloatMlp)
+        return found
+
+    @property
+    def depth(self) -> int:
+        """Latent layers L."""
+        return len(self.config.latents)
+
+    def read(self, z: Tensor) -> Tensor:
+        """Samples of a layer as networks read them, `(B, columns)`."""
+        return 2 * z - 1
+
+    def logits(self, name: str, *inputs: Tensor) -> Tensor:
+        """Natural logits of a layer's latents, as a network gives them."""
+        found: Tensor = self.net(name)(*inputs)[0]
+        return found
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Samples x as networks read them: 0 to 1."""
+        found: Tensor = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
+        return found
+
+    def seen(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """What q(z_1 | .) is given, samples int64."""
+        return x
+
+    def infer(
+        self, seen: Tensor, draw: Draw, below: Sequence[Tensor] = (), logits: Sequence[Tensor] = ()
+    ) -> Inferred:
+        """z_1 to z_L by `draw`, each given the one below; the first layers are `below`, with their
+        logits, where they are known.
+        """
+        found = Inferred(list(below), list(logits))
+        for layer in range(len(below) + 1, self.depth + 1):
+            found.logits.append(
+                self.logits(
+                    f"posterior{layer}",
+                    self.read(found.samples[-1]) if layer > 1 else self.scaled(seen),
+                )
+            )
+            found.samples.append(draw(found.logits[-1], layer))
+        return found
+
+    def likelihood(self, x: Tensor, z: Inferred) -> Tensor:
+        """-log2 p(x | z_1), `(B,)`."""
+        shared = self.net("shared") if "shared" in self.nets else None
+        outputs = self.net("likelihood0")(self.read(z.samples[self.decoded]))
+        return sample_bits(self.config.head, outputs, x, shared).sum(1)
+
+    def prior(self, layer: int, z: Inferred, sampled: bool = False) -> Tensor:
+        """-log2 p(z_layer | z_(layer + 1)) `(B, D)`; of the top layer expected under q, unless it
+        shall be the sample's.
+        """
+        top = layer == self.depth
+        one = z.samples[-1].new_ones((len(z.samples[-1]), 1))
+        logits = (
+            self.logits("prior", one)
+            if top
+            else self.logits(f"likelihood{layer}", self.read(z.samples[layer]))
+        )
+        b = self.latent.probabilities(z.logits[-1]) if top and not sampled else z.samples[layer - 1]
+        return self.latent.bits(logits, b)
+
+    def bound(self, x: Tensor, z: Inferred, drop: Tensor | None = None) -> Terms:
+        """Minus the ELBO's terms at z; E_q of log2 q is exact given the layer below, as is the top
+        layer's KL.
+        """
+        priors = [self.prior(layer, z) for layer in range(1, self.depth + 1)]
+        divergence = torch.cat(
+            [p - self.latent.entropy(q) for p, q in zip(priors, z.logits, strict=True)], 1
+        )
+        if drop is not None:
+            divergence = divergence.masked_fill(drop[:, None], 0.0)
+        likelihood = self.likelihood(x, z)
+        return Terms(
+            likelihood, divergence, torch.cat(priors, 1).detach().sum(1), likelihood.new_zeros(())
+        )
+
+    def signal(self, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
+        """The terms of the bound that depend on z_layer, `(B,)` bits; its own entropy and the KL of
+        the layers below do not.
+        """
+        top = layer == self.depth
+        priors = [
+            self.prior(at, z).sum(1)
+            for at in range(max(1, layer - 1), self.depth + (0 if top else 1))
+        ]
+        entropies = [
+            self.latent.entropy(z.logits[at - 1]).sum(1) for at in range(layer + 1, self.depth + 1)
+        ]
+        found = x.new_zeros(len(x), dtype=z.samples[0].dtype) + beta * (
+            sum(priors) - sum(entropies)
+        )
+        return found + self.likelihood(x, z) if layer == 1 else found
+
+    def idle(self, z: Tensor, drop: Tensor | None) -> Tensor:
+        """z with the first state in the items to drop."""
+        if drop is None:
+            return z
+        return torch.where(
+            drop.view(-1, *(1,) * (z.dim() - 1)), self.latent.hard(torch.zeros_like(z)), z
+        )
+
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+    ) -> Terms:
+        """See `terms.Trainable`; idle latents are the first state."""
+        source = draws(generator, len(x))
+
+        def straight_through(logits: Tensor, layer: int) -> Tensor:
+            p = self.latent.probabilities(logits)
+            return self.idle(
+                self.latent.sample(logits, source.uniform(logits)) + p - p.detach(), drop
+            )
+
+        return self.bound(x, self.infer(self.seen(x, labels), straight_through), drop)
+
+    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """See `terms.Trainable`; a layer's probabilities given those below."""
+        z = self.infer(
+            self.seen(x, labels), lambda logits, layer: self.latent.probabilities(logits)
+        )
+        return torch.cat([p.flatten(1) for p in z.samples], 1)
+
+
+def network(config: Any, training: Training | None = None) -> BernoulliVaeNet:
+    """A fresh network of the family, initialised from torch's global generator."""
+    return BernoulliVaeNet(config, training)
+
+
+def export(net: BernoulliVaeNet) -> dict[str, IntConv]:
+    """Every layer of the integer twin, by name.
+
+    Raises AccumulatorBoundError if a layer cannot be made exact.
+    """
+    return mlp.export({name: net.net(name) for name in net.nets})

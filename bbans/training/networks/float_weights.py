@@ -1,0 +1,44 @@
+"""Float weights of a photograph model, to train on from.
+
+The coder never reads them: it knows integers only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from bbans.errors import InputError
+from bbans.models.photo import PhotoConfig
+from bbans.training.networks.photo import PhotoNet
+
+
+def to_bytes(net: PhotoNet) -> bytes:
+    """The network's state as a safetensors file: row-major, whatever layout it was trained in."""
+    return save({name: value.detach().contiguous() for name, value in net.state_dict().items()})
+
+
+def read(path: Path, config: PhotoConfig) -> dict[str, torch.Tensor]:
+    """A state of `PhotoNet(config)`.
+
+    Raises InputError when the file holds none or another network's.
+    """
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"float weights {path} cannot be read ({error}); give the safetensors file of an "
+            "earlier training run"
+        ) from error
+    needed = {name: tuple(value.shape) for name, value in PhotoNet(config).state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if needed != found:
+        names = sorted(name for name, _ in needed.items() ^ found.items())
+        raise InputError(
+            f"float weights {path} do not fit the recipe's [model] at {names[0]}; use the recipe "
+            "they were made with"
+        )
+    return weights

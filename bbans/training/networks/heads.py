@@ -1,0 +1,104 @@
+"""-log2 p(x | .) and KL divergences on reals: the densities of `heads`, for training.
+
+All code lengths are bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bbans.distributions.sample_grid import UNIT
+from bbans.models.heads import BERNOULLI, BETA_BINOMIAL, CATEGORICAL, LOCATION_STEP, LOGISTIC, Head
+
+LN2 = math.log(2)
+
+
+def sample_bits(
+    head: Head,
+    outputs: list[Tensor],
+    x: Tensor,
+    shared: Callable[[Tensor], list[Tensor]] | None = None,
+) -> Tensor:
+    """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `shared` is a categorical head's shared
+    map.
+    """
+    if head.kind == BERNOULLI:
+        return bernoulli_bits(outputs[0], x.to(outputs[0].dtype))
+    if head.kind == BETA_BINOMIAL:
+        return _beta_binomial_bits(
+            head.levels - 1, torch.exp2(outputs[0]), torch.exp2(outputs[1]), x.to(outputs[0].dtype)
+        )
+    if head.kind == CATEGORICAL:
+        logits = outputs[0].view(*x.shape, -1)
+        if shared is not None:
+            logits = shared(logits.flatten(0, 1))[0].view(*x.shape, -1)
+        return (
+            F.cross_entropy(logits.flatten(0, 1) * LN2, x.flatten(), reduction="none").view(x.shape)
+            / LN2
+        )
+    return _mixture_bits(head, outputs, x)
+
+
+def bernoulli_bits(logit: Tensor, b: Tensor) -> Tensor:
+    """-log2 of a Bernoulli's mass at b, which may lie between 0 and 1 (a cross-entropy); any
+    shape.
+    """
+    return F.binary_cross_entropy_with_logits(logit, b, reduction="none") / LN2
+
+
+def gaussian_bits(u: Tensor, mean: Tensor, log2_sigma: Tensor) -> Tensor:
+    """-log2 of the density at u relative to the standard normal's; any shape."""
+    return log2_sigma + (((u - mean) * torch.exp2(-log2_sigma)) ** 2 - u**2) / (2 * LN2)
+
+
+def standard_divergence(mean: Tensor, log2_sigma: Tensor) -> Tensor:
+    """KL(N(mean, sigma^2) || N(0, 1)) in bits, any shape: (mean^2 + sigma^2 - 1) / (2 ln 2) - log2
+    sigma.
+    """
+    return (mean**2 + torch.exp2(2 * log2_sigma) - 1) / (2 * LN2) - log2_sigma
+
+
+def start(head: Head, net: Any) -> None:
+    """Begin with a sensible p(x | .): components of a mixture spread over the grey levels, one of
+    them below black.
+    """
+    if head.kind == LOGISTIC:
+        K, locations = head.components, net.output_bias(1)
+        times = locations.shape[-1] // K
+        locations.copy_(torch.linspace(-8.0, 255.0, K).repeat(times) / LOCATION_STEP)
+        net.output_bias(2).copy_(torch.linspace(2.0, 4.0, K).repeat(times))
+
+
+def _mixture_bits(head: Head, outputs: list[Tensor], x: Tensor) -> Tensor:
+    logits, locations, log2_scales = (o.view(*x.shape, head.components) for o in outputs)
+    boundaries = _boundaries(head, logits.dtype, logits.device)
+    inverse = torch.exp2(-log2_scales)
+    m = locations * LOCATION_STEP
+    upper = (boundaries[x + 1][..., None] - m) * inverse
+    lower = (boundaries[x][..., None] - m) * inverse
+    # log(S(U) - S(L)) = log S(U) + log S(-L) + log(1 - e^(L - U)), which holds at infinity too
+    log_p = torch.log(-torch.expm1(lower - upper)) - F.softplus(-upper) - F.softplus(lower)
+    return -torch.logsumexp(torch.log_softmax(logits * LN2, -1) + log_p, -1) / LN2
+
+
+@lru_cache(maxsize=16)
+def _boundaries(head: Head, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Between levels, in grey levels; put on a device once."""
+    boundaries = head.axis.boundaries / 2.0**UNIT
+    boundaries[0], boundaries[-1] = -1e6, 1e6  # the outermost levels reach to infinity
+    return torch.from_numpy(boundaries).to(device, dtype)
+
+
+def _beta_binomial_bits(n: int, a: Tensor, b: Tensor, x: Tensor) -> Tensor:
+    def log_beta(a: Tensor, b: Tensor) -> Tensor:
+        return torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
+
+    log_choose = -math.log(n + 1) - log_beta(x + 1, n - x + 1)
+    return (log_beta(a, b) - log_beta(x + a, n - x + b) - log_choose) / LN2

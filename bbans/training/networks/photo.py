@@ -1,0 +1,336 @@
+"""The photograph model as a trainable network: log2 p(x | z), KL(q(z | x) || p(z)) on a polyphase
+pyramid.
+
+A level codes the phases 11, 01, 10 of x given phase 00, which is the next coarser image. Each phase
+is one dense pass at half resolution that ends in a mixture of K logistics whose component is shared
+by R, G and B (Salimans et al. 2017, arXiv:1701.05517), on residuals against the mean of four known
+neighbours. A latent map u ~ N(0, I), one vector a block, modulates the trunks (FiLM: Perez et al.
+2018, arXiv:1709.07871).
+
+Funding: q(u) and the carried features ("trunk") of phases 11 and 01 never see phase 10, and phase
+10 is modulated by the posterior mean instead of a sample, so the coder can push it before it pops
+anything.
+
+Units: images are float tensors with values 0..255, `(B, 3, H, W)`, H and W even at every level
+used. All code lengths are bits. The integer twin is `photo_exact`; `photo_export` maps one to the
+other. ACT_MAX and the clips exist for its sake.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bbans.models.photo import PHASES, PhotoConfig
+
+ACT_MAX = 8.0
+LOG2_SCALE_RANGE = (-4.0, 6.0)
+LOG2_SIGMA_RANGE = (-6.0, 1.0)
+MEAN_MAX = 3.5
+FILM_MAX = 4.0
+LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
+PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # as `mixture_bits`
+
+
+def activate(x: Tensor) -> Tensor:
+    """Clipped rectifier: the only nonlinearity, so that an integer range covers it."""
+    return F.hardtanh(x, 0.0, ACT_MAX)
+
+
+def split_phases(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Phases 00, 11, 01, 10 of `(B, C, H, W)`, each `(B, C, H/2, W/2)`."""
+    return x[..., 0::2, 0::2], x[..., 1::2, 1::2], x[..., 0::2, 1::2], x[..., 1::2, 0::2]
+
+
+def shift(x: Tensor, rows: int, columns: int) -> Tensor:
+    """x[i + rows, j + columns] with the edge repeated; rows and columns in {-1, 0, 1}."""
+    if rows:
+        x = (
+            torch.cat([x[..., 1:, :], x[..., -1:, :]], -2)
+            if rows > 0
+            else torch.cat([x[..., :1, :], x[..., :-1, :]], -2)
+        )
+    if columns:
+        x = (
+            torch.cat([x[..., 1:], x[..., -1:]], -1)
+            if columns > 0
+            else torch.cat([x[..., :1], x[..., :-1]], -1)
+        )
+    return x
+
+
+def neighbour_sums(phase: int, known: list[Tensor]) -> Tensor:
+    """Four times the prediction: the sum of the four nearest known pixels.
+
+    `known` is [00], [00, 11] or [00, 11, 01].
+    """
+    a = known[0]
+    if phase == 0:
+        return a + shift(a, 0, 1) + shift(a, 1, 0) + shift(a, 1, 1)
+    d = known[1]
+    if phase == 1:
+        return a + shift(a, 0, 1) + d + shift(d, -1, 0)
+    return a + shift(a, 1, 0) + d + shift(d, 0, -1)
+
+
+def pool(x: Tensor, block: int) -> Tensor:
+    """Mean over blocks; the last block is completed by repeating the edge.
+
+    `(B, C, h, w)` to `(B, C, ceil(h/b), ceil(w/b))`.
+    """
+    h, w = x.shape[-2:]
+    x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
+    return F.avg_pool2d(x, block)
+
+
+def spread(x: Tensor, block: int, h: int, w: int) -> Tensor:
+    """Nearest-neighbour upsampling by `block`, cropped to `(h, w)`."""
+    return x.repeat_interleave(block, -2)[..., :h, :].repeat_interleave(block, -1)[..., :w]
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
+
+
+class PhaseNet(nn.Module):
+    """One phase: latent-free trunk (its result is carried on), modulated block, mixture head."""
+
+    def __init__(self, config: PhotoConfig, known: int) -> None:
+        super().__init__()
+        C, hidden = config.channels, config.hidden
+        self.block = config.latent_block
+        self.enter = nn.Conv2d(3 * known + 3, C, 3, padding=1, bias=False)
+        self.carry = nn.Conv2d(C, C, 1, bias=False)
+        self.level_bias = nn.Parameter(torch.zeros(config.level_biases, C))
+        self.res_a = nn.Conv2d(C, C, 3, padding=1)
+        self.res_b = nn.Conv2d(C, C, 3, padding=1)
+        self.modulated = nn.Conv2d(C, C, 3, padding=1)
+        self.film_a = nn.Conv2d(C + config.latent_channels, hidden, 3, padding=1)
+        self.film_b = nn.Conv2d(hidden, 2 * C, 1)
+        self.out = nn.Conv2d(C, C, 1)
+        self.head = nn.Conv2d(C, config.outputs, 1)
+        with torch.no_grad():
+            self.carry.weight.mul_(0.3)
+            self.film_b.weight.mul_(0.1)
+            _bias(self.film_b).zero_()
+            self.head.weight.mul_(0.3)
+            K = config.mixtures
+            bias = torch.zeros(config.outputs)
+            bias[4 * K : 7 * K] = torch.linspace(0.0, 3.0, K).repeat(3)
+            bias[7 * K : 10 * K] = 0.5
+            _bias(self.head).copy_(bias)
+
+    def trunk(self, known: list[Tensor], sums: Tensor, carried: Tensor, level: int) -> Tensor:
+        """`known` phases and `sums` in grey levels, `carried` `(B, C, h, w)`; returns `(B, C, h,
+        w)` in [0, ACT_MAX].
+        """
+        inputs = torch.cat([(4 * x - sums) / 32 for x in known] + [(sums - 512) / 128], 1)
+        bias = self.level_bias[min(level, len(self.level_bias) - 1)]
+        h = activate(self.enter(inputs) + self.carry(carried) + bias[:, None, None])
+        return activate(h + self.res_b(activate(self.res_a(h))))
+
+    def parameters_given(self, h: Tensor, u: Tensor) -> Tensor:
+        """Mixture parameters `(B, 10K, h, w)` from the trunk and the latents `(B, latent_channels,
+        ceil(h/b), ceil(w/b))`.
+        """
+        with torch.autocast(h.device.type, enabled=False):
+            # float32: bf16 weight gradients of convolutions on tiny maps are NaN on some CPUs
+            # (torch 2.13, oneDNN)
+            modulation = self.film_b(
+                activate(self.film_a(torch.cat([pool(h.float(), self.block), u.float()], 1)))
+            )
+        modulation = spread(modulation, self.block, *h.shape[-2:])
+        gamma, beta = modulation.to(h.dtype).chunk(2, 1)
+        g = activate(self.modulated(h) * F.hardtanh(1 + gamma, 0.0, FILM_MAX) + beta)
+        parameters: Tensor = self.head(activate(h + self.out(g)))
+        return parameters
+
+
+class PosteriorNet(nn.Module):
+    """q(u | x^(s+1), 11, 01) = N(mean, sigma^2), from pooled trunk features and log-magnitudes of
+    the interpolation residuals.
+    """
+
+    def __init__(self, config: PhotoConfig) -> None:
+        super().__init__()
+        self.block = config.latent_block
+        self.first = nn.Conv2d(config.channels + 6, config.hidden, 3, padding=1)
+        self.last = nn.Conv2d(config.hidden, 2 * config.latent_channels, 1)
+        with torch.no_grad():
+            self.last.weight.mul_(0.3)
+            _bias(self.last).zero_()
+            _bias(self.last)[config.latent_channels :] = -1.0
+
+    def forward(self, h: Tensor, residuals: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean and log2 sigma, each `(B, latent_channels, blocks, blocks)`."""
+        with torch.autocast(h.device.type, enabled=False):
+            magnitudes = [torch.log2(1 + r.float().abs()) for r in residuals]
+            features = pool(torch.cat([h.float(), *magnitudes], 1), self.block)
+            mean, log2_sigma = self.last(activate(self.first(features))).chunk(2, 1)
+        return mean.clamp(-MEAN_MAX, MEAN_MAX), log2_sigma.clamp(*LOG2_SIGMA_RANGE)
+
+
+def mixture_bits(parameters: Tensor, x: Tensor, sums: Tensor, K: int, grey: Tensor) -> Tensor:
+    """Bits of each pixel `(B, h, w)` under the logistic mixture; rows of the batch in `grey` count
+    one channel only.
+
+    parameters `(B, 10K, h, w)`, x and sums `(B, 3, h, w)` in grey levels (sums: four times the
+    prediction).
+    """
+    B, _, h, w = parameters.shape
+    p = parameters.float()
+    log_pi = torch.log_softmax(p[:, :K] * math.log(2), 1)
+    m, log2_s, a = p[:, K:].reshape(B, 3, 3, K, h, w).unbind(1)
+    r = (x - sums / 4)[:, :, None]
+    m = m * LOCATION_UNIT
+    e = r[:, :2] - m[:, :2]
+    # innovation form: G follows R's error, B follows R's and G's
+    centre = torch.stack(
+        [
+            e[:, 0],
+            r[:, 1] - m[:, 1] - a[:, 0] * e[:, 0],
+            r[:, 2] - m[:, 2] - a[:, 1] * e[:, 0] - a[:, 2] * e[:, 1],
+        ],
+        1,
+    )
+    inverse = torch.exp2(-log2_s.clamp(*LOG2_SCALE_RANGE))
+    # the outermost bins reach to infinity: log(S(U) - S(L)) = log S(U) + log S(-L) + log(1 - e^(L -
+    # U)) covers that too
+    upper = (centre + 0.5) * inverse + (x > 254.5)[:, :, None] * 1e4
+    lower = (centre - 0.5) * inverse - (x < 0.5)[:, :, None] * 1e4
+    log_p = torch.log(-torch.expm1(lower - upper)) - F.softplus(-upper) - F.softplus(lower)
+    weight = (~grey).to(log_p.dtype)[:, None, None, None, None].expand(B, 2, 1, 1, 1)
+    weight = torch.cat([torch.ones_like(weight[:, :1]), weight], 1)
+    return -torch.logsumexp(log_pi + (log_p * weight).sum(1), 1) / math.log(2)
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Totals over a batch, in bits: pixels given latents, and the KL divergence (equal to the net
+    cost of the latents).
+    """
+
+    pixels: Tensor
+    kl: Tensor
+
+
+class PhotoNet(nn.Module):
+    """All phases and the posterior, shared by every level of the pyramid."""
+
+    def __init__(self, config: PhotoConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.phases = nn.ModuleList(PhaseNet(config, i + 1) for i in range(len(PHASES)))
+        self.posterior = PosteriorNet(config)
+
+    @property
+    def phase_nets(self) -> list[PhaseNet]:
+        """The phases in decode order."""
+        return [net for net in self.phases if isinstance(net, PhaseNet)]
+
+    def noise(
+        self, x: Tensor, levels: int, generator: torch.Generator | None = None
+    ) -> list[Tensor]:
+        """Standard normal numbers for the latents of x `(B, 3, H, W)`, coarsest level first; none
+        without latents.
+        """
+        config, found = self.config, []
+        for level in reversed(range(levels)):
+            if config.latents:
+                blocks = (-(-(side >> level + 1) // config.latent_block) for side in x.shape[-2:])
+                found.append(
+                    torch.randn(
+                        len(x),
+                        config.latent_channels,
+                        *blocks,
+                        generator=generator,
+                        device=x.device,
+                    )
+                )
+        return found
+
+    def forward(
+        self,
+        x: Tensor,
+        levels: int,
+        grey: Tensor,
+        drop: Tensor,
+        noise: Sequence[Tensor],
+        pixel_bits: PixelBits | None = None,
+    ) -> Bits:
+        """Code lengths of a batch over `levels` levels (the coarsest image is not counted).
+
+        x `(B, 3, H, W)`; grey, drop `(B,)` bool: images that are grey, images whose latents are
+        switched off (u = 0); `noise` as the method of that name makes it; `pixel_bits` in place of
+        `mixture_bits`: the same, compiled.
+        """
+        bits_of = pixel_bits or mixture_bits
+        pyramid = [x]
+        for _ in range(levels):
+            pyramid.append(pyramid[-1][..., 0::2, 0::2])
+        carried = None
+        pixels, kl = x.new_zeros(()), x.new_zeros(())
+        for i, level in enumerate(reversed(range(levels))):
+            own = noise[i] if self.config.latents else None
+            level_pixels, level_kl, carried = self._level(
+                pyramid[level], level, carried, grey, drop, own, bits_of
+            )
+            pixels, kl = pixels + level_pixels, kl + level_kl
+        return Bits(pixels, kl)
+
+    def _level(
+        self,
+        x: Tensor,
+        level: int,
+        carried: Tensor | None,
+        grey: Tensor,
+        drop: Tensor,
+        noise: Tensor | None,
+        bits_of: PixelBits,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        config = self.config
+        targets = split_phases(x)
+        h, w = targets[0].shape[-2:]
+        flow = (
+            x.new_zeros(x.shape[0], config.channels, h, w)
+            if carried is None
+            else spread(carried, 2, h, w)
+        )
+        if x.is_contiguous(memory_format=torch.channels_last):
+            flow = flow.contiguous(memory_format=torch.channels_last)
+        trunks, sums = [], []
+        for i, net in enumerate(self.phase_nets):
+            known = list(targets[: i + 1])
+            sums.append(neighbour_sums(i, known))
+            flow = net.trunk(known, sums[i], flow, level)
+            trunks.append(flow)
+        u = mean = x.new_zeros(
+            x.shape[0],
+            config.latent_channels,
+            -(-h // config.latent_block),
+            -(-w // config.latent_block),
+        )
+        kl = x.new_zeros(())
+        if noise is not None:
+            mean, log2_sigma = self.posterior(
+                trunks[1], [4 * targets[i + 1] - sums[i] for i in range(2)]
+            )
+            sigma = torch.exp2(log2_sigma)
+            u = mean + sigma * noise
+            keep = ~drop[:, None, None, None]
+            kl = (0.5 * (mean**2 + sigma**2 - 1) / math.log(2) - log2_sigma).mul(keep).sum()
+            u, mean = u * keep, mean * keep
+        pixels = x.new_zeros(())
+        for i, net in enumerate(self.phase_nets):
+            parameters = net.parameters_given(trunks[i], mean if i == 2 else u)
+            pixels = (
+                pixels + bits_of(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
+            )
+        return pixels, kl, flow

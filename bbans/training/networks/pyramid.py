@@ -1,0 +1,282 @@
+"""-log2 p(x | z) = sum over steps of -log2 p(x_step | what is known, z): a VAE whose decoder codes
+a polyphase pyramid, trainable.
+
+z is one vector an image. It draws a few planes on the grid of every level and says p of the
+coarsest image; every step (see `pyramid_config`) reads the samples known so far, these planes and
+the features of the step before, and so leaves to z what lies far apart. Decoders that see samples
+and latents: PixelVAE (Gulrajani et al. 2017, arXiv:1611.05013); the order: Parallel Multiscale
+PixelCNN (Reed et al. 2017, arXiv:1703.03664). The integer twin is `pyramid_exact`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
+from bbans.models import heads
+from bbans.models.mlp import ACT_TOP, ACT_UNIT
+from bbans.models.pyramid import (
+    PHASES,
+    PyramidConfig,
+    Step,
+    drawn_grids,
+    plans,
+    positions,
+    seen,
+    steps,
+)
+from bbans.models.pyramid_network import accumulators
+from bbans.training.networks import mlp
+from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
+from bbans.training.networks.mlp import FloatMlp, real_range
+from bbans.training.terms import ELBO, Draws, Terms, Training, draws
+
+Floats = NDArray[np.float64]
+
+
+def activate(x: Tensor) -> Tensor:
+    """Clipped rectifier, as in the dense networks."""
+    return F.hardtanh(x, 0.0, ACT_TOP / ACT_UNIT)
+
+
+class StepNet(nn.Module):
+    """One step: features from what is known and the features carried on, then p of its samples."""
+
+    def __init__(self, config: PyramidConfig, step: Step, first: bool, dropout: float) -> None:
+        super().__init__()
+        C, inputs = config.trunk, step.planes(config.channels) + step.drawn(config.planes)
+        self.fields = config.head_of(1).fields()
+        outputs = sum(f.count for f in self.fields)
+        self.enter = nn.Conv2d(inputs, C, 3, padding=1)
+        self.carry = None if first else nn.Conv2d(C, C, 1, bias=False)
+        self.res_a = nn.ModuleList(nn.Conv2d(C, C, 3, padding=1) for _ in range(config.blocks))
+        self.res_b = nn.ModuleList(nn.Conv2d(C, C, 3, padding=1) for _ in range(config.blocks))
+        self.out = nn.Conv2d(C, outputs, 1)
+        self.direct = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.dropout = dropout
+        with torch.no_grad():
+            for layer in (*self.res_b, self.out, self.direct):
+                layer.weight.mul_(0.3)
+            _start(config, self.out)
+
+    def forward(self, inputs: Tensor, carried: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """Features `(B, trunk, h, w)` and one tensor `(B, count, h, w)` for each field of the
+        head.
+        """
+        with torch.autocast(
+            inputs.device.type,
+            torch.bfloat16,
+            enabled=self.training and inputs.dtype == torch.float32,
+        ):
+            x = self.enter(inputs)
+            if self.carry is not None:
+                x = x + self.carry(carried)
+            x = activate(x)
+            for a, b in zip(self.res_a, self.res_b, strict=True):
+                x = activate(x + b(F.dropout(activate(a(x)), self.dropout, self.training)))
+        out = self.out(x.to(inputs.dtype)) + self.direct(inputs)
+        parts = torch.split(out, [f.count for f in self.fields], 1)
+        return x, [part.clamp(*real_range(f)) for part, f in zip(parts, self.fields, strict=True)]
+
+
+def _start(config: PyramidConfig, layer: nn.Conv2d) -> None:
+    """Begin with components of a mixture spread over the grey levels, one of them below black."""
+    assert layer.bias is not None
+    K = config.components
+    layer.bias.zero_()
+    if config.likelihood == heads.LOGISTIC:
+        layer.bias[K : 2 * K].copy_(torch.linspace(-8.0, 255.0, K) / heads.LOCATION_STEP)
+        layer.bias[2 * K :].copy_(torch.linspace(2.0, 4.0, K))
+
+
+class PyramidNet(nn.Module):
+    """Every network of the model."""
+
+    def __init__(self, config: PyramidConfig, training: Training | None = None) -> None:
+        super().__init__()
+        self.config = config
+        options = training or Training()
+        dropout, self.sampled = options.dropout, options.objective != ELBO
+        self.nets = nn.ModuleDict({name: FloatMlp(plan) for name, plan in plans(config).items()})
+        self.steps = nn.ModuleList(
+            StepNet(config, step, i == 0, dropout) for i, step in enumerate(steps(config))
+        )
+        self.net("posterior1").output_bias(1).fill_(-1.0)
+        start(config.head_of(len(positions(config, None))), self.net("drawing"))
+        self.register_buffer("seen_samples", torch.from_numpy(seen(config)), persistent=False)
+        for i, step in enumerate((None, *steps(config))):
+            self.register_buffer(
+                f"positions{i}", torch.from_numpy(positions(config, step)), persistent=False
+            )
+
+    def net(self, name: str) -> FloatMlp:
+        """A dense network by name."""
+        found = self.nets[name]
+        assert isinstance(found, FloatMlp)
+        return found
+
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+        encoded: Sequence[Tensor] | None = None,
+    ) -> Terms:
+        """See `terms.Weighted`; the KL divergence is exact, or of the sample where the objective
+        needs weights of samples.
+        """
+        mean, log2_sigma = encoded or self.posterior(x)
+        u = mean + torch.exp2(log2_sigma) * draws(generator, len(x)).normal(mean)
+        divergence = (
+            -gaussian_bits(u, mean, log2_sigma)
+            if self.sampled
+            else standard_divergence(mean, log2_sigma)
+        )
+        if drop is not None:
+            u, divergence = (
+                u.masked_fill(drop[:, None], 0.0),
+                divergence.masked_fill(drop[:, None], 0.0),
+            )
+        likelihood = self.sample_bits(x, u)
+        prior = u.new_full((len(u),), float(self.config.latent_precision * self.config.latents[0]))
+        return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
+
+    def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `terms.Weighted`: mean and log2 sigma of q(z | x)."""
+        return self.posterior(x)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""
+        mean, log2_sigma = self.net("posterior1")(
+            x[:, self.get_buffer("seen_samples")].to(torch.get_default_dtype())
+            / (self.config.levels - 1)
+        )
+        return mean, log2_sigma
+
+    def sample_bits(self, x: Tensor, u: Tensor) -> Tensor:
+        """-log2 p(x | z), `(B,)`; x int64 `(B, dims)`, u `(B, latents)`."""
+        config = self.config
+        image = x.to(u.dtype).view(-1, config.height, config.width, config.channels).permute(
+            0, 3, 1, 2
+        ) / (config.levels - 1)
+        *first, drawn = self._drawing(u)
+        shared = self.net("shared") if "shared" in self.nets else None
+        total = self._bits(self.get_buffer("positions0"), list(first), x, shared)
+        carried, level = None, -1
+        for i, (step, net) in enumerate(zip(steps(config), self.steps, strict=True)):
+            if step.level != level:
+                level = step.level
+                if carried is not None:
+                    carried = carried.repeat_interleave(2, -2).repeat_interleave(2, -1)[
+                        ..., : step.grid[0], : step.grid[1]
+                    ]
+            inputs = torch.cat(
+                [_known(image, step), *([drawn[step.grid]] if step.grid in drawn else [])], 1
+            )
+            carried, outputs = net(inputs.contiguous(memory_format=torch.channels_last), carried)
+            cut = [
+                o[..., : step.rows, : step.columns].permute(0, 2, 3, 1).flatten(1) for o in outputs
+            ]
+            total = total + self._bits(self.get_buffer(f"positions{i + 1}"), cut, x, shared)
+        return total
+
+    def _drawing(self, u: Tensor) -> tuple[Any, ...]:
+        """Fields of the coarsest image's p, then planes `(B, planes, h, w)` by grid."""
+        found, sizes = self.net("drawing")(u), drawn_grids(self.config)
+        split = len(found) - len(sizes)
+        return *found[:split], {
+            (h, w): part.view(len(u), -1, h, w)
+            for part, (h, w) in zip(found[split:], sizes, strict=True)
+        }
+
+    def _bits(
+        self, at: Tensor, outputs: list[Tensor], x: Tensor, shared: FloatMlp | None
+    ) -> Tensor:
+        return sample_bits(self.config.head_of(len(at)), outputs, x[:, at], shared).sum(1)
+
+    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """See `terms.Trainable`."""
+        return self.posterior(x)[0]
+
+
+def _known(image: Tensor, step: Step) -> Tensor:
+    """Planes of samples known at a step, zeros where a phase ends before the grid; image `(B,
+    channels, H, W)`.
+    """
+    spacing, (h, w) = 2**step.level, step.grid
+    found = []
+    for i, (row, column) in enumerate([(0, 0), *PHASES[: step.phase + 1]]):
+        plane = image[..., row * spacing :: 2 * spacing, column * spacing :: 2 * spacing]
+        if i == step.phase + 1:
+            plane = plane[:, : step.channel]
+        found.append(F.pad(plane, (0, w - plane.shape[-1], 0, h - plane.shape[-2])))
+    return torch.cat(found, 1)
+
+
+def network(config: PyramidConfig, training: Training | None = None) -> PyramidNet:
+    """A fresh network of the family, initialised from torch's global generator."""
+    return PyramidNet(config, training)
+
+
+def export(net: PyramidNet) -> dict[str, IntConv]:
+    """Every layer of `pyramid_exact`, by name.
+
+    Raises AccumulatorBoundError if a layer cannot be made exact.
+    """
+    config = net.config
+    found = mlp.export({name: net.net(name) for name in net.nets})
+    wanted = accumulators(config)
+    for step, module in zip(steps(config), net.steps, strict=True):
+        assert isinstance(module, StepNet)
+        known = np.full(step.planes(config.channels), config.levels - 1.0)
+        entering = np.concatenate([known, np.full(step.drawn(config.planes), float(ACT_UNIT))])
+        unit = np.concatenate([np.full(f.count, float(f.unit)) for f in module.fields])
+        offset = np.concatenate([np.full(f.count, f.offset) for f in module.fields])
+        scaled = {
+            "enter": (
+                ACT_UNIT * _weight(module.enter) / entering[:, None, None],
+                ACT_UNIT * _bias(module.enter),
+            ),
+            "out": (
+                _weight(module.out) * unit[:, None, None, None] / ACT_UNIT,
+                unit * (_bias(module.out) + offset),
+            ),
+            "direct": (
+                _weight(module.direct) * unit[:, None, None, None] / entering[:, None, None],
+                unit,
+            ),
+        }
+        if module.carry is not None:
+            scaled["carry"] = _weight(module.carry), unit
+        for i, (first, second) in enumerate(zip(module.res_a, module.res_b, strict=True)):
+            scaled[f"res_a{i}"] = _weight(first), ACT_UNIT * _bias(first)
+            scaled[f"res_b{i}"] = _weight(second), ACT_UNIT * _bias(second)
+        for a in (a for name, a in wanted.items() if name.startswith(f"{step.name}.")):
+            parts = [scaled[name.rsplit(".", 1)[1]] for name in a.layers]
+            layers = quantise(
+                [weight for weight, _ in parts],
+                parts[0][1],
+                list(a.maxima),
+                a.residual,
+                FLOAT64_BOUND,
+            )
+            found.update(zip(a.layers, layers, strict=True))
+    return found
+
+
+def _weight(layer: Any) -> Floats:
+    found: Floats = layer.weight.detach().cpu().to(torch.float64).numpy()
+    return found
+
+
+def _bias(layer: Any) -> Floats:
+    found: Floats = layer.bias.detach().cpu().to(torch.float64).numpy()
+    return found

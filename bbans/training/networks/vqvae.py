@@ -1,0 +1,150 @@
+"""-log2 p(x | e_k) + codes log2 K, k = argmin |z_e(x) - e_k|^2: the VQ-VAE as a trainable network.
+
+The gradient of the likelihood goes straight through the quantiser to the encoder; the codebook
+follows |sg(z_e) - e|^2 or moving averages, the encoder is held near by commitment |z_e - sg(e)|^2.
+Source: van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937). A learned prior over the
+codes is trained beside and gives no gradient to the rest. The integer twin is `vqvae_exact`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from bbans.exact.layers import IntConv
+from bbans.models import heads
+from bbans.models.vqvae import CODEBOOK, VqVaeConfig, plans, prior_masks
+from bbans.training.networks import mlp
+from bbans.training.networks.heads import LN2, sample_bits, start
+from bbans.training.networks.mlp import FloatMlp
+from bbans.training.terms import Draws, Terms, Training, alone, draws
+
+
+class VqVaeNet(nn.Module):
+    """Encoder, decoder, codebook `(K, dims)` and prior."""
+
+    counts: Tensor
+    sums: Tensor
+
+    def __init__(self, config: VqVaeConfig, training: Training | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.options = training or Training()
+        masks = [torch.from_numpy(mask) for mask in prior_masks(config)]
+        self.nets = nn.ModuleDict(
+            {
+                name: FloatMlp(plan, masks if name == "prior" else None)
+                for name, plan in plans(config).items()
+            }
+        )
+        self.codebook = nn.Parameter(torch.randn(config.codebook, config.dims) * 0.3)
+        self.register_buffer("counts", torch.ones(config.codebook))
+        self.register_buffer("sums", self.codebook.detach().clone())
+        start(config.head, self.net("likelihood0"))
+
+    def net(self, name: str) -> FloatMlp:
+        """A network by name."""
+        found = self.nets[name]
+        assert isinstance(found, FloatMlp)
+        return found
+
+    def quantise(
+        self, z_e: Tensor, total: Callable[[Tensor], Tensor] = alone
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes `(B, codes)`, their vectors straight through z_e `(B, codes, dims)`, and the
+        codebook and commitment losses `()`.
+
+        `total` sums over the processes that share the batch, for moving averages.
+        """
+        distances = (self.codebook.detach() ** 2).sum(
+            1
+        ) - 2 * z_e.detach() @ self.codebook.detach().T
+        codes = distances.argmin(-1)
+        vectors = self.codebook[codes]
+        loss = self.options.commitment * ((z_e - vectors.detach()) ** 2).sum((1, 2)).mean()
+        if not self.options.codebook_average:
+            loss = loss + ((z_e.detach() - vectors) ** 2).sum((1, 2)).mean()
+        elif self.training:
+            self._follow(z_e.detach(), codes, total)
+        return codes, z_e + (vectors - z_e).detach(), loss
+
+    @torch.no_grad()
+    def _follow(self, z_e: Tensor, codes: Tensor, total: Callable[[Tensor], Tensor]) -> None:
+        keep = self.options.codebook_average
+        chosen = F.one_hot(codes.flatten(), self.config.codebook).to(z_e.dtype)
+        self.counts.lerp_(total(chosen.sum(0)), 1 - keep)
+        self.sums.lerp_(total(chosen.T @ z_e.flatten(0, 1)), 1 - keep)
+        self.codebook.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
+
+    def encode(self, x: Tensor) -> Tensor:
+        """z_e `(B, codes, dims)` of x int64 `(B, dims)`."""
+        seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
+        found: Tensor = self.net("posterior1")(seen)[0]
+        return found.view(len(x), self.config.codes, self.config.dims)
+
+    def prior_bits(self, codes: Tensor) -> Tensor:
+        """-log2 p(k_i | k_0 ... k_(i-1)), `(B, codes)`."""
+        if "prior" not in self.nets:
+            return torch.full(codes.shape, math.log2(self.config.codebook), device=codes.device)
+        logits = self.net("prior")(self.codebook.detach()[codes].flatten(1))[0].view(
+            -1, self.config.codebook
+        )
+        found: Tensor = (
+            F.cross_entropy(logits * LN2, codes.flatten(), reduction="none").view(codes.shape) / LN2
+        )
+        return found
+
+    def terms(
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: Generator | Draws,
+        drop: Tensor | None = None,
+    ) -> Terms:
+        """See `terms.Trainable`; nothing is drawn and nothing is popped: the divergence is the
+        prior.
+        """
+        codes, vectors, loss = self.quantise(self.encode(x), draws(generator, len(x)).total)
+        shared = self.net("shared") if "shared" in self.nets else None
+        likelihood = sample_bits(
+            self.config.head, self.net("likelihood0")(vectors.flatten(1)), x, shared
+        ).sum(1)
+        prior = self.prior_bits(codes)
+        return Terms(likelihood, prior, prior.detach().sum(1), loss)
+
+    def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """See `terms.Trainable`; the codes' vectors, `(B, codes * dims)`."""
+        return self.quantise(self.encode(x))[1].flatten(1)
+
+
+def perplexity(codes: Tensor, codebook: int) -> float:
+    """2^(entropy of how often the vectors are used): the number of vectors in use, were they used
+    alike.
+    """
+    used = torch.bincount(codes.flatten(), minlength=codebook) / codes.numel()
+    return float(torch.exp2(-(used * torch.log2(used.clamp(min=1e-12))).sum()))
+
+
+def network(config: VqVaeConfig, training: Training | None = None) -> VqVaeNet:
+    """A fresh network of the family, initialised from torch's global generator."""
+    return VqVaeNet(config, training)
+
+
+def export(net: VqVaeNet) -> dict[str, IntConv]:
+    """Every layer of `vqvae_exact`, by name.
+
+    Raises AccumulatorBoundError if a layer cannot be made exact.
+    """
+    layers = mlp.export({name: net.net(name) for name in net.nets})
+    K = net.config.codebook
+    vectors = np.rint(net.codebook.detach().cpu().double().numpy() * heads.COEFFICIENT_UNIT)
+    weight = vectors.clip(-heads.COEFFICIENT_TOP, heads.COEFFICIENT_TOP).astype(np.int16)[
+        :, :, None, None
+    ]
+    layers[CODEBOOK] = IntConv(weight, np.zeros(K, np.int32), np.zeros(K, np.int8))
+    return layers

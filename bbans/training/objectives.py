@@ -1,0 +1,207 @@
+"""E[mean_k log2 w_k] = ELBO <= CIWAE, MIWAE <= IWAE_K <= log2 p(x): bounds from K log-weights log2
+w_k, w = p(x, z) / q(z | x), z ~ q.
+
+Each function takes log-weights in bits, `(K, B)` or for M groups of them `(M, K, B)`, and returns
+an unbiased estimate of its bound for each of B items, `(B,)`, in bits: to be maximised, and minus
+the net rate of a coder (`schemes.bits_back` for the ELBO, `schemes.importance` for IWAE). They are
+differentiable; gradients reach q through reparameterised samples.
+
+Sources: Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519) for IWAE; Rainforth, Kosiorek, Le,
+Maddison, Igl, Wood and Teh 2018 (arXiv:1802.04537) for MIWAE, CIWAE and PIWAE, and for the
+signal-to-noise ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bbans.errors import InputError
+from bbans.models.rich_vae import SEMI_IMPLICIT
+from bbans.training.terms import (
+    CIWAE,
+    ELBO,
+    MIWAE,
+    OBJECTIVES,
+    OWN,
+    PIWAE,
+    SIVI,
+    Draws,
+    Training,
+    Weighted,
+)
+
+LN2 = math.log(2)
+DEFAULT_PARTICLES = 8
+
+
+class Weights(NamedTuple):
+    """What log-weights are made of, bits, each `(K, B)`: -log2 p(x | z) and log2 q(z | x) - log2
+    p(z).
+    """
+
+    likelihood: Tensor
+    divergence: Tensor
+
+    def logs(self, beta: float = 1.0) -> Tensor:
+        """log2 w, `(K, B)`; beta below 1 is for warming up."""
+        return -(self.likelihood + beta * self.divergence)
+
+
+class Pair(NamedTuple):
+    """What the parameters of p(x, z) are trained on, and what those of q are; `(B,)` each, or one
+    and the same.
+    """
+
+    model: Tensor
+    posterior: Tensor
+
+
+def elbo(log_w: Tensor) -> Tensor:
+    """mean_k log2 w_k, of `(K, B)`."""
+    return log_w.mean(-2)
+
+
+def iwae(log_w: Tensor) -> Tensor:
+    """log2 (1 / K) sum_k w_k, of `(K, B)`; of `(M, K, B)` for each of the groups, `(M, B)`."""
+    return torch.logsumexp(log_w * LN2, -2) / LN2 - math.log2(log_w.shape[-2])
+
+
+def miwae(log_w: Tensor) -> Tensor:
+    """mean_m log2 (1 / K) sum_k w_mk, of `(M, K, B)`: more groups lower the variance, more
+    particles tighten the bound.
+    """
+    return iwae(log_w).mean(0)
+
+
+def ciwae(log_w: Tensor, elbo_share: float) -> Tensor:
+    """share ELBO + (1 - share) IWAE, of `(K, B)`."""
+    return elbo_share * elbo(log_w) + (1 - elbo_share) * iwae(log_w)
+
+
+def piwae(log_w: Tensor) -> Pair:
+    """IWAE of all M K particles for p, MIWAE for q, of `(M, K, B)`: a tight bound for the one, a
+    gradient of little noise for the other.
+    """
+    return Pair(iwae(log_w.flatten(0, 1)), miwae(log_w))
+
+
+def of(training: Training, log_w: Tensor) -> Pair:
+    """The bounds that a recipe names, of `(K, B)` log-weights in all."""
+    grouped = log_w.reshape(training.groups, -1, log_w.shape[-1])
+    if training.objective == PIWAE:
+        return piwae(grouped)
+    if training.objective == MIWAE:
+        bound = miwae(grouped)
+    elif training.objective == CIWAE:
+        bound = ciwae(log_w, training.elbo_share)
+    else:
+        bound = elbo(log_w) if training.objective in OWN else iwae(log_w)
+    return Pair(bound, bound)
+
+
+def check(training: Training, free_bits: float, net: nn.Module) -> None:
+    """Raise InputError unless a network of this kind can be trained on the objective."""
+    t = training
+    if t.objective not in OBJECTIVES:
+        raise InputError(f"an objective is one of {', '.join(OBJECTIVES)}; found {t.objective!r}")
+    if t.particles < 1 or t.groups < 1 or t.particles % t.groups or not 0 <= t.elbo_share <= 1:
+        raise InputError(
+            f"particles are a multiple of groups, elbo_share lies in 0..1; found {t.particles}, "
+            f"{t.groups}, {t.elbo_share}"
+        )
+    if t.objective == ELBO and t.particles > 1 and not t.bounded:
+        raise InputError(
+            "the ELBO trains on one particle an item, whose divergence is exact; found "
+            f"{t.particles}: take a larger batch"
+        )
+    if t.objective == SIVI and t.particles > 1:
+        raise InputError(
+            f"objective {SIVI!r} trains on one particle an item, whose draws of noise are `parts` "
+            "of the model: set these"
+        )
+    if (
+        t.objective == SIVI
+        and getattr(getattr(net, "config", None), "posterior", None) != SEMI_IMPLICIT
+    ):
+        raise InputError(
+            f"objective {SIVI!r} is the surrogate bound of a semi-implicit posterior, and this "
+            "model has another: "
+            f"name --posterior {SEMI_IMPLICIT}, or the objective {ELBO!r}"
+        )
+    if t.objective not in OWN and (free_bits or not hasattr(net, "sampled")):
+        raise InputError(
+            f"objective {t.objective!r} needs Gaussian latents and no free_bits: it is no sum "
+            "over latents"
+        )
+
+
+def chosen(training: Training, objective: str | None, particles: int | None) -> Training:
+    """The settings with another objective, of so many particles, where these are given.
+
+    Particles are 8 by default, 64 of miwae and piwae; where a recipe does not say how these two
+    divide them, into about as many groups as each has particles. Raises InputError where particles
+    are given to an objective of one draw.
+    """
+    if objective is None and particles is None:
+        return training
+    if training.bounded and objective in (None, ELBO):
+        return replace(training, particles=particles or training.particles)
+    name = objective or training.objective
+    if name in OWN:
+        if (particles or 1) > 1:
+            raise InputError(
+                f"several particles are for another objective than {name}; name one with "
+                "--objective"
+            )
+        return replace(training, objective=name, particles=1, groups=1)
+    grouped = name in (MIWAE, PIWAE)
+    count = particles or (
+        training.particles
+        if training.particles > 1
+        else DEFAULT_PARTICLES**2
+        if grouped
+        else DEFAULT_PARTICLES
+    )
+    groups = training.groups
+    if not grouped or groups == 1:
+        groups = max(d for d in range(1, math.isqrt(count) + 1) if not count % d) if grouped else 1
+    return replace(training, objective=name, particles=count, groups=groups)
+
+
+def weights(
+    net: Weighted,
+    x: Tensor,
+    labels: Tensor | None,
+    draws: Draws,
+    particles: int,
+    drop: Tensor | None = None,
+) -> Weights:
+    """K draws of z an item from a network that was made for such an objective, which sees x once; x
+    int64 `(B, dims)`.
+    """
+    encoded = net.encoded(x, labels)
+    terms = [net.terms(x, labels, draws, drop, encoded) for _ in range(particles)]
+    return Weights(
+        torch.stack([t.likelihood for t in terms]),
+        torch.stack([t.divergence.sum(1) for t in terms]),
+    )
+
+
+def backward(net: nn.Module, bounds: Pair, share: float) -> None:
+    """Gradients of -share mean bound into `grad`; those of q's networks are of the bound for q."""
+    ours = [(name.startswith("nets.posterior"), p) for name, p in net.named_parameters()]
+    if bounds.model is bounds.posterior:
+        (-share * bounds.model.mean()).backward()  # type: ignore[no-untyped-call]
+        return
+    for of_q, bound in ((True, bounds.posterior), (False, bounds.model)):
+        parameters = [p for is_q, p in ours if is_q == of_q]
+        gradients = torch.autograd.grad(
+            -share * bound.mean(), parameters, retain_graph=of_q, allow_unused=True
+        )
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient

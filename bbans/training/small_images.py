@@ -1,0 +1,159 @@
+"""Images of one shape as the samples that a latent chain trains on, or the finding that they are
+photographs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.errors import InputError
+from bbans.images import ImageSet, open_set, read_labels, split_holdout
+from bbans.images.image import Image
+from bbans.models.base import MAX_DIMS
+from bbans.training.chain_run import FEW_LEVELS, PHOTO_SIDE
+from bbans.training.chains import Samples
+
+VALIDATION_ONE_IN = 10
+FEWEST = 32  # images below which no model of them is worth its file
+
+
+@dataclass(frozen=True)
+class SmallImages:
+    """x `(N, H W C)`, the shape of an image, its bit depth, and labels `(N,)` or None; `skipped`
+    files could not be read.
+    """
+
+    x: NDArray[np.integer[Any]]
+    shape: tuple[int, int, int]
+    bit_depth: int
+    labels: NDArray[np.int64] | None = None
+    skipped: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What a model's config says of the images, by field; `classes` where there are labels."""
+        height, width, channels = self.shape
+        found = {
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "levels": levels(int(self.x.max()), self.bit_depth),
+        }
+        return found if self.labels is None else {**found, "classes": int(self.labels.max()) + 1}
+
+
+def levels(largest: int, bit_depth: int) -> int:
+    """The values that a model of such samples codes: those seen, where they are few, or all of
+    their depth.
+
+    Of 16-bit samples, which often come from sensors of fewer bits, the smallest power of two that
+    has those seen, 256 or more.
+    """
+    if largest < FEW_LEVELS:
+        return max(2, largest + 1)
+    return 1 << (bit_depth if bit_depth <= 8 else max(8, largest.bit_length()))
+
+
+def gather(
+    source: Path,
+    shape: tuple[int, int] | None = None,
+    labels: Path | None = None,
+    *,
+    photographs: bool = True,
+) -> SmallImages | None:
+    """The images of `open_set(source, shape=shape)`; None if they are for the photograph family and
+    `photographs` may be the answer.
+
+    That is so when one of them has 128 pixels or more on both sides; the others are then not read.
+    Files of a folder that cannot be read are skipped, unless labels count them. Raises InputError
+    on images of several shapes and depths, on too few, and on what no chain codes.
+    """
+    found = open_set(source, shape=shape, as_pixels=True)
+    kept: list[NDArray[Any]] = []
+    kinds: dict[tuple[tuple[int, ...], int, bool], str] = {}
+    skipped = 0
+    for i, name in enumerate(found.names):
+        image = _read(found, i, skip=source.is_dir() and labels is None)
+        if image is None:
+            skipped += 1
+            continue
+        if photographs and min(image.pixels.shape[:2]) >= PHOTO_SIDE:
+            return None
+        kinds.setdefault((image.pixels.shape, image.bit_depth, image.palette), name)
+        if len(kinds) == 1:
+            kept.append(image.pixels)
+    _check(source, kinds, len(kept))
+    ((pixels_shape, bit_depth, _),) = kinds
+    height, width, channels = (*pixels_shape, 1)[:3]
+    x = np.stack(kept).reshape(len(kept), -1)
+    return SmallImages(
+        x,
+        (height, width, channels),
+        bit_depth,
+        None if labels is None else read_labels(labels, len(x)),
+        skipped,
+    )
+
+
+def _read(found: ImageSet, i: int, skip: bool) -> Image | None:
+    try:
+        return found.image(i)
+    except InputError:
+        if not skip:
+            raise
+        return None
+
+
+def _check(source: Path, kinds: dict[tuple[tuple[int, ...], int, bool], str], count: int) -> None:
+    if len(kinds) > 1:
+        (a, first), (b, second) = list(kinds.items())[:2]
+        said = f"{first} is {_described(*a)}, {second} is {_described(*b)}"
+        raise InputError(
+            f"{source}: small images of one shape and depth were expected, but {said}; give one "
+            "kind at a time"
+        )
+    if count < FEWEST:
+        raise InputError(
+            f"{source}: {FEWEST} images or more of one shape were expected, found {count}; add "
+            "images"
+        )
+    ((shape, _, palette),) = kinds
+    if palette:
+        raise InputError(
+            f"{source}: the images have palettes, which no model here codes; save them as RGB or "
+            "grey"
+        )
+    if np.prod(shape) > MAX_DIMS:
+        raise InputError(
+            f"{source}: images {shape} are too large for one latent chain ({MAX_DIMS} samples) "
+            "and too narrow for photographs; cut them"
+        )
+
+
+def _described(shape: tuple[int, ...], bit_depth: int, palette: bool) -> str:
+    return f"{shape} of {bit_depth} bits{' with a palette' if palette else ''}"
+
+
+def split(images: SmallImages) -> tuple[Samples, Samples]:
+    """Training and validation samples: a tenth, chosen by content, is for validation.
+
+    Raises InputError if one of them is empty.
+    """
+    found = split_holdout(((str(i), row) for i, row in enumerate(images.x)), VALIDATION_ONE_IN)
+    training, validation = (np.array([int(name) for name, _ in part], np.int64) for part in found)
+    if not len(training) or not len(validation):
+        raise InputError(
+            f"too few different images: {len(training)} to train on, {len(validation)} to "
+            "validate; add images"
+        )
+    parts = (
+        (images.x[rows], None if images.labels is None else images.labels[rows])
+        for rows in (training, validation)
+    )
+    first, second = (Samples(*part) for part in parts)
+    return first, second
