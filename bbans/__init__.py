@@ -13,12 +13,12 @@ if TYPE_CHECKING:
         decompress,
         decompress_image,
         info,
-        load_model,
         open,
         salvage,
         verify,
     )
     from bbans.files.on_disk import CompressResult, compress_file, decompress_file
+    from bbans.models.library import load_model
     from bbans.training.run import train_model
 
 __version__ = "0.1.0"
@@ -35,7 +35,7 @@ PLACES = {
     "info": "files.codec",
     "interpolate": "evaluation.pictures",
     "list_archive": "archives.read",
-    "load_model": "files.codec",
+    "load_model": "models.library",
     "open": "files.codec",
     "read_archive": "archives.read",
     "reconstruct": "evaluation.pictures",

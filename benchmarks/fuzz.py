@@ -22,10 +22,10 @@ def fuzz(files: int, seed: int, models: Path) -> None:
     """Half damaged, half forged; file n depends on the seed and n alone, so that a run can be taken
     up again.
     """
-    from bbans.models import model_file
+    from bbans.models import library
     from tests.fuzzing import try_forged, try_mutated
 
-    model_file.SHIPPED = models  # none: a file that names another model is refused at once
+    library.SHIPPED = models  # none: a file that names another model is refused at once
     counts: collections.Counter[str] = collections.Counter()
     start = time.monotonic()
     for n in range(files):
@@ -46,9 +46,9 @@ def guided(runs: int, models: Path) -> None:
     import atheris  # type: ignore[import-not-found]
 
     with atheris.instrument_imports(include=["bbans"]):
-        from bbans.models import model_file
+        from bbans.models import library
         from tests.fuzzing import CALLS, attempt, seeds
-    model_file.SHIPPED = models  # none: a file that names another model is refused at once
+    library.SHIPPED = models  # none: a file that names another model is refused at once
     calls = tuple(CALLS)
     with tempfile.TemporaryDirectory() as corpus:
         for n, data in enumerate(seeds()):

@@ -25,7 +25,7 @@ import numpy as np
 import bbans
 from bbans.coding.blocks import pop_block, push_block
 from bbans.coding.rans import base_message
-from bbans.models.model_file import EFFORTS
+from bbans.options import EFFORTS
 
 SIDES = 1024, 2048
 SYMBOLS, LANES, PRECISION = 2**22, 4096, 22

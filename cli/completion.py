@@ -31,7 +31,7 @@ def model_names(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Names on the search path that begin like this; files where there is none."""
-    from bbans.files import models
+    from bbans.models import library
 
-    found = [CompletionItem(name) for name in models.model_names() if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in library.model_names() if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]

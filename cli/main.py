@@ -51,7 +51,7 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
     """
     if not wanted or context.resilient_parsing:
         return
-    from bbans.files import models as library
+    from bbans.models import library
 
     click.echo(f"bbans {version('bbans')}")
     for found in library.list_models():

@@ -32,7 +32,7 @@ def list_(as_json: bool) -> int:
     Name, family, the beginning of the id, and how many integers it has. Of models with one name the
     first on the search path counts.
     """
-    from bbans.files import models as library
+    from bbans.models import library
 
     for found in library.list_models():
         click.echo(json.dumps(found.to_dict()) if as_json else found.line())
@@ -47,7 +47,7 @@ def show(model: str, as_json: bool) -> int:
 
     Its full id, its config, and how and from what it was made.
     """
-    from bbans.files import models as library
+    from bbans.models import library
 
     found = library.show_model(model)
     click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
@@ -62,7 +62,7 @@ def add(file: str, force: bool) -> int:
 
     Compressed files that name it find it there.
     """
-    from bbans.files import models as library
+    from bbans.models import library
 
     say(f"added as {click.format_filename(str(library.add_model(Path(file), overwrite=force)))}")
     return 0

@@ -6,13 +6,14 @@ import zlib
 import numpy as np
 import torch
 
-from bbans import container
+from bbans import container, tiles
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.models.conv_vae import ConvVaeConfig
+from bbans.models.image_model import image_model
 from bbans.models.model_file import Model, model_id, to_tensors
 from bbans.models.pyramid import PyramidConfig
 from bbans.models.registry import FAMILIES, family_name
@@ -149,17 +150,16 @@ def chain_file(model, pixels, **asked):
     """The file of one image whose only tile the model codes, as is asked or without latents,
     whether or not that is the shortest.
     """
-    predictor = latent.chain_predictor(model, model.network(NumpyOps()))
+    predictor = image_model(model, NumpyOps())
     shape = (*pixels.shape, 1)[:3]
     samples = pixels.reshape(shape)
     if asked:
-        part = latent.chain_part(
-            latent.asking_chain(predictor, *map(asked.get, ("scheme", "particles", "refine"))),
-            samples,
-        )
+        options = map(asked.get, ("scheme", "particles", "refine"))
+        context = tiles.resolve_scheme(tiles.Context(image_model=predictor), *options)
+        part = latent.encode_latent(predictor, context.coding, samples)
     else:
         part = container.TilePart(
-            container.CHAIN, shape[2], latent.encode_chain(predictor, samples)
+            container.CHAIN, shape[2], latent.encode_default(predictor, samples)
         )
     tile = container.TileRecord((part,), zlib.crc32(container.to_raw(pixels, 8)))
     pixel_format = container.format_of(shape[2], 8, False).code
@@ -185,7 +185,7 @@ def all_integers(chain, x):
     from bbans.schemes.bounds import drawn
 
     found, below = [], x
-    for layer in range(1, chain.depth + 1):
+    for layer in range(1, chain.capabilities.depth + 1):
         above = drawn(chain.posterior(layer, below), (layer,))
         found += [
             above,

@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 
 from bbans.distributions import gaussian_bins, logistic
-from bbans.distributions.distribution import Conditional, Ints, factorised
+from bbans.distributions.distribution import Distribution, Ints, factorised
+from bbans.models.base import Capabilities
 
 LATENT_PRECISION = 8
 SIGNAL = 24  # grey levels that the latents move a sample by
@@ -32,10 +33,10 @@ class Linear:
     sigma: int
 
     @property
-    def depth(self) -> int:
-        return 1
+    def capabilities(self) -> Capabilities:
+        return Capabilities("factorised")
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         shape = items, self.weights.shape[1]
 
         def symbol(cf: Ints, first: int, last: int):
@@ -43,7 +44,7 @@ class Linear:
 
         return factorised(lambda z: (z, np.ones_like(z)), symbol, shape, LATENT_PRECISION)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         u = gaussian_bins.value(LATENT_PRECISION, above)
         location = (128 * 32 + (u @ self.weights.T >> 7)).clip(0, 255 * 32).reshape(-1)
         scale = np.full_like(location, SCALE)
@@ -58,7 +59,7 @@ class Linear:
             logistic.PRECISION,
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         mean = ((below - 128) * 32 @ self.inverse.T >> 13).clip(-512, 512).reshape(-1)
         sigma = np.full_like(mean, self.sigma)
 
@@ -75,7 +76,7 @@ class Linear:
             gaussian_bins.PRECISION,
         )
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         return np.full((items, self.weights.shape[1]), 1 << LATENT_PRECISION - 1, np.int64)
 
 

@@ -25,7 +25,7 @@ from bbans.errors import (
     VerificationError,
 )
 from bbans.files import codec, tiling
-from bbans.models import model_file
+from bbans.models import library, model_file
 from bbans.tiles import decode as tile_decoding
 from tests.tiny import smooth_image, tiny_model
 
@@ -363,7 +363,7 @@ print("same" if sys.argv[2] != "numpy" or "torch" not in sys.modules else "torch
             },
         ),
     ):
-        environment = {**os.environ, model_file.SEARCH_PATH_VARIABLE: str(tmp_path), **variables}
+        environment = {**os.environ, library.SEARCH_PATH_VARIABLE: str(tmp_path), **variables}
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path), backend],
             env=environment,

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 import bbans
 from bbans import images
 from bbans.archives import create
-from bbans.archives.groups import ChainModel, encode_group
+from bbans.archives.groups import encode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
 from bbans.container import schemes
 from bbans.container.binary import FileBuffer
+from bbans.container.schemes import PLAIN
 from bbans.errors import (
     FormatError,
     InputError,
@@ -34,18 +35,20 @@ from bbans.errors import (
     VerificationError,
 )
 from bbans.models import model_file
+from bbans.models.image_model import ImageModel
 from tests.images.makers import samples
 from tests.linear_chain import draws, linear
 from tests.tiny import smooth_image, tiny_model
 
 SHAPE = (6, 8)
-CHAIN = ChainModel(bytes(range(7, 39)), linear(48, 6), SHAPE, 256)
+CHAIN = ImageModel(linear(48, 6), (*SHAPE, 1), 256, bytes(range(7, 39)))
 TINY = tiny_model()
 
 
 def thumbnails(count: int, seed: int = 0) -> list[tuple[str, np.ndarray]]:
     return [
-        (f"thumbs/{i}.png", x.reshape(SHAPE)) for i, x in enumerate(draws(CHAIN.chain, count, seed))
+        (f"thumbs/{i}.png", x.reshape(SHAPE))
+        for i, x in enumerate(draws(CHAIN.latent, count, seed))
     ]
 
 
@@ -175,7 +178,7 @@ def test_only_the_groups_asked_for_are_read(
 
 def test_an_unordered_archive_saves_the_order(tmp_path: Path) -> None:
     """With images from an array their names are positions, and go with the order."""
-    stack = draws(CHAIN.chain, 400, 5).reshape(400, *SHAPE)
+    stack = draws(CHAIN.latent, 400, 5).reshape(400, *SHAPE)
     np.save(tmp_path / "a.npy", stack)
     sizes = {}
     for unordered in (False, True):
@@ -408,7 +411,7 @@ def test_images_that_the_chain_makes_larger_become_files(tmp_path: Path) -> None
 
 
 def test_several_sources(tmp_path: Path) -> None:
-    stack = draws(CHAIN.chain, 3).reshape(3, *SHAPE)
+    stack = draws(CHAIN.latent, 3).reshape(3, *SHAPE)
     np.save(tmp_path / "stack.npy", stack)
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "one.png", tmp_path / "folder" / "two.png"):
@@ -437,7 +440,7 @@ def test_several_sources(tmp_path: Path) -> None:
 def test_every_mixture_comes_back(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str], group: int, unordered: bool
 ) -> None:
-    xs = draws(CHAIN.chain, len(kinds), 2).reshape(-1, *SHAPE)
+    xs = draws(CHAIN.latent, len(kinds), 2).reshape(-1, *SHAPE)
     make = {
         "chained": lambda i: xs[i],
         "copy": lambda i: xs[0],
@@ -458,16 +461,16 @@ def test_every_mixture_comes_back(
 
 def test_a_group_of_another_model_is_refused(tmp_path: Path) -> None:
     bbans.create_archive(tmp_path / "a", thumbnails(8), model=CHAIN)
-    other = ChainModel(CHAIN.id, linear(48, 6, seed=1), SHAPE, 256)
+    other = ImageModel(linear(48, 6, seed=1), (*SHAPE, 1), 256, CHAIN.id)
     with pytest.raises(FormatError):
         list(bbans.read_archive(tmp_path / "a", model=other))
-    tall = ChainModel(CHAIN.id, CHAIN.chain, (8, 6), 256)
+    tall = ImageModel(CHAIN.latent, (8, 6, 1), 256, CHAIN.id)
     with pytest.raises(FormatError, match="its group holds others"):
         list(bbans.read_archive(tmp_path / "a", model=tall))
 
 
 def test_the_record_of_a_group_is_valid() -> None:
-    group, payload, encoded = encode_group(CHAIN, [x for _, x in thumbnails(50)], 8, True)
+    group, payload, encoded = encode_group(CHAIN, PLAIN, [x for _, x in thumbnails(50)], 8, True)
     records.check_group("group", group, 1)
     records.check_schedule("group", group, 50)
     assert len(payload) == group.size == 4 * len(encoded.words)
@@ -477,7 +480,7 @@ def test_samples_of_other_depths(tmp_path: Path) -> None:
     """A model of few levels codes what holds no others, at the depth that it came with; what does
     not fit is a file.
     """
-    few = ChainModel(CHAIN.id, CHAIN.chain, SHAPE, 200)
+    few = ImageModel(CHAIN.latent, (*SHAPE, 1), 200, CHAIN.id)
     given_images = [(name, x.clip(0, 199)) for name, x in thumbnails(20)]
     given_images += [
         ("white", np.full(SHAPE, 255, np.uint8)),

@@ -17,6 +17,7 @@ import pytest
 import bbans
 from bbans import container, errors, tiles
 from bbans.models import model_file
+from bbans.models.image_model import image_model
 from bbans.schemes import posterior_refinement, two_part
 from bbans.tiles.codecs import latent
 from tests.chains import CONFIGS, chain_file, chain_model, large_chain, picture
@@ -63,24 +64,29 @@ def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) 
     assert found.ideal_bits is not None and abs(found.ideal_bits / account.net - 1) < 0.03
 
 
+def resolved(model, scheme, refine=None):
+    """The coding that is asked for."""
+    return tiles.resolve_scheme(tiles.Context(image_model=model), scheme, None, refine).coding
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_unasked_a_chain_is_as_short_as_it_can_be(name: str) -> None:
     """Latents that are chosen where they pay, idle ones where they do not."""
     model = chain_model(name)
-    predictor = latent.chain_predictor(model, model.network(tiles.fastest_ops()))
+    predictor = image_model(model, tiles.fastest_ops())
     samples = picture(model).reshape(predictor.shape)
     x = samples.reshape(1, -1).astype(np.int64)
-    part = latent.chain_part(predictor, samples)
-    if predictor.certain or not posterior_refinement.searchable(predictor.chain):
+    part = latent.encode_latent(predictor, None, samples)
+    if not model.capabilities.refinable:
         assert part.codec == container.CHAIN
         return
-    chosen = latent.chain_part(latent.asking_chain(predictor, "two-part", None, None), samples)
-    sizes = len(chosen.payload) + 2, len(latent.encode_chain(predictor, samples))
+    chosen = latent.encode_latent(predictor, resolved(predictor, "two-part"), samples)
+    sizes = len(chosen.payload) + 2, len(latent.encode_default(predictor, samples))
     assert len(part.payload) + 2 * (part.codec == container.CODED_CHAIN) == min(sizes)
-    decoded = latent.decode_chain(predictor, part, predictor.shape, 8)
-    assert np.array_equal(decoded.samples, samples)
+    back, account = latent.decode_latent(predictor, part, predictor.shape, 8)
+    assert np.array_equal(back, samples)
     if part.codec == container.CODED_CHAIN:
-        assert decoded.account.net == pytest.approx(two_part.best(predictor.chain, x).bits, abs=0.5)
+        assert account.net == pytest.approx(two_part.best(predictor.latent, x).bits, abs=0.5)
 
 
 def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,15 +128,13 @@ def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None
 def test_a_search_that_no_file_may_ask_for_is_refused_before_it_begins() -> None:
     """2^16 samples are searched for in up to 102 steps: more, and no reader would take the file."""
     model, _ = large_chain()
-    predictor = latent.chain_predictor(model, model.network(tiles.fastest_ops()))
+    predictor = image_model(model, tiles.fastest_ops())
     huge = dataclasses.replace(predictor, shape=(256, 256, 1))
-    asked = latent.asking_chain(huge, "bits-back", None, 102).asked
+    asked = resolved(huge, "bits-back", refine=102)
     assert asked is not None and asked.refinement == 102
     with pytest.raises(errors.InputError, match="ask for fewer steps"):
-        latent.asking_chain(huge, "bits-back", None, 103)
-    assert (
-        latent.asking_chain(huge, "two-part", None, 255).asked is not None
-    )  # no reader repeats it
+        resolved(huge, "bits-back", refine=103)
+    assert resolved(huge, "two-part", refine=255) is not None  # no reader repeats it
 
 
 def test_only_chains_have_schemes() -> None:
@@ -147,10 +151,10 @@ def test_only_chains_have_schemes() -> None:
 def test_codes_of_a_certain_posterior() -> None:
     """A VQ-VAE is coded as ever when its own scheme is asked for, and not with another."""
     model = chain_model("codes")
-    predictor = latent.chain_predictor(model, model.network(tiles.fastest_ops()))
-    assert latent.asking_chain(predictor, "deterministic", None, None) == predictor
+    predictor = image_model(model, tiles.fastest_ops())
+    assert resolved(predictor, "deterministic") is None
     with pytest.raises(errors.InputError, match="take one of deterministic"):
-        latent.asking_chain(predictor, "two-part", None, None)
+        resolved(predictor, "two-part")
 
 
 def test_a_file_for_another_kind_of_model_is_refused() -> None:

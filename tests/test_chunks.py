@@ -28,7 +28,7 @@ from bbans.errors import (
 from bbans.integrations import chunks
 from bbans.integrations.chunks import ChunkCoder, chunk_coder, decode_chunk, encode_chunk
 from bbans.integrations.numcodecs import BBans as Numcodec
-from bbans.models import model_file
+from bbans.models import library, model_file
 from bbans.training import chain_run
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
@@ -156,7 +156,7 @@ def test_damaged_chunks_and_those_of_other_arrays():
         [("0", image), ("1", image.astype(np.uint16))],
     ):
         forged = chunks._archived(
-            named, chunks.archive.Settings(lambda image: bbans.compress(image, model="none"))
+            named, chunks.Settings(lambda image: bbans.compress(image, model="none"))
         )
         with pytest.raises(FormatError, match="the chunk is damaged"):
             decode_chunk(forged)
@@ -187,8 +187,8 @@ def chain(tmp_path_factory):
         chain_run.model_file(net, RECIPES["codes"], history, data(17)[1])
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(model_file.SEARCH_PATH_VARIABLE, str(folder))
-        yield model_file.find_by_name("digits").id.hex()
+        patch.setenv(library.SEARCH_PATH_VARIABLE, str(folder))
+        yield library.find_by_name("digits").id.hex()
 
 
 def test_a_chains_planes_share_a_message(chain, tmp_path):

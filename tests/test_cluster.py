@@ -13,11 +13,11 @@ import pytest
 
 import bbans
 from bbans import images
-from bbans.archives.groups import ChainModel
 from bbans.errors import ClusterError, InputError
 from bbans.execution.dask import Cluster, connected
 from bbans.files import tiling
 from bbans.integrations.chunks import chunk_coder, encode_chunk
+from bbans.models.image_model import ImageModel
 from bbans.training import chain_run
 from bbans_cli.main import main
 from tests.digits import digits
@@ -196,7 +196,7 @@ def test_errors_come_back_by_name(scheduler, tmp_path):
             list(spread(failing, ["ours"]))
         with pytest.raises(ClusterError, match="RuntimeError: what nobody foresaw"):
             list(spread(failing, ["theirs"]))
-        without_file = ChainModel(bytes(32), linear(48, 6), (6, 8), 256)
+        without_file = ImageModel(linear(48, 6), (6, 8, 1), 256)
         with pytest.raises(InputError, match="without its file"):
             bbans.create_archive(
                 tmp_path / "a.bbar",

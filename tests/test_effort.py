@@ -9,7 +9,9 @@ from PIL import Image
 import bbans
 from bbans import container
 from bbans.errors import InputError
-from bbans.models.model_file import EFFORTS, Model, find_by_name
+from bbans.models.library import find_by_name
+from bbans.models.model_file import Model
+from bbans.options import EFFORTS
 from bbans_cli.main import compress as command
 from bbans_cli.main import main
 from tests.frozen.make import pictures
@@ -25,7 +27,7 @@ MACS = {
 def test_an_effort_is_its_model(effort):
     image = pictures()["grey"].pixels
     data = bbans.compress(image, effort=effort)
-    assert container.read(data).model_id == find_by_name(EFFORTS[effort]).id
+    assert container.read(data).model_id == find_by_name(EFFORTS[effort].model).id
     assert np.array_equal(bbans.decompress(data), image)
 
 

@@ -13,10 +13,12 @@ from PIL import Image
 
 import bbans
 from bbans import container, tiles
+from bbans.container.schemes import TWO_PART, Coding
 from bbans.errors import InputError, ModelFormatError, OutputExistsError
 from bbans.evaluation import evaluate, pictures
-from bbans.files import models
-from bbans.models import model_file
+from bbans.models import library, model_file
+from bbans.models import library as models
+from bbans.models.image_model import image_model
 from bbans.schemes.bounds import BLOCK
 from bbans.tiles.codecs import latent
 from bbans.training import chain_run
@@ -137,15 +139,15 @@ def test_two_part_codes_beside_the_elbo(folder):
     over = (found.rates()["net"] - found.rates()["ideal"]) * 64
     assert 0 < over < 8
     assert found.rates()["total"] == pytest.approx(found.rates()["net"], abs=100 / (ITEMS * 64))
-    predictor = latent.asking_chain(
-        latent.chain_predictor(model, model.network(tiles.fastest_ops())), "two-part", None, None
-    )
-    parts = [latent.chain_part(predictor, image[:, :, None]) for image in images()]
+    predictor = image_model(model, tiles.fastest_ops())
+    parts = [
+        latent.encode_latent(predictor, Coding(TWO_PART), image[:, :, None]) for image in images()
+    ]
     assert {part.codec for part in parts} == {container.CODED_CHAIN}
-    nets = [latent.decode_chain(predictor, part, predictor.shape, 8).account.net for part in parts]
+    nets = [latent.decode_latent(predictor, part, predictor.shape, 8)[1].net for part in parts]
     assert sum(nets) < 0.99 * sum(found.net_bits)
-    idle = [latent.encode_chain(predictor, image[:, :, None]) for image in images()]
-    assert sum(len(part.payload) for part in parts) < 0.95 * sum(map(len, idle))
+    default_latent = [latent.encode_default(predictor, image[:, :, None]) for image in images()]
+    assert sum(len(part.payload) for part in parts) < 0.95 * sum(map(len, default_latent))
     labels = digits(ITEMS, seed=5)[1]
     with pytest.raises(InputError, match="has to be told something"):
         bbans.evaluate(named(), folder / "labelled.safetensors", labels=labels, scheme="two-part")
@@ -326,7 +328,7 @@ def test_random_bits_decode_to_a_picture():
 def test_models_at_hand(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert [found.name for found in models.list_models() if found.default] == [
-        model_file.DEFAULT_MODEL
+        library.DEFAULT_MODEL
     ]
     assert main(["models", "add", str(folder / "vae.safetensors")]) == 0
     assert main(["models", "add", str(folder / "vae.safetensors")]) == OutputExistsError.exit_code

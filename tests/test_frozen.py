@@ -48,7 +48,7 @@ def test_golden_files_cover_the_codecs():
         for name in ("pyramid", "binary.two-part")
     ]
     assert {part.codec for found in (*parts.values(), *of_chains) for part in found} == set(
-        container.CODEC_NAMES
+        container.CODECS
     )
     assert parts["photo"][0].codec == parts["grey"][0].codec == container.BITS_BACK
     assert (

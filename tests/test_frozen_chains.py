@@ -13,8 +13,9 @@ from bbans import container
 from bbans.archives import groups
 from bbans.container import archive_reader
 from bbans.models import model_file
+from bbans.models.image_model import image_model
 from bbans.models.registry import FAMILIES
-from bbans.schemes import chained_group, numbered
+from bbans.schemes import chained_group, registry
 from bbans.tiles.codecs import latent
 from tests.chains import BACKENDS, CONFIGS, chain_file
 from tests.frozen.decode import decoded, expected
@@ -76,7 +77,7 @@ def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
     )  # the others' latents are idle
     payload = archive_reader.read_message(data, index, 0)
     for ops in BACKENDS:
-        chain = groups.chain_model(model, ops)
+        chain = image_model(model, ops)
         pictures = groups.decode_group(chain, group, payload, wanted["items"])
         assert [pixel_hash(image) for image in pictures] == HASHES[stem]["pixels"][
             : wanted["items"]
@@ -102,15 +103,15 @@ def test_files_of_one_image_by_a_scheme(stem, kind):
     scheme, particles, refine = map(wanted["asked"].get, ("scheme", "particles", "refine"))
     assert (part.codec, part.coding.scheme) == (
         container.CODED_CHAIN,
-        numbered.CODES[scheme or "two-part"],
+        registry.SCHEMES[scheme or "two-part"].format.number,
     )
     assert (part.coding.particles, part.coding.refinement) == (
         particles or 1,
         0 if scheme in ("two-part", None) else refine or 0,
     )
     for ops in BACKENDS:
-        predictor = latent.chain_predictor(model, model.network(ops))
-        pixels = latent.decode_chain(predictor, part, predictor.shape, 8).samples
+        predictor = image_model(model, ops)
+        pixels = latent.decode_latent(predictor, part, predictor.shape, 8)[0]
         assert (
             pixel_hash(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
             == HASHES[stem]["pixels"][0]

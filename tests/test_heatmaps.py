@@ -11,7 +11,7 @@ from PIL import Image
 
 import bbans
 from bbans import container, tiles
-from bbans.distributions.distribution import each
+from bbans.distributions.distribution import symbol_bits
 from bbans.errors import InputError, OutputError, OutputExistsError
 from bbans.evaluation.visual import heatmaps, plots
 from bbans.exact.numpy_ops import NumpyOps
@@ -21,7 +21,7 @@ from bbans.schemes.metering import COARSEST, Symbols
 from bbans.schemes.pyramid import polyphase
 from bbans.schemes.pyramid.level import analyse
 from bbans.schemes.pyramid.pixels import pixel_intervals
-from bbans.tiles import bit_map
+from bbans.tiles.codecs import pyramid
 from bbans.tiles.transforms import orientation as turned
 from bbans.tiles.transforms import ycc_lattice
 from bbans.tiles.transforms.pipeline import Prepared
@@ -44,9 +44,9 @@ def no_other_codec_for_small_photographs(monkeypatch):
 
 def straight_file(image):
     """The file of an image `(h, w, 3)` that the tiny model codes as it is."""
-    predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
+    context = tiles.context_of(tiny_model(), tiles.fastest_ops())
     pixel_format = container.FORMATS[container.RGB8]
-    made = predicted_part(image, Prepared(image), pixel_format, predictors.net, False)
+    made = predicted_part(image, Prepared(image), pixel_format, context.net, False)
     h, w = image.shape[:2]
     record = container.TileRecord((made,), container.pixels_crc(image))
     return container.write(
@@ -111,7 +111,7 @@ def test_every_bit_is_at_its_own_pixel():
     pixels = smooth_image(37, 45)
     data = bbans.compress(pixels, model="none")
     found, cost = measured(data)
-    assert list(found.codecs) == [container.CODEC_NAMES[container.FIXED]]
+    assert list(found.codecs) == [container.CODECS[container.FIXED].name]
     levels, coarsest = analyse(FixedPredictor(), to_planes(pixels))
     wanted = np.zeros((37, 45))
     step = 2 ** len(levels)
@@ -169,7 +169,7 @@ def test_latents_are_spread_over_the_square_that_they_stand_for():
     bits, level, block = rng.normal(size=(4, 5, 3)), 1, 3
     side = block * 2 * 2**level
     coded = np.zeros((3 * side + 5, 4 * side + 1))
-    bit_map._add(coded, Symbols("posterior", level, COARSEST, bits), block)
+    pyramid._add(coded, Symbols("posterior", level, COARSEST, bits), block)
     for i in range(4):
         for j in range(5):
             square = coded[i * side : (i + 1) * side, j * side : (j + 1) * side]
@@ -185,13 +185,13 @@ def test_a_chains_samples_have_costs_of_their_own(name):
     x = samples(CONFIGS[name], 3)
     z = bounds.drawn(chain.posterior(1, x), (0,))
     likelihood = chain.likelihood(0, z)
-    assert likelihood.each is not None
-    np.testing.assert_allclose(each(likelihood, x).sum(1), likelihood.bits(x), rtol=1e-9)
-    assert each(likelihood, x).min() >= 0
+    assert likelihood.symbol_bits is not None
+    np.testing.assert_allclose(symbol_bits(likelihood, x).sum(1), likelihood.bits(x), rtol=1e-9)
+    assert symbol_bits(likelihood, x).min() >= 0
     changed = x.copy()
     changed[1, -1] = (changed[1, -1] + 1) % CONFIGS[name].levels
-    same = each(likelihood, changed)[[0, 2]]
-    np.testing.assert_array_equal(same, each(likelihood, x)[[0, 2]])
+    same = symbol_bits(likelihood, changed)[[0, 2]]
+    np.testing.assert_array_equal(same, symbol_bits(likelihood, x)[[0, 2]])
     model = chain_model(name)
     check_sum(chain_file(model, picture(model)), model)
 
@@ -200,9 +200,9 @@ def test_what_cannot_be_told_apart_gets_its_mean():
     model = chain_model("mixture")
     q = model.network(NumpyOps()).posterior(1, samples(model.config, 2))
     z = bounds.drawn(q, (0,))
-    assert q.each is None
+    assert q.symbol_bits is None
     np.testing.assert_allclose(
-        each(q, z), np.repeat(q.bits(z)[:, None] / z.shape[1], z.shape[1], 1)
+        symbol_bits(q, z), np.repeat(q.bits(z)[:, None] / z.shape[1], z.shape[1], 1)
     )
 
 

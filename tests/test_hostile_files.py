@@ -14,10 +14,11 @@ import pytest
 import bbans
 from bbans import container
 from bbans.errors import BbansError, ChecksumError, FormatError, LimitError, ModelNotFoundError
-from bbans.models import model_file
+from bbans.models import library
 from bbans.models.fixed_predictor import FixedPredictor
-from bbans.tiles.codecs import fallback
+from bbans.tiles.codecs.lzma import encode_lzma
 from bbans.tiles.codecs.pyramid import code_channels
+from bbans.tiles.codecs.webp import encode_webp
 from tests.fuzzing import CALLS, seeds, try_forged, try_mutated
 from tests.tiny import smooth_image
 
@@ -27,14 +28,14 @@ PLAIN, FORGED = 7200, 3600
 @pytest.fixture(autouse=True)
 def no_other_models(monkeypatch, tmp_path):
     """A file that names another model is refused at once."""
-    monkeypatch.setattr(model_file, "SHIPPED", tmp_path)
+    monkeypatch.setattr(library, "SHIPPED", tmp_path)
 
 
 def test_the_seeds_hold_every_codec():
     found = {
         part.codec for data in seeds() for tile in container.read(data).tiles for part in tile.parts
     }
-    assert found == set(container.CODEC_NAMES)
+    assert found == set(container.CODECS)
     for data in seeds():
         for call in CALLS.values():
             call(data)
@@ -74,8 +75,8 @@ def single(
 @cache
 def bombs() -> dict[str, tuple[bytes, int]]:
     """Small files of large images, and their side."""
-    vp8l = fallback.encode_webp(np.zeros((4000, 4000, 3), np.uint8))
-    zeros = fallback.encode_lzma(bytes(3 * 4000 * 4000), 3)
+    vp8l = encode_webp(np.zeros((4000, 4000, 3), np.uint8))
+    zeros = encode_lzma(bytes(3 * 4000 * 4000), 3)
     deep = container.format_of(4, 16, False).code
     return {
         "constant": (single(container.CONSTANT, b"abc", 4000), 4000),

@@ -16,25 +16,30 @@ ROOT = Path(__file__).resolve().parent.parent
 # package, lowest first.
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
+    "options": ({"errors"}, set()),
     "coding": ({"errors"}, {"numpy", "numba"}),
     "distributions": ({"errors", "coding"}, {"numpy", "numba"}),
     "exact": ({"errors"}, {"numpy", "torch"}),
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "execution": ({"errors", "exact"}, {"distributed"}),
-    "schemes": ({"errors", "coding", "distributions", "container"}, {"numpy"}),
-    "models": ({"errors", "exact", "distributions"}, {"numpy", "safetensors"}),
+    "models": (
+        {"errors", "options", "exact", "distributions", "images"},
+        {"numpy", "safetensors"},
+    ),
+    "schemes": ({"errors", "coding", "distributions", "container", "models"}, {"numpy"}),
     "tiles": (
         {"errors", "exact", "distributions", "models", "schemes", "container"},
         {"numpy", "PIL", "imagecodecs"},
     ),
     "files": (
-        {"errors", "images", "container", "models", "schemes", "tiles", "execution"},
+        {"errors", "options", "images", "container", "models", "schemes", "tiles", "execution"},
         {"numpy", "PIL", "fsspec"},
     ),
     "archives": (
         {
             "errors",
+            "options",
             "execution",
             "images",
             "container",
@@ -51,16 +56,38 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "torch", "safetensors", "PIL", "tomli"},
     ),
     "evaluation": (
-        {"errors", "images", "distributions", "training", "models", "tiles", "schemes", "files"},
+        {
+            "errors",
+            "options",
+            "images",
+            "distributions",
+            "training",
+            "models",
+            "tiles",
+            "schemes",
+            "container",
+            "files",
+        },
         {"numpy", "PIL", "imagecodecs", "matplotlib"},
     ),
     "integrations": (
-        {"errors", "images", "container", "models", "tiles", "archives", "files"},
+        {
+            "errors",
+            "options",
+            "execution",
+            "images",
+            "container",
+            "models",
+            "schemes",
+            "tiles",
+            "archives",
+            "files",
+        },
         {"numpy", "PIL", "zarr", "numcodecs"},
     ),
-    "__init__": ({"files", "archives", "evaluation", "training"}, set()),
+    "__init__": ({"models", "files", "archives", "evaluation", "training"}, set()),
 }
-CLI = ({"errors", "evaluation", "execution", "files"}, {"click", "rich"})
+CLI = ({"errors", "options", "models", "evaluation", "execution", "files"}, {"click", "rich"})
 TORCH_ALLOWED = ("exact", "training")
 
 

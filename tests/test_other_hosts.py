@@ -19,8 +19,8 @@ import torch
 import bbans
 from bbans import errors
 from bbans.errors import InputError, ModelNotFoundError, UnderflowError
-from bbans.files import codec, models
-from bbans.models import model_file
+from bbans.files import codec
+from bbans.models import library, model_file
 from bbans_cli.main import commands, main
 from bbans_cli.manual import CODES, commands_below
 
@@ -69,7 +69,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(tmp_path, monkeypatch):
     secret.mkdir()
     (secret / "photo-2.safetensors").write_bytes(b"another's")
     monkeypatch.setenv(
-        model_file.SEARCH_PATH_VARIABLE,
+        library.SEARCH_PATH_VARIABLE,
         os.pathsep.join([str(secret), str(tmp_path / "missing"), "~nobody", "x" * 5000]),
     )
     refused = PermissionError(13, "Permission denied", str(secret))
@@ -85,12 +85,12 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(tmp_path, monkeypatch):
     for name in ("stat", "lstat", "listdir", "scandir"):
         monkeypatch.setattr(os, name, closed(getattr(os, name)))
     assert (
-        model_file.find_by_name("photo-2").id
-        == model_file.load_file(model_file.SHIPPED / "photo-2.safetensors").id
+        library.find_by_name("photo-2").id
+        == model_file.load_file(library.SHIPPED / "photo-2.safetensors").id
     )
-    assert model_file.find_by_id(model_file.find_by_name("photo-fast-1").id).name == "photo-fast-1"
-    assert {"photo-1", "photo-2", "photo-fast-1", "none"} <= set(models.model_names())
-    assert [found.name for found in models.list_models()][:1] == ["photo-1"]
+    assert library.find_by_id(library.find_by_name("photo-fast-1").id).name == "photo-fast-1"
+    assert {"photo-1", "photo-2", "photo-fast-1", "none"} <= set(library.model_names())
+    assert [found.name for found in library.list_models()][:1] == ["photo-1"]
     with pytest.raises(ModelNotFoundError, match="Permission denied"):
         model_file.load_file(secret / "photo-2.safetensors")
 
@@ -109,9 +109,9 @@ def test_what_else_stands_on_the_search_path_is_passed_over(kind, tmp_path, monk
         place.symlink_to(place)
     elif kind == "a folder of that name":
         (place / "photo-2.safetensors").mkdir(parents=True)
-    monkeypatch.setenv(model_file.SEARCH_PATH_VARIABLE, str(place))
-    assert model_file.find_by_name("photo-2").name == "photo-2"
-    assert len(models.list_models()) >= 3
+    monkeypatch.setenv(library.SEARCH_PATH_VARIABLE, str(place))
+    assert library.find_by_name("photo-2").name == "photo-2"
+    assert len(library.list_models()) >= 3
 
 
 @pytest.mark.skipif(
@@ -357,7 +357,7 @@ def test_errors_of_memory_are_named(error, tmp_path, monkeypatch, capsys, photog
     def short(*_, **__):
         raise error
 
-    monkeypatch.setattr(codec, "compress_file", short)
+    monkeypatch.setattr(bbans, "compress_file", short, raising=False)
     assert main(["compress", str(tmp_path / "x.png")]) == 10
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "memory was short" in said
@@ -369,7 +369,7 @@ def test_other_runtime_errors_are_not_called_memory(tmp_path, monkeypatch, photo
     def broken(*_, **__):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(codec, "compress_file", broken)
+    monkeypatch.setattr(bbans, "compress_file", broken, raising=False)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         main(["compress", str(tmp_path / "x.png")])
 

@@ -194,7 +194,7 @@ def test_a_chains_maps_are_its_likelihood_and_an_even_share_of_its_latents(chain
     shown = [one.rate.name for one in (*report.best, *report.worst)]
     every = evaluate.samples([(name, dict(named)[name]) for name in shown], model)
     wanted = (
-        bounds.symbol_bits(chain, every, 16, 0)[len(report.best)]
+        bounds.sample_bits(chain, every, 16, 0)[len(report.best)]
         + (one.rate.prior + one.rate.posterior) / x.size
     )
     np.testing.assert_allclose(one.bits.reshape(-1), wanted, rtol=1e-9)
@@ -212,7 +212,7 @@ def test_costs_of_samples_are_their_likelihood(name):
         chain.likelihood(0, bounds.drawn(chain.posterior(1, x), (3, 2, draw))).bits(x)
         for draw in range(5)
     ]
-    found = bounds.symbol_bits(chain, x, 5, 3)
+    found = bounds.sample_bits(chain, x, 5, 3)
     assert found.shape == x.shape
     np.testing.assert_allclose(found.sum(1), np.mean(wanted, 0), rtol=1e-9)
 

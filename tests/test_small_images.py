@@ -44,7 +44,9 @@ def test_every_family_codes_one_image(name, monkeypatch):
 def test_the_bits_are_those_of_the_idle_latents(name):
     model = chain_model(name)
     chain, pixels = model.network(tiles.oracle_ops()), picture(model)
-    expected = chain.likelihood(0, chain.idle(1)).bits(pixels.reshape(1, -1).astype(np.int64))[0]
+    expected = chain.likelihood(0, chain.default_latent(1)).bits(
+        pixels.reshape(1, -1).astype(np.int64)
+    )[0]
     assert bbans.info(chain_file(model, pixels), model=model).ideal_bits == expected
 
 

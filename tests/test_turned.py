@@ -7,7 +7,8 @@ import pytest
 
 import bbans
 from bbans import container, tiles
-from bbans.tiles.transforms.orientation import suiting, turn, turn_back, turned_shape
+from bbans.tiles.codecs.pyramid import ideal_bits
+from bbans.tiles.transforms.orientation import detect_orientation, turn, turn_back, turned_shape
 from tests.frozen.make import pictures
 from tests.tiny import prepared_file, smooth_image, tiny_model
 
@@ -41,24 +42,26 @@ def test_turning_back(orientation, shape):
 @pytest.mark.parametrize("shape", [(64, 80), (1500, 66)])
 def test_the_lattice_of_halved_chroma_is_found(rows, columns, shape):
     image = halved(*shape, rows, columns)
-    assert suiting(image) == rows + 2 * columns
-    assert suiting(image.astype(np.uint16) * 257) == rows + 2 * columns
-    back = turn(image, suiting(image))
-    assert suiting(back) == 0
+    assert detect_orientation(image) == rows + 2 * columns
+    assert detect_orientation(image.astype(np.uint16) * 257) == rows + 2 * columns
+    back = turn(image, detect_orientation(image))
+    assert detect_orientation(back) == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_photographs_without_a_lattice_stay_as_they_are(seed):
-    assert suiting(smooth_image(120, 90, seed)) == 0
+    assert detect_orientation(smooth_image(120, 90, seed)) == 0
 
 
 def test_where_there_is_nothing_to_find():
     image = halved(65, 80, 1, 1)
-    assert suiting(image) == 2  # an odd number of rows reversed begins with the same parity
     assert (
-        suiting(image[:, :, :1]) == 0
-        and suiting(image[:3, :3]) == 0
-        and suiting(np.zeros((8, 8, 3), np.uint8)) == 0
+        detect_orientation(image) == 2
+    )  # an odd number of rows reversed begins with the same parity
+    assert (
+        detect_orientation(image[:, :, :1]) == 0
+        and detect_orientation(image[:3, :3]) == 0
+        and detect_orientation(np.zeros((8, 8, 3), np.uint8)) == 0
     )
 
 
@@ -94,8 +97,8 @@ def test_the_right_orientation_is_shorter():
     model.
     """
     image = pictures()["turned"].pixels
-    predictors = tiles.predictors_of(bbans.load_model(), tiles.fastest_ops())
+    context = tiles.context_of(bbans.load_model(), tiles.fastest_ops())
     turned, plain = (
-        tiles.ideal_bits(predictors.net, turn(image, o), None, 8, 4) for o in (suiting(image), 0)
+        ideal_bits(context.net, turn(image, o), None, 8, 4) for o in (detect_orientation(image), 0)
     )
-    assert suiting(image) == 1 and turned < 0.99 * plain
+    assert detect_orientation(image) == 1 and turned < 0.99 * plain

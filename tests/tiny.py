@@ -60,10 +60,8 @@ def prepared_file(image: np.ndarray, orientation: int) -> bytes:
     orientation and on its lattice, if it has one.
     """
     pixel_format = container.format_of(3, 8 * image.itemsize, False)
-    predictors = tiles.predictors_of(tiny_model(), tiles.fastest_ops())
-    made = predicted_part(
-        image, *prepare(image, [orientation]), pixel_format, predictors.net, False
-    )
+    context = tiles.context_of(tiny_model(), tiles.fastest_ops())
+    made = predicted_part(image, *prepare(image, [orientation]), pixel_format, context.net, False)
     assert made.codec == container.PREPARED
     record = container.TileRecord((made,), container.pixels_crc(image, pixel_format.bit_depth))
     h, w = image.shape[:2]

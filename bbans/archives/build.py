@@ -12,12 +12,13 @@ from typing import BinaryIO
 import numpy as np
 
 from bbans import container, images
-from bbans.archives.groups import ChainModel, decode_group, encode_group
+from bbans.archives.groups import decode_group, encode_group
 from bbans.container import archive_records as records
 from bbans.container import schemes
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
-from bbans.execution.executor import Spread, on_threads
+from bbans.execution.executor import Executor, on_threads
 from bbans.files.metadata import to_chunk
+from bbans.models.image_model import ImageModel
 from bbans.schemes import chained_group
 
 OPEN = -1  # the group of an item whose group is not written yet
@@ -27,11 +28,13 @@ OPEN = -1  # the group of an item whose group is not written yet
 class Settings:
     """How an archive is made.
 
-    `to_file` makes the single-image file of an image that no chain codes.
+    `to_file` makes the single-image file of an image that `model` does not code; the others are
+    chained, as `coding` says.
     """
 
     to_file: Callable[[images.Image], bytes]
-    chain: ChainModel | None = None
+    model: ImageModel | None = None
+    coding: schemes.Coding = schemes.PLAIN
     group: int = 1000
     unordered: bool = False
     verify: bool = True
@@ -57,19 +60,23 @@ class Done:
 
 def coded(settings: Settings, work: Work) -> Done:
     """Code images: a chained group, if that is shorter than their samples."""
-    chain, pixels = settings.chain, [image.pixels for image in work.images]
-    if chain is None or not work.chained:
+    model, pixels = settings.model, [image.pixels for image in work.images]
+    if model is None or not work.chained:
         return Done(tuple(map(settings.to_file, work.images)))
     depth = work.images[0].bit_depth
     try:
-        group, payload, encoded = encode_group(chain, pixels, depth, settings.unordered)
+        group, payload, encoded = encode_group(
+            model, settings.coding, pixels, depth, settings.unordered
+        )
     except TooFlatError:
         return coded(settings, replace(work, chained=False))
-    if len(payload) >= len(pixels) * chain.pixel_format(depth).raw_bytes(*chain.shape[:2]):
+    height, width, channels = model.shape
+    raw = container.format_of(channels, depth, False).raw_bytes(height, width)
+    if len(payload) >= len(pixels) * raw:
         return coded(settings, replace(work, chained=False))
     if settings.verify:
         try:
-            back = decode_group(chain.verifying(), group, payload, len(pixels))
+            back = decode_group(model.checking(), group, payload, len(pixels))
         except FormatError as error:
             raise VerificationError(
                 f"a group could not be decoded again ({error}): nothing was written; please "
@@ -106,7 +113,7 @@ def build(
     spool: BinaryIO,
     settings: Settings,
     embedded: Callable[[bytes], bytes] | None,
-    spread: Spread[Settings] | None = None,
+    spread: Executor[Settings] | None = None,
 ) -> Built:
     """The archive of named images, whose payloads are written to `spool`, groups in order.
 
@@ -166,8 +173,8 @@ class _State:
         self.raw_bytes += pixel_format.raw_bytes(height, width)
         self.names.append(name)
         number = len(self.items)
-        chain = self.settings.chain
-        if chain is None or not chain.fits(image):
+        model = self.settings.model
+        if model is None or not model.fits(image.pixels, image.palette, image.bit_depth):
             self.items.append(records.Item(name, OPEN, pixel_format.code, width, height))
             self.sent.append(((number,), False))
             yield Work((image,), chained=False)
@@ -178,8 +185,11 @@ class _State:
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
         self.waiting.append((number, image))
         most = (
-            min(records.MAX_GROUP_SAMPLES, schemes.MAX_WEIGHTED_SAMPLES // chain.coding.evaluations)
-            // chain.dims
+            min(
+                records.MAX_GROUP_SAMPLES,
+                schemes.MAX_WEIGHTED_SAMPLES // self.settings.coding.evaluations,
+            )
+            // model.dims
         )
         if len(self.waiting) == min(self.settings.group, max(1, most)):
             yield self.close_chained()
@@ -236,7 +246,7 @@ class _State:
 
     def finish(self, embedded: Callable[[bytes], bytes] | None) -> Built:
         """The rest of the archive."""
-        chain = self.settings.chain
+        model = self.settings.model
         if not self.items:
             raise InputError("an archive holds at least one image, found none")
         _as_input(lambda: records.check_names(self.names))
@@ -249,8 +259,8 @@ class _State:
                 for i, item in enumerate(self.items)
             ]
         chained = (
-            [chain.id]
-            if chain is not None
+            [model.id]
+            if model is not None
             and any(isinstance(group, records.ChainedGroup) for group in self.groups)
             else []
         )

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, BinaryIO
 from bbans import images
 from bbans.archives import models
 from bbans.archives.build import Settings, build
-from bbans.archives.groups import with_scheme
 from bbans.archives.members import Members, Reading, Source, named_images
 from bbans.archives.models import ArchiveModel
 from bbans.container.archive_writer import write_index
+from bbans.container.schemes import PLAIN
 from bbans.errors import InputError, OutputExistsError
-from bbans.execution.executor import on_threads
+from bbans.execution.executor import Execution, on_threads
 from bbans.files import codec, urls
+from bbans.models.library import ModelLike, load_model
+from bbans.schemes import registry
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
@@ -55,7 +57,7 @@ def create_archive(
     members: Members,
     *,
     model: ArchiveModel = None,
-    file_model: codec.ModelLike = None,
+    file_model: ModelLike = None,
     group: int = 1000,
     unordered: bool = False,
     embed_model: bool = False,
@@ -100,32 +102,38 @@ def create_archive(
                 "a scheme, particles and refinement are for a latent chain; name a model of one "
                 "with --model"
             )
-        chain = with_scheme(chain, scheme, particles, refine)
+    coding = (
+        PLAIN
+        if chain is None
+        else registry.resolve_scheme(chain.capabilities, scheme, particles, refine)
+    )
 
     @cache
     def compressor() -> Callable[[images.Image], bytes]:
-        return codec.compressor(single(), verify=verify, threads=threads)
+        return codec.encoder(
+            codec.CompressOptions(single(), verify=verify, execution=Execution(threads))
+        )
 
     def to_file(image: images.Image) -> bytes:
         return compressor()(image)
 
     def embedded(model_id: bytes) -> bytes:
         if chain is not None and chain.id == model_id:
-            if chain.file is None:
+            if chain.to_bytes is None:
                 raise InputError(
                     "the model was given without its file, so it cannot be embedded; leave "
                     "embed_model out"
                 )
-            return chain.file()
-        return codec.load_model(single()).to_bytes()
+            return chain.to_bytes()
+        return load_model(single()).to_bytes()
 
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
         named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
-        settings = Settings(to_file, chain, group, unordered, verify)
+        settings = Settings(to_file, chain, coding, group, unordered, verify)
         spread = on_threads(settings, threads)
         if cluster is not None:
             spread = cluster.spread(
-                models.settings_of, models.recipe(chain, single(), unordered, verify)
+                models.settings_of, models.recipe(chain, coding, single(), unordered, verify)
             )
         built = build(named, spool, settings, embedded if embed_model else None, spread)
         index = write_index(built.archive)

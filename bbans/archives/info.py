@@ -8,7 +8,6 @@ from typing import Any
 from bbans.container import FORMATS
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
-from bbans.container.schemes import SCHEME_NAMES
 
 
 @dataclass(frozen=True)
@@ -147,4 +146,4 @@ def _group(
         coding.particles,
         coding.refinement,
     )
-    return GroupInfo(name, items, size, SCHEME_NAMES[coding.scheme], *facts)
+    return GroupInfo(name, items, size, coding.format.label, *facts)

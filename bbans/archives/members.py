@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from bbans import images
 from bbans.errors import InputError
-from bbans.files import codec, storage, urls
+from bbans.files import storage, urls
 
 Source: TypeAlias = "str | os.PathLike[str]"
 Named: TypeAlias = Iterator[tuple[str, images.Image]]
@@ -89,7 +89,7 @@ def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, 
             pair for path, found in sets for pair in _prefixed(path, found, len(sets) > 1)
         ), skipped
     pairs: Iterable[Any] = members
-    return ((name, codec.to_image(image)) for name, image in pairs), ()
+    return ((name, images.as_image(image)) for name, image in pairs), ()
 
 
 def _prefixed(

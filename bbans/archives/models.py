@@ -3,43 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from bbans import container, images, tiles
 from bbans.archives.build import Settings
-from bbans.archives.groups import ChainModel, chain_model, load_embedded
+from bbans.archives.groups import load_embedded
 from bbans.archives.restore import Sources
 from bbans.container import archive_reader as reader
 from bbans.container.schemes import Coding
 from bbans.errors import FormatError, InputError
+from bbans.execution.executor import Execution
 from bbans.files import codec
-from bbans.models import model_file
+from bbans.models import library, model_file
+from bbans.models.image_model import ImageModel, image_model
+from bbans.models.library import ModelLike, load_model
+from bbans.options import NO_MODEL
 
-ArchiveModel: TypeAlias = str | Path | model_file.Model | ChainModel | None
+ArchiveModel: TypeAlias = str | Path | model_file.Model | ImageModel | None
 
 
 def to_write(
-    model: ArchiveModel, file_model: codec.ModelLike
-) -> tuple[ChainModel | None, Callable[[], codec.ModelLike]]:
+    model: ArchiveModel, file_model: ModelLike
+) -> tuple[ImageModel | None, Callable[[], ModelLike]]:
     """The chain that a model is, if it is one, and the model for single images, loaded when it is
     first asked for.
     """
-    kept: list[codec.ModelLike] = [file_model] if file_model == model_file.NO_MODEL else []
+    kept: list[ModelLike] = [file_model] if file_model == NO_MODEL else []
 
-    def single() -> codec.ModelLike:
+    def single() -> ModelLike:
         if not kept:
-            kept.append(codec.load_model(file_model))
+            kept.append(load_model(file_model))
         return kept[0]
 
-    if model is None or isinstance(model, ChainModel):
+    if model is None or isinstance(model, ImageModel):
         return model, single
-    if model == model_file.NO_MODEL:
-        return None, lambda: model_file.NO_MODEL
-    loaded = codec.load_model(model)
-    chain = chain_model(loaded, tiles.fastest_ops())
-    return chain, single if chain is not None else lambda: loaded
+    if model == NO_MODEL:
+        return None, lambda: NO_MODEL
+    loaded = load_model(model)
+    if not loaded.capabilities.whole_images:
+        return None, lambda: loaded
+    return image_model(loaded, tiles.fastest_ops()), single
 
 
 @dataclass(frozen=True)
@@ -52,29 +57,32 @@ class Recipe:
     """
 
     model: bytes | None
-    coding: Coding | None
+    coding: Coding
     single: bytes | None
     unordered: bool
     verify: bool
 
 
 def recipe(
-    chain: ChainModel | None, single: codec.ModelLike, unordered: bool, verify: bool
+    chain: ImageModel | None,
+    coding: Coding,
+    single: ModelLike,
+    unordered: bool,
+    verify: bool,
 ) -> Recipe:
     """The recipe of these models. Raises InputError on a chain that was given without its file."""
     file = None
     if chain is not None:
-        if chain.file is None:
+        if chain.to_bytes is None:
             raise InputError(
                 "the model was given without its file, so it cannot be sent to a cluster; give "
                 "its name or file"
             )
-        file = chain.file()
-    coding = None if chain is None else chain.coding
+        file = chain.to_bytes()
     return Recipe(
         file,
         coding,
-        None if single == model_file.NO_MODEL else codec.load_model(single).to_bytes(),
+        None if single == NO_MODEL else load_model(single).to_bytes(),
         unordered,
         verify,
     )
@@ -85,19 +93,16 @@ def settings_of(recipe: Recipe) -> Settings:
     chain = (
         None
         if recipe.model is None
-        else chain_model(model_file.load_bytes(recipe.model, "sent"), tiles.fastest_ops())
+        else image_model(model_file.load_bytes(recipe.model, "sent"), tiles.fastest_ops())
     )
-    if chain is not None and recipe.coding is not None:
-        chain = replace(chain, coding=recipe.coding)
-    single: codec.ModelLike = (
-        model_file.NO_MODEL
-        if recipe.single is None
-        else model_file.load_bytes(recipe.single, "sent")
+    single: ModelLike = (
+        NO_MODEL if recipe.single is None else model_file.load_bytes(recipe.single, "sent")
     )
 
     return Settings(
-        codec.compressor(single, verify=recipe.verify, threads=1),
+        codec.encoder(codec.CompressOptions(single, verify=recipe.verify, execution=Execution(1))),
         chain,
+        recipe.coding,
         unordered=recipe.unordered,
         verify=recipe.verify,
     )
@@ -114,9 +119,9 @@ def to_read(
     loaded once.
     """
     loaded: dict[bytes, model_file.Model] = {}
-    chains: dict[bytes, ChainModel] = {model.id: model} if isinstance(model, ChainModel) else {}
-    if not isinstance(model, ChainModel) and model not in (None, model_file.NO_MODEL):
-        given = codec.load_model(model)
+    chains: dict[bytes, ImageModel] = {model.id: model} if isinstance(model, ImageModel) else {}
+    if not isinstance(model, ImageModel) and model not in (None, NO_MODEL):
+        given = load_model(model)
         loaded[given.id] = given
 
     def by_id(model_id: bytes) -> model_file.Model:
@@ -127,22 +132,20 @@ def to_read(
                 if entry.id == model_id and entry.size
             ]
             loaded[model_id] = (
-                load_embedded(data, index, carried[0])
-                if carried
-                else model_file.find_by_id(model_id)
+                load_embedded(data, index, carried[0]) if carried else library.find_by_id(model_id)
             )
         return loaded[model_id]
 
-    def chain(number: int) -> ChainModel:
+    def chain(number: int) -> ImageModel:
         model_id = index.archive.models[number].id
         if model_id not in chains:
-            found = chain_model(by_id(model_id), tiles.fastest_ops())
-            if found is None:
+            found = by_id(model_id)
+            if not found.capabilities.whole_images:
                 raise FormatError(
                     f"a group needs model {model_id.hex()}, which is no chain over images; the "
                     "archive is malformed"
                 )
-            chains[model_id] = found
+            chains[model_id] = image_model(found, tiles.fastest_ops())
         return chains[model_id]
 
     def image(raw: bytes) -> images.Image:

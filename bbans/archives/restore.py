@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from bbans import container, images
-from bbans.archives.groups import ChainModel, Pixels, decode_group
+from bbans.archives.groups import Pixels, decode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
 from bbans.errors import FormatError, InputError
 from bbans.files.metadata import from_chunks
+from bbans.models.image_model import ImageModel
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Lost:
 
 @dataclass(frozen=True)
 class Sources:
-    """`chain(number)` gives the model with this number in the archive, `image(data)` decodes a file
+    """`model(number)` gives the model with this number in the archive, `image(data)` decodes a file
     for single images.
     """
 
-    chain: Callable[[int], ChainModel]
+    model: Callable[[int], ImageModel]
     image: Callable[[bytes], images.Image]
 
 
@@ -50,7 +51,7 @@ def restore(
         group = index.archive.groups[number]
         if chosen and isinstance(group, records.ChainedGroup):
             try:
-                model = sources.chain(group.model)
+                model = sources.model(group.model)
                 pixels = decode_group(
                     model, group, reader.read_message(data, index, number), len(members)
                 )

@@ -5,85 +5,139 @@ Specification: `docs/format.md`.
 Bytes in, bytes out. Nothing here knows what a model is or how a payload is coded.
 """
 
-from bbans.container.binary import Buffer, FileBuffer
-from bbans.container.file_reader import Index, read, read_header, read_index, read_tile
-from bbans.container.file_records import (
-    BITS_BACK,
-    CHAIN,
-    CHAINS,
-    CODEC_NAMES,
-    CODED_CHAIN,
-    CONSTANT,
-    DEFAULT_MAX_PIXELS,
-    EXIF,
-    FIXED,
-    ICC_PROFILE,
-    LATENT,
-    LZMA,
-    MAGIC,
-    MODEL_ID_SIZE,
-    MODELLED,
-    NO_MODEL,
-    PNG_CHUNK,
-    PNG_CHUNK_AFTER_PIXELS,
-    PREDICTIVE,
-    PREPARED,
-    STORED,
-    TEXT,
-    VERSION,
-    WEBP,
-    XMP,
-    Axis,
-    Container,
-    Header,
-    MetadataChunk,
-    TilePart,
-    TileRecord,
-    codec_name,
-)
-from bbans.container.file_writer import framing_bits, write
-from bbans.container.pixel_formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
-from bbans.container.tile_grid import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from bbans.container.binary import Buffer, FileBuffer
+    from bbans.container.file_reader import Index, read, read_header, read_index, read_tile
+    from bbans.container.file_records import (
+        DEFAULT_MAX_PIXELS,
+        EXIF,
+        ICC_PROFILE,
+        MAGIC,
+        MODEL_ID_SIZE,
+        NO_MODEL,
+        PNG_CHUNK,
+        PNG_CHUNK_AFTER_PIXELS,
+        TEXT,
+        VERSION,
+        XMP,
+        Axis,
+        Container,
+        Header,
+        MetadataChunk,
+        TilePart,
+        TileRecord,
+        codec_name,
+    )
+    from bbans.container.file_writer import framing_bits, write
+    from bbans.container.pixel_formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
+    from bbans.container.tile_codecs import (
+        BITS_BACK,
+        CHAIN,
+        CODECS,
+        CODED_CHAIN,
+        CONSTANT,
+        FIXED,
+        LZMA,
+        PREPARED,
+        STORED,
+        WEBP,
+        CodecFormat,
+    )
+    from bbans.container.tile_grid import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
+
+PLACES = {
+    "Axis": "file_records",
+    "BITS_BACK": "tile_codecs",
+    "Buffer": "binary",
+    "CHAIN": "tile_codecs",
+    "CODECS": "tile_codecs",
+    "CODED_CHAIN": "tile_codecs",
+    "CONSTANT": "tile_codecs",
+    "CodecFormat": "tile_codecs",
+    "Container": "file_records",
+    "DEFAULT_MAX_PIXELS": "file_records",
+    "EXIF": "file_records",
+    "FIXED": "tile_codecs",
+    "FORMATS": "pixel_formats",
+    "FileBuffer": "binary",
+    "GREY8": "pixel_formats",
+    "Header": "file_records",
+    "ICC_PROFILE": "file_records",
+    "Index": "file_reader",
+    "LZMA": "tile_codecs",
+    "MAGIC": "file_records",
+    "MODEL_ID_SIZE": "file_records",
+    "MetadataChunk": "file_records",
+    "NO_MODEL": "file_records",
+    "PNG_CHUNK": "file_records",
+    "PNG_CHUNK_AFTER_PIXELS": "file_records",
+    "PREPARED": "tile_codecs",
+    "PixelFormat": "pixel_formats",
+    "RGB8": "pixel_formats",
+    "STORED": "tile_codecs",
+    "TEXT": "file_records",
+    "TilePart": "file_records",
+    "TileRecord": "file_records",
+    "VERSION": "file_records",
+    "WEBP": "tile_codecs",
+    "XMP": "file_records",
+    "codec_name": "file_records",
+    "format_of": "pixel_formats",
+    "framing_bits": "file_writer",
+    "from_raw": "tile_grid",
+    "pixels_crc": "tile_grid",
+    "read": "file_reader",
+    "read_header": "file_reader",
+    "read_index": "file_reader",
+    "read_tile": "file_reader",
+    "tile_count": "tile_grid",
+    "tile_rectangles": "tile_grid",
+    "to_raw": "tile_grid",
+    "write": "file_writer",
+}
+"""The module of every name.
+
+None is imported before a name of it is used: tables alone are light.
+"""
 __all__ = [
+    "Axis",
     "BITS_BACK",
+    "Buffer",
     "CHAIN",
-    "CHAINS",
-    "CODEC_NAMES",
+    "CODECS",
     "CODED_CHAIN",
     "CONSTANT",
+    "CodecFormat",
+    "Container",
     "DEFAULT_MAX_PIXELS",
     "EXIF",
     "FIXED",
     "FORMATS",
+    "FileBuffer",
     "GREY8",
+    "Header",
     "ICC_PROFILE",
-    "LATENT",
+    "Index",
     "LZMA",
     "MAGIC",
-    "MODELLED",
     "MODEL_ID_SIZE",
+    "MetadataChunk",
     "NO_MODEL",
     "PNG_CHUNK",
     "PNG_CHUNK_AFTER_PIXELS",
-    "PREDICTIVE",
     "PREPARED",
+    "PixelFormat",
     "RGB8",
     "STORED",
     "TEXT",
+    "TilePart",
+    "TileRecord",
     "VERSION",
     "WEBP",
     "XMP",
-    "Axis",
-    "Buffer",
-    "Container",
-    "FileBuffer",
-    "Header",
-    "Index",
-    "MetadataChunk",
-    "PixelFormat",
-    "TilePart",
-    "TileRecord",
     "codec_name",
     "format_of",
     "framing_bits",
@@ -98,3 +152,9 @@ __all__ = [
     "to_raw",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in PLACES:
+        return getattr(import_module(f"bbans.container.{PLACES[name]}"), name)
+    raise AttributeError(f"module 'bbans.container' has no attribute {name!r}")

@@ -43,7 +43,7 @@ from bbans.container.archive_records import (
 from bbans.container.binary import Buffer, Cursor
 from bbans.container.file_reader import check_crc, inflate, read_chunks
 from bbans.container.file_records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
-from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEME_NAMES, WEIGHTED, Coding
+from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEMES, Coding
 from bbans.errors import (
     ChecksumError,
     FormatError,
@@ -214,10 +214,11 @@ def _group(cursor: Cursor) -> Group:
         raise VersionError(
             f"flags {flags:#04x} of a group are unknown to this release: use a newer bbans"
         )
-    if scheme in SCHEME_NAMES and bool(flags & PARTICLES) != (scheme in WEIGHTED):
+    known = SCHEMES.get(scheme)
+    if known is not None and bool(flags & PARTICLES) != known.weighted:
         raise FormatError(
-            f"scheme {SCHEME_NAMES[scheme]} of a group "
-            f"{'says no' if scheme in WEIGHTED else 'has no'} number of particles"
+            f"scheme {known.label} of a group "
+            f"{'says no' if known.weighted else 'has no'} number of particles"
         )
     particles = cursor.varint("particles", MAX_PARTICLES) if flags & PARTICLES else 1
     refinement = cursor.varint("refinement", MAX_REFINEMENT) if flags & REFINED else 0

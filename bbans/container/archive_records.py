@@ -200,7 +200,7 @@ def check_group(where: str, group: ChainedGroup, models: int) -> None:
     require(f"{where}: model", group.model, 0, models - 1)
     if FORMATS[group.pixel_format].palette:
         raise FormatError(f"{where}: palette indices are not chained")
-    schemes.check_coding(where, group.coding, schemes.CHAINABLE)
+    schemes.check_coding(where, group.coding, in_files=False)
     require(f"{where}: payload size", group.size, 8, MAX_FILE_BYTES)
     if group.size % 4:
         raise FormatError(f"{where}: a message is whole words of 4 bytes, found {group.size} bytes")
@@ -300,9 +300,12 @@ def check_archive(archive: Archive) -> None:
         if isinstance(group, ChainedGroup):
             check_schedule(f"group {number}", group, count)
     needed = {group.model for group in archive.groups if isinstance(group, ChainedGroup)}
-    idle = [n for n, model in enumerate(archive.models) if n not in needed and not model.size]
-    if idle:
+    default_latent = [
+        n for n, model in enumerate(archive.models) if n not in needed and not model.size
+    ]
+    if default_latent:
         raise FormatError(
-            f"a model is needed by a chained group or embedded, found {idle} that are neither"
+            f"a model is needed by a chained group or embedded, found {default_latent} that are "
+            "neither"
         )
     check_names(item.name for item in archive.items)

@@ -27,7 +27,6 @@ from bbans.container.archive_records import (
 )
 from bbans.container.binary import u32, varint
 from bbans.container.file_writer import chunks_body, with_crc
-from bbans.container.schemes import WEIGHTED
 from bbans.errors import FormatError
 
 
@@ -61,7 +60,7 @@ def _group(group: Group) -> bytes:
     if not isinstance(group, ChainedGroup):
         return bytes([FILES])
     coding = group.coding
-    weighted = coding.scheme in WEIGHTED
+    weighted = coding.format.weighted
     flags = UNORDERED * group.unordered + PARTICLES * weighted + REFINED * bool(coding.refinement)
     fields = (
         bytes([CHAINED]) + varint(group.model) + bytes([coding.scheme, flags, group.pixel_format])

@@ -12,20 +12,15 @@ from dataclasses import dataclass, replace
 
 from bbans.container.binary import Buffer, Cursor
 from bbans.container.file_records import (
-    CODEC_NAMES,
-    CODED_CHAIN,
     DEFAULT_MAX_PIXELS,
     HAS_METADATA,
     HAS_MODEL,
-    LATENT,
     MAGIC,
     MAX_METADATA_BYTES,
     MAX_METADATA_CHUNKS,
     MODEL_ID_SIZE,
     NO_MODEL,
     ONE_TILE,
-    PREDICTIVE,
-    PREPARED,
     U16_MAX,
     U32_MAX,
     VERSION,
@@ -42,7 +37,8 @@ from bbans.container.file_records import (
     tile_shapes,
 )
 from bbans.container.pixel_formats import FORMATS, PixelFormat
-from bbans.container.schemes import MAX_PARTICLES, SINGLE, TWO_PART, WEIGHTED, Coding
+from bbans.container.schemes import MAX_PARTICLES, SCHEMES, Coding
+from bbans.container.tile_codecs import CODECS
 from bbans.container.tile_grid import tile_count
 from bbans.errors import (
     ChecksumError,
@@ -226,18 +222,19 @@ class Index:
 def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
     """A part without its payload, and the payload's size."""
     kind = cursor.u8()
-    codec, channels = kind & 0x0F, (kind >> 4 & 3) + 1
-    if kind >> 6 or codec not in CODEC_NAMES:  # what follows in the table is unknown then
-        known = ", ".join(CODEC_NAMES.values())
+    number, channels = kind & 0x0F, (kind >> 4 & 3) + 1
+    codec = CODECS.get(number)
+    if kind >> 6 or codec is None:  # what follows in the table is unknown then
+        known = ", ".join(known.name for known in CODECS.values())
         raise VersionError(
             f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use "
             "a newer bbans"
         )
-    precision = cursor.u8() if codec in LATENT else 0
-    orientation, lattice = (cursor.u8(), cursor.u8()) if codec == PREPARED else (0, 0)
+    precision = cursor.u8() if codec.latent_precision else 0
+    orientation, lattice = (cursor.u8(), cursor.u8()) if codec.prepared else (0, 0)
     axis: Axis | None = None
     growth: tuple[tuple[int, int], ...] = ()
-    if codec in PREDICTIVE:
+    if codec.predictive:
         if bit_depth != 8:
             axis = Axis(
                 cursor.varint("smallest sample", U16_MAX),
@@ -249,23 +246,33 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
             (cursor.varint("symbols", U32_MAX), cursor.varint("lanes", U16_MAX))
             for _ in range(steps)
         )
-    coding = _coding(cursor) if codec == CODED_CHAIN else None
-    return TilePart(
-        codec, channels, b"", precision, growth, axis, orientation, lattice, coding
-    ), cursor.varint("payload size", MAX_PAYLOAD)
+    coding = _coding(cursor) if codec.coded else None
+    part = TilePart(
+        number,
+        channels,
+        b"",
+        latent_precision=precision,
+        growth=growth,
+        axis=axis,
+        orientation=orientation,
+        lattice=lattice,
+        coding=coding,
+    )
+    return part, cursor.varint("payload size", MAX_PAYLOAD)
 
 
 def _coding(cursor: Cursor) -> Coding:
     scheme = cursor.u8()
-    if scheme not in SINGLE:  # what follows in the table is unknown then
+    known = SCHEMES.get(scheme)
+    if known is None or not known.in_files:  # what follows in the table is unknown then
         raise VersionError(
             f"a tile is coded by scheme {scheme}, unknown to this release: use a newer bbans"
         )
-    particles = cursor.varint("particles", MAX_PARTICLES) if scheme in WEIGHTED else 1
+    particles = cursor.varint("particles", MAX_PARTICLES) if known.weighted else 1
     last = cursor.u8()
     return (
         Coding(scheme, particles, fineness=last)
-        if scheme == TWO_PART
+        if known.fineness
         else Coding(scheme, particles, last)
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bbans.container import schemes
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.schemes import Coding
+from bbans.container.tile_codecs import CHAIN, CODECS, STORED
 from bbans.container.tile_grid import tile_count, tile_rectangles
 from bbans.errors import FormatError, VersionError
 
@@ -20,27 +21,8 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
-CODEC_NAMES = {
-    STORED: "stored",
-    BITS_BACK: "bits-back",
-    FIXED: "fixed predictor",
-    CONSTANT: "constant",
-    WEBP: "WebP lossless",
-    LZMA: "LZMA",
-    CHAIN: "latent chain",
-    PREPARED: "bits-back, prepared",
-    CODED_CHAIN: "latent chain, coded",
-}
-PREDICTIVE = (BITS_BACK, FIXED, PREPARED)
-LATENT = (BITS_BACK, PREPARED)  # what has a latent precision
-CHAINS = (CHAIN, CODED_CHAIN)  # what a latent chain codes, all channels together
-MODELLED = (BITS_BACK, PREPARED, *CHAINS)  # what needs a model
-ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = (
-    1,
-    2,
-    4,
-)  # bits of an orientation, in the order in which an encoder does them
+# bits of an orientation, in the order in which an encoder does them
+ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4
 LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.transforms.ycc_lattice`
 CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
 
@@ -92,11 +74,9 @@ class TilePart:
 
 def codec_name(part: TilePart) -> str:
     """A part's codec for people, with its scheme where it has one."""
-    return (
-        CODEC_NAMES[part.codec]
-        if part.coding is None
-        else f"{CODEC_NAMES[CHAIN]}, {part.coding.name}"
-    )
+    if part.coding is None:
+        return CODECS[part.codec].name
+    return f"{CODECS[CHAIN].name}, {part.coding.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +181,7 @@ def check_tile_entry(
     pixel_format = FORMATS[header.pixel_format]
     for part, size in zip(tile.parts, sizes, strict=True):
         _check_part(where, pixel_format, shape, part, size)
-        if part.codec == CODED_CHAIN and shape != (header.height, header.width):
+        if CODECS[part.codec].coded and shape != (header.height, header.width):
             raise FormatError(f"{where}: a coded chain's tile is the whole image")
     found = sum(part.channels for part in tile.parts)
     if found != pixel_format.channels:
@@ -218,69 +198,69 @@ def check_tile_entry(
 def _check_part(
     where: str, pixel_format: PixelFormat, shape: tuple[int, int], part: TilePart, size: int
 ) -> None:
-    if part.codec not in CODEC_NAMES:
-        known = ", ".join(CODEC_NAMES.values())
+    codec = CODECS.get(part.codec)
+    if codec is None:
+        known = ", ".join(known.name for known in CODECS.values())
         raise VersionError(
             f"{where} has codec {part.codec}, unknown to this release (it knows {known}): use a "
             "newer bbans"
         )
-    name = f"{where} ({CODEC_NAMES[part.codec]})"
+    name = f"{where} ({codec.name})"
     _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
     _require_range(
-        f"{name}: latent precision", part.latent_precision, 0, 255 if part.codec in LATENT else 0
+        f"{name}: latent precision", part.latent_precision, 0, 255 if codec.latent_precision else 0
     )
-    _require_range(f"{name}: orientation", part.orientation, 0, 7 if part.codec == PREPARED else 0)
-    if part.codec == PREPARED and part.lattice not in LATTICES:
+    _require_range(f"{name}: orientation", part.orientation, 0, 7 if codec.prepared else 0)
+    if codec.prepared and part.lattice not in LATTICES:
         raise VersionError(
             f"{name}: lattice {part.lattice} is unknown to this release (it knows 0 to "
             f"{max(LATTICES)}): use a newer bbans"
         )
-    if part.lattice and (
-        part.codec != PREPARED or part.channels != 3 or pixel_format.bit_depth != 8
-    ):
+    if part.lattice and (not codec.prepared or part.channels != 3 or pixel_format.bit_depth != 8):
         raise FormatError(f"{name}: a lattice belongs to three prepared channels of 8 bits")
-    if part.codec == PREPARED and not part.orientation and not part.lattice:
+    if codec.prepared and not part.orientation and not part.lattice:
         raise FormatError(f"{name}: samples as they are need no preparation")
     _require_range(
         f"{name}: number of growth steps",
         len(part.growth),
         0,
-        MAX_GROWTH_STEPS if part.codec in PREDICTIVE else 0,
+        MAX_GROWTH_STEPS if codec.predictive else 0,
     )
     for symbols, lanes in part.growth:
         _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
         _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
-    if part.codec in PREDICTIVE and part.channels not in (1, 3):
+    if codec.predictive and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
     rows = (
         shape[0] * shape[1] * part.channels // max([lanes for _, lanes in part.growth], default=1)
     )
-    if (part.coding is not None) != (part.codec == CODED_CHAIN):
+    if (part.coding is not None) != codec.coded:
         raise FormatError(f"{name}: a scheme belongs to a coded chain, and to nothing else")
     if part.coding is not None:
-        schemes.check_coding(name, part.coding, schemes.SINGLE)
+        schemes.check_coding(name, part.coding, in_files=True)
         evaluated = shape[0] * shape[1] * part.channels * part.coding.evaluations
         _require_range(
             f"{name}: samples of all evaluations", evaluated, 1, schemes.MAX_WEIGHTED_SAMPLES
         )
-    if part.codec in CHAINS and part.channels != pixel_format.channels:
+    if codec.latent_model and part.channels != pixel_format.channels:
         raise FormatError(
             f"{name}: it codes all {pixel_format.channels} channels together, found {part.channels}"
         )
-    if part.codec in (*PREDICTIVE, *CHAINS) and rows > MAX_ROWS:
+    if codec.in_lanes and rows > MAX_ROWS:
         raise FormatError(
             f"{name}: a lane of the message holds up to {MAX_ROWS} samples, found {rows}"
         )
-    if part.codec in PREDICTIVE and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
+    if codec.predictive and shape[0] * shape[1] > MAX_PREDICTED_PIXELS:
         raise FormatError(
             f"{name}: tiles of up to {MAX_PREDICTED_PIXELS} pixels are predicted, found "
             f"{shape[1]} x {shape[0]}"
         )
-    if part.codec == WEBP and pixel_format.bit_depth > 8:
+    if pixel_format.bit_depth > codec.max_bit_depth:
         raise FormatError(
-            f"{name}: it holds samples of up to 8 bits, the format has {pixel_format.bit_depth}"
+            f"{name}: it holds samples of up to {codec.max_bit_depth} bits, the format has "
+            f"{pixel_format.bit_depth}"
         )
-    if (part.axis is not None) != (part.codec in PREDICTIVE and pixel_format.bit_depth != 8):
+    if (part.axis is not None) != (codec.predictive and pixel_format.bit_depth != 8):
         raise FormatError(
             f"{name}: a range of samples belongs to predicted samples of other than 8 bits, and "
             "to no others"
@@ -293,18 +273,16 @@ def _check_part(
             raise VersionError(
                 f"{name}: curve {part.axis.curve} is unknown to this release: use a newer bbans"
             )
-    sample = 2 if pixel_format.bit_depth == 16 else 1
-    expected = {
-        STORED: pixel_format.raw_bytes(*shape, part.channels),
-        CONSTANT: sample * part.channels,
-    }.get(part.codec, size)
+    expected = size
+    if codec.payload_bytes is not None:
+        expected = codec.payload_bytes(shape, part.channels, pixel_format)
     if size != expected:
         raise FormatError(f"{name}: its payload must be {expected} bytes, found {size}")
 
 
 def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
     """Raises `FormatError` unless a model is named exactly when a tile needs one."""
-    needed = any(part.codec in MODELLED for tile in tiles for part in tile.parts)
+    needed = any(CODECS[part.codec].modelled for tile in tiles for part in tile.parts)
     if needed and model_id == NO_MODEL:
         raise FormatError("a tile needs a model, but the header names none")
     if not needed and model_id != NO_MODEL:

@@ -11,13 +11,10 @@ from bbans.container.binary import u32, varint
 from bbans.container.file_records import (
     HAS_METADATA,
     HAS_MODEL,
-    LATENT,
     MAGIC,
     MAX_METADATA_BYTES,
     NO_MODEL,
     ONE_TILE,
-    PREDICTIVE,
-    PREPARED,
     VERSION,
     Container,
     Header,
@@ -32,7 +29,8 @@ from bbans.container.file_records import (
     header_of,
     tile_shapes,
 )
-from bbans.container.schemes import TWO_PART, WEIGHTED, Coding
+from bbans.container.schemes import Coding
+from bbans.container.tile_codecs import CODECS
 from bbans.errors import FormatError
 
 
@@ -76,14 +74,15 @@ def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
 
 
 def _part_entry(part: TilePart) -> bytes:
+    codec = CODECS[part.codec]
     entry = bytes([part.codec | (part.channels - 1) << 4])
-    if part.codec in LATENT:
+    if codec.latent_precision:
         entry += bytes([part.latent_precision])
-    if part.codec == PREPARED:
+    if codec.prepared:
         entry += bytes([part.orientation, part.lattice])
     if part.axis is not None:
         entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
-    if part.codec in PREDICTIVE:
+    if codec.predictive:
         entry += bytes([len(part.growth)]) + b"".join(
             varint(symbols) + varint(lanes) for symbols, lanes in part.growth
         )
@@ -93,11 +92,11 @@ def _part_entry(part: TilePart) -> bytes:
 
 
 def _coding(coding: Coding) -> bytes:
-    particles = varint(coding.particles) if coding.scheme in WEIGHTED else b""
+    particles = varint(coding.particles) if coding.format.weighted else b""
     return (
         bytes([coding.scheme])
         + particles
-        + bytes([coding.fineness if coding.scheme == TWO_PART else coding.refinement])
+        + bytes([coding.fineness if coding.format.fineness else coding.refinement])
     )
 
 

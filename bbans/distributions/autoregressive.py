@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from bbans.coding.rans import Message
 from bbans.distributions import distribution
 from bbans.distributions.builders import categorical
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
 
 Bits: TypeAlias = NDArray[np.float64]
 
-Walk: TypeAlias = Generator[tuple[Ints, Conditional], Ints, None]
+Walk: TypeAlias = Generator[tuple[Ints, Distribution], Ints, None]
 """Yields the columns of a part with its distribution, and is sent the part's symbols `(items,
 columns)`.
 """
 
 
-def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Conditional:
+def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
     """p(x_A) p(x_B | x_A) ... of `(items, dims)` symbols, whose columns a fresh walk visits part by
     part, each of them once.
     """
 
-    def parts(x: Ints) -> Iterator[tuple[Ints, Conditional]]:
+    def parts(x: Ints) -> Iterator[tuple[Ints, Distribution]]:
         walking = walk()
         at, part = next(walking)
         while True:
@@ -57,25 +57,25 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Conditional:
     def bits(x: Ints) -> Bits:
         return np.asarray(np.sum([part.bits(symbols) for symbols, part in parts(x)], 0))
 
-    def units(x: Ints) -> Ints:
-        return np.asarray(np.sum([part.units(symbols) for symbols, part in parts(x)], 0))
+    def fixed_bits(x: Ints) -> Ints:
+        return np.asarray(np.sum([part.fixed_bits(symbols) for symbols, part in parts(x)], 0))
 
-    def each(x: Ints) -> Bits:
+    def symbol_bits(x: Ints) -> Bits:
         found, walking = np.zeros(shape), walk()
         at, part = next(walking)
         while True:
-            found[:, at] = distribution.each(part, x[:, at])
+            found[:, at] = distribution.symbol_bits(part, x[:, at])
             try:
                 at, part = walking.send(x[:, at])
             except StopIteration:
                 return found
 
-    return Conditional(push, pop, bits, units, each=each)
+    return Distribution(push, pop, bits, fixed_bits, symbol_bits=symbol_bits)
 
 
 def columnwise(
-    parts: Callable[[Ints], Sequence[Conditional]], shape: tuple[int, int]
-) -> Conditional:
+    parts: Callable[[Ints], Sequence[Distribution]], shape: tuple[int, int]
+) -> Distribution:
     """p(x_0) p(x_1 | x_0) ... of `(items, dims)` symbols: `parts(x)` are the columns' conditionals,
     that of column i a function of x_0 to x_(i-1).
 
@@ -100,23 +100,23 @@ def columnwise(
             np.sum([part.bits(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0)
         )
 
-    def units(x: Ints) -> Ints:
+    def fixed_bits(x: Ints) -> Ints:
         return np.asarray(
-            np.sum([part.units(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0)
+            np.sum([part.fixed_bits(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 0)
         )
 
-    def each(x: Ints) -> Bits:
+    def symbol_bits(x: Ints) -> Bits:
         return np.stack([part.bits(x[:, i : i + 1]) for i, part in enumerate(parts(x))], 1)
 
-    return Conditional(push, pop, bits, units, each=each)
+    return Distribution(push, pop, bits, fixed_bits, symbol_bits=symbol_bits)
 
 
-def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Conditional:
+def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Distribution:
     """`columnwise` over categories: `log_weights(k) -> (items, codes, K)`, in 1/16 of a factor two,
     row i a function of k_0 to k_(i-1).
     """
 
-    def parts(k: Ints) -> list[Conditional]:
+    def parts(k: Ints) -> list[Distribution]:
         found = log_weights(k)
         return [categorical(found[:, i : i + 1]) for i in range(shape[1])]
 

@@ -17,14 +17,14 @@ from bbans.distributions import categorical as classes
 from bbans.distributions import gaussian_bins, mixture
 from bbans.distributions import normal_cells as whole
 from bbans.distributions import uniform as even
-from bbans.distributions.distribution import Conditional, Ints, factorised
+from bbans.distributions.distribution import Distribution, Ints, factorised
 from bbans.distributions.inverse_cdf import as_int64
 from bbans.distributions.sample_grid import Axis
 
 UNIFORM_PRECISION = 24
 
 
-def uniform(shape: tuple[int, int], n: int) -> Conditional:
+def uniform(shape: tuple[int, int], n: int) -> Distribution:
     """P(x) = 1 / n, n <= 2^24: exactly log2 n bits a symbol when n is a power of two, within 2^-24
     n of it otherwise.
     """
@@ -37,7 +37,7 @@ def uniform(shape: tuple[int, int], n: int) -> Conditional:
     )
 
 
-def standard_normal(shape: tuple[int, int], latent_precision: int) -> Conditional:
+def standard_normal(shape: tuple[int, int], latent_precision: int) -> Distribution:
     """p(u) = N(0, 1) over its 2^latent_precision bins of equal mass: latent_precision bits a
     dimension, exactly.
 
@@ -72,7 +72,7 @@ def reversed_bits(bits: int) -> Ints:
     return turned
 
 
-def cells(items: int, steps: Ints, latent_precision: int) -> Conditional:
+def cells(items: int, steps: Ints, latent_precision: int) -> Distribution:
     """p(u) = N(0, 1) over cells (`cells`): of dimension d those of width steps[d] / 128, int64
     `(dims,)`.
     """
@@ -92,7 +92,7 @@ def cells(items: int, steps: Ints, latent_precision: int) -> Conditional:
     )
 
 
-def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Conditional:
+def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Distribution:
     """q(u) or p(u) over the bins of N(0, 1): mean in 1/128, sigma an index of
     `tables.inverse_sigmas`.
     """
@@ -110,7 +110,7 @@ def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Conditional:
     )
 
 
-def bernoulli(logits: Ints) -> Conditional:
+def bernoulli(logits: Ints) -> Distribution:
     """Bits whose log-odds are `logits`, in 1/64 nat."""
     shape, l = _shape(logits), _flat(logits)
     return factorised(
@@ -121,7 +121,7 @@ def bernoulli(logits: Ints) -> Conditional:
     )
 
 
-def categorical(logits: Ints) -> Conditional:
+def categorical(logits: Ints) -> Distribution:
     """Symbols 0..K-1 of log2 probability logits / 16, to a constant; logits `(items, dims, K)`."""
     shape = _shape(logits[..., 0])
     l = as_int64(logits).reshape(-1, logits.shape[-1])
@@ -133,7 +133,7 @@ def categorical(logits: Ints) -> Conditional:
     )
 
 
-def lookup(table: Ints, rows: Ints) -> Conditional:
+def lookup(table: Ints, rows: Ints) -> Distribution:
     """Symbols of the distributions that `rows` names in a table of CDFs `(R, K + 1)`, as
     `categorical.from_weights` makes them.
     """
@@ -146,7 +146,7 @@ def lookup(table: Ints, rows: Ints) -> Conditional:
     )
 
 
-def beta_binomial(a: Ints, b: Ints, n: int = 256) -> Conditional:
+def beta_binomial(a: Ints, b: Ints, n: int = 256) -> Distribution:
     """Samples 0..n-1 from parameter indices a and b of `beta_binomial`."""
     shape, a, b = _shape(a), _flat(a), _flat(b)
     return factorised(
@@ -159,7 +159,7 @@ def beta_binomial(a: Ints, b: Ints, n: int = 256) -> Conditional:
 
 def logistic_mixture(
     weights: Ints, locations: Ints, scales: Ints, axis: Axis | int = 256
-) -> Conditional:
+) -> Distribution:
     """Samples 0..n-1 from a mixture of logistics; parameters `(items, dims, K)`, weights that sum
     to 2^16, as in `mixture`.
     """

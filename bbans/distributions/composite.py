@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from bbans.coding.rans import Message
 from bbans.distributions import builders, categorical, fixed_point_log
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
 
 Map = Callable[[Ints], Ints]
 
 
-def mixed(choice: Conditional, parts: int, of: Callable[[Ints], Conditional]) -> Conditional:
+def mixed(choice: Distribution, parts: int, of: Callable[[Ints], Distribution]) -> Distribution:
     """sum_k pi_k q_k(z): `choice` is pi over k, symbols `(items, 1)`; `of(k)` is q_k, item by item,
     for k int64 `(items,)`.
     """
@@ -34,10 +34,10 @@ def mixed(choice: Conditional, parts: int, of: Callable[[Ints], Conditional]) ->
         columns = []
         for k in range(parts):
             index = np.full(len(z), k)
-            columns.append(choice.units(index[:, None]) + of(index).units(z))
+            columns.append(choice.fixed_bits(index[:, None]) + of(index).fixed_bits(z))
         return np.stack(columns, 1)
 
-    def responsibility(z: Ints) -> Conditional:
+    def responsibility(z: Ints) -> Distribution:
         return builders.lookup(
             categorical.from_weights(fixed_point_log.weights(lengths(z))),
             np.arange(len(z))[:, None],
@@ -55,9 +55,9 @@ def mixed(choice: Conditional, parts: int, of: Callable[[Ints], Conditional]) ->
         return message, z
 
     def bits(z: Ints) -> NDArray[np.float64]:
-        return units(z) / float(fixed_point_log.UNIT)
+        return fixed_bits(z) / float(fixed_point_log.UNIT)
 
-    def units(z: Ints) -> Ints:
+    def fixed_bits(z: Ints) -> Ints:
         found = lengths(z)
         total = fixed_point_log.weights(found).sum(1)  # of 2^(38 - ceil log2 K) for the largest
         spare = fixed_point_log.MASS_BITS - fixed_point_log.MAX_LOG
@@ -65,10 +65,10 @@ def mixed(choice: Conditional, parts: int, of: Callable[[Ints], Conditional]) ->
         result: Ints = found.min(1) + fixed_point_log.code_lengths(total >> spare, largest - spare)
         return result
 
-    return Conditional(push, pop, bits, units)
+    return Distribution(push, pop, bits, fixed_bits)
 
 
-def transformed(base: Conditional, forward: Map, inverse: Map) -> Conditional:
+def transformed(base: Distribution, forward: Map, inverse: Map) -> Distribution:
     """q_0(f^-1(z)) for a bijection f of `(items, dims)` symbols onto themselves: no volume changes,
     so no bits do.
     """
@@ -77,11 +77,11 @@ def transformed(base: Conditional, forward: Map, inverse: Map) -> Conditional:
         message, z = base.pop(message)
         return message, forward(z)
 
-    return Conditional(
+    return Distribution(
         lambda message, z: base.push(message, inverse(z)),
         pop,
         lambda z: base.bits(inverse(z)),
-        lambda z: base.units(inverse(z)),
+        lambda z: base.fixed_bits(inverse(z)),
     )
 
 

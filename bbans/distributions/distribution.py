@@ -1,7 +1,7 @@
 """A conditional distribution as schemes and models hand it on: push, pop and code lengths of
 integer arrays `(items, dims)`.
 
-A model turns what is known into a `Conditional`; a scheme pushes and pops with it and never looks
+A model turns what is known into a `Distribution`; a scheme pushes and pops with it and never looks
 inside. `factorised` makes one from the interval functions of independent symbols, `point` the one
 that is certain and so costs nothing.
 """
@@ -34,7 +34,7 @@ class Factors(NamedTuple):
     precision: int
 
 
-class Conditional(NamedTuple):
+class Distribution(NamedTuple):
     """`push(message, x) -> (message,)`, `pop(message) -> (message, x)`, `bits(x) -> (items,)`
     float64; x int64 `(items, dims)`.
 
@@ -49,14 +49,14 @@ class Conditional(NamedTuple):
     push: Callable[[Message, Ints], tuple[Message]]
     pop: Callable[[Message], tuple[Message, Ints]]
     bits: Callable[[Ints], NDArray[np.float64]]
-    units: Callable[[Ints], Ints]
+    fixed_bits: Callable[[Ints], Ints]
     factors: Factors | None = None
-    each: Callable[[Ints], NDArray[np.float64]] | None = None
+    symbol_bits: Callable[[Ints], NDArray[np.float64]] | None = None
 
 
 def factorised(
     interval: Interval, symbol: Locate, shape: tuple[int, int], precision: int
-) -> Conditional:
+) -> Distribution:
     """Independent symbols item by item: `interval(x)`, `symbol(cf, first, last) -> (x, starts,
     freqs)`, flat, out of 2^precision.
     """
@@ -77,42 +77,44 @@ def factorised(
         ).reshape(shape).sum(1)
         return found
 
-    def each(x: Ints) -> NDArray[np.float64]:
+    def symbol_bits(x: Ints) -> NDArray[np.float64]:
         _, freqs = interval(_flat(x, shape))
         found: NDArray[np.float64] = precision - np.log2(np.asarray(freqs, np.float64)).reshape(
             shape
         )
         return found
 
-    def units(x: Ints) -> Ints:
+    def fixed_bits(x: Ints) -> Ints:
         _, freqs = interval(_flat(x, shape))
         found: Ints = code_lengths(np.asarray(freqs, np.int64), precision).reshape(shape).sum(1)
         return found
 
-    return Conditional(push, pop, bits, units, Factors(interval, symbol, shape, precision), each)
+    return Distribution(
+        push, pop, bits, fixed_bits, Factors(interval, symbol, shape, precision), symbol_bits
+    )
 
 
-def point(x: Ints) -> Conditional:
+def point(x: Ints) -> Distribution:
     """Certainty: no bits to push, none to get back."""
 
     def pop(message: Message) -> tuple[Message, Ints]:
         return message, x
 
-    return Conditional(
+    return Distribution(
         lambda message, _: (message,),
         pop,
         lambda _: np.zeros(len(x)),
         lambda _: np.zeros(len(x), np.int64),
-        each=lambda _: np.zeros(x.shape),
+        symbol_bits=lambda _: np.zeros(x.shape),
     )
 
 
-def each(conditional: Conditional, x: Ints) -> NDArray[np.float64]:
+def symbol_bits(conditional: Distribution, x: Ints) -> NDArray[np.float64]:
     """Bits of every symbol of x `(items, dims)`; where the distribution cannot tell them apart,
     each item's mean.
     """
-    if conditional.each is not None:
-        return conditional.each(x)
+    if conditional.symbol_bits is not None:
+        return conditional.symbol_bits(x)
     return np.repeat(conditional.bits(x)[:, None] / x.shape[1], x.shape[1], 1)
 
 

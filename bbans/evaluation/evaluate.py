@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans import images, tiles
+from bbans.container.schemes import BITS_BACK, DETERMINISTIC, TWO_PART, Coding
 from bbans.errors import InputError
 from bbans.files import codec
+from bbans.models.base import ANY_SIZE, ROWS, LatentModel
+from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
 from bbans.schemes import bounds, chained_group, posterior_refinement, registry, two_part
-from bbans.schemes.latent_model import Chain
 
-CERTAIN = "vqvae"  # the family that only the deterministic scheme codes
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
 FEWEST_BATCHES = (
     200  # of more images: for the standard error of the difference between net and ideal
@@ -211,7 +212,7 @@ class Evaluation:
 
 def evaluate(
     members: Iterable[tuple[str, NDArray[Any]]],
-    model: codec.ModelLike = None,
+    model: ModelLike = None,
     *,
     draws: int = 16,
     importance_draws: int = 0,
@@ -225,15 +226,15 @@ def evaluate(
     """Evaluate a model on named images, uint8 `(H, W)` or `(H, W, C)`.
 
     `importance_draws` K adds -log2 (1 / K) sum w of each image, up to 5000 (latent chains only).
-    `scheme` is one of `names.NAMES`, with `particles` (default 8) where it weights several; the
-    default is the model's. `refine` steps of search (`schemes.posterior_refinement`) make every
-    image's posterior a better one, in all rates. Two-part codes have the fineness of most images; a
-    file chooses it. A chain pushes `batch` images at once, up to `stream.max_batch`: by default 1
-    of up to 500 images, and of more as many as leave 200 batches. Raises InputError on no images,
-    on images that a latent chain has not the shape of, and on a scheme that the model cannot be
-    coded with.
+    `scheme` is one of `schemes.registry.SCHEMES`, with `particles` (default 8) where it weights
+    several; the default is the model's. `refine` steps of search (`schemes.posterior_refinement`)
+    make every image's posterior a better one, in all rates. Two-part codes have the fineness of
+    most images; a file chooses it. A chain pushes `batch` images at once, up to `stream.max_batch`:
+    by default 1 of up to 500 images, and of more as many as leave 200 batches. Raises InputError on
+    no images, on images that a latent chain has not the shape of, and on a scheme that the model
+    cannot be coded with.
     """
-    chosen, named = codec.load_model(model), list(members)
+    chosen, named = load_model(model), list(members)
     if not named:
         raise InputError(
             "no image to evaluate was found; name a folder, .npz, .npy or idx file that holds some"
@@ -243,7 +244,7 @@ def evaluate(
             f"a rate takes 1 draw or more, an importance-weighted one up to 5000; found {draws} "
             f"and {importance_draws}"
         )
-    if chosen.family == "photo":
+    if chosen.capabilities.media == ANY_SIZE:
         if (
             importance_draws
             or any(given is not None for given in (scheme, particles, refine, labels))
@@ -316,11 +317,12 @@ def _chain(
     seed: int,
     batch: int | None,
 ) -> Evaluation:
-    name = scheme or ("deterministic" if model.family == CERTAIN else "bits-back")
-    network = model.network(tiles.fastest_ops())
-    if why := registry.misfit(name, model.family == CERTAIN, network, particles, refine):
+    declared = model.capabilities
+    name = scheme or registry.named(DETERMINISTIC if declared.deterministic else BITS_BACK)
+    if why := registry.incompatibility(name, declared, particles, refine):
         raise InputError(f"family {model.family}: {why}")
-    if name == registry.TWO_PART and (labels is not None or hasattr(model.config, "told")):
+    network, two_parts = model.network(tiles.fastest_ops()), name == registry.named(TWO_PART)
+    if two_parts and (labels is not None or declared.side_information is not None):
         raise InputError(
             f"{name} takes its cells from samples of the model, and this one has to be told "
             "something; take bits-back"
@@ -328,12 +330,12 @@ def _chain(
     particles = registry.particles_of(name, particles)
     coder = (
         two_part.scheme(two_part.FINENESS, two_part.grid(network))
-        if name == registry.TWO_PART
+        if two_parts
         else registry.by_name(name, particles)
     )
     x = samples(named, model)
-    if hasattr(model.config, "told"):  # the first rows of each image are given with the others
-        x, labels = x[:, model.config.told :], x[:, : model.config.told]
+    if declared.side_information == ROWS:  # the first rows of each image, given with the others
+        x, labels = x[:, model.config.conditioning :], x[:, : model.config.conditioning]
     largest = chained_group.max_batch(x.shape[1])
     if batch is None:
         batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)
@@ -342,7 +344,7 @@ def _chain(
             f"1 to {largest} images of {x.shape[1]} samples are pushed at once; found {batch}"
         )
 
-    def given(rows: slice) -> Chain:
+    def given(rows: slice) -> LatentModel:
         return posterior_refinement.refined(
             network if labels is None else network.given(labels[rows]), refine or 0
         )
@@ -355,11 +357,10 @@ def _chain(
     )
     batches = [slice(first, first + batch) for first in range(0, len(x), batch)]
     nets = bounds.net_bits(coder, ((given(some), x[some]) for some in batches), seed)
-    bound = (
-        bounds.weighted_bits(given, x, particles, name == registry.BB_CIS, draws, seed)
-        if name in registry.WEIGHTED
-        else None
-    )
+    known = registry.SCHEMES[name].format
+    bound = None
+    if known.weighted:
+        bound = registry.ideal_bits(Coding(known.number, particles), given, x, draws, seed)
     rates = []
     for i, (image_name, _) in enumerate(named):
         total, prior, likelihood, posterior = (

@@ -22,7 +22,8 @@ from bbans import images, tiles
 from bbans.distributions import gaussian_bins
 from bbans.errors import InputError
 from bbans.evaluation.evaluate import samples
-from bbans.files import codec
+from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN
+from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
 from bbans.schemes import bounds
 from bbans.schemes.pyramid import self_funding
@@ -30,27 +31,26 @@ from bbans.training.latent_space import nearest_bins
 
 Pixels = NDArray[Any]
 MEAN_DRAWS = 16
-GAUSSIAN = ("vae", "conv_vae")  # the families whose latents lie on a line
 PHOTO_SIDE = 128
 
 
 def sample(
-    model: codec.ModelLike = None,
+    model: ModelLike = None,
     items: int = 16,
     *,
     labels: NDArray[np.integer[Any]] | None = None,
     seed: int = 0,
 ) -> Pixels:
     """Draws from p(x). A photograph model gives images of 128 x 128 pixels."""
-    chosen = codec.load_model(model)
-    if chosen.family == "photo":
+    chosen = load_model(model)
+    if chosen.capabilities.media == ANY_SIZE:
         return np.stack([_photograph(chosen, seed + i) for i in range(items)])
     return _images(bounds.sample(_chain(chosen, labels), items, seed), chosen)
 
 
 def reconstruct(
     members: list[tuple[str, Pixels]],
-    model: codec.ModelLike,
+    model: ModelLike,
     *,
     labels: NDArray[np.integer[Any]] | None = None,
     seed: int = 0,
@@ -65,17 +65,17 @@ def reconstruct(
 
 
 def interpolate(
-    first: Pixels, last: Pixels, model: codec.ModelLike, *, steps: int = 9, seed: int = 0
+    first: Pixels, last: Pixels, model: ModelLike, *, steps: int = 9, seed: int = 0
 ) -> Pixels:
     """Reconstructions from u = (1 - t) u_first + t u_last, `steps` values of t from 0 to 1.
 
     Raises InputError without Gaussian latents.
     """
     chosen = _latent_chain(model)
-    if chosen.family not in GAUSSIAN or chosen.config.classes:
+    if not _on_a_line(chosen):
         raise InputError(
             "a path between images needs a VAE with Gaussian latents and without labels; train "
-            f"one of the family {' or '.join(GAUSSIAN)}"
+            "one of the family vae or conv_vae"
         )
     chain, x = (
         _chain(chosen, None),
@@ -103,9 +103,9 @@ def grid(pictures: Pixels, columns: int | None = None) -> Pixels:
     return np.ascontiguousarray(laid.reshape(rows * h, columns * w, *rest))
 
 
-def beside(members: list[tuple[str, Pixels]], others: Pixels, model: codec.ModelLike) -> Pixels:
+def beside(members: list[tuple[str, Pixels]], others: Pixels, model: ModelLike) -> Pixels:
     """Images of the model's shape and, after them, others."""
-    chosen = codec.load_model(model)
+    chosen = load_model(model)
     return np.concatenate([_images(samples(members, chosen), chosen), others])
 
 
@@ -116,14 +116,20 @@ def save(picture: Pixels, path: Path, *, overwrite: bool = False) -> None:
     images.atomic_write(path, buffer.getvalue(), overwrite=overwrite)
 
 
-def _latent_chain(model: codec.ModelLike) -> Model:
-    chosen = codec.load_model(model)
-    if chosen.family == "photo":
+def _latent_chain(model: ModelLike) -> Model:
+    chosen = load_model(model)
+    if chosen.capabilities.media == ANY_SIZE:
         raise InputError(
             "a photograph model's latents hold no image of their own; give a model of another "
             "family"
         )
     return chosen
+
+
+def _on_a_line(model: Model) -> bool:
+    """Whether latents are numbers between which there is a path, and nothing is given with them."""
+    declared = model.capabilities
+    return declared.posterior == DIAGONAL_GAUSSIAN and declared.whole_images
 
 
 def _chain(model: Model, labels: NDArray[np.integer[Any]] | None) -> Any:

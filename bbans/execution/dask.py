@@ -1,4 +1,4 @@
-"""Work on a dask cluster: whatever `spread` does on threads, on the workers of a scheduler.
+"""Work on a dask cluster: whatever an executor does on threads, on the workers of a scheduler.
 
 The results are the same bytes.
 
@@ -18,7 +18,7 @@ from importlib import import_module, metadata
 from typing import Any, TypeVar
 
 from bbans.errors import BbansError, ClusterError
-from bbans.execution.executor import Context, Job, Result, Results, Spread, windowed
+from bbans.execution.executor import Context, Executor, Job, Result, Results, windowed
 
 Recipe = TypeVar("Recipe", bound=Hashable)
 SENT_AT_ONCE = 2**22  # bytes of a task's arguments; dask warns of tasks of 10 MB
@@ -37,7 +37,7 @@ class Cluster:
         """Threads of all workers."""
         return max(1, sum(map(int, self.client.nthreads().values())))
 
-    def spread(self, build: Callable[[Recipe], Context], recipe: Recipe) -> Spread[Context]:
+    def spread(self, build: Callable[[Recipe], Context], recipe: Recipe) -> Executor[Context]:
         """Work in the context `build(recipe)`, made at each worker.
 
         All of it, functions and jobs are pickled.

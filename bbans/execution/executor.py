@@ -9,8 +9,9 @@ job share its call's permits (`exact.threads`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Protocol, TypeVar
@@ -29,10 +30,11 @@ from bbans.exact.threads import on_pool as on_pool
 from bbans.exact.threads import windowed as windowed
 
 Context = TypeVar("Context")
+Request = TypeVar("Request", bound=Hashable)
 Context_co = TypeVar("Context_co", covariant=True)
 
 
-class Spread(Protocol[Context_co]):
+class Executor(Protocol[Context_co]):
     """Calls a function with the context for every job and yields the results in order.
 
     Jobs are taken as they can be worked on.
@@ -45,7 +47,34 @@ class Spread(Protocol[Context_co]):
     ) -> Results[Result]: ...
 
 
-def on_threads(context: Context, threads: int | None) -> Spread[Context]:
+class Workers(Protocol):
+    """A cluster as `execution.dask` connects to one."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of all workers."""
+
+    def spread(self, build: Callable[[Request], Context], request: Request) -> Executor[Context]:
+        """Work in the context `build(request)`, made at each worker."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where jobs run: on so many threads of this process (None: one a core), or on the workers of a
+    cluster. What comes out depends on neither.
+    """
+
+    threads: int | None = None
+    cluster: Workers | None = None
+
+    def executor(self, build: Callable[[Request], Context], request: Request) -> Executor[Context]:
+        """Work in the context `build(request)`, made here once, or once at each worker."""
+        if self.cluster is not None:
+            return self.cluster.spread(build, request)
+        return on_threads(build(request), self.threads)
+
+
+def on_threads(context: Context, threads: int | None) -> Executor[Context]:
     """Up to `threads` threads of this process (default: one a core)."""
 
     def spread(function: Callable[[Context, Job], Result], jobs: Iterable[Job]) -> Results[Result]:

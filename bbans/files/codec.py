@@ -7,7 +7,8 @@ function is deterministic and leaves the process's torch settings alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,13 @@ from numpy.typing import NDArray
 
 from bbans import container, images, tiles
 from bbans.errors import FormatError, VerificationError
-from bbans.execution.executor import Spread, all_threads, on_threads
+from bbans.execution.executor import Execution, Executor, all_threads, on_threads
 from bbans.files import storage, tiling
-from bbans.files.context import Asked, predictors_asked, predictors_of_file, restored, same, sent
-from bbans.files.context import ModelLike as ModelLike
-from bbans.files.context import load_model as load_model
-from bbans.files.context import to_image as to_image
+from bbans.files.context import ContextRequest, build_context, context_of_file
 from bbans.files.info import FileInfo, describe
-from bbans.files.metadata import to_chunk
-from bbans.models.model_file import NO_MODEL, Model, name_of_effort
+from bbans.files.metadata import to_chunk, to_image
+from bbans.models.library import ModelLike, load_model
+from bbans.options import NO_MODEL, SchemeOptions, effort_named
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -31,6 +30,17 @@ if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
 
 Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """How images are compressed: what the keywords of `compress` say."""
+
+    model: ModelLike = None
+    effort: str = "default"
+    scheme: SchemeOptions = SchemeOptions()
+    verify: bool = True
+    execution: Execution = Execution()
 
 
 def compress(
@@ -60,86 +70,84 @@ def compress(
     file longer, except for two-part codes. Raises InputError on images that cannot be coded so,
     VerificationError on a failed comparison.
     """
-    asked = scheme, particles, refine
-    return compressor(model, effort, asked, verify, threads, cluster)(to_image(image))
+    scheme_options = SchemeOptions(scheme, particles, refine)
+    execution = Execution(threads, cluster)
+    return encoder(CompressOptions(model, effort, scheme_options, verify, execution))(
+        images.as_image(image)
+    )
 
 
-def compressor(
-    model: ModelLike = None,
-    effort: str = "default",
-    asked: Asked = (None, None, None),
-    verify: bool = True,
-    threads: int | None = None,
-    cluster: Cluster | None = None,
-) -> Callable[[images.Image], bytes]:
-    """`compress` for many images, whose model is made ready once. Options and errors as there."""
-    default = name_of_effort(effort)
-    chosen = None if model == NO_MODEL else load_model(model or default)
-    predictors = predictors_asked((chosen, asked, False))
+def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
+    """What makes the files of many images, whose model is made ready once.
 
-    def spread_of(independent: bool) -> Spread[tiles.Predictors]:
-        if cluster is not None:
-            return cluster.spread(predictors_asked, (sent(chosen), asked, independent))
-        return on_threads(
-            predictors_asked((chosen, asked, True)) if independent else predictors, threads
-        )
+    Raises what `compress` raises.
+    """
+    effort = effort_named(options.effort)
+    model = None if options.model == NO_MODEL else load_model(options.model or effort.model)
+    request, execution = ContextRequest(model, options.scheme), options.execution
+    context = build_context(request)
+    if execution.cluster is None:
+        executor = on_threads(context, execution.threads)
+    else:
+        request = request.serialised()
+        executor = execution.executor(build_context, request)
 
-    spread = spread_of(independent=False)
-    verifying = cache(partial(spread_of, independent=True))
+    @cache
+    def checking() -> Executor[tiles.Context]:
+        return execution.executor(build_context, replace(request, independent=True))
 
-    def coded(picture: images.Image) -> bytes:
-        if predictors.chain is not None and chosen is not None:
-            tiles.check_fit(predictors.chain, picture.pixels, picture.palette, chosen.name)
-        data, modelled = _coded(picture, chosen, predictors, spread, thorough=effort == "max")
-        if verify:
-            _verify(data, picture, verifying() if modelled else spread)
+    def encode(image: images.Image) -> bytes:
+        if context.image_model is not None:
+            tiles.check_fit(context.image_model, image.pixels, image.palette)
+        data, modelled = _encode(image, context, executor, effort.exhaustive)
+        if options.verify:
+            _verify(data, image, checking() if modelled else executor)
         return data
 
-    return coded
+    return encode
 
 
-def _coded(
-    picture: images.Image,
-    model: Model | None,
-    predictors: tiles.Predictors,
-    spread: Spread[tiles.Predictors],
-    thorough: bool,
+def _encode(
+    image: images.Image,
+    context: tiles.Context,
+    executor: Executor[tiles.Context],
+    exhaustive: bool,
 ) -> tuple[bytes, bool]:
     """An image's file, and whether a model coded any of it."""
-    pixels = picture.pixels
+    pixels = image.pixels
     pixel_format = container.format_of(
-        1 if pixels.ndim == 2 else pixels.shape[2], picture.bit_depth, picture.palette
+        1 if pixels.ndim == 2 else pixels.shape[2], image.bit_depth, image.palette
     )
-    (tile_height, tile_width), records = tiling.encode(pixels, pixel_format, spread, thorough)
-    modelled = any(part.codec in container.MODELLED for record in records for part in record.parts)
+    (tile_height, tile_width), records = tiling.encode(pixels, pixel_format, executor, exhaustive)
+    codecs = (container.CODECS[part.codec] for record in records for part in record.parts)
+    modelled = context.model is not None and any(codec.modelled for codec in codecs)
     file = container.Container(
         width=pixels.shape[1],
         height=pixels.shape[0],
         pixel_format=pixel_format.code,
         tile_width=tile_width,
         tile_height=tile_height,
-        model_id=model.id if model is not None and modelled else container.NO_MODEL,
-        metadata=tuple(to_chunk(c) for c in picture.metadata),
+        model_id=context.model.id if context.model is not None and modelled else container.NO_MODEL,
+        metadata=tuple(to_chunk(c) for c in image.metadata),
         tiles=records,
     )
     data = container.write(file)
-    as_asked = predictors.chain is not None and predictors.chain.asked is not None
-    if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]) and not as_asked:
+    if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]) and context.coding is None:
         data = min(data, container.write(tiling.stored(file, pixels)), key=len)
     return data, modelled
 
 
-def _verify(data: bytes, picture: images.Image, spread: Spread[tiles.Predictors]) -> None:
+def _verify(data: bytes, image: images.Image, executor: Executor[tiles.Context]) -> None:
     """Raise VerificationError unless a file decodes to the image."""
     index = container.read_index(data)
     try:
-        back = restored(tiling.decode(data, index, spread), index)
+        back = to_image(tiling.decode(data, index, executor), index)
     except FormatError as error:
         raise VerificationError(
             f"the file could not be decoded again ({error}): nothing was written; please report "
             "this"
         ) from error
-    if not same(back, picture):
+    if not images.same_image(back, image):
         raise VerificationError(
             "the file decoded to another image than was given: nothing was written; please report "
             "this"
@@ -166,11 +174,11 @@ def decompress_image(
     pixels = tiling.decode(
         data,
         index,
-        on_threads(predictors_of_file(index, model), threads),
+        on_threads(context_of_file(index, model), threads),
         region=rectangle,
         level=preview,
     )
-    return restored(pixels, index)
+    return to_image(pixels, index)
 
 
 def decompress(
@@ -212,9 +220,9 @@ def salvage(
     index = container.read_index(data, max_pixels, whole=False)
     damaged: list[tiling.Damage] = []
     pixels = tiling.decode(
-        data, index, on_threads(predictors_of_file(index, model), threads), damaged=damaged
+        data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
     )
-    return restored(pixels, index), tuple(damaged)
+    return to_image(pixels, index), tuple(damaged)
 
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
@@ -253,7 +261,7 @@ def info(
         return describe(
             data,
             index,
-            predictors_of_file(index, model) if account else tiles.Predictors(),
+            context_of_file(index, model) if account else tiles.Context(),
             account,
             costs and account,
         )

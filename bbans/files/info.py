@@ -102,7 +102,7 @@ class FileInfo:
         return [*self._summary(), *(part.line() for part in self.parts if each_tile)]
 
     def _ideal_words(self) -> str:
-        if any(name.startswith(container.CODEC_NAMES[container.CHAIN]) for name in self.codecs):
+        if any(name.startswith(container.CODECS[container.CHAIN].name) for name in self.codecs):
             return (
                 f"-ELBO of the exact model, or the bound of its particles, {IDEAL_DRAWS} "
                 "draws; without latents all that it takes"
@@ -155,7 +155,7 @@ class FileInfo:
 def describe(
     data: container.Buffer,
     index: container.Index,
-    predictors: tiles.Predictors,
+    context: tiles.Context,
     with_account: bool = True,
     with_costs: bool = False,
 ) -> FileInfo:
@@ -168,7 +168,7 @@ def describe(
     names = [container.codec_name(part) for part in parts]
     modelless = header.model_id == container.NO_MODEL
     account, ideal, costs = None, None, None
-    if with_account and (modelless or predictors.model is not None):
+    if with_account and (modelless or context.model is not None):
         account, ideal = Account(), 0.0
         shares: list[Share] = []
         bits = np.zeros((header.height, header.width) if with_costs else (0, 0))
@@ -179,16 +179,15 @@ def describe(
             record = container.read_tile(data, index, number)
             if with_costs:
                 pixels, accounts, cost = tiles.measured_tile(
-                    record, (rows, columns), pixel_format, predictors
+                    record, (rows, columns), pixel_format, context
                 )
                 bits[top : top + rows, left : left + columns] = cost.bits
                 shares += cost.shares
             else:
-                pixels, accounts = tiles.decode_tile(
-                    record, (rows, columns), pixel_format, predictors
-                )
+                pixels, accounts = tiles.decode_tile(record, (rows, columns), pixel_format, context)
             account = sum(accounts, account)
-            ideal += _ideal(record, pixels.reshape(rows, columns, -1), predictors)
+            samples = pixels.reshape(rows, columns, -1)
+            ideal += tiles.ideal_bits(record, samples, pixel_format, context, IDEAL_DRAWS)
         costs = Costs(bits, tiles.together(shares)) if with_costs else None
     payload = sum(sum(entry.sizes) for entry in index.entries)
     return FileInfo(
@@ -199,7 +198,7 @@ def describe(
         pixel_format=pixel_format.name,
         version=container.VERSION,
         model_id=None if modelless else header.model_id.hex(),
-        model_name=None if modelless or predictors.model is None else predictors.model.name,
+        model_name=None if modelless or context.model is None else context.model.name,
         tiles=len(index.entries),
         codecs={name: names.count(name) for name in sorted(set(names))},
         latent_precisions=tuple(
@@ -228,26 +227,3 @@ def _parts(index: container.Index) -> Iterator[PartInfo]:
             yield PartInfo(
                 number, left, top, columns, rows, part.channels, name, part.latent_precision, size
             )
-
-
-def _ideal(
-    record: container.TileRecord, pixels: tiles.Samples, predictors: tiles.Predictors
-) -> float:
-    """Bits of a tile's parts: -ELBO where they are predicted, and what they take where another
-    library coded them.
-    """
-    total, first = 0.0, 0
-    for part in record.parts:
-        samples = pixels[:, :, first : first + part.channels]
-        first += part.channels
-        if part.codec in container.PREDICTIVE:
-            coded = tiles.again(samples, part)
-            total += tiles.ideal_bits(
-                predictors.of(part.codec), coded, part.axis, part.latent_precision, IDEAL_DRAWS
-            )
-            total += 8.0 * (len(part.payload) - len(tiles.split(part, samples.shape[:2])[2]))
-        elif part.codec in container.CHAINS:
-            total += tiles.chain_bits(predictors.of_chain(), part, samples, IDEAL_DRAWS)
-        else:
-            total += 8.0 * len(part.payload)
-    return total

@@ -1,11 +1,15 @@
-"""Metadata between the two layers that know of it: PNG chunks of `images`, numbered chunks of
-`container`.
+"""Images between the two layers that know of them: samples and PNG chunks of `images`, samples and
+numbered chunks of `container`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from bbans import container, images
-from bbans.errors import FormatError
+from bbans.errors import FormatError, InputError
 from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, xmp_chunk
 
 
@@ -51,3 +55,17 @@ def _text(payload: bytes) -> images.PngChunk:
         return text_chunk(keyword.decode("utf-8"), text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise FormatError("a text in the metadata is not UTF-8; the file is malformed") from error
+
+
+def to_image(pixels: NDArray[Any], index: container.Index) -> images.Image:
+    """The image of a file's samples.
+
+    Raises FormatError when samples and metadata make no image: a palette is missing, for instance.
+    """
+    pixel_format = container.FORMATS[index.header.pixel_format]
+    try:
+        return images.make_image(
+            pixels, from_chunks(index.metadata), pixel_format.bit_depth, pixel_format.palette
+        )
+    except InputError as error:
+        raise FormatError(f"the file holds no image that can be restored: {error}") from error

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bbans import container, images
 from bbans.errors import FormatError, InputError
+from bbans.execution.executor import Execution
 from bbans.files import storage, tiling
-from bbans.files.codec import compress, decompress_image, salvage
-from bbans.files.context import ModelLike
+from bbans.files.codec import CompressOptions, decompress_image, encoder, salvage
+from bbans.models.library import ModelLike
+from bbans.options import SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
@@ -52,16 +54,9 @@ def compress_file(
     picture, source_bytes = storage.read_picture(source, as_pixels)
     if strip:
         picture = images.without_metadata(picture)
-    asked: dict[str, Any] = {"scheme": scheme, "particles": particles, "refine": refine}
-    data = compress(
-        picture,
-        model=model,
-        effort=effort,
-        **asked,
-        verify=verify,
-        threads=threads,
-        cluster=cluster,
-    )
+    scheme_options = SchemeOptions(scheme, particles, refine)
+    execution = Execution(threads, cluster)
+    data = encoder(CompressOptions(model, effort, scheme_options, verify, execution))(picture)
     storage.save(target, data, overwrite)
     return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 

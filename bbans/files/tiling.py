@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bbans import container, tiles
 from bbans.errors import FormatError, InputError
-from bbans.execution.executor import Spread
+from bbans.execution.executor import Executor
 
 TILE_SIDE = 1024
 LARGE_PIXELS, LARGE_TILE_SIDE = (
@@ -54,14 +54,14 @@ class Damage:
 def encode(
     pixels: Pixels,
     pixel_format: container.PixelFormat,
-    spread: Spread[tiles.Predictors],
-    thorough: bool = False,
+    spread: Executor[tiles.Context],
+    exhaustive: bool = False,
 ) -> tuple[tuple[int, int], tuple[container.TileRecord, ...]]:
     """Sides `(height, width)` of the tiles of an image, and their records.
 
     The bytes do not depend on how the work is spread.
 
-    `thorough` tries whatever may be shorter.
+    `exhaustive` tries whatever may be shorter.
     """
     h, w = pixels.shape[:2]
     natural = TILE_SIDE if h * w <= LARGE_PIXELS else min(TILE_SIDE, LARGE_TILE_SIDE)
@@ -73,18 +73,18 @@ def encode(
         pixels[top : top + height, left : left + width] for top, left, height, width in rectangles
     )
     return side, tuple(
-        spread(partial(_encoded, pixel_format=pixel_format, thorough=thorough), cuts)
+        spread(partial(_encoded, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
     )
 
 
 def _encoded(
-    predictors: tiles.Predictors,
+    context: tiles.Context,
     cut: Pixels,
     *,
     pixel_format: container.PixelFormat,
-    thorough: bool,
+    exhaustive: bool,
 ) -> container.TileRecord:
-    return tiles.encode_tile(cut, pixel_format, predictors, thorough)
+    return tiles.encode_tile(cut, pixel_format, context, exhaustive)
 
 
 def stored(file: container.Container, pixels: Pixels) -> container.Container:
@@ -113,13 +113,13 @@ def _mostly_graphic(pixels: Pixels, pixel_format: container.PixelFormat) -> bool
         pixels[top : top + rows, left : left + columns].reshape(rows, columns, -1)
         for top, left, rows, columns in rectangles
     )
-    return 2 * sum(tiles.variety(cut) < np.inf for cut in cuts) >= len(rectangles)
+    return 2 * sum(tiles.palette_ratio(cut) < np.inf for cut in cuts) >= len(rectangles)
 
 
 def decode(
     data: container.Buffer,
     index: container.Index,
-    spread: Spread[tiles.Predictors],
+    spread: Executor[tiles.Context],
     *,
     region: Region | None = None,
     level: int = 0,
@@ -188,7 +188,7 @@ def decode(
 
 
 def _decoded(
-    predictors: tiles.Predictors,
+    context: tiles.Context,
     job: Coded,
     *,
     pixel_format: container.PixelFormat,
@@ -201,8 +201,8 @@ def _decoded(
         if isinstance(record, FormatError):
             raise record
         if level:
-            return tiles.preview_tile(record, shape, pixel_format, predictors, level)
-        return tiles.decode_tile(record, shape, pixel_format, predictors, accounted=False)[0]
+            return tiles.preview_tile(record, shape, pixel_format, context, level)
+        return tiles.decode_tile(record, shape, pixel_format, context, accounted=False)[0]
     except FormatError as error:
         if not keep_going:
             raise

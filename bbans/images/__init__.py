@@ -12,10 +12,11 @@ from bbans.images.image import (
     PngChunk,
     from_array,
     make_image,
+    same_image,
     without_metadata,
 )
 from bbans.images.labels import read_labels
-from bbans.images.pillow_convert import from_pillow, to_pillow
+from bbans.images.pillow_convert import as_image, from_pillow, to_pillow
 from bbans.images.sets import ImageSet, open_set
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Image",
     "ImageSet",
     "PngChunk",
+    "as_image",
     "atomic_write",
     "content_hash",
     "from_array",
@@ -32,6 +34,7 @@ __all__ = [
     "open_set",
     "read_image",
     "read_labels",
+    "same_image",
     "split_holdout",
     "to_pillow",
     "without_metadata",

@@ -185,3 +185,11 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
         )
     depth = 8 * pixels.dtype.itemsize
     return make_image(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), metadata, depth)
+
+
+def same_image(a: Image, b: Image) -> bool:
+    """Whether two images are equal in everything: samples and their type, bits, palette,
+    metadata.
+    """
+    facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
+    return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from bbans.errors import BbansError, InputError, UnsupportedImageError
@@ -23,6 +24,7 @@ from bbans.images.image import (
     DEFAULT_MAX_PIXELS,
     Image,
     PngChunk,
+    from_array,
     make_image,
     palette_entries,
     transparency,
@@ -260,3 +262,10 @@ def to_pillow(image: Image) -> PIL.Image.Image:
         result = PIL.Image.fromarray(image.pixels if scale == 1 else image.pixels * np.uint8(scale))
     result.info.update(pillow_info(image.metadata, image.bit_depth, image.palette))
     return result
+
+
+def as_image(image: NDArray[Any] | PIL.Image.Image | Image) -> Image:
+    """An array, a Pillow image or an image as an image. Raises InputError."""
+    if isinstance(image, Image):
+        return image
+    return from_array(image) if isinstance(image, np.ndarray) else from_pillow(image)

@@ -27,14 +27,18 @@ from numpy.typing import NDArray
 from bbans import container, images, tiles
 from bbans.archives import models
 from bbans.archives.build import Settings, build
-from bbans.archives.groups import chain_model
 from bbans.archives.restore import Sources, restore
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, LimitError
+from bbans.execution.executor import Execution
 from bbans.files import codec
-from bbans.models import model_file
+from bbans.models import library, model_file
+from bbans.models.image_model import image_model
+from bbans.models.library import ModelLike, load_model
+from bbans.options import NO_MODEL, effort_named
+from bbans.schemes import registry
 
 Array = NDArray[Any]
 Compress = Callable[[Array], bytes]
@@ -59,19 +63,17 @@ class ChunkCoder:
 
 
 def chunk_coder(
-    model: codec.ModelLike, effort: str, channel_last: bool | None, verify: bool
+    model: ModelLike, effort: str, channel_last: bool | None, verify: bool
 ) -> ChunkCoder:
     """Check the options. `model`: a name, file or id in hexadecimal; None: that of the effort.
 
     Raises InputError, and ModelNotFoundError where the search path has no such model: an array says
     no more than its id.
     """
-    default = model_file.name_of_effort(effort)
-    if model == model_file.NO_MODEL or (
-        isinstance(model, str) and re.fullmatch("[0-9a-f]{64}", model)
-    ):
+    default = effort_named(effort).model
+    if model == NO_MODEL or (isinstance(model, str) and re.fullmatch("[0-9a-f]{64}", model)):
         return ChunkCoder(str(model), effort, channel_last, verify)
-    found = codec.load_model(model or default).id.hex()
+    found = load_model(model or default).id.hex()
     _by_id(found)
     return ChunkCoder(found, effort, channel_last, verify)
 
@@ -84,28 +86,25 @@ def has_channels(shape: tuple[int, ...]) -> bool:
 @lru_cache(maxsize=4)
 def _by_id(model: str) -> model_file.Model:
     """A model is loaded once for all chunks."""
-    return model_file.find_by_id(bytes.fromhex(model))
+    return library.find_by_id(bytes.fromhex(model))
 
 
 def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
     """The bytes of a chunk of uint8 or uint16. Raises InputError, ModelNotFoundError."""
     planes = _planes(coder, chunk)
-    model = model_file.NO_MODEL if coder.model == model_file.NO_MODEL else _by_id(coder.model)
-    chain = chain_model(model, tiles.fastest_ops()) if isinstance(model, model_file.Model) else None
-
-    to_file = codec.compressor(model, coder.effort, verify=coder.verify, threads=1)
+    model = NO_MODEL if coder.model == NO_MODEL else _by_id(coder.model)
+    to_file = _encoder(coder, model)
 
     def compress(image: Array) -> bytes:
         return to_file(images.from_array(np.ascontiguousarray(image)))
 
-    if chain is not None:
-        single = codec.load_model(
-            model_file.name_of_effort(coder.effort)
-        )  # of planes that do not suit the chain
-        to_file = codec.compressor(single, verify=coder.verify, threads=1)
+    if isinstance(model, model_file.Model) and model.capabilities.whole_images:
+        chain = image_model(model, tiles.fastest_ops())
+        coding = registry.default_coding(chain.capabilities)
+        to_file = _encoder(coder, None)  # of planes that do not suit the model
         named = [(records.plain_name(i, len(planes)), plane) for i, plane in enumerate(planes)]
         return _archived(
-            named, Settings(to_file, chain, records.MAX_GROUP_ITEMS, False, coder.verify)
+            named, Settings(to_file, chain, coding, records.MAX_GROUP_ITEMS, False, coder.verify)
         )
     tall = planes.reshape(-1, *planes.shape[2:])
     if planes.ndim == 4 or len(planes) < 3:
@@ -113,6 +112,12 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
     if coder.effort == "max":
         return min(compress(tall), _by_three(planes, compress), key=len)
     return _by_three(planes, compress) if _three_are_shorter(planes, compress) else compress(tall)
+
+
+def _encoder(coder: ChunkCoder, model: ModelLike) -> Callable[[images.Image], bytes]:
+    return codec.encoder(
+        codec.CompressOptions(model, coder.effort, verify=coder.verify, execution=Execution(1))
+    )
 
 
 def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Array:
@@ -132,7 +137,7 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
             f"a chunk of {samples} samples was expected, found one of {claimed}; it is another's"
         )
     sources = models.to_read(data, index, None, 1, samples)
-    sources = Sources(sources.chain, lambda raw: _image(raw, samples))
+    sources = Sources(sources.model, lambda raw: _image(raw, samples))
     found = dict(restore(data, index, sources, None, None))
     planes = [found[number].pixels for number in range(len(index.archive.items))]
     three = BY_THREE.fullmatch(index.archive.items[0].name)

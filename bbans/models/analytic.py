@@ -4,7 +4,7 @@ law of a scheme can be checked.
 `discrete_chain` has discrete latents of any depth (`finite_mixture` is its depth 1): every
 probability is a frequency out of 2^24, evidence and posterior are sums of integers.
 `LinearGaussian` has Gaussian latents over the bins that image models use, and densities in closed
-form to compare with. Both are chains as in `schemes.latent_model`; numpy only. Evidences are in
+form to compare with. Both are chains as in `models.base`; numpy only. Evidences are in
 bits.
 """
 
@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions import builders, categorical, gaussian, gaussian_bins
-from bbans.distributions.distribution import Conditional, Ints, factorised
+from bbans.distributions.distribution import Distribution, Ints, factorised
 from bbans.distributions.inverse_cdf import as_int64
+from bbans.models.base import DIAGONAL_GAUSSIAN, FACTORISED, Capabilities
 
 Bits = NDArray[np.float64]
 
@@ -45,9 +46,9 @@ class DiscreteChain:
     dims: int
 
     @property
-    def depth(self) -> int:
-        """Latent layers L."""
-        return len(self.inference)
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return Capabilities(FACTORISED, len(self.inference))
 
     @property
     def values(self) -> int:
@@ -58,23 +59,23 @@ class DiscreteChain:
         """Values of z_layer, layer 1 to L."""
         return int(self.generative[layer].shape[1] - 1)
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z_L)."""
         return builders.lookup(self.generative[-1], np.zeros((items, 1), np.int64))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(z_layer | z_(layer + 1) = above)."""
         return builders.lookup(
             self.generative[layer], above if layer else above * self.dims + np.arange(self.dims)
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z_layer | z_(layer - 1) = below)."""
         return builders.lookup(
             self.inference[layer - 1], below if layer > 1 else self.index(below)[:, None]
         )
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """Zeros."""
         return np.zeros((items, 1), np.int64)
 
@@ -188,9 +189,9 @@ class LinearGaussian:
             raise ValueError(f"expected latents >= 1, k 1..3, scale 2..6, n 2..1024; found {self}")
 
     @property
-    def depth(self) -> int:
-        """One layer."""
-        return 1
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return Capabilities(DIAGONAL_GAUSSIAN)
 
     @property
     def copies(self) -> int:
@@ -202,11 +203,11 @@ class LinearGaussian:
         """Mean grey level."""
         return self.n // 2
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         return builders.standard_normal((items, self.latents), self.latent_precision)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
         location = np.repeat(self._location(above), self.copies, axis=1)
         flat, scale = location.reshape(-1), np.full(location.size, self._scale_index())
@@ -219,7 +220,7 @@ class LinearGaussian:
             gaussian.PRECISION,
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z | x)."""
         return builders.gaussian(*self.gaussians(below))
 
@@ -239,7 +240,7 @@ class LinearGaussian:
             self.latent_precision,
         )
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """The bin above 0."""
         return np.full((items, self.latents), 1 << (self.latent_precision - 1), np.int64)
 

@@ -3,7 +3,7 @@ beyond a diagonal Gaussian.
 
 Both have Gaussian latents over the bins that image models use, samples x on grey levels with
 Gaussian noise of 2^scale, and n = 4^k - 1 samples, so that the sigmas of their posteriors are those
-that the coder has. Chains of one layer as in `schemes.latent_model`; numpy only.
+that the coder has. Chains of one layer as in `models.base`; numpy only.
 
 Sources: coordinate ascent (CAVI), Blei, Kucukelbir and McAuliffe 2017 (arXiv:1601.00670).
 """
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders, composite, gaussian, gaussian_bins
 from bbans.distributions.autoregressive import columnwise
-from bbans.distributions.distribution import Conditional, Ints, factorised
+from bbans.distributions.distribution import Distribution, Ints, factorised
 from bbans.distributions.inverse_cdf import as_int64
+from bbans.models.base import FACTORISED, JOINT, Capabilities
 
 Bits = NDArray[np.float64]
 GAUSSIAN, MIXTURE, MEAN_FIELD, FLOW = "gaussian", "mixture", "mean-field", "flow"
@@ -42,38 +43,41 @@ class Bimodal:
     scale: int = 5
     latent_precision: int = 10
 
-    depth = 1
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return Capabilities(FACTORISED if self.posterior_kind == GAUSSIAN else JOINT)
 
     @property
     def copies(self) -> int:
         """Samples n of an item."""
         return int(4**self.k - 1)
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         return builders.standard_normal((items, 1), self.latent_precision)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
         return _samples(
             np.abs(gaussian_bins.value(self.latent_precision, above)), self.copies, self.scale
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z | x)."""
         mean = _divided(_total(below) * UNIT, (self.copies + 1) << self.scale)[:, None]
         sigma = np.full_like(mean, 8 * (6 - self.k))
         if self.posterior_kind == GAUSSIAN:
             return builders.gaussian(_limited(mean), sigma, self.latent_precision)
 
-        def part(index: Ints) -> Conditional:
+        def part(index: Ints) -> Distribution:
             return builders.gaussian(
                 _limited(np.where(index[:, None] > 0, mean, -mean)), sigma, self.latent_precision
             )
 
         return composite.mixed(builders.uniform((len(below), 1), 2), 2, part)
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """The bin above 0."""
         return np.full((items, 1), 1 << (self.latent_precision - 1), np.int64)
 
@@ -105,18 +109,21 @@ class Correlated:
     latent_precision: int = 8
     sweeps: int = 64
 
-    depth = 1
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return Capabilities(FACTORISED if self.posterior_kind == MEAN_FIELD else JOINT)
 
     @property
     def copies(self) -> int:
         """Samples n of an item."""
         return int(4**self.k - 1)
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         return builders.standard_normal((items, 2), self.latent_precision)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
         return _samples(
             gaussian_bins.value(self.latent_precision, above).sum(1, keepdims=True),
@@ -124,7 +131,7 @@ class Correlated:
             self.scale,
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z | x)."""
         narrow = np.full((len(below), 1), 8 * (6 - self.k))
         if self.posterior_kind == MEAN_FIELD:
@@ -136,7 +143,7 @@ class Correlated:
             _limited(_divided(total, (1 + 2 * n) << self.scale)), wide, self.latent_precision
         )
 
-        def parts(z: Ints) -> list[Conditional]:
+        def parts(z: Ints) -> list[Distribution]:
             read = gaussian_bins.value(self.latent_precision, z[:, :1])
             second = _divided(total - (n * read << self.scale), (n + 1) << self.scale)
             return [first, builders.gaussian(_limited(second), narrow, self.latent_precision)]
@@ -164,7 +171,7 @@ class Correlated:
         n = self.copies
         return math.log2(1 + n) - 0.5 * math.log2(1 + 2 * n)
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """The bins above 0."""
         return np.full((items, 2), 1 << (self.latent_precision - 1), np.int64)
 
@@ -185,7 +192,7 @@ class Correlated:
         return np.array(found)
 
 
-def _samples(location: Ints, copies: int, scale: int) -> Conditional:
+def _samples(location: Ints, copies: int, scale: int) -> Distribution:
     """Samples `(items, copies)` around centre + 2^scale location, `(items, 1)` in 1/128, of
     standard deviation 2^scale.
     """

@@ -1,62 +1,95 @@
-"""What the configs of every family with latents share: the images that they are of, and bounds."""
+"""p(x, z) = p(z_L) p(z_(L-1) | z_L) ... p(x | z_1), q(z_1 | x) q(z_2 | z_1) ... q(z_L | z_(L-1)).
+
+What a model provides, `LatentModel`, and what it declares of itself, `Capabilities`: nobody finds
+out what a model can do by looking for its attributes. One layer is a VAE, more are the Markov
+hierarchy of Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845), a point for a posterior is a
+VQ-VAE. Everything is integers: samples x and latent indices z_l, int64 `(items, dims_l)`; layer 0
+is x. A model is deterministic: the decoder rebuilds the same distributions from the same integers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Final, Literal, Protocol
 
-from bbans.errors import ModelFormatError
-from bbans.models.heads import LOGISTIC, Head
+from bbans.distributions.distribution import Distribution, Ints
 
-MAX_DIMS, MAX_WIDTH, MAX_DEPTH = 2**16, 2**13, 16
+DIAGONAL_GAUSSIAN: Final = "diagonal-gaussian"
+FACTORISED: Final = "factorised"
+JOINT: Final = "joint"
+POINT: Final = "point"
+LABEL: Final = "label"
+ROWS: Final = "rows"
+ANY_SIZE: Final = "any-size"
+FIXED_SHAPE: Final = "fixed-shape"
 
 
 @dataclass(frozen=True)
-class ImageConfig:
-    """An image's samples and the kind of distribution that a model has for them."""
+class Capabilities:
+    """What a model can do.
 
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256  # values of a sample
-    likelihood: str = LOGISTIC
-    components: int = 3  # of the likelihood; see `heads.Head`
+    posterior: the form of q(z_1 | x). Diagonal Gaussians over the bins of a standard normal come
+    with `gaussians` (`DiagonalGaussianModel`); "factorised" are other independent latents, those of
+    "joint" depend on each other, and a point is one value, which costs nothing. depth: layers of
+    latents. side_information: what is given with every image, to encoder and decoder, and has to be
+    set by `given` before the model codes: its label, or its first rows. media: images of any size,
+    tile by tile through a pyramid, or of the one shape of the model's config.
+    """
+
+    posterior: Literal["diagonal-gaussian", "factorised", "joint", "point"]
+    depth: int = 1
+    side_information: Literal["label", "rows"] | None = None
+    media: Literal["any-size", "fixed-shape"] = "fixed-shape"
 
     @property
-    def head(self) -> Head:
-        """p of all samples of an image, given the latents next to them."""
-        return Head(
-            self.height * self.width * self.channels, self.levels, self.likelihood, self.components
-        )
+    def deterministic(self) -> bool:
+        """Whether q(z | x) is a point: nothing is got back from it, and the decoder never runs
+        it.
+        """
+        return self.posterior == POINT
+
+    @property
+    def refinable(self) -> bool:
+        """Whether the means of q(z | x) can be searched for: one layer of diagonal Gaussians."""
+        return self.posterior == DIAGONAL_GAUSSIAN and self.depth == 1
+
+    @property
+    def independent(self) -> bool:
+        """Whether latents are independent of each other given the image."""
+        return self.posterior != JOINT
+
+    @property
+    def whole_images(self) -> bool:
+        """Whether the model codes images of one shape, and of each all that there is."""
+        return self.media == FIXED_SHAPE and self.side_information is None
 
 
-def check_common(config: Any, ranges: Mapping[str, tuple[int, int]], latents: Any) -> None:
-    """Refuse sizes, latents and fields of `ranges` that are no integers within bounds, and heads
-    that cannot be built.
-    """
-    ranges = {
-        "height": (1, MAX_DIMS),
-        "width": (1, MAX_DIMS),
-        "channels": (1, 4),
-        "hidden": (1, MAX_WIDTH),
-        "hidden_layers": (0, 8),
-        "levels": (2, 2**16),
-        "components": (0, 64),
-        **ranges,
-    }
-    valid = all(
-        type(getattr(config, name)) is int and low <= getattr(config, name) <= top
-        for name, (low, top) in ranges.items()
-    )
-    valid = (
-        valid
-        and config.height * config.width * config.channels <= MAX_DIMS
-        and type(config.likelihood) is str
-    )
-    valid = valid and type(latents) is tuple and 1 <= len(latents) <= MAX_DEPTH
-    if not (valid and all(type(d) is int and 1 <= d <= MAX_WIDTH for d in latents)):
-        raise ModelFormatError(
-            f"the model's config {config} is out of range; the model file is malformed"
-        )
-    config.head.check()
+class LatentModel(Protocol):
+    """A model with its posterior, over `items` images at once."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it declares of itself."""
+
+    def prior(self, items: int) -> Distribution:
+        """p(z_L)."""
+
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
+        """p(z_layer | z_(layer + 1) = above), layer 0 to L - 1; layer 0 is p(x | z_1)."""
+
+    def posterior(self, layer: int, below: Ints) -> Distribution:
+        """q(z_layer | z_(layer - 1) = below), layer 1 to L."""
+
+    def default_latent(self, items: int) -> Ints:
+        """A fixed z_1 for the first items of a message, which holds nothing yet that a pop from q
+        could take.
+        """
+
+
+class DiagonalGaussianModel(LatentModel, Protocol):
+    """A model of one layer whose q(z | x) is a diagonal Gaussian over bins."""
+
+    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
+        """Means in 1/128 and sigma indices of q(z | x), int64 `(items, dims)`, and the latent
+        precision.
+        """

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions import builders
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
-from bbans.models.base import ImageConfig, check_common
+from bbans.models.base import FACTORISED, Capabilities
 from bbans.models.heads import BERNOULLI, bit_field, logits
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 
@@ -75,6 +76,11 @@ def check(config: BernoulliVaeConfig) -> None:
 Ints = NDArray[np.int64]
 
 
+def capabilities(config: Any) -> Capabilities:
+    """What a model of the family can do."""
+    return Capabilities(FACTORISED, len(config.latents))
+
+
 def check_layers(config: BernoulliVaeConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
     of the bound.
@@ -102,20 +108,20 @@ class ExactBernoulliVae:
         """z int64 `(items, D)` as networks read it, `(items, columns)`."""
         return z
 
-    def latents(self, logits: Ints) -> Conditional:
+    def latents(self, logits: Ints) -> Distribution:
         """A layer's distribution by what a network gives."""
         return builders.bernoulli(logits)
 
     @property
-    def depth(self) -> int:
-        """Latent layers L."""
-        return len(self.config.latents)
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return capabilities(self.config)
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z_L)."""
         return self.latents(np.repeat(self._prior, items, 0))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
         outputs = self._networks[f"likelihood{layer}"](self.read(above))
         return (
@@ -124,12 +130,12 @@ class ExactBernoulliVae:
             else heads.samples(self.config.head, outputs, self._networks.get("shared"))
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
         return self.latents(
             self._networks[f"posterior{layer}"](below if layer == 1 else self.read(below))[0]
         )
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """Zeros."""
         return np.zeros((items, self.config.latents[0]), np.int64)

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions import builders
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import IntConv
-from bbans.models.base import MAX_WIDTH, ImageConfig, check_common
 from bbans.models.bernoulli_vae import ExactBernoulliVae, discrete_plans
+from bbans.models.bernoulli_vae import capabilities as capabilities
 from bbans.models.heads import BERNOULLI, log_weights
+from bbans.models.image_config import MAX_WIDTH, ImageConfig, check_common
 from bbans.models.mlp import Field, Mlp, check_networks
 
 MAX_STATES = 2**8
@@ -87,6 +88,6 @@ class ExactCategoricalVae(ExactBernoulliVae):
         """z int64 `(items, D)` as one-hot vectors side by side, `(items, D K)`."""
         return np.eye(self.config.states, dtype=np.int64)[z].reshape(len(z), -1)
 
-    def latents(self, logits: Ints) -> Conditional:
+    def latents(self, logits: Ints) -> Distribution:
         """A layer's distribution by the log-weights of its states."""
         return builders.categorical(logits.reshape(len(logits), -1, self.config.states))

@@ -10,13 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bbans.errors import ModelFormatError
-from bbans.models.base import ImageConfig, check_common
 from bbans.models.conv import Conv, Sizes, decoder, encoder
 from bbans.models.heads import gaussian_fields, latent_field
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ACT_UNIT, Field, Mlp
-from bbans.models.vae import CHAIN_RANGES, ExactVae, between_latents, check_layers, label_field
+from bbans.models.vae import (
+    CHAIN_RANGES,
+    ExactVae,
+    between_latents,
+    capabilities,
+    check_layers,
+    label_field,
+)
 
-__all__ = ["ConvVaeConfig", "ExactVae", "check", "check_layers"]
+__all__ = ["ConvVaeConfig", "ExactVae", "capabilities", "check", "check_layers"]
 
 MAX_MAPS, MAX_FLAT = 2**9, 2**20
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bbans.distributions import bernoulli as bits
 from bbans.distributions import builders, mixture
 from bbans.distributions.beta_binomial import PARAMETERS
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.distributions.sample_grid import Axis, regular, stretched
 from bbans.distributions.tables import SIGMAS, exp2_weights
 from bbans.errors import ModelFormatError
@@ -136,7 +136,7 @@ def gaussian_fields(count: int, fixed_sigma: int = -1) -> tuple[Field, ...]:
     )
 
 
-def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Conditional:
+def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Distribution:
     """Gaussians over the 2^precision bins from the fields' integers `(items, count)`."""
     mean = outputs[0]
     return builders.gaussian(
@@ -146,7 +146,7 @@ def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Cond
 
 def samples(
     head: Head, outputs: list[Ints], shared: Callable[[Ints], list[Ints]] | None = None
-) -> Conditional:
+) -> Distribution:
     """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
         return builders.bernoulli(outputs[0])

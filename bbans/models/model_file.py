@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -23,22 +22,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from bbans.errors import InputError, ModelError, ModelFormatError, ModelNotFoundError
+from bbans.errors import ModelFormatError, ModelNotFoundError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
+from bbans.models.base import Capabilities
 from bbans.models.registry import FAMILIES, family_name
 
 ARITHMETIC = "bbans-exact-1"  # changes whenever the meaning of any integer in a model does
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
-SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
-EFFORTS = {
-    "fast": "photo-fast-1",
-    "default": "photo-2",
-    "max": "photo-2",
-}  # the models that photographs are compressed with
-DEFAULT_MODEL = EFFORTS["default"]
-SUFFIX = ".safetensors"
-NO_MODEL = "none"  # asks for the fixed predictor
 MAX_FILE_BYTES = 2**30
 
 
@@ -56,6 +46,11 @@ class Model:
     def family(self) -> str:
         """Its name in `families.FAMILIES`."""
         return family_name(self.config)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its family declares of a model of this config."""
+        return FAMILIES[self.family].capabilities(self.config)
 
     def network(self, ops: Ops) -> Any:
         """The model on a backend: an `ExactPhoto`, or a latent chain."""
@@ -196,82 +191,3 @@ def load_bytes(data: bytes, name: str) -> Model:
         path = Path(folder, f"{name}.safetensors")
         path.write_bytes(data)
         return load_file(path)
-
-
-def user_folder() -> Path:
-    """Where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on Windows, else in
-    XDG_DATA_HOME or ~/.local/share.
-    """
-    home = Path(os.path.expanduser("~"))  # unlike Path.home(), no error where there is none
-    if os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "bbans" / "models"
-
-
-def search_path() -> list[Path]:
-    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, the user's,
-    then the shipped one.
-    """
-    return [
-        *(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p),
-        user_folder(),
-        SHIPPED,
-    ]
-
-
-def model_files(folder: Path) -> list[Path]:
-    """The model files in a folder of the search path, sorted; none where there is no such folder,
-    or it may not be read.
-    """
-    try:
-        found = (
-            path
-            for path in folder.iterdir()
-            if path.name.endswith(SUFFIX) and not path.name.startswith(".")
-        )
-        return sorted(path for path in found if os.path.isfile(path))
-    except (OSError, ValueError):
-        return []
-
-
-def name_of_effort(effort: str) -> str:
-    """The model that an effort takes where none is named. Raises InputError."""
-    if effort not in EFFORTS:
-        raise InputError(f"effort is {', '.join(EFFORTS)}; found {effort!r}")
-    return EFFORTS[effort]
-
-
-def find_by_name(name: str) -> Model:
-    """A model by name (found on the search path) or by file path."""
-    if name.endswith(SUFFIX) or os.sep in name:
-        return load_file(Path(name))
-    for path in (path for folder in search_path() for path in model_files(folder)):
-        if path.name == f"{name}{SUFFIX}":
-            return load_file(path)
-    raise ModelNotFoundError(
-        f"no model named {name!r} on the search path; give a file's path, or set "
-        f"{SEARCH_PATH_VARIABLE} to its folder"
-    )
-
-
-def find_by_id(id_prefix: bytes) -> Model:
-    """The model that a file names.
-
-    Model files that cannot be used are passed over. Raises ModelNotFoundError.
-    """
-    unusable = ""
-    for path in (path for folder in search_path() for path in model_files(folder)):
-        try:
-            model = load_file(path)
-        except ModelError as error:
-            unusable = f" ({error})"
-            continue
-        if model.id.startswith(id_prefix):
-            return model
-    raise ModelNotFoundError(
-        f"the file needs model {id_prefix.hex()}, which is not here{unusable}; "
-        f"give it with --model, add it with `bbans models add`, or set {SEARCH_PATH_VARIABLE} to "
-        "its folder"
-    )

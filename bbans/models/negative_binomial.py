@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders, categorical
 from bbans.distributions.autoregressive import columnwise
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
+from bbans.models.base import FACTORISED, JOINT, Capabilities
 
 Floats = NDArray[np.float64]
 COUNTS = (70, 38, 17, 10, 9, 3, 2, 1)  # leaves with 0, 1, ... 7 mites
@@ -106,18 +107,21 @@ class NegativeBinomial:
 
     posterior_kind: str = EXACT
 
-    depth = 1
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return Capabilities(FACTORISED if self.posterior_kind == MEAN_FIELD else JOINT)
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(r) p(p)."""
         return builders.lookup(_prior_table(), np.tile([0, 1], (items, 1)))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | r, p)."""
         row = above[:, :1] * (BINS + 1) + above[:, 1:]
         return builders.lookup(_sample_table(), np.repeat(row, sum(COUNTS), 1))
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(r, p), made for the counts observed."""
         items = len(below)
         if self.posterior_kind == MEAN_FIELD:
@@ -125,7 +129,7 @@ class NegativeBinomial:
         posterior = np.exp(joint() - log_evidence())
         first, second = _table(posterior.sum(1)[None]), _table(posterior)
 
-        def parts(z: Ints) -> list[Conditional]:
+        def parts(z: Ints) -> list[Distribution]:
             row = np.minimum(z[:, :1], BINS - 1)
             return [
                 builders.lookup(first, np.zeros((items, 1), np.int64)),
@@ -134,7 +138,7 @@ class NegativeBinomial:
 
         return columnwise(parts, (items, 2))
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """The bins at a half."""
         return np.full((items, 2), BINS // 2, np.int64)
 

@@ -26,6 +26,7 @@ from bbans.errors import ModelFormatError
 from bbans.exact.layers import Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.exact.threads import in_bands, one_openmp_thread
+from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN, Capabilities
 
 # Order in which the three unknown phases of a level are decoded: (row offset, column offset).
 PHASES = ((1, 1), (0, 1), (1, 0))
@@ -120,6 +121,11 @@ def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
     )
     found["posterior.last"] = Accumulator(("posterior.last",), (full(hidden, ACT_TOP),))
     return found
+
+
+def capabilities(config: PhotoConfig) -> Capabilities:
+    """What a model of the family can do."""
+    return Capabilities(DIAGONAL_GAUSSIAN, media=ANY_SIZE)
 
 
 def check_layers(config: PhotoConfig, layers: Mapping[str, IntConv]) -> float:

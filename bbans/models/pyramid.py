@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import ModelFormatError
-from bbans.models.base import ImageConfig, check_common
 from bbans.models.heads import Head, gaussian_fields, latent_field
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ACT_TOP, ACT_UNIT, Field, Mlp
 
 COARSEST = 2  # no side of the coarsest image is longer

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders, gaussian_bins
 from bbans.distributions.autoregressive import Walk, walked
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.exact.threads import one_openmp_thread
 from bbans.models import heads, mlp
+from bbans.models.base import DIAGONAL_GAUSSIAN, Capabilities
 from bbans.models.mlp import ACT_TOP, OUT_TOP, ExactMlp
 from bbans.models.pyramid import (
     PHASES,
@@ -64,6 +65,11 @@ def accumulators(config: PyramidConfig) -> dict[str, Accumulator]:
     return found
 
 
+def capabilities(config: PyramidConfig) -> Capabilities:
+    """What a model of the family can do."""
+    return Capabilities(DIAGONAL_GAUSSIAN)
+
+
 def check_layers(config: PyramidConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
     of the bound.
@@ -74,8 +80,6 @@ def check_layers(config: PyramidConfig, layers: Mapping[str, IntConv]) -> float:
 
 class ExactPyramid:
     """The model on a backend. Immutable once made."""
-
-    depth = 1
 
     def __init__(self, config: PyramidConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
@@ -93,23 +97,28 @@ class ExactPyramid:
         self._seen = seen(config)
         self._positions = [positions(config, step) for step in (None, *steps(config))]
 
-    def prior(self, items: int) -> Conditional:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return capabilities(self.config)
+
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         return builders.standard_normal(
             (items, self.config.latents[0]), self.config.latent_precision
         )
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z = above), step by step."""
         return walked(lambda: self._walk(above), (len(above), self.config.head.dims))
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z | x = below)."""
         return heads.gaussian(
             self._networks["posterior1"](below[:, self._seen]), self.config.latent_precision
         )
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """z in the middle of the prior."""
         return np.full(
             (items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64
@@ -190,7 +199,7 @@ class ExactPyramid:
             for part, f in zip(parts, self._fields, strict=True)
         ]
 
-    def _samples(self, outputs: list[Ints], dims: int) -> Conditional:
+    def _samples(self, outputs: list[Ints], dims: int) -> Distribution:
         return heads.samples(self.config.head_of(dims), outputs, self._networks.get("shared"))
 
 

@@ -26,6 +26,7 @@ from bbans.models import (
     vae,
     vqvae,
 )
+from bbans.models.base import Capabilities
 
 NETWORKS = "bbans.training.networks"
 
@@ -43,6 +44,7 @@ class Family:
 
     name: str
     config: type
+    capabilities: Callable[[Any], Capabilities]
     check: Callable[[Any], None]
     check_layers: Callable[[Any, Mapping[str, IntConv]], float]
     network: Callable[[Any, Mapping[str, IntConv], Ops], Any]
@@ -69,15 +71,25 @@ for _family in (
     Family(
         "photo",
         photo.PhotoConfig,
+        photo.capabilities,
         photo.check,
         photo.check_layers,
         photo.ExactPhoto,
         f"{NETWORKS}.photo_export",
     ),
-    Family("vae", vae.VaeConfig, vae.check, vae.check_layers, vae.ExactVae, f"{NETWORKS}.vae"),
+    Family(
+        "vae",
+        vae.VaeConfig,
+        vae.capabilities,
+        vae.check,
+        vae.check_layers,
+        vae.ExactVae,
+        f"{NETWORKS}.vae",
+    ),
     Family(
         "conv_vae",
         conv_vae.ConvVaeConfig,
+        conv_vae.capabilities,
         conv_vae.check,
         conv_vae.check_layers,
         conv_vae.ExactVae,
@@ -86,6 +98,7 @@ for _family in (
     Family(
         "rich_vae",
         rich_vae.RichVaeConfig,
+        rich_vae.capabilities,
         rich_vae.check,
         rich_vae.check_layers,
         rich_vae.ExactRichVae,
@@ -94,6 +107,7 @@ for _family in (
     Family(
         "bernoulli_vae",
         bernoulli_vae.BernoulliVaeConfig,
+        bernoulli_vae.capabilities,
         bernoulli_vae.check,
         bernoulli_vae.check_layers,
         bernoulli_vae.ExactBernoulliVae,
@@ -102,6 +116,7 @@ for _family in (
     Family(
         "categorical_vae",
         categorical_vae.CategoricalVaeConfig,
+        categorical_vae.capabilities,
         categorical_vae.check,
         categorical_vae.check_layers,
         categorical_vae.ExactCategoricalVae,
@@ -110,6 +125,7 @@ for _family in (
     Family(
         "pyramid",
         pyramid.PyramidConfig,
+        pyramid_network.capabilities,
         pyramid.check,
         pyramid_network.check_layers,
         pyramid_network.ExactPyramid,
@@ -118,6 +134,7 @@ for _family in (
     Family(
         "structured",
         structured.StructuredConfig,
+        structured.capabilities,
         structured.check,
         structured.check_layers,
         structured.ExactStructured,
@@ -126,6 +143,7 @@ for _family in (
     Family(
         "vqvae",
         vqvae.VqVaeConfig,
+        vqvae.capabilities,
         vqvae.check,
         vqvae.check_layers,
         vqvae.ExactVqVae,

@@ -32,13 +32,14 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders, composite, gaussian_bins
 from bbans.distributions.autoregressive import Walk, columnwise, walked
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.errors import ModelFormatError, NoCodecError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
-from bbans.models.base import ImageConfig, check_common
+from bbans.models.base import JOINT, Capabilities
 from bbans.models.heads import gaussian_fields, latent_field, log_weights
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
@@ -161,6 +162,11 @@ def check(config: RichVaeConfig) -> None:
 Ints = NDArray[np.int64]
 
 
+def capabilities(config: RichVaeConfig) -> Capabilities:
+    """What a model of the family can do."""
+    return Capabilities(JOINT)
+
+
 def check_layers(config: RichVaeConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
     of the bound.
@@ -174,9 +180,6 @@ def check_layers(config: RichVaeConfig, layers: Mapping[str, IntConv]) -> float:
 class ExactRichVae:
     """The model on a backend. Immutable once made."""
 
-    depth = 1
-    independent = False  # latents given x
-
     def __init__(self, config: RichVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
         self.config = config
@@ -184,16 +187,21 @@ class ExactRichVae:
             name: ExactMlp(name, plan, layers, ops) for name, plan in config.plans.items()
         }
 
-    def prior(self, items: int) -> Conditional:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return capabilities(self.config)
+
+    def prior(self, items: int) -> Distribution:
         """p(z), and of the noise."""
         return builders.standard_normal((items, self.config.coded), self.config.latent_precision)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z); noise says nothing of x."""
         outputs = self._networks["likelihood0"](self._value(above[:, : self.config.latents[0]]))
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z | x), with the noise where there is any."""
         seen = below * self.config.fineness
         if self.config.posterior == MIXTURE:
@@ -204,13 +212,13 @@ class ExactRichVae:
             self._coupling(seen) if self.config.posterior == COUPLING else self._semi_implicit(seen)
         )
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """Latents in the middle of the prior."""
         return np.full(
             (items, self.config.coded), 1 << (self.config.latent_precision - 1), np.int64
         )
 
-    def _mixture(self, seen: Ints) -> Conditional:
+    def _mixture(self, seen: Ints) -> Distribution:
         items, parts = len(seen), self.config.parts
         logits, mean, sigma = self._networks["posterior1"](seen)
         return self._mixed(
@@ -218,7 +226,7 @@ class ExactRichVae:
             (mean.reshape(items, parts, -1), sigma.reshape(items, parts, -1)),
         )
 
-    def _semi_implicit(self, seen: Ints) -> Conditional:
+    def _semi_implicit(self, seen: Ints) -> Distribution:
         (items, _), parts, dims = seen.shape, self.config.parts, self.config.latents[0]
         prior = builders.standard_normal(
             (items, parts * self.config.noise), self.config.latent_precision
@@ -239,10 +247,10 @@ class ExactRichVae:
 
         return walked(walk, (items, self.config.coded))
 
-    def _flow(self, seen: Ints) -> Conditional:
+    def _flow(self, seen: Ints) -> Distribution:
         dims, precision = self.config.latents[0], self.config.latent_precision
 
-        def parts(z: Ints) -> list[Conditional]:
+        def parts(z: Ints) -> list[Distribution]:
             mean, sigma = self._networks["posterior1"](seen, self._value(z))
             return [
                 builders.gaussian(mean[:, d : d + 1], sigma[:, d : d + 1], precision)
@@ -251,7 +259,7 @@ class ExactRichVae:
 
         return columnwise(parts, (len(seen), dims))
 
-    def _coupling(self, seen: Ints) -> Conditional:
+    def _coupling(self, seen: Ints) -> Distribution:
         base = heads.gaussian(self._networks["posterior1"](seen), self.config.latent_precision)
 
         def shift(s: int, z: Ints) -> Ints:
@@ -261,7 +269,7 @@ class ExactRichVae:
             base, *composite.coupled(shift, self.config.parts, 1 << self.config.latent_precision)
         )
 
-    def _mixed(self, choice: Conditional, outputs: Sequence[Ints]) -> Conditional:
+    def _mixed(self, choice: Distribution, outputs: Sequence[Ints]) -> Distribution:
         """Gaussians `(items, parts, dims)` of means and sigmas."""
         mean, sigma = outputs
         rows = np.arange(len(mean))

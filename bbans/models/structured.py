@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders
 from bbans.distributions.autoregressive import Walk, walked
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.errors import InputError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
-from bbans.models.base import ImageConfig, check_common
+from bbans.models.base import JOINT, ROWS, Capabilities
 from bbans.models.heads import BERNOULLI, Head, bit_field, logits
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 
@@ -45,7 +46,7 @@ class StructuredConfig(ImageConfig):
     hidden_layers: int = 0
 
     @property
-    def told(self) -> int:
+    def conditioning(self) -> int:
         """Samples of the rows that are told."""
         return self.condition * self.width * self.channels
 
@@ -65,7 +66,7 @@ def plans(config: StructuredConfig) -> dict[str, Mlp]:
     `likelihood0` p(x | z_L).
     """
     hidden, found = (config.hidden,) * config.hidden_layers, dict(config.head.plans())
-    below = Field(config.told, config.levels - 1, 0, config.levels - 1)
+    below = Field(config.conditioning, config.levels - 1, 0, config.levels - 1)
     for layer, dims in enumerate(config.latents, 1):
         found[f"posterior{layer}"] = Mlp((below,), hidden, (logits(dims),))
         below = bit_field(dims)
@@ -85,6 +86,11 @@ def check(config: StructuredConfig) -> None:
 Ints = NDArray[np.int64]
 
 
+def capabilities(config: StructuredConfig) -> Capabilities:
+    """What a model of the family can do: the latents of a layer follow those of the one below."""
+    return Capabilities(JOINT, side_information=ROWS)
+
+
 def check_layers(config: StructuredConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
     of the bound.
@@ -98,16 +104,13 @@ class ExactStructured:
     Immutable once made. It must be given the rows told before it codes (`given`).
     """
 
-    depth = 1
-    independent = False  # latents given x: a layer's follow the one's below
-
     def __init__(self, config: StructuredConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
         self.config = config
         self._networks = {
             name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()
         }
-        self._told: Ints = np.zeros((0, config.told), np.int64)
+        self._told: Ints = np.zeros((0, config.conditioning), np.int64)
 
     def given(self, told: NDArray[np.integer]) -> ExactStructured:
         """The chain of items with these rows told, int `(items, told)`, which the decoder must know
@@ -116,7 +119,7 @@ class ExactStructured:
         A whole number of copies of the items may be coded at once, one copy after the other.
         """
         rows: Ints = np.asarray(told, np.int64)
-        wanted = self.config.told
+        wanted = self.config.conditioning
         if (
             rows.ndim != 2
             or rows.shape[1] != wanted
@@ -130,7 +133,12 @@ class ExactStructured:
         found.config, found._networks, found._told = self.config, self._networks, rows
         return found
 
-    def prior(self, items: int) -> Conditional:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return capabilities(self.config)
+
+    def prior(self, items: int) -> Distribution:
         """p(z | rows told), z_1 to z_L side by side."""
         if not len(self._told) or items % len(self._told):
             raise InputError(
@@ -150,15 +158,15 @@ class ExactStructured:
 
         return walked(walk, (items, sum(self.config.latents)))
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """The prior."""
         return self.prior(len(below))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z_L)."""
         outputs = self._networks["likelihood0"](above[:, -self.config.latents[-1] :])
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """Zeros."""
         return np.zeros((items, sum(self.config.latents)), np.int64)

@@ -18,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions import builders, gaussian_bins
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import InputError, ModelFormatError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
 from bbans.models import heads
-from bbans.models.base import ImageConfig, check_common
+from bbans.models.base import DIAGONAL_GAUSSIAN, LABEL, Capabilities
 from bbans.models.conv import check_networks, network
 from bbans.models.heads import gaussian_fields, latent_field
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import Field, Mlp
 
 if TYPE_CHECKING:
@@ -109,6 +110,11 @@ def check(config: VaeConfig) -> None:
     check_common(config, CHAIN_RANGES, config.latents)
 
 
+def capabilities(config: VaeConfig | ConvVaeConfig) -> Capabilities:
+    """What a model of the family can do."""
+    return Capabilities(DIAGONAL_GAUSSIAN, len(config.latents), LABEL if config.classes else None)
+
+
 def check_layers(config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
     of the bound.
@@ -155,17 +161,17 @@ class ExactVae:
         return found
 
     @property
-    def depth(self) -> int:
-        """Latent layers L."""
-        return len(self.config.latents)
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return capabilities(self.config)
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z_L)."""
         return builders.standard_normal(
             (items, self.config.latents[-1]), self.config.latent_precision
         )
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
         u = gaussian_bins.value(self.config.latent_precision, above)
         outputs = self._networks[f"likelihood{layer}"](u, *self._labels(len(above), layer == 0))
@@ -173,13 +179,13 @@ class ExactVae:
             return heads.gaussian(outputs, self.config.latent_precision)
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
         seen = below if layer == 1 else gaussian_bins.value(self.config.latent_precision, below)
         outputs = self._networks[f"posterior{layer}"](seen, *self._labels(len(below), layer == 1))
         return heads.gaussian(outputs, self.config.latent_precision, self.config.fixed_sigma)
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """z_1 in the middle of the prior."""
         return np.full(
             (items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64
@@ -199,7 +205,7 @@ class ExactVae:
     def means(self, x: Ints) -> list[Ints]:
         """Means of q in 1/128, layer by layer, each from the means below: `(items, dims)`."""
         found: list[Ints] = []
-        for layer in range(1, self.depth + 1):
+        for layer in range(1, len(self.config.latents) + 1):
             seen = found[-1] if found else x
             found.append(
                 self._networks[f"posterior{layer}"](seen, *self._labels(len(x), layer == 1))[0]

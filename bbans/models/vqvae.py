@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders
 from bbans.distributions.autoregressive import autoregressive
-from bbans.distributions.distribution import Conditional, point
+from bbans.distributions.distribution import Distribution, point
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.models import heads
-from bbans.models.base import ImageConfig, check_common
+from bbans.models.base import POINT, Capabilities
 from bbans.models.heads import embedding_field, log_weights
+from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Mlp, accumulators
 
 UNIFORM, AUTOREGRESSIVE = "uniform", "autoregressive"
@@ -103,6 +104,11 @@ Ints = NDArray[np.int64]
 CODEBOOK = "codebook"
 
 
+def capabilities(config: VqVaeConfig) -> Capabilities:
+    """What a model of the family can do."""
+    return Capabilities(POINT)
+
+
 def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
     """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
     of the bound.
@@ -124,8 +130,6 @@ def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
 class ExactVqVae:
     """The model on a backend. Immutable once made."""
 
-    depth = 1
-
     def __init__(self, config: VqVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
         self.config = config
@@ -134,14 +138,19 @@ class ExactVqVae:
             name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()
         }
 
-    def prior(self, items: int) -> Conditional:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model declares of itself."""
+        return capabilities(self.config)
+
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         shape = items, self.config.codes
         if "prior" not in self._networks:
             return builders.uniform(shape, self.config.codebook)
         return autoregressive(self._log_weights, shape)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z = above)."""
         return heads.samples(
             self.config.head,
@@ -149,11 +158,11 @@ class ExactVqVae:
             self._networks.get("shared"),
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """The codes of x = below, certain."""
         return point(self.codes(below))
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """Zeros: a point needs none."""
         return np.zeros((items, self.config.codes), np.int64)
 

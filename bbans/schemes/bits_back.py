@@ -15,11 +15,11 @@ from __future__ import annotations
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
 from bbans.distributions.distribution import Ints
-from bbans.schemes.latent_model import Chain
-from bbans.schemes.metering import PRIOR, Record, check_items, counted, generative, inference
+from bbans.models.base import LatentModel
+from bbans.schemes.metering import PRIOR, Record, check_items, generative, inference, metered
 
 
-def codec(chain: Chain, items: int, record: Record | None = None) -> Codec:
+def codec(chain: LatentModel, items: int, record: Record | None = None) -> Codec:
     """The codec of samples int64 `(items, dims)`.
 
     Raises UnderflowError when the message cannot pay for the latents.
@@ -28,23 +28,23 @@ def codec(chain: Chain, items: int, record: Record | None = None) -> Codec:
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
         z = [x]
-        for layer in range(1, chain.depth + 1):
+        for layer in range(1, chain.capabilities.depth + 1):
             message, above = inference(chain, layer, z[-1], record).pop(message)
             z.append(above)
-        for layer in range(chain.depth):
+        for layer in range(chain.capabilities.depth):
             (message,) = generative(chain, layer, z[layer + 1], record).push(message, z[layer])
-        return counted(chain.prior(items), PRIOR, record).push(message, z[-1])
+        return metered(chain.prior(items), PRIOR, record).push(message, z[-1])
 
     def pop(message: Message) -> tuple[Message, Ints]:
-        message, top = counted(chain.prior(items), PRIOR, record).pop(message)
+        message, top = metered(chain.prior(items), PRIOR, record).pop(message)
         z = [top]  # from z_L down to x
-        for layer in reversed(range(chain.depth)):
+        for layer in reversed(range(chain.capabilities.depth)):
             message, below = generative(chain, layer, z[-1], record).pop(message)
             z.append(below)
-        for layer in reversed(range(1, chain.depth + 1)):
-            (message,) = inference(chain, layer, z[chain.depth - layer + 1], record).push(
-                message, z[chain.depth - layer]
-            )
+        for layer in reversed(range(1, chain.capabilities.depth + 1)):
+            (message,) = inference(
+                chain, layer, z[chain.capabilities.depth - layer + 1], record
+            ).push(message, z[chain.capabilities.depth - layer])
         return message, z[-1]
 
     return Codec(push, pop)

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.coding.rans import Message, message_bits
-from bbans.distributions.distribution import Conditional, Ints, each
+from bbans.distributions.distribution import Distribution, Ints, symbol_bits
 from bbans.errors import UnderflowError
+from bbans.models.base import LatentModel
 from bbans.schemes import importance
-from bbans.schemes.latent_model import Chain
 from bbans.schemes.metering import LIKELIHOOD, POSTERIOR, PRIOR, Account, Record, Scheme
 
 Bits = NDArray[np.float64]
-Given: TypeAlias = Callable[[slice], Chain]
+Given: TypeAlias = Callable[[slice], LatentModel]
 """The chain of a slice of the items, of a model that is told something of each."""
 
 BLOCK = 256
@@ -53,7 +53,7 @@ class Terms:
 
 
 def ideal_bits(
-    chain: Chain | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK
+    chain: LatentModel | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK
 ) -> Terms:
     """-ELBO of each item of x int64 `(items, dims)`, in three terms: the mean over seeded draws of
     z from q.
@@ -74,7 +74,7 @@ def ideal_bits(
     return Terms(prior, likelihood, posterior)
 
 
-def symbol_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
+def sample_bits(chain: LatentModel, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
     """-log2 p(x_d | z_1, ...) of every sample, float64 `(items, dims)`: the mean over seeded draws
     of z_1 from q(z_1 | x).
 
@@ -83,12 +83,12 @@ def symbol_bits(chain: Chain, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
     """
     q, total = chain.posterior(1, x), np.zeros(x.shape)
     for draw in range(draws):
-        total += each(chain.likelihood(0, drawn(q, (seed, 2, draw))), x)
+        total += symbol_bits(chain.likelihood(0, drawn(q, (seed, 2, draw))), x)
     return total / draws
 
 
 def importance_weighted_bits(
-    chain: Chain | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK
+    chain: LatentModel | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK
 ) -> Bits:
     """-log2 (1 / K) sum of w over K seeded draws, for each item: float64 `(items,)`.
 
@@ -107,7 +107,7 @@ def importance_weighted_bits(
 
 
 def weighted_bits(
-    chain: Chain | Given,
+    chain: LatentModel | Given,
     x: Ints,
     particles: int,
     coupled: bool = False,
@@ -139,16 +139,16 @@ def weighted_bits(
     return total / draws
 
 
-def sample(chain: Chain, items: int, seed: int = 0) -> Ints:
+def sample(chain: LatentModel, items: int, seed: int = 0) -> Ints:
     """x ~ p(x), int64 `(items, dims)`: what the decoder makes of pseudo-random words."""
-    z = drawn(chain.prior(items), (seed, chain.depth))
-    for layer in reversed(range(chain.depth)):
+    z = drawn(chain.prior(items), (seed, chain.capabilities.depth))
+    for layer in reversed(range(chain.capabilities.depth)):
         z = drawn(chain.likelihood(layer, z), (seed, layer))
     return z
 
 
 def drawn(
-    conditional: Conditional, seed: Sequence[int], lanes: int = LANES, words: int = 0
+    conditional: Distribution, seed: Sequence[int], lanes: int = LANES, words: int = 0
 ) -> Ints:
     """A draw: the pop from a message of pseudo-random words, of so many or as many as it takes;
     other lanes, other draws.
@@ -178,7 +178,7 @@ def random_message(words: int, seed: Sequence[int], lanes: int = LANES) -> Messa
 
 
 def push_measured(
-    scheme: Scheme, chain: Chain, message: Message, x: Ints
+    scheme: Scheme, chain: LatentModel, message: Message, x: Ints
 ) -> tuple[Message, Account]:
     """Push x and measure: `coder` is what the message grew by beyond the information in its
     terms.
@@ -194,7 +194,7 @@ def push_measured(
 
 
 def net_bits(
-    scheme: Scheme, batches: Iterable[tuple[Chain, Ints]], seed: int = 0
+    scheme: Scheme, batches: Iterable[tuple[LatentModel, Ints]], seed: int = 0
 ) -> tuple[float, ...]:
     """What one message of seeded pseudo-random words grows by, in bits, with each batch: a chain
     and its x, int64 `(items, dims)`.
@@ -220,9 +220,9 @@ def net_bits(
     return tuple(found)
 
 
-def _push_first(scheme: Scheme, chain: Chain, x: Ints, seed: int) -> tuple[Message, Account]:
+def _push_first(scheme: Scheme, chain: LatentModel, x: Ints, seed: int) -> tuple[Message, Account]:
     """`push_measured` onto as many words as it takes."""
-    lanes = min(LANES, 2 * chain.idle(len(x)).size)
+    lanes = min(LANES, 2 * chain.default_latent(len(x)).size)
     words = START_WORDS
     while True:
         try:
@@ -236,7 +236,7 @@ def _rolled(message: Message) -> Message:
     return np.roll(head, len(head) // 2), tail
 
 
-def initial_bits(scheme: Scheme, chain: Chain, x: Ints, seed: int = 0) -> float:
+def initial_bits(scheme: Scheme, chain: LatentModel, x: Ints, seed: int = 0) -> float:
     """Bits that must be on the stack before x, int64 `(items, dims)`, can be coded: the largest
     deficit on the way, for seeded latents.
     """
@@ -255,7 +255,7 @@ def _listing(changes: list[float]) -> Record:
     return lambda _, bits: changes.append(bits)
 
 
-def _of(chain: Chain | Given, first: int, some: Ints) -> Chain:
+def _of(chain: LatentModel | Given, first: int, some: Ints) -> LatentModel:
     return chain(slice(first, first + len(some))) if callable(chain) else chain
 
 
@@ -268,7 +268,9 @@ def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:
     return ((first, x[first : first + block]) for first in range(0, len(x), block))
 
 
-def _draws(chain: Chain, x: Ints, draws: int, seed: tuple[int, int], block: int) -> Iterator[Terms]:
+def _draws(
+    chain: LatentModel, x: Ints, draws: int, seed: tuple[int, int], block: int
+) -> Iterator[Terms]:
     """Terms `(copies, items)` of as many copies of x as fit a block at a time, `draws` copies in
     all.
     """
@@ -282,7 +284,7 @@ def _draws(chain: Chain, x: Ints, draws: int, seed: tuple[int, int], block: int)
             lanes = min(LANES, LANES_PER_ITEM * len(tiled))
         z, prior, posterior = tiled, np.zeros(len(tiled)), np.zeros(len(tiled))
         likelihood = prior
-        for layer in range(1, chain.depth + 1):
+        for layer in range(1, chain.capabilities.depth + 1):
             q = q_of_x if layer == 1 else chain.posterior(layer, z)
             above = drawn(q, (*seed, first, layer), lanes)
             posterior = posterior - q.bits(above)

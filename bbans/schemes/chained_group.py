@@ -31,8 +31,8 @@ from bbans.coding.codec import Codec
 from bbans.coding.rans import WORD_BITS, Message, Words, base_message, message_bits, tail_words
 from bbans.distributions.distribution import Ints
 from bbans.errors import FormatError, TooFlatError, UnderflowError
+from bbans.models.base import LatentModel
 from bbans.schemes import multiset
-from bbans.schemes.latent_model import Chain
 from bbans.schemes.metering import EMPTY_BITS
 
 MAX_ITEMS = multiset.MAX_ITEMS
@@ -53,7 +53,7 @@ STARTERS, CHAINED, DRAWN = range(3)
 from an unordered group.
 """
 
-Scheme: TypeAlias = Callable[[Chain, int], Codec]
+Scheme: TypeAlias = Callable[[LatentModel, int], Codec]
 """`scheme(chain, items)`: the codec of x int64 `(items, dims)`, such as `bits_back.codec`."""
 
 
@@ -123,7 +123,7 @@ def max_batch(dims: int) -> int:
 
 
 def encode(
-    chain: Chain,
+    chain: LatentModel,
     scheme: Scheme,
     x: NDArray[np.integer[Any]],
     *,
@@ -173,7 +173,7 @@ def encode(
 
 
 def decode(
-    chain: Chain,
+    chain: LatentModel,
     scheme: Scheme,
     words: NDArray[np.uint32],
     schedule: Schedule,
@@ -281,7 +281,7 @@ def _wider(width: int, held: int, samples: int) -> int | None:
 
 
 def _first_paid(
-    chain: Chain,
+    chain: LatentModel,
     scheme: Scheme,
     x: NDArray[np.integer[Any]],
     state: _State,
@@ -296,7 +296,7 @@ def _first_paid(
 
 
 def _push(
-    chain: Chain, scheme: Scheme, x: NDArray[np.integer[Any]], state: _State, stretch: Stretch
+    chain: LatentModel, scheme: Scheme, x: NDArray[np.integer[Any]], state: _State, stretch: Stretch
 ) -> _State:
     """One batch. Raises UnderflowError where the message cannot pay for it."""
     message = lanes.grow(state.message, stretch.lanes)
@@ -323,10 +323,10 @@ def _push_choice(message: Message, pool: multiset.Pool, drawn: multiset.Pool, ki
     return message
 
 
-def _codec(chain: Chain, scheme: Scheme, stretch: Stretch) -> Codec:
+def _codec(chain: LatentModel, scheme: Scheme, stretch: Stretch) -> Codec:
     if stretch.kind != STARTERS:
         return scheme(chain, stretch.batch)
-    found = chain.likelihood(0, chain.idle(stretch.batch))
+    found = chain.likelihood(0, chain.default_latent(stretch.batch))
     return Codec(found.push, found.pop)
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message, base_message
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import UnderflowError
-from bbans.schemes.latent_model import Chain
-from bbans.schemes.metering import PRIOR, Record, check_items, counted, generative
+from bbans.models.base import LatentModel
+from bbans.schemes.metering import PRIOR, Record, check_items, generative, metered
 
 
-def codec(chain: Chain, items: int, record: Record | None = None) -> Codec:
+def codec(chain: LatentModel, items: int, record: Record | None = None) -> Codec:
     """The codec of samples int64 `(items, dims)`.
 
     Pushing raises ValueError on a chain whose posterior is not certain.
@@ -26,22 +26,22 @@ def codec(chain: Chain, items: int, record: Record | None = None) -> Codec:
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
         below = x
-        for layer in range(1, chain.depth + 1):
+        for layer in range(1, chain.capabilities.depth + 1):
             above = _certain(chain.posterior(layer, below))
             (message,) = generative(chain, layer - 1, above, record).push(message, below)
             below = above
-        return counted(chain.prior(items), PRIOR, record).push(message, below)
+        return metered(chain.prior(items), PRIOR, record).push(message, below)
 
     def pop(message: Message) -> tuple[Message, Ints]:
-        message, z = counted(chain.prior(items), PRIOR, record).pop(message)
-        for layer in reversed(range(chain.depth)):
+        message, z = metered(chain.prior(items), PRIOR, record).pop(message)
+        for layer in reversed(range(chain.capabilities.depth)):
             message, z = generative(chain, layer, z, record).pop(message)
         return message, z
 
     return Codec(push, pop)
 
 
-def _certain(posterior: Conditional) -> Ints:
+def _certain(posterior: Distribution) -> Ints:
     """The one value that q gives; it takes nothing from a message, so an empty one will do."""
     try:
         _, z = posterior.pop(base_message((1,)))

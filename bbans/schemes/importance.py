@@ -37,19 +37,19 @@ from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
 from bbans.coding.sub_interval import pop_within, push_within
 from bbans.distributions import builders, categorical, fixed_point_log
-from bbans.distributions.distribution import Conditional, Factors, Ints
-from bbans.schemes.latent_model import Chain
+from bbans.distributions.distribution import Distribution, Factors, Ints
+from bbans.models.base import LatentModel
 from bbans.schemes.metering import (
     POSTERIOR,
     PRIOR,
     Record,
     Scheme,
     check_items,
-    counted,
     generative,
+    metered,
 )
 
-MAX_PARTICLES = 2**10
+MAX_POOL = 2**10  # particles
 SHIFT_SEED = 0
 
 
@@ -59,13 +59,13 @@ def scheme(particles: int, coupled: bool = False) -> Scheme:
     """
     make = coupled_codec if coupled else codec
 
-    def build(chain: Chain, items: int, record: Record | None = None) -> Codec:
+    def build(chain: LatentModel, items: int, record: Record | None = None) -> Codec:
         return make(chain, items, particles, record)
 
     return build
 
 
-def codec(chain: Chain, items: int, particles: int, record: Record | None = None) -> Codec:
+def codec(chain: LatentModel, items: int, particles: int, record: Record | None = None) -> Codec:
     """BB-IS of samples int64 `(items, dims)`.
 
     Raises ValueError on chains and particles it is not for; pushing, UnderflowError.
@@ -75,13 +75,13 @@ def codec(chain: Chain, items: int, particles: int, record: Record | None = None
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
         q = chain.posterior(1, x)
-        popped, pushed = counted(q, POSTERIOR, record), counted(q, PRIOR, record)
+        popped, pushed = metered(q, POSTERIOR, record), metered(q, PRIOR, record)
         drawn = []
         for _ in range(particles):
             message, one = popped.pop(message)
             drawn.append(one)
         z = np.stack(drawn)
-        message, j = counted(_choice(chain, q, x, z), POSTERIOR, record).pop(message)
+        message, j = metered(_choice(chain, q, x, z), POSTERIOR, record).pop(message)
         for other in np.take_along_axis(z, _others(j, particles), 0):
             (message,) = pushed.push(message, other)
         return _push_chosen(message, chain, x, z, j, record)
@@ -91,14 +91,14 @@ def codec(chain: Chain, items: int, particles: int, record: Record | None = None
         z = np.empty((particles, *chosen.shape), np.int64)
         np.put_along_axis(z, j[None], chosen[None], 0)
         q = chain.posterior(1, x)
-        popped, pushed = counted(q, POSTERIOR, record), counted(q, PRIOR, record)
+        popped, pushed = metered(q, POSTERIOR, record), metered(q, PRIOR, record)
         others = []
         for _ in range(particles - 1):
             message, other = pushed.pop(message)
             others.append(other)
         if others:
             np.put_along_axis(z, _others(j, particles), np.stack(others[::-1]), 0)
-        (message,) = counted(_choice(chain, q, x, z), POSTERIOR, record).push(message, j)
+        (message,) = metered(_choice(chain, q, x, z), POSTERIOR, record).push(message, j)
         for one in z[::-1]:
             (message,) = popped.push(message, one)
         return message, x
@@ -106,7 +106,9 @@ def codec(chain: Chain, items: int, particles: int, record: Record | None = None
     return Codec(push, pop)
 
 
-def coupled_codec(chain: Chain, items: int, particles: int, record: Record | None = None) -> Codec:
+def coupled_codec(
+    chain: LatentModel, items: int, particles: int, record: Record | None = None
+) -> Codec:
     """BB-CIS of samples int64 `(items, dims)`.
 
     Raises ValueError on chains and particles it is not for; pushing, UnderflowError.
@@ -121,7 +123,7 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
         message, starts = pop_block(message, q.shape[0] * q.shape[1], q.precision, cells.locate)
         _tell(record, POSTERIOR, -(q.precision - np.log2(cells.freqs)))
         z = cells.z.reshape(particles, *q.shape)
-        message, j = counted(_choice(chain, posterior, x, z), POSTERIOR, record).pop(message)
+        message, j = metered(_choice(chain, posterior, x, z), POSTERIOR, record).pop(message)
         outer_starts, outer_freqs = q.interval(np.take_along_axis(z, j[None], 0).reshape(-1))
         moved = (starts + cells.shift_of(j)) & cells.mask
         message = push_within(message, moved, cells.freqs, outer_starts, outer_freqs, q.precision)
@@ -145,7 +147,7 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
         message, moved, freqs = pop_within(message, part, outer_starts, outer_freqs, q.precision)
         _tell(record, PRIOR, np.log2(outer_freqs) - np.log2(freqs))
         z = cells.z.reshape(particles, *q.shape)
-        (message,) = counted(_choice(chain, posterior, x, z), POSTERIOR, record).push(message, j)
+        (message,) = metered(_choice(chain, posterior, x, z), POSTERIOR, record).push(message, j)
         message = push_block(message, (moved - shift) & cells.mask, freqs, q.precision)
         _tell(record, POSTERIOR, -(q.precision - np.log2(freqs)))
         return message, x
@@ -153,7 +155,7 @@ def coupled_codec(chain: Chain, items: int, particles: int, record: Record | Non
     return Codec(push, pop)
 
 
-def coupled_particles(q: Conditional, rng: np.random.Generator, particles: int) -> Ints:
+def coupled_particles(q: Distribution, rng: np.random.Generator, particles: int) -> Ints:
     """Particles int64 `(K, items, dims)` as `coupled_codec` pops them, of random numbers u.
 
     Raises ValueError as it does.
@@ -226,33 +228,37 @@ def _cells(q: Factors, particles: int) -> _Cells:
     )
 
 
-def _choice(chain: Chain, q: Conditional, x: Ints, z: Ints) -> Conditional:
+def _choice(chain: LatentModel, q: Distribution, x: Ints, z: Ints) -> Distribution:
     """P(j) = w_j / sum_k w_k, of symbols `(items, 1)`; z `(K, items, dims)` drawn from q(z | x)."""
     items = len(x)
     prior = chain.prior(items)
     lengths = np.stack(
-        [chain.likelihood(0, one).units(x) + prior.units(one) - q.units(one) for one in z], 1
+        [
+            chain.likelihood(0, one).fixed_bits(x) + prior.fixed_bits(one) - q.fixed_bits(one)
+            for one in z
+        ],
+        1,
     )
     table = categorical.from_weights(fixed_point_log.weights(lengths))
     return builders.lookup(table, np.arange(items)[:, None])
 
 
 def _push_chosen(
-    message: Message, chain: Chain, x: Ints, z: Ints, j: Ints, record: Record | None
+    message: Message, chain: LatentModel, x: Ints, z: Ints, j: Ints, record: Record | None
 ) -> tuple[Message]:
     chosen = np.take_along_axis(z, j[None], 0)[0]
-    (message,) = counted(builders.uniform(j.shape, len(z)), PRIOR, record).push(message, j)
+    (message,) = metered(builders.uniform(j.shape, len(z)), PRIOR, record).push(message, j)
     (message,) = generative(chain, 0, chosen, record).push(message, x)
-    return counted(chain.prior(len(x)), PRIOR, record).push(message, chosen)
+    return metered(chain.prior(len(x)), PRIOR, record).push(message, chosen)
 
 
 def _pop_chosen(
-    message: Message, chain: Chain, items: int, particles: int, record: Record | None
+    message: Message, chain: LatentModel, items: int, particles: int, record: Record | None
 ) -> tuple[Message, Ints, Ints, Ints]:
     """Inverse of `_push_chosen`: the message, x, z_j and j `(items, 1)`."""
-    message, chosen = counted(chain.prior(items), PRIOR, record).pop(message)
+    message, chosen = metered(chain.prior(items), PRIOR, record).pop(message)
     message, x = generative(chain, 0, chosen, record).pop(message)
-    message, j = counted(builders.uniform((items, 1), particles), PRIOR, record).pop(message)
+    message, j = metered(builders.uniform((items, 1), particles), PRIOR, record).pop(message)
     return message, x, chosen, j
 
 
@@ -263,7 +269,7 @@ def _others(j: Ints, particles: int) -> Ints:
     return found
 
 
-def _factors(q: Conditional) -> Factors:
+def _factors(q: Distribution) -> Factors:
     if q.factors is None:
         raise ValueError("coupled particles need a posterior of independent symbols; use `codec`")
     return q.factors
@@ -274,8 +280,10 @@ def _tell(record: Record | None, term: str, bits: np.ndarray) -> None:
         record(term, float(bits.sum()))
 
 
-def _check(chain: Chain, particles: int) -> None:
-    if chain.depth != 1:
-        raise ValueError(f"importance weighting codes chains of one layer; found {chain.depth}")
-    if not 1 <= particles <= MAX_PARTICLES:
-        raise ValueError(f"expected 1 to {MAX_PARTICLES} particles; found {particles}")
+def _check(chain: LatentModel, particles: int) -> None:
+    if chain.capabilities.depth != 1:
+        raise ValueError(
+            f"importance weighting codes chains of one layer; found {chain.capabilities.depth}"
+        )
+    if not 1 <= particles <= MAX_POOL:
+        raise ValueError(f"expected 1 to {MAX_POOL} particles; found {particles}")

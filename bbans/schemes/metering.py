@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
-from bbans.distributions.distribution import Conditional, Ints
-from bbans.schemes.latent_model import Chain
+from bbans.distributions.distribution import Distribution, Ints
+from bbans.models.base import LatentModel
 
 EMPTY_BITS = 31.0  # log2 of an empty message's head
 
@@ -111,11 +111,11 @@ PRIOR, LIKELIHOOD, POSTERIOR = "prior", "likelihood", "posterior"
 
 Record: TypeAlias = Callable[[str, float], None]
 """`record(term, bits)` is told of every step of a scheme, in the order of the steps."""
-Scheme: TypeAlias = Callable[[Chain, int, "Record | None"], Codec]
+Scheme: TypeAlias = Callable[[LatentModel, int, "Record | None"], Codec]
 """`scheme(chain, items, record) -> Codec` of samples int64 `(items, dims)`."""
 
 
-def counted(conditional: Conditional, term: str, record: Record | None) -> Codec:
+def metered(conditional: Distribution, term: str, record: Record | None) -> Codec:
     """The conditional's codec, which tells `record` its bits: the sum over items."""
     if record is None:
         return Codec(conditional.push, conditional.pop)
@@ -135,14 +135,14 @@ def counted(conditional: Conditional, term: str, record: Record | None) -> Codec
     return Codec(push, pop)
 
 
-def generative(chain: Chain, layer: int, above: Ints, record: Record | None) -> Codec:
+def generative(chain: LatentModel, layer: int, above: Ints, record: Record | None) -> Codec:
     """p(z_layer | z_(layer + 1) = above), counted as likelihood or prior."""
-    return counted(chain.likelihood(layer, above), PRIOR if layer else LIKELIHOOD, record)
+    return metered(chain.likelihood(layer, above), PRIOR if layer else LIKELIHOOD, record)
 
 
-def inference(chain: Chain, layer: int, below: Ints, record: Record | None) -> Codec:
+def inference(chain: LatentModel, layer: int, below: Ints, record: Record | None) -> Codec:
     """q(z_layer | z_(layer - 1) = below), counted as posterior."""
-    return counted(chain.posterior(layer, below), POSTERIOR, record)
+    return metered(chain.posterior(layer, below), POSTERIOR, record)
 
 
 def check_items(x: Ints, items: int) -> None:

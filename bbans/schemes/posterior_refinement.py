@@ -21,14 +21,15 @@ lossless compression, Yang, Bamler and Mandt 2020 (arXiv:2006.04240) and Ruan et
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import cast
 
 import numpy as np
 
 from bbans.distributions import builders, fixed_point_log, gaussian_bins
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS, inverse_sigmas
-from bbans.schemes.latent_model import Chain
+from bbans.models.base import DiagonalGaussianModel, LatentModel
+from bbans.schemes.wrapped import Wrapped
 
 MAX_STEPS = 255
 PAIRS, CHECKS = 16, 8  # of draws, for the gradient and for the choice
@@ -38,76 +39,39 @@ FINE = 12  # bits of a draw's quantile
 LN2_BITS, LN2 = 16, 45426  # round(2^16 ln 2)
 
 
-class Searchable(Chain, Protocol):
-    """A chain of one layer whose q(z | x) is a diagonal Gaussian over bins."""
+@dataclass(frozen=True, eq=False)
+class Refined(Wrapped):
+    """The model with q_phi*(z | x), after so many steps."""
 
-    def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
-        """Means in 1/128 and sigma indices of q(z | x), int64 `(items, dims)`, and the latent
-        precision.
-        """
-
-
-@dataclass(frozen=True)
-class Refined:
-    """The chain with q_phi*(z | x), after so many steps. Depth 1."""
-
-    chain: Searchable
     steps: int
 
-    @property
-    def depth(self) -> int:
-        """One layer."""
-        return 1
-
-    def prior(self, items: int) -> Conditional:
-        """p(z)."""
-        return self.chain.prior(items)
-
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
-        """p(x | z)."""
-        return self.chain.likelihood(layer, above)
-
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q_phi*(z | x)."""
         return builders.gaussian(*self.gaussians(below))
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
         """Those of q_phi*(z | x); copies of an item are searched for once."""
         items, copies = np.unique(x, axis=0, return_inverse=True)
-        mean, sigma, precision = search(self.chain, items, self.steps)
+        mean, sigma, precision = search(cast(DiagonalGaussianModel, self.model), items, self.steps)
         rows = copies.reshape(-1)
         return mean[rows], sigma[rows], precision
 
-    @property
-    def unrefined(self) -> Searchable:
-        """The chain with the network's own q(z | x)."""
-        return self.chain
 
-    def idle(self, items: int) -> Ints:
-        """That of the chain."""
-        return self.chain.idle(items)
+def refined(model: LatentModel, steps: int) -> LatentModel:
+    """The model, its posterior refined by 0 to MAX_STEPS steps.
 
-
-def refined(chain: Chain, steps: int) -> Chain:
-    """The chain, refined by 0 to MAX_STEPS steps.
-
-    Raises ValueError on a chain that it is not for.
+    Raises ValueError on a model that it is not for.
     """
     if not 0 <= steps <= MAX_STEPS:
         raise ValueError(f"a posterior is refined by 0 to {MAX_STEPS} steps; found {steps}")
     if not steps:
-        return chain
-    if not searchable(chain):
+        return model
+    if not model.capabilities.refinable:
         raise ValueError("only a diagonal Gaussian posterior of one layer is refined")
-    return Refined(chain, steps)  # type: ignore[arg-type]
+    return Refined(model, steps)
 
 
-def searchable(chain: Chain) -> bool:
-    """Whether `refined` is for it."""
-    return chain.depth == 1 and hasattr(chain, "gaussians")
-
-
-def search(chain: Searchable, x: Ints, steps: int) -> tuple[Ints, Ints, int]:
+def search(chain: DiagonalGaussianModel, x: Ints, steps: int) -> tuple[Ints, Ints, int]:
     """phi* of x int64 `(items, dims)`: means, sigma indices, latent precision.
 
     A function of the model, x and the number of steps.
@@ -137,7 +101,7 @@ def draws(key: int, pairs: int, dims: int) -> Ints:
 
 
 def _newton(
-    chain: Searchable, x: Ints, mean: Ints, sigma: Ints, precision: int, noise: Ints
+    chain: DiagonalGaussianModel, x: Ints, mean: Ints, sigma: Ints, precision: int, noise: Ints
 ) -> Ints:
     """sigma E[R e] in 1/128, R in nats: `(items, dims)`."""
     total = np.zeros(mean.shape, np.int64)
@@ -158,7 +122,9 @@ def _newton(
     return found
 
 
-def _rates(chain: Searchable, x: Ints, mean: Ints, sigma: Ints, precision: int, draw: Ints) -> Ints:
+def _rates(
+    chain: DiagonalGaussianModel, x: Ints, mean: Ints, sigma: Ints, precision: int, draw: Ints
+) -> Ints:
     """Net rate in units at the z that lies at a draw's quantiles of q, int64 `(items,)`."""
     items = len(x)
     cf = np.tile(((2 * draw + 1) << gaussian_bins.PRECISION) >> (FINE + 1), items)
@@ -166,8 +132,8 @@ def _rates(chain: Searchable, x: Ints, mean: Ints, sigma: Ints, precision: int, 
         0
     ].reshape(mean.shape)
     found: Ints = (
-        chain.likelihood(0, z).units(x)
-        + chain.prior(items).units(z)
-        - builders.gaussian(mean, sigma, precision).units(z)
+        chain.likelihood(0, z).fixed_bits(x)
+        + chain.prior(items).fixed_bits(z)
+        - builders.gaussian(mean, sigma, precision).fixed_bits(z)
     )
     return found

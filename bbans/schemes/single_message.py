@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,11 +26,11 @@ from bbans.coding.rans import (
     pseudo_random_message,
     tail_words,
 )
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import FormatError, TrailingDataError, UnderflowError
-from bbans.schemes.latent_model import Chain
+from bbans.models.base import LatentModel
 from bbans.schemes.metering import EMPTY_BITS, LIKELIHOOD, POSTERIOR, PRIOR, Account, Scheme
-from bbans.schemes.posterior_refinement import Searchable
+from bbans.schemes.wrapped import Wrapped
 
 SEED = 0
 Made = TypeVar("Made")
@@ -47,49 +47,30 @@ class Decoded(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
-    """A chain that keeps its last posterior of z_1, so that x is not looked at twice, and the z_1
-    that it was first asked for.
+class Memoised(Wrapped):
+    """The model, which keeps its last posterior of z_1, so that x is not looked at twice, and the
+    z_1 that it was first asked for.
     """
 
-    chain: Chain
-    posteriors: list[tuple[Ints, Conditional]] = field(default_factory=list)
+    posteriors: list[tuple[Ints, Distribution]] = field(default_factory=list)
     means: list[tuple[Ints, tuple[Ints, Ints, int]]] = field(default_factory=list)
     latents: list[Ints] = field(default_factory=list)
 
-    @property
-    def depth(self) -> int:
-        """That of the chain."""
-        return self.chain.depth
-
-    def prior(self, items: int) -> Conditional:
-        """That of the chain."""
-        return self.chain.prior(items)
-
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
-        """That of the chain."""
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
+        """p(z_layer | z_(layer + 1) = above); the first z_1 is kept."""
         if layer == 0 and not self.latents:
             self.latents.append(above)
-        return self.chain.likelihood(layer, above)
+        return self.model.likelihood(layer, above)
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
-        """That of the chain."""
+    def posterior(self, layer: int, below: Ints) -> Distribution:
+        """q(z_layer | z_(layer - 1) = below); that of z_1 is kept."""
         if layer != 1:
-            return self.chain.posterior(layer, below)
-        return _kept(self.posteriors, below, lambda: self.chain.posterior(1, below))
-
-    def idle(self, items: int) -> Ints:
-        """That of the chain."""
-        return self.chain.idle(items)
+            return self.model.posterior(layer, below)
+        return _kept(self.posteriors, below, lambda: self.model.posterior(1, below))
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
-        """Those of the chain, if it has any."""
-        return _kept(self.means, x, lambda: cast(Searchable, self.chain).gaussians(x))
-
-    @property
-    def unrefined(self) -> Chain:
-        """The chain, before it was refined."""
-        return getattr(self.chain, "unrefined", self.chain)
+        """Means, sigma indices and latent precision of q(z_1 | x), which are kept."""
+        return _kept(self.means, x, lambda: super(Memoised, self).gaussians(x))
 
 
 def _kept(memory: list[tuple[Ints, Made]], x: Ints, make: Callable[[], Made]) -> Made:
@@ -99,9 +80,9 @@ def _kept(memory: list[tuple[Ints, Made]], x: Ints, make: Callable[[], Made]) ->
     return memory[0][1]
 
 
-def encode(chain: Chain, scheme: Scheme, x: Ints) -> bytes:
+def encode(chain: LatentModel, scheme: Scheme, x: Ints) -> bytes:
     """The message of an item x int64 `(1, dims)`, of which as few as possible are initial bits."""
-    codec = scheme(Watched(chain), 1, None)
+    codec = scheme(Memoised(chain), 1, None)
     words = 0
     while True:
         try:
@@ -119,12 +100,12 @@ def encode(chain: Chain, scheme: Scheme, x: Ints) -> bytes:
             words += 1
 
 
-def decode(chain: Chain, scheme: Scheme, data: bytes, paid: bool = True) -> Decoded:
+def decode(chain: LatentModel, scheme: Scheme, data: bytes, paid: bool = True) -> Decoded:
     """Inverse of `encode`; a scheme that takes nothing has no initial bits to be paid for.
 
     Raises FormatError, of which TrailingDataError, and UnderflowError on damage.
     """
-    watched = Watched(chain)
+    watched = Memoised(chain)
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
 
     def record(term: str, bits: float) -> None:
@@ -148,7 +129,7 @@ def decode(chain: Chain, scheme: Scheme, data: bytes, paid: bool = True) -> Deco
     return Decoded(x, watched.latents[0], account)
 
 
-def samples(chain: Chain, data: bytes) -> Ints:
+def samples(chain: LatentModel, data: bytes) -> Ints:
     """The item of `encode` with a chain of one layer whose z is the last to be pushed and x the one
     before: no posterior is made.
 

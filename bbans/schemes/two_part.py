@@ -27,12 +27,12 @@ import numpy as np
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
 from bbans.distributions import builders, normal_cells
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS, inverse_sigmas, standard_normal_bins
+from bbans.models.base import DiagonalGaussianModel, LatentModel
 from bbans.schemes import bounds
-from bbans.schemes.latent_model import Chain
-from bbans.schemes.metering import PRIOR, Record, Scheme, check_items, counted, generative
-from bbans.schemes.posterior_refinement import Searchable
+from bbans.schemes.metering import PRIOR, Record, Scheme, check_items, generative, metered
+from bbans.schemes.wrapped import unwrapped
 
 FINENESS = 5  # of most images
 FINENESSES = 16
@@ -70,7 +70,7 @@ class Grid:
         found = np.maximum(1, inverse_sigmas()[SIGMAS - 1 - eighths] << whole >> 15)
         return np.where(self.widths < 0, ALL, found)
 
-    def prior(self, items: int, fineness: int) -> Conditional:
+    def prior(self, items: int, fineness: int) -> Distribution:
         """p(cell)."""
         return builders.cells(items, self.steps(fineness), self.latent_precision)
 
@@ -88,11 +88,11 @@ class Grid:
         )
 
 
-def grid(chain: Chain) -> Grid:
-    """The grid of a chain with diagonal Gaussian posteriors (`refined.searchable`), refined or not:
-    the same on every machine.
+def grid(chain: LatentModel) -> Grid:
+    """The grid of a chain with diagonal Gaussian posteriors (`Capabilities.refinable`), refined or
+    not: the same on every machine.
     """
-    base = _searchable(getattr(chain, "unrefined", chain))
+    base = _gaussian(unwrapped(chain))
     z = bounds.drawn(base.prior(SAMPLES), (0, 1), LANES)
     x = bounds.drawn(base.likelihood(0, z), (0, 0), LANES, WORDS)
     _, sigma, precision = base.gaussians(x)
@@ -104,7 +104,7 @@ def grid(chain: Chain) -> Grid:
 
 
 def codec(
-    chain: Chain,
+    chain: LatentModel,
     items: int,
     record: Record | None = None,
     fineness: int = FINENESS,
@@ -119,13 +119,13 @@ def codec(
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
         found = known or grid(chain)
-        chosen = found.cells(_searchable(chain).gaussians(x)[0], fineness)
+        chosen = found.cells(_gaussian(chain).gaussians(x)[0], fineness)
         (message,) = generative(chain, 0, found.centres(chosen, fineness), record).push(message, x)
-        return counted(found.prior(items, fineness), PRIOR, record).push(message, chosen)
+        return metered(found.prior(items, fineness), PRIOR, record).push(message, chosen)
 
     def pop(message: Message) -> tuple[Message, Ints]:
         found = known or grid(chain)
-        message, chosen = counted(found.prior(items, fineness), PRIOR, record).pop(message)
+        message, chosen = metered(found.prior(items, fineness), PRIOR, record).pop(message)
         return generative(chain, 0, found.centres(chosen, fineness), record).pop(message)
 
     return Codec(push, pop)
@@ -148,9 +148,9 @@ class Best(NamedTuple):
     grid: Grid
 
 
-def best(chain: Chain, x: Ints) -> Best:
+def best(chain: LatentModel, x: Ints) -> Best:
     """What suits one item x, int64 `(1, dims)`: every fineness is tried."""
-    found, mean = grid(chain), _searchable(chain).gaussians(x)[0]
+    found, mean = grid(chain), _gaussian(chain).gaussians(x)[0]
     chosen = [found.cells(mean, fineness) for fineness in range(FINENESSES)]
     centres = np.concatenate([found.centres(c, fineness) for fineness, c in enumerate(chosen)])
     prior = np.concatenate([found.prior(1, fineness).bits(c) for fineness, c in enumerate(chosen)])
@@ -159,5 +159,5 @@ def best(chain: Chain, x: Ints) -> Best:
     return Best(fineness, float(totals[fineness]), found)
 
 
-def _searchable(chain: Chain) -> Searchable:
-    return cast(Searchable, chain)
+def _gaussian(chain: LatentModel) -> DiagonalGaussianModel:
+    return cast(DiagonalGaussianModel, chain)

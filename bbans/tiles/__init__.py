@@ -2,32 +2,28 @@
 them.
 """
 
-from bbans.tiles.bit_map import Costs, Share, measured_tile, together
-from bbans.tiles.codecs.latent import chain_bits, check_fit
-from bbans.tiles.codecs.pyramid import Samples, ideal_bits
-from bbans.tiles.context import Predictors, asking, fastest_ops, oracle_ops, predictors_of
-from bbans.tiles.decode import decode_tile, preview_tile
-from bbans.tiles.encode import encode_tile, variety
-from bbans.tiles.transforms.pipeline import again, split
+from bbans.tiles.bit_map import Costs, Share, together
+from bbans.tiles.codec import Samples
+from bbans.tiles.codecs.latent import check_fit
+from bbans.tiles.context import Context, context_of, fastest_ops, oracle_ops, resolve_scheme
+from bbans.tiles.decode import decode_tile, ideal_bits, measured_tile, preview_tile
+from bbans.tiles.encode import encode_tile, palette_ratio
 
 __all__ = [
+    "Context",
     "Costs",
-    "Predictors",
     "Samples",
     "Share",
-    "again",
-    "asking",
-    "chain_bits",
     "check_fit",
+    "context_of",
     "decode_tile",
     "encode_tile",
     "fastest_ops",
     "ideal_bits",
     "measured_tile",
     "oracle_ops",
-    "predictors_of",
+    "palette_ratio",
     "preview_tile",
-    "split",
+    "resolve_scheme",
     "together",
-    "variety",
 ]

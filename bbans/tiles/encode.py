@@ -1,7 +1,8 @@
 """A tile to its record: which codec for which channels.
 
 Colour and alpha are coded apart by the model or the fixed predictor, or all channels together by a
-fallback coder, whichever is shorter; which of them are tried follows from the samples (`variety`).
+fallback coder, whichever is shorter; which of them are tried follows from the samples
+(`palette_ratio`).
 """
 
 from __future__ import annotations
@@ -11,30 +12,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bbans.container.file_records import (
-    BITS_BACK,
-    CHAINS,
-    CONSTANT,
-    FIXED,
-    LZMA,
-    MODEL_ID_SIZE,
-    PREDICTIVE,
-    PREPARED,
-    STORED,
-    WEBP,
-    TilePart,
-    TileRecord,
-)
+from bbans.container.file_records import MODEL_ID_SIZE, TilePart, TileRecord
 from bbans.container.pixel_formats import PixelFormat
-from bbans.container.schemes import TWO_PART
+from bbans.container.tile_codecs import BITS_BACK, FIXED, LZMA, PREPARED, STORED, WEBP
 from bbans.container.tile_grid import to_raw
 from bbans.errors import InputError, TooFlatError
 from bbans.models.fixed_predictor import FixedPredictor
 from bbans.models.photo import ExactPhoto
-from bbans.tiles.codecs import fallback
-from bbans.tiles.codecs.latent import ChainPredictor, chain_part
-from bbans.tiles.codecs.pyramid import Samples, axis_of, code_channels
-from bbans.tiles.context import Predictors
+from bbans.tiles.codec import Place, Samples
+from bbans.tiles.codecs.constant import encode_constant, is_constant
+from bbans.tiles.codecs.latent import encode_latent
+from bbans.tiles.codecs.lzma import encode_lzma
+from bbans.tiles.codecs.pyramid import axis_of, code_channels
+from bbans.tiles.codecs.webp import WEBP_SIDE, encode_webp
+from bbans.tiles.context import Context
+from bbans.tiles.registry import CODECS
 from bbans.tiles.transforms.pipeline import Prepared, prepare
 
 TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
@@ -47,7 +39,7 @@ FLAT = 0.02  # with so few distinct colours the model is not tried
 GREYS = 64
 
 
-def variety(pixels: Samples) -> float:
+def palette_ratio(pixels: Samples) -> float:
     """Distinct colours per pixel of a tile `(h, w, channels)` that looks drawn, infinity where it
     looks photographed.
 
@@ -72,35 +64,36 @@ def variety(pixels: Samples) -> float:
 
 
 def encode_tile(
-    pixels: Samples, pixel_format: PixelFormat, predictors: Predictors, thorough: bool = False
+    pixels: Samples, pixel_format: PixelFormat, context: Context, exhaustive: bool = False
 ) -> TileRecord:
     """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can, or in
-    every orientation too if `thorough`.
+    every orientation too if `exhaustive`.
 
-    A latent chain's tile has the chain's shape. Raises InputError where a chain was asked for that
-    makes the tile larger than its samples.
+    A tile of a model of whole images has the model's shape. Raises InputError where a scheme was
+    asked for that makes the tile larger than its samples.
     """
     raw = to_raw(pixels, pixel_format.bit_depth)
     crc = zlib.crc32(raw)
     samples = pixels.reshape(*pixels.shape[:2], -1)
     stored = TilePart(STORED, samples.shape[2], raw)
-    if predictors.chain is not None and predictors.chain.asked is not None:
-        return TileRecord(_as_asked(predictors.chain, samples, _cost((stored,))), crc)
-    if (samples == samples[0, 0]).all():
-        return TileRecord((_constant(samples, pixel_format),), crc)
+    if context.coding is not None:
+        return TileRecord((_by_scheme(context, samples, _cost((stored,))),), crc)
+    if is_constant(samples):
+        return TileRecord((encode_constant(samples, pixel_format),), crc)
     small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
-    colours = 0.0 if pixel_format.palette else variety(samples)
+    colours = 0.0 if pixel_format.palette else palette_ratio(samples)
     candidates: list[tuple[TilePart, ...]] = []
     to_beat = None
     if not pixel_format.palette and (small or colours > FLAT):
-        candidates.append(
-            _predicted(samples, pixel_format, predictors.net, small, range(8) if thorough else ())
-        )
+        orientations = range(8) if exhaustive else ()
+        candidates.append(_predicted(samples, pixel_format, context.net, small, orientations))
         to_beat = _cost(candidates[0]) if colours == np.inf else None
     if small or colours < np.inf:  # first, which of two equally short ones is taken
-        candidates.insert(0, (_fallback(samples, pixel_format, thorough=small, to_beat=to_beat),))
-    if predictors.chain is not None:
-        candidates.append((chain_part(predictors.chain, samples),))
+        fallback = _fallback(samples, pixel_format, exhaustive=small, to_beat=to_beat)
+        candidates.insert(0, (fallback,))
+    place = Place(samples.shape[:2], pixel_format, context)
+    offers = (codec.offer(samples, place) for codec in CODECS.values() if codec.offer is not None)
+    candidates += [(part,) for part in offers if part is not None]
     best = min(candidates, key=_cost)
     return TileRecord(best if _cost(best) < _cost((stored,)) else (stored,), crc)
 
@@ -108,40 +101,31 @@ def encode_tile(
 def _cost(parts: tuple[TilePart, ...]) -> int:
     """Bytes of the payloads and, roughly, of the table's entries.
 
-    An image of a latent chain is one tile, which pays for the model's id.
+    An image of a latent model is one tile, which pays for the model's id.
     """
-    chained = MODEL_ID_SIZE if parts[0].codec in CHAINS else 0
-    return chained + sum(
+    named = MODEL_ID_SIZE if CODECS[parts[0].codec].format.latent_model else 0
+    return named + sum(
         len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts
     )
 
 
-def _as_asked(chain: ChainPredictor, samples: Samples, most: int) -> tuple[TilePart]:
+def _by_scheme(context: Context, samples: Samples, most: int) -> TilePart:
     """The part that was asked for. Raises InputError where it takes more than the samples."""
-    part = chain_part(chain, samples)
+    part = encode_latent(context.whole_images(), context.coding, samples)
     if (cost := _cost((part,))) > most:
         name = "" if part.coding is None else f" by {part.coding.name}"
-        paid = part.coding is not None and part.coding.scheme != TWO_PART
-        why = (
-            "initial bits are paid for every latent and particle; ask for fewer particles, "
-            if paid
-            else ""
-        )
+        why = ""
+        if part.coding is not None and not part.coding.format.funded:
+            why = "initial bits are paid for every latent and particle; ask for fewer particles, "
         raise InputError(
             f"coded{name} this image takes {cost} bytes, and its samples {most}: {why}leave the "
             "scheme out, or archive many images"
         )
-    return (part,)
-
-
-def _constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
-    return TilePart(
-        CONSTANT, samples.shape[2], to_raw(samples[:1, :1], max(8, pixel_format.bit_depth))
-    )
+    return part
 
 
 def _fallback(
-    samples: Samples, pixel_format: PixelFormat, thorough: bool = True, to_beat: int | None = None
+    samples: Samples, pixel_format: PixelFormat, exhaustive: bool = True, to_beat: int | None = None
 ) -> TilePart:
     """WebP where it can hold the samples; LZMA where it cannot, or to see whether that is shorter.
 
@@ -149,12 +133,10 @@ def _fallback(
     """
     channels, depth = samples.shape[2], pixel_format.bit_depth
     coded = []
-    if depth <= 8 and max(samples.shape[:2]) <= fallback.WEBP_SIDE:
-        coded.append((WEBP, fallback.encode_webp(samples.astype(np.uint8), to_beat)))
-    if not coded or channels == 1 or thorough:
-        coded.append(
-            (LZMA, fallback.encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8)))
-        )
+    if depth <= 8 and max(samples.shape[:2]) <= WEBP_SIDE:
+        coded.append((WEBP, encode_webp(samples.astype(np.uint8), to_beat)))
+    if not coded or channels == 1 or exhaustive:
+        coded.append((LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8))))
     codec, payload = min(coded, key=lambda found: len(found[1]))
     return TilePart(codec, channels, payload)
 
@@ -163,7 +145,7 @@ def _predicted(
     samples: Samples,
     pixel_format: PixelFormat,
     net: ExactPhoto | None,
-    thorough: bool,
+    exhaustive: bool,
     orientations: Sequence[int],
 ) -> tuple[TilePart, ...]:
     """Colour and alpha, each on its own; colour in the shortest of these orientations, or without
@@ -174,14 +156,14 @@ def _predicted(
     found = [Prepared(colour)] if net is None else prepare(colour, orientations)
     parts = [
         min(
-            (_predicted_part(colour, each, pixel_format, net, thorough) for each in found),
+            (_predicted_part(colour, each, pixel_format, net, exhaustive) for each in found),
             key=lambda part: _cost((part,)),
         )
     ]
     if channels in (2, 4):
         alpha = samples[:, :, -1:]
-        choices = [_predicted_part(alpha, Prepared(alpha), pixel_format, None, thorough=False)]
-        if choices[0].codec in PREDICTIVE:
+        choices = [_predicted_part(alpha, Prepared(alpha), pixel_format, None, exhaustive=False)]
+        if CODECS[choices[0].codec].format.predictive:
             choices.append(_fallback(alpha, pixel_format))
         parts.append(min(choices, key=lambda part: _cost((part,))))
     return tuple(parts)
@@ -192,11 +174,11 @@ def _predicted_part(
     prepared: Prepared,
     pixel_format: PixelFormat,
     net: ExactPhoto | None,
-    thorough: bool,
+    exhaustive: bool,
 ) -> TilePart:
     """Samples as they were prepared for the model, or by a fallback coder as they are."""
-    if (colour == colour[0, 0]).all():
-        return _constant(colour, pixel_format)
+    if is_constant(colour):
+        return encode_constant(colour, pixel_format)
     codec, predictor, latents = (
         (FIXED, FixedPredictor(), False) if net is None else (BITS_BACK, net, net.config.latents)
     )
@@ -206,17 +188,18 @@ def _predicted_part(
     best: TilePart | None = None
     try:
         for coded in code_channels(predictor, samples, axis, latents):
-            payload = prepared.before + coded.words.astype("<u4").tobytes()
-            fields = (
-                coded.latent_precision,
-                coded.growth,
-                axis,
-                prepared.orientation,
-                prepared.lattice,
+            part = TilePart(
+                codec,
+                samples.shape[2],
+                prepared.before + coded.words.astype("<u4").tobytes(),
+                latent_precision=coded.latent_precision,
+                growth=coded.growth,
+                axis=axis,
+                orientation=prepared.orientation,
+                lattice=prepared.lattice,
             )
-            part = TilePart(codec, samples.shape[2], payload, *fields)
             best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
-            if not thorough:
+            if not exhaustive:
                 break
     except TooFlatError:
         return _fallback(colour, pixel_format)

@@ -17,6 +17,7 @@ from torch import nn
 from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
 from bbans.models import rich_vae
+from bbans.models.base import LatentModel
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.models.conv_vae import ConvVaeConfig
@@ -27,7 +28,6 @@ from bbans.models.registry import FAMILIES, family_name
 from bbans.models.rich_vae import POSTERIORS, RichVaeConfig
 from bbans.models.vae import VaeConfig
 from bbans.schemes.bounds import ideal_bits
-from bbans.schemes.latent_model import Chain
 from bbans.training import discrete
 from bbans.training.chains import COSINE, LINEAR, ChainRecipe, Samples, train
 from bbans.training.distributed import ALONE, Processes
@@ -277,9 +277,9 @@ def told(config: Any, data: Samples) -> Samples:
     """Whole images as a model of the config takes them: those that are told the first rows have
     them as labels.
     """
-    if not hasattr(config, "told"):
+    if not hasattr(config, "conditioning"):
         return data
-    return Samples(data.x[:, config.told :], data.x[:, : config.told])
+    return Samples(data.x[:, config.conditioning :], data.x[:, : config.conditioning])
 
 
 def run(
@@ -336,7 +336,7 @@ def exact_rates(chain: Any, data: Samples, draws: int = 1, seed: int = 0) -> dic
     totals = np.zeros(3)
     for first in range(0, len(data.x), BLOCK):
         x = data.x[first : first + BLOCK].astype(np.int64)
-        given: Chain = (
+        given: LatentModel = (
             chain if data.labels is None else chain.given(data.labels[first : first + BLOCK])
         )
         terms = ideal_bits(given, x, draws, seed + first, BLOCK)

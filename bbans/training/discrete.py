@@ -121,7 +121,7 @@ def terms(
 
     def hard(logits: Tensor, layer: int) -> Tensor:
         uniforms.append(source.uniform(logits))
-        return net.idle(net.latent.sample(logits, uniforms[-1]), drop)  # type: ignore[no-any-return]
+        return net.default_latent(net.latent.sample(logits, uniforms[-1]), drop)  # type: ignore[no-any-return]
 
     step = _Step(net, control, x, seen, source, uniforms, net.infer(seen, hard), beta)
     found, surrogate = net.bound(x, step.z, drop), x.new_zeros((), dtype=torch.get_default_dtype())
@@ -264,7 +264,7 @@ def relaxed(
     """
 
     def soft(logits: Tensor, layer: int) -> Tensor:
-        return net.idle(
+        return net.default_latent(
             net.latent.soft(net.latent.continuous(logits, source.uniform(logits)), temperature),
             drop,
         )
@@ -293,7 +293,7 @@ def weighted(
     def draw(logits: Tensor, layer: int) -> Tensor:
         u = torch.cat([source.uniform(logits[:B].detach()) for _ in range(samples)])
         soft = temperature is not None
-        return net.idle(
+        return net.default_latent(
             latent.soft(latent.continuous(logits, u), temperature or 1.0)
             if soft
             else latent.sample(logits, u),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bbans.errors import InputError
 from bbans.images import ImageSet, open_set, read_labels, split_holdout
 from bbans.images.image import Image
-from bbans.models.base import MAX_DIMS
+from bbans.models.image_config import MAX_DIMS
 from bbans.training.chain_run import FEW_LEVELS, PHOTO_SIDE
 from bbans.training.chains import Samples
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from bbans.exact.torch_ops import torch_ops
-from bbans.models import model_file
+from bbans.models import library
 from bbans.training.crops import Image
 from bbans.training.networks.photo import PhotoNet
 from bbans.training.train import Batches, Losses, Recipe, descend, losses, optimiser_of
@@ -164,7 +164,7 @@ def exact_speed(device: str, sides: Sequence[int], log: Log) -> None:
     the device and back.
     """
     found: dict[str, float] = {}
-    net: Any = model_file.find_by_name("photo-2").network(torch_ops(device))
+    net: Any = library.find_by_name("photo-2").network(torch_ops(device))
     for side in sides:
         level = golden.random_level(net, side, side)
         for _ in range(2):
@@ -184,7 +184,7 @@ def batched_speed(device: str, batches: Sequence[int], side: int, log: Log) -> N
 
     A pixel is one of four positions' at the level, as in `exact_speed`.
     """
-    layer = model_file.find_by_name("photo-2").layers["phase0.res_a"]
+    layer = library.find_by_name("photo-2").layers["phase0.res_a"]
     ops, rng = torch_ops(device), np.random.default_rng(0)
     prepared, found = ops.prepare(layer), dict[str, float]()
     for batch in batches:

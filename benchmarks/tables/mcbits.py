@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from bbans.container.schemes import Coding
 from bbans.distributions import builders
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
+from bbans.models.base import Capabilities, LatentModel
 from bbans.models.model_file import load_file
 from bbans.schemes import bounds, posterior_refinement, registry
-from bbans.schemes.latent_model import Chain
 from bbans.tiles import fastest_ops
 from benchmarks.tables import rows, weighted
 
@@ -42,30 +43,30 @@ class Searched:
     searches whenever it is asked.
     """
 
-    chain: Chain
+    chain: LatentModel
     at: dict[bytes, int]
     mean: Ints
     sigma: Ints
     precision: int
 
-    depth = 1
+    capabilities = Capabilities("factorised")
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         return self.chain.prior(items)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
         return self.chain.likelihood(layer, above)
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         """q_phi*(z | x); KeyError on an item that was not searched for."""
         found = [self.at[row.tobytes()] for row in below]
         return builders.gaussian(self.mean[found], self.sigma[found], self.precision)
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         """That of the chain."""
-        return self.chain.idle(items)
+        return self.chain.default_latent(items)
 
 
 def searched(chain: Any, x: Ints, steps: int) -> Searched:
@@ -77,13 +78,14 @@ def searched(chain: Any, x: Ints, steps: int) -> Searched:
     )
 
 
-def coded(chain: Chain, x: Ints, scheme: str, particles: int, draws: int) -> dict[str, float]:
+def coded(chain: LatentModel, x: Ints, scheme: str, particles: int, draws: int) -> dict[str, float]:
     """Net and expected bits per dimension, initial bits of one image, and the rate of a message of
     MESSAGE images with them.
     """
     coder = registry.by_name(scheme, particles)
-    if scheme in registry.WEIGHTED:
-        expected = bounds.weighted_bits(chain, x, particles, scheme == registry.BB_CIS, draws)
+    known = registry.SCHEMES[scheme].format
+    if known.weighted:
+        expected = registry.ideal_bits(Coding(known.number, particles), chain, x, draws)
     else:
         expected = bounds.ideal_bits(chain, x, draws).total
     found = net(chain, x, scheme, particles)
@@ -101,7 +103,7 @@ def coded(chain: Chain, x: Ints, scheme: str, particles: int, draws: int) -> dic
     }
 
 
-def net(chain: Chain, x: Ints, scheme: str, particles: int) -> float:
+def net(chain: LatentModel, x: Ints, scheme: str, particles: int) -> float:
     """Bits per dimension that a message grows by."""
     batches = ((chain, x[first : first + BATCH]) for first in range(0, len(x), BATCH))
     return sum(bounds.net_bits(registry.by_name(scheme, particles), batches)) / x.size

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bbans
-from bbans.archives import create
 from bbans.evaluation import evaluate
 from bbans.images import atomic_write
+from bbans.models.base import LatentModel
 from bbans.models.model_file import Model
 from bbans.schemes import bits_back, bounds
-from bbans.schemes.latent_model import Chain
 from benchmarks.tables.sets import Pixels
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "rows"
@@ -122,7 +121,7 @@ def measure(model: Path, images: Pixels, group: int, draws: int) -> dict[str, An
 
 
 def clean_net_bits(
-    batches: Iterable[tuple[Chain, NDArray[np.int64]]], words: int = 4000, lanes: int = 32
+    batches: Iterable[tuple[LatentModel, NDArray[np.int64]]], words: int = 4000, lanes: int = 32
 ) -> list[float]:
     """What BB-ANS makes a message of fresh pseudo-random words grow by, in bits, for each batch: a
     chain and its x.
@@ -151,7 +150,7 @@ def write_archive(
     """An archive of the images in a folder."""
     source, target = folder / "set.npy", folder / "set.bbar"
     np.save(source, images.astype(bool) if images.max() < 2 else images)
-    create.create_archive(
+    bbans.create_archive(
         target,
         source,
         model=model,
@@ -165,7 +164,7 @@ def write_archive(
 
 def check_archive(path: Path, model: Path | None, images: Pixels) -> None:
     """Read an archive back; it ends the run if anything differs."""
-    back = [image.pixels for _, image in create.read_archive(path, model=model)]
+    back = [image.pixels for _, image in bbans.read_archive(path, model=model)]
     if not np.array_equal(np.stack(back), images):
         raise SystemExit(f"{path}: other images came back")
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 import bbans
-from bbans import container
+from bbans import container, tiles
+from bbans.models.image_model import ImageModel, image_model
 from bbans.models.model_file import Model
 from bbans.schemes import bounds
 from bbans.tiles import fastest_ops
@@ -40,21 +41,25 @@ COUNT, DRAWS = 100, 16
 def measure(path: Path, images: Pixels) -> dict[str, Any]:
     """Bits of the messages by scheme and what they should be, and bytes of whole files."""
     model = bbans.load_model(path)
-    predictor = latent.chain_predictor(model, model.network(fastest_ops()))
+    predictor = image_model(model, fastest_ops())
     x = images.reshape(len(images), -1).astype(np.int64)
     found: dict[str, Any] = {
-        "ideal_bits": float(bounds.ideal_bits(predictor.chain, x, DRAWS).total.mean())
+        "ideal_bits": float(bounds.ideal_bits(predictor.latent, x, DRAWS).total.mean())
     }
     samples = [image.reshape(predictor.shape) for image in images]
-    idle = [
-        container.TilePart(container.CHAIN, predictor.shape[2], latent.encode_chain(predictor, one))
+    default_latent = [
+        container.TilePart(
+            container.CHAIN, predictor.shape[2], latent.encode_default(predictor, one)
+        )
         for one in samples
     ]
-    found["net_bits"] = {"idle": _net(predictor, idle, samples)}
-    found["payload_bytes"] = {"idle": _bytes(idle)}
+    found["net_bits"] = {"idle": _net(predictor, default_latent, samples)}
+    found["payload_bytes"] = {"idle": _bytes(default_latent)}
     for name, asked in ASKED.items():
-        told = latent.asking_chain(predictor, asked["scheme"], None, None)
-        parts = [latent.chain_part(told, one) for one in samples]
+        context = tiles.resolve_scheme(
+            tiles.Context(image_model=predictor), asked["scheme"], None, None
+        )
+        parts = [latent.encode_latent(predictor, context.coding, one) for one in samples]
         found["net_bits"][name], found["payload_bytes"][name] = (
             _net(predictor, parts, samples),
             _bytes(parts),
@@ -62,16 +67,14 @@ def measure(path: Path, images: Pixels) -> dict[str, Any]:
     return {**found, "file_bytes": _files(model, images), **rows.described(model, path)}
 
 
-def _net(
-    predictor: latent.ChainPredictor, parts: list[container.TilePart], samples: list[Pixels]
-) -> float:
+def _net(predictor: ImageModel, parts: list[container.TilePart], samples: list[Pixels]) -> float:
     """Prior, likelihood and posterior, a mean over the parts, all of which are decoded."""
     total = 0.0
     for part, wanted in zip(parts, samples, strict=True):
-        decoded = latent.decode_chain(predictor, part, predictor.shape, 8)
-        if not np.array_equal(decoded.samples, wanted):
+        back, account = latent.decode_latent(predictor, part, predictor.shape, 8)
+        if not np.array_equal(back, wanted):
             raise SystemExit("another image came back")
-        total += decoded.account.net
+        total += account.net
     return total / len(parts)
 
 

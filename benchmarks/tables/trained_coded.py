@@ -28,7 +28,7 @@ def main() -> None:
         chain = load_file(weighted.trained(name, options)).network(fastest_ops())
         for coded in COUNTS:
             batches = ((chain, x[first : first + BATCH]) for first in range(0, len(x), BATCH))
-            net = sum(bounds.net_bits(registry.by_name(registry.BB_IS, coded), batches)) / x.size
+            net = sum(bounds.net_bits(registry.by_name("bb-is", coded), batches)) / x.size
             bound = float(bounds.weighted_bits(chain, x, coded, draws=options.draws).sum()) / x.size
             measured[f"trained {with_k}, coded {coded}"] = {"net": net, "bound": bound}
     row = {

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 import bbans
 from bbans import tiles
-from bbans.archives import create
 from bbans.coding.rans import Message, message_bits
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.models import model_file
+from bbans.models.base import LatentModel
 from bbans.models.vqvae import AUTOREGRESSIVE, UNIFORM
 from bbans.schemes import chained_group, deterministic
-from bbans.schemes.latent_model import Chain
 from benchmarks.tables import rows, sets
 from benchmarks.tables.sets import Pixels
 
@@ -46,19 +45,20 @@ class Weighed:
     message grew by, both in bits.
     """
 
-    def __init__(self, chain: Chain, tell: Tell) -> None:
-        self.depth, self._chain, self._tell = chain.depth, chain, tell
-        self.posterior, self.idle = chain.posterior, chain.idle
+    def __init__(self, chain: LatentModel, tell: Tell) -> None:
+        self._chain, self._tell = chain, tell
+        self.capabilities = chain.capabilities
+        self.posterior, self.default_latent = chain.posterior, chain.default_latent
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         """p(z)."""
         return self._weighed("prior", self._chain.prior(items))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
         return self._weighed("likelihood", self._chain.likelihood(layer, above))
 
-    def _weighed(self, term: str, conditional: Conditional) -> Conditional:
+    def _weighed(self, term: str, conditional: Distribution) -> Distribution:
         def push(message: Message, x: Ints) -> tuple[Message]:
             (after,) = conditional.push(message, x)
             self._tell(
@@ -87,7 +87,7 @@ def weigh(model: model_file.Model, path: Path, images: Pixels, folder: Path) -> 
     )
     file = rows.write_archive(folder, path, images, len(images))
     rows.check_archive(file, path, images)
-    listed = create.list_archive(file)
+    listed = bbans.list_archive(file)
     (group,) = listed.groups
     payload = 32 * len(encoded.words)
     assert 8 * group.bytes == payload, (

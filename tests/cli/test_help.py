@@ -17,7 +17,7 @@ import click
 import pytest
 from click.shell_completion import get_completion_class
 
-from bbans.files import models as library
+from bbans.models import library
 from bbans_cli.completion import VARIABLE
 from bbans_cli.main import commands
 from bbans_cli.manual import ALWAYS, CODES, PAGES, commands_below

@@ -51,6 +51,7 @@ chunks = st.one_of(
 steps = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 2**16 - 1))
 growths = st.lists(steps, max_size=5).map(tuple)
 payloads = st.binary(max_size=40)
+PREDICTIVE = (files.BITS_BACK, files.FIXED, files.PREPARED)
 
 
 @st.composite
@@ -67,7 +68,7 @@ def parts(
         files.CONSTANT,
         *webp,
         files.LZMA,
-        *(files.PREDICTIVE if channels in (1, 3) else []),
+        *(PREDICTIVE if channels in (1, 3) else []),
     ]
     codecs += (
         [files.CHAIN, files.CODED_CHAIN][: 1 + alone] if channels == pixel_format.channels else []
@@ -83,8 +84,8 @@ def parts(
     if codec in (files.WEBP, files.LZMA, files.CHAIN):
         return TilePart(codec, channels, draw(payloads))
     if codec == files.CODED_CHAIN:
-        scheme = draw(st.sampled_from(schemes.SINGLE))
-        particles = draw(st.integers(1, schemes.MAX_PARTICLES)) if scheme in schemes.WEIGHTED else 1
+        scheme = draw(st.sampled_from(schemes.numbers(in_files=True)))
+        particles = draw(st.integers(1, schemes.SCHEMES[scheme].particles))
         fineness = draw(st.integers(0, schemes.MAX_FINENESS)) if scheme == schemes.TWO_PART else 0
         steps = 0 if scheme == schemes.TWO_PART else draw(st.integers(0, schemes.MAX_REFINEMENT))
         return TilePart(
@@ -101,7 +102,7 @@ def parts(
             span,
             draw(st.integers(0, 1)),
         )
-    precision = draw(st.integers(0, 255)) if codec in files.LATENT else 0
+    precision = draw(st.integers(0, 255)) if files.CODECS[codec].latent_precision else 0
     preparation = (0, 0)
     if codec == files.PREPARED:
         lattice = draw(st.integers(0, 2)) if channels == 3 and pixel_format.bit_depth == 8 else 0
@@ -131,7 +132,7 @@ def containers(draw: st.DrawFn) -> Container:
                 zlib.crc32(found[0].payload) if only_stored else draw(st.integers(0, 2**32 - 1)),
             )
         )
-    uses_model = any(part.codec in files.MODELLED for tile in tiles for part in tile.parts)
+    uses_model = any(files.CODECS[part.codec].modelled for tile in tiles for part in tile.parts)
     model = draw(st.binary(min_size=32, max_size=32).filter(any)) if uses_model else files.NO_MODEL
     metadata = tuple(draw(st.lists(chunks, max_size=4)))
     return Container(

@@ -13,7 +13,7 @@ import pytest
 from bbans.coding.codec import Codec
 from bbans.coding.rans import base_message, pseudo_random_message
 from bbans.distributions import builders, categorical, normal_cells
-from bbans.distributions.distribution import Conditional
+from bbans.distributions.distribution import Distribution
 from bbans.distributions.tables import standard_normal_bins
 from tests.laws import check_bits, check_bits_back, check_codec
 
@@ -26,7 +26,7 @@ def draws(low: int, high: int, *last: int) -> np.ndarray:
     return RNG.integers(low, high, (*SHAPE, *last))
 
 
-CASES: dict[str, tuple[Callable[[], Conditional], int, int]] = {
+CASES: dict[str, tuple[Callable[[], Distribution], int, int]] = {
     "uniform 7": (lambda: builders.uniform(SHAPE, 7), 7, 24),
     "uniform 512": (lambda: builders.uniform(SHAPE, 512), 512, 9),
     "uniform 1": (lambda: builders.uniform(SHAPE, 1), 1, 0),
@@ -91,8 +91,8 @@ def test_cells(lanes: int) -> None:
         message, check_codec(codec, message, x), float(conditional.bits(x).sum()), 20, x.size
     )
     check_bits_back(codec, message)
-    assert conditional.each is not None and not conditional.each(x)[:, 0].any()
-    middle = conditional.each(np.zeros(SHAPE, np.int64))[0, 1:]
+    assert conditional.symbol_bits is not None and not conditional.symbol_bits(x)[:, 0].any()
+    middle = conditional.symbol_bits(np.zeros(SHAPE, np.int64))[0, 1:]
     expected = [-np.log2(math.erf(step / 256 / math.sqrt(2))) for step in STEPS[1:]]
     assert np.abs(middle - expected).max() < 0.02
     for wrong in (1, 50, -50):

@@ -70,11 +70,15 @@ CASES = {
 def test_units_are_bits(name):
     conditional, n = CASES[name]
     x = RNG.integers(0, n, (7, 5))
-    units = conditional.units(x)
+    units = conditional.fixed_bits(x)
     assert units.dtype == np.int64 and units.shape == (7,)
     assert np.abs(units / fixed_point_log.UNIT - conditional.bits(x)).max() < 1e-7
     assert (conditional.factors is None) == (name == "autoregressive")
 
 
 def test_certainty_has_no_units():
-    assert point(np.zeros((3, 2), np.int64)).units(np.zeros((3, 2), np.int64)).tolist() == [0, 0, 0]
+    assert point(np.zeros((3, 2), np.int64)).fixed_bits(np.zeros((3, 2), np.int64)).tolist() == [
+        0,
+        0,
+        0,
+    ]

@@ -36,7 +36,7 @@ def main() -> None:
         (FOLDER / f"{stem}.safetensors").write_bytes(model_file.serialise(config, layers, {}))
         rng = np.random.default_rng(1)
         if isinstance(config, StructuredConfig):
-            told = rng.integers(0, config.levels, (ITEMS, config.told), np.uint8)
+            told = rng.integers(0, config.levels, (ITEMS, config.conditioning), np.uint8)
         else:
             told = rng.integers(0, config.classes, ITEMS, np.uint8)
         np.save(FOLDER / f"{stem}.npy", told)

@@ -19,7 +19,7 @@ from bbans.models.vae import VaeConfig
 from bbans.models.vqvae import AUTOREGRESSIVE, VqVaeConfig
 from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.distributed import Processes, processes
-from bbans.training.run import run
+from bbans.training.run import train_model
 from bbans.training.terms import NVIL, RELAX, SCORE, Training
 from tests.digits import digits
 
@@ -116,7 +116,7 @@ def train_all(folder: Path, group: Processes, suffix: str, halves: str = "") -> 
 
 def train_file(folder: Path, suffix: str) -> None:
     """A model file by way of the entry that the command line calls."""
-    run(
+    train_model(
         folder / "images.formats.npy",
         folder / f"{suffix}.safetensors",
         recipe=folder / "recipe.toml",

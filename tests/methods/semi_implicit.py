@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bbans.distributions import builders, categorical, composite
 from bbans.distributions.autoregressive import Walk, walked
-from bbans.distributions.distribution import Conditional, Ints
+from bbans.distributions.distribution import Distribution, Ints
+from bbans.models.base import Capabilities
 
 STATES, PSI, VALUES = 5, 4, 6
 Floats = NDArray[np.float64]
@@ -39,25 +40,25 @@ class SemiImplicit:
 
     draws: int
 
-    depth = 1
+    capabilities = Capabilities("factorised")
 
-    def prior(self, items: int) -> Conditional:
+    def prior(self, items: int) -> Distribution:
         def walk() -> Walk:
             yield np.arange(1, 1 + self.draws), builders.uniform((items, self.draws), PSI)
             yield np.arange(1), builders.lookup(PRIOR, np.zeros((items, 1), np.int64))
 
         return walked(walk, (items, 1 + self.draws))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         return builders.lookup(LIKELIHOOD, above[:, :1])
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         items = len(below)
 
         def walk() -> Walk:
             psi = yield np.arange(1, 1 + self.draws), builders.uniform((items, self.draws), PSI)
 
-            def part(k: Ints) -> Conditional:
+            def part(k: Ints) -> Distribution:
                 return builders.lookup(Q, below * PSI + psi[np.arange(items), k][:, None])
 
             yield (
@@ -67,7 +68,7 @@ class SemiImplicit:
 
         return walked(walk, (items, 1 + self.draws))
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         return np.zeros((items, 1 + self.draws), np.int64)
 
 

@@ -26,7 +26,12 @@ def rate(x, message, shift):
 class Naive:
     """The chain whose posterior is the best one for the message at hand."""
 
-    depth, prior, likelihood, idle = 1, CHAIN.prior, CHAIN.likelihood, CHAIN.idle
+    depth, prior, likelihood, default_latent = (
+        1,
+        CHAIN.prior,
+        CHAIN.likelihood,
+        CHAIN.default_latent,
+    )
 
     def __init__(self, message):
         self.message = message

@@ -45,7 +45,7 @@ def test_a_mixture_keeps_the_laws(count):
         for k in range(count)
     ]
     assert np.allclose(mixed.bits(z), -np.log2(np.sum(by_part, 0)), atol=2e-5)
-    assert np.allclose(mixed.units(z) / 2**28, mixed.bits(z), atol=1e-6)
+    assert np.allclose(mixed.fixed_bits(z) / 2**28, mixed.bits(z), atol=1e-6)
 
 
 def test_each_message():

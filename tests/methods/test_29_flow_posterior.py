@@ -47,7 +47,7 @@ def test_a_transformed_conditional_keeps_the_laws():
     _, z = flow.pop(message)
     check_codec(flow, message, z)
     assert np.array_equal(flow.bits(z), base.bits(inverse(z))) and np.array_equal(
-        flow.units(z), base.units(inverse(z))
+        flow.fixed_bits(z), base.fixed_bits(inverse(z))
     )
 
 

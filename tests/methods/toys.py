@@ -54,7 +54,7 @@ def enumerated(chain: DiscreteChain) -> tuple[Floats, Floats, Floats]:
     """p(z), p(x | z) and q(z | x) of a chain of depth 1, `(k,)`, `(x, k)`, `(x, k)`: exact, read
     off the frequencies.
     """
-    assert chain.depth == 1
+    assert chain.capabilities.depth == 1
     k, x = chain.states(1), chain.configurations()
     of_x = np.diff(chain.generative[0], axis=1).reshape(k, chain.dims, chain.values) / 2**24
     likelihood = np.stack([of_x[:, d, x[:, d]] for d in range(chain.dims)]).prod(0).T

@@ -37,7 +37,7 @@ def test_the_order_of_configurations() -> None:
     x = chain.configurations()
     assert x.shape == (64, 3) and x[1].tolist() == [0, 0, 1]
     assert chain.index(x).tolist() == list(range(64))
-    assert chain.idle(2).shape == (2, 1)
+    assert chain.default_latent(2).shape == (2, 1)
 
 
 def test_shapes_are_checked() -> None:
@@ -83,7 +83,7 @@ def test_any_sample_can_be_coded() -> None:
     assert (
         np.isfinite(ideal_bits(chain, x).total).all() and np.isfinite(chain.evidence_bits(x)).all()
     )
-    assert sample(chain, 10).max() < 300 and chain.idle(3).shape == (3, 2)
+    assert sample(chain, 10).max() < 300 and chain.default_latent(3).shape == (3, 2)
 
 
 def test_tilting_makes_q_worse() -> None:

@@ -51,7 +51,7 @@ def test_a_model_file_codes_without_loss(name, tmp_path):
         (bits_back, bit_swap, deterministic) if model.family == "vqvae" else (bits_back, bit_swap)
     )
     check_chain(chain, samples(config, 7), *schemes)
-    assert chain.idle(5).shape == (
+    assert chain.default_latent(5).shape == (
         5,
         chain.posterior(1, samples(config, 1)).pop(_words())[1].shape[1],
     )

@@ -238,7 +238,7 @@ def test_labels_are_seen_by_both_networks():
     check_chain(chain.given(np.array([0, 1, 2, 2, 1, 0])), x, bits_back, bit_swap)
     ones, twos = chain.given(np.full(6, 1)), chain.given(np.full(6, 2))
     assert not np.array_equal(ones.means(x)[0], twos.means(x)[0])
-    z = chain.idle(6)
+    z = chain.default_latent(6)
     assert not np.array_equal(ones.likelihood(0, z).bits(x), twos.likelihood(0, z).bits(x))
 
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from bbans.errors import AccumulatorBoundError, ModelFormatError, ModelNotFoundError
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
-from bbans.models import model_file
+from bbans.models import library, model_file
 from bbans.models.photo import ExactPhoto, check_layers
 from bbans.schemes.pyramid import self_funding
 from bbans.schemes.pyramid.level import analyse
@@ -183,9 +183,9 @@ def test_loader_refuses_inexact_and_malformed_models(tmp_path):
     with pytest.raises(ModelNotFoundError):
         model_file.load_file(tmp_path / "absent.safetensors")
     with pytest.raises(ModelNotFoundError):
-        model_file.find_by_name("absent")
+        library.find_by_name("absent")
     with pytest.raises(ModelNotFoundError, match="search|--model"):
-        model_file.find_by_id(bytes(32))
+        library.find_by_id(bytes(32))
 
 
 def test_search_path_finds_models_by_name_and_id(tmp_path, monkeypatch):
@@ -193,9 +193,9 @@ def test_search_path_finds_models_by_name_and_id(tmp_path, monkeypatch):
     (tmp_path / "mine.safetensors").write_bytes(
         model_file.serialise(model.config, model.layers, {})
     )
-    monkeypatch.setenv(model_file.SEARCH_PATH_VARIABLE, str(tmp_path))
-    assert model_file.find_by_name("mine").id == model.id
-    assert model_file.find_by_id(model.id).name == "mine"
+    monkeypatch.setenv(library.SEARCH_PATH_VARIABLE, str(tmp_path))
+    assert library.find_by_name("mine").id == model.id
+    assert library.find_by_id(model.id).name == "mine"
 
 
 def test_every_accumulator_is_checked_with_its_true_inputs():

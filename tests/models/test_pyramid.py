@@ -43,7 +43,7 @@ def test_a_sample_is_told_of_earlier_steps_only():
         6, 6, 1, levels=17, likelihood="categorical", components=0, latents=(4,), hidden=16, trunk=8
     )
     chain = exact(config, fresh(config)[1])
-    z = chain.idle(1)
+    z = chain.default_latent(1)
     order = [positions(config, step) for step in (None, *steps(config))]
     x = samples(config, 1)
     before = _bits_by_step(chain, z, x, order)

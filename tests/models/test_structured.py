@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bbans.archives.groups import chain_model
 from bbans.coding.rans import message_bits, message_equal, pseudo_random_message
 from bbans.errors import InputError, ModelFormatError
 from bbans.models import model_file, structured
+from bbans.models.image_model import image_model
 from bbans.models.structured import StructuredConfig
 from bbans.schemes import bits_back, importance, registry
-from bbans.tiles.codecs.latent import chain_predictor
 from bbans.training.chain_run import exact_rates, told
 from bbans.training.chains import Samples, rates
 from tests.chains import BACKENDS, all_integers, check_chain, exact, fresh
@@ -81,8 +80,8 @@ def test_rows_that_nothing_tells_are_refused(tmp_path):
     path.write_bytes(model_file.serialise(CONFIG, layers, {}))
     model = model_file.load_file(path)
     with pytest.raises(InputError, match="given the rest"):
-        chain_predictor(model, chain)
-    assert chain_model(model, BACKENDS[0]) is None
+        image_model(model, BACKENDS[0])
+    assert not model.capabilities.whole_images
     for change in (
         {"condition": 0},
         {"condition": 5},
@@ -105,10 +104,10 @@ def test_schemes_of_particles():
     (message,) = codec.push(start, data.x)
     back, found = codec.pop(message)
     assert np.array_equal(found, data.x) and message_equal(back, start)
-    assert registry.misfit("bb-is", False, chain, 4) is None
+    assert registry.incompatibility("bb-is", chain.capabilities, 4) is None
     assert "shifts latents that are independent" in (
-        registry.misfit("bb-cis", False, chain, 4) or ""
+        registry.incompatibility("bb-cis", chain.capabilities, 4) or ""
     )
     assert "refinement is for one layer" in (
-        registry.misfit("bits-back", False, chain, None, 3) or ""
+        registry.incompatibility("bits-back", chain.capabilities, None, 3) or ""
     )

@@ -11,7 +11,8 @@ from bbans.coding import lanes
 from bbans.coding.meter import Meter
 from bbans.coding.rans import base_message, message_equal, pseudo_random_message
 from bbans.distributions import builders, categorical
-from bbans.distributions.distribution import Conditional, Ints, point
+from bbans.distributions.distribution import Distribution, Ints, point
+from bbans.models.base import Capabilities
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, initial_bits, push_measured
 from tests.laws import check_bits, check_codec
@@ -29,19 +30,23 @@ class Quantised:
     depth: int = 1
     codes: int = 16
 
-    def prior(self, items: int) -> Conditional:
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities("point", self.depth)
+
+    def prior(self, items: int) -> Distribution:
         return builders.uniform((items, 3), self.codes)
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         if layer:
             return builders.categorical(-16 * np.abs(above[:, :, None] - np.arange(self.codes)))
         values = np.repeat(above, 2, 1) % 8
         return builders.categorical(-8 * np.abs(values[:, :, None] - np.arange(8)))
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
+    def posterior(self, layer: int, below: Ints) -> Distribution:
         return point(below if layer > 1 else below[:, ::2] + (below[:, 1::2] & 8))
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         return np.zeros((items, 3), np.int64)
 
 
@@ -78,7 +83,7 @@ def test_a_certain_posterior_makes_all_schemes_the_same() -> None:
 
 def test_the_decoder_of_the_deterministic_scheme_never_runs_q() -> None:
     class Decoder(Quantised):
-        def posterior(self, layer: int, below: Ints) -> Conditional:
+        def posterior(self, layer: int, below: Ints) -> Distribution:
             raise AssertionError("q was run")
 
     (message,) = deterministic.codec(Quantised(2), len(X)).push(base_message((1,)), X)

@@ -10,8 +10,8 @@ import pytest
 from bbans.coding.rans import pseudo_random_message
 from bbans.errors import FormatError, UnderflowError
 from bbans.models.analytic import LinearGaussian
+from bbans.models.base import LatentModel
 from bbans.schemes import bounds, posterior_refinement, registry, single_message
-from bbans.schemes.latent_model import Chain
 from tests.chains import CONFIGS, exact, fresh, samples
 from tests.methods.toys import markov
 
@@ -26,7 +26,7 @@ SCHEMES = [
 ]
 
 
-def chain_of(name: str) -> Chain:
+def chain_of(name: str) -> LatentModel:
     config = CONFIGS[name]
     return exact(config, fresh(config, gain=2.0)[1])
 
@@ -35,7 +35,7 @@ CASES = [
     (name, scheme, particles)
     for name in CONFIGS
     for scheme, particles in SCHEMES
-    if registry.misfit(scheme, name in CERTAIN, chain_of(name), particles) is None
+    if registry.incompatibility(scheme, chain_of(name).capabilities, particles) is None
 ]
 
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from bbans.coding.rans import message_bits, pseudo_random_message
 from bbans.container import archive_records
-from bbans.distributions.distribution import Conditional, Ints, factorised, point
+from bbans.distributions.distribution import Distribution, Ints, factorised, point
 from bbans.errors import BbansError, FormatError, TooFlatError, TrailingDataError
 from bbans.models.analytic import DiscreteChain, discrete_chain
+from bbans.models.base import Capabilities
 from bbans.schemes import bit_swap, bits_back, chained_group, deterministic, multiset
 from bbans.schemes.chained_group import CHAINED, DRAWN, STARTERS, Stretch
 from tests.linear_chain import Linear, draws, linear
@@ -30,15 +31,15 @@ class Certain:
     is known exactly.
     """
 
-    depth = 1
+    capabilities = Capabilities("factorised")
 
     def __init__(self, dims: int, bits: int = 8) -> None:
         self.dims, self.bits = dims, bits
 
-    def prior(self, items: int) -> Conditional:
-        return point(self.idle(items))
+    def prior(self, items: int) -> Distribution:
+        return point(self.default_latent(items))
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         def symbol(cf: Ints, first: int, last: int):
             return cf.astype(np.int64), cf, np.ones(last - first, np.int64)
 
@@ -46,10 +47,10 @@ class Certain:
             lambda x: (x, np.ones_like(x)), symbol, (len(above), self.dims), self.bits
         )
 
-    def posterior(self, layer: int, below: Ints) -> Conditional:
-        return point(self.idle(len(below)))
+    def posterior(self, layer: int, below: Ints) -> Distribution:
+        return point(self.default_latent(len(below)))
 
-    def idle(self, items: int) -> Ints:
+    def default_latent(self, items: int) -> Ints:
         return np.zeros((items, 1), np.int64)
 
 
@@ -174,7 +175,7 @@ class Stingy(Linear):
     bit.
     """
 
-    def likelihood(self, layer: int, above: Ints) -> Conditional:
+    def likelihood(self, layer: int, above: Ints) -> Distribution:
         return Certain(len(self.weights), 1).likelihood(layer, above)
 
 

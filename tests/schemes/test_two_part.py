@@ -13,8 +13,8 @@ from bbans.coding.rans import base_message, message_bits, pseudo_random_message
 from bbans.container import schemes
 from bbans.distributions import gaussian_bins
 from bbans.models.analytic import LinearGaussian
-from bbans.schemes import bounds, numbered, posterior_refinement, registry, single_message, two_part
-from bbans.schemes.posterior_refinement import searchable
+from bbans.models.base import Capabilities
+from bbans.schemes import bounds, posterior_refinement, registry, single_message, two_part
 from tests.chains import BACKENDS, CONFIGS, exact, fresh, samples
 from tests.laws import check_bits, check_codec
 from tests.methods.toys import markov
@@ -73,7 +73,11 @@ def test_one_item_takes_the_best_fineness() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name, config in CONFIGS.items() if searchable(exact(config, fresh(config)[1]))],
+    [
+        name
+        for name, config in CONFIGS.items()
+        if exact(config, fresh(config)[1]).capabilities.refinable
+    ],
 )
 @pytest.mark.parametrize("fineness", [0, 5, 15])
 def test_every_chain_of_gaussians(name: str, fineness: int) -> None:
@@ -111,7 +115,9 @@ def test_latents_that_say_nothing_cost_nothing() -> None:
     mean = chain.gaussians(bounds.sample(chain, 3))[0]
     for fineness in FINENESSES:
         cells = grid.cells(mean, fineness)
-        assert not cells[:, 2:].any() and not grid.prior(3, fineness).each(cells)[:, 2:].any()
+        assert (
+            not cells[:, 2:].any() and not grid.prior(3, fineness).symbol_bits(cells)[:, 2:].any()
+        )
         assert not gaussian_bins.value(12, grid.centres(cells, fineness)[:, 2:]).any()
 
 
@@ -130,12 +136,16 @@ def test_refinement_is_the_encoders() -> None:
 
 
 def test_what_has_no_gaussians_is_refused() -> None:
-    assert "two-part codes one layer" in str(registry.misfit("two-part", False, markov(2), None))
-    assert "take one of deterministic" in str(
-        registry.misfit("two-part", True, LinearGaussian(), None)
+    assert "two-part codes one layer" in str(
+        registry.incompatibility("two-part", markov(2).capabilities, None)
     )
-    assert "has one particle" in str(registry.misfit("two-part", False, LinearGaussian(), 3))
-    assert registry.misfit("two-part", False, LinearGaussian(), None, 3) is None
+    assert "take one of deterministic" in str(
+        registry.incompatibility("two-part", Capabilities("point"), None)
+    )
+    assert "has one particle" in str(
+        registry.incompatibility("two-part", LinearGaussian().capabilities, 3)
+    )
+    assert registry.incompatibility("two-part", LinearGaussian().capabilities, None, 3) is None
     for fineness in (-1, 16):
         with pytest.raises(ValueError, match="0 to 15"):
             two_part.scheme(fineness)
@@ -144,6 +154,5 @@ def test_what_has_no_gaussians_is_refused() -> None:
 def test_the_formats_have_the_same_limits() -> None:
     assert schemes.MAX_FINENESS == two_part.FINENESSES - 1
     assert schemes.MAX_REFINEMENT == posterior_refinement.MAX_STEPS
-    assert set(numbered.CODES) == set(registry.NAMES) and set(numbered.CODES.values()) == set(
-        schemes.SCHEME_NAMES
-    )
+    rows = [(row.name, row.format.number) for row in registry.SCHEMES.values()]
+    assert rows == [(known.name, number) for number, known in schemes.SCHEMES.items()]

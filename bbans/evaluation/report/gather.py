@@ -16,6 +16,8 @@ from bbans.errors import InputError
 from bbans.evaluation import evaluate, pictures
 from bbans.evaluation.evaluate import Evaluation, ImageRate
 from bbans.files import codec
+from bbans.models.base import ANY_SIZE
+from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
 from bbans.schemes import bounds, posterior_refinement
 
@@ -52,9 +54,7 @@ class Report:
     samples: tuple[Pixels, ...] | None
 
 
-def gather(
-    found: Evaluation, named: Named, model: codec.ModelLike = None, *, seed: int = 0
-) -> Report:
+def gather(found: Evaluation, named: Named, model: ModelLike = None, *, seed: int = 0) -> Report:
     """The report of an evaluation of these images under this model, which are both as
     `evaluation.evaluate` was given them.
 
@@ -62,7 +62,7 @@ def gather(
     """
     if [name for name, _ in named] != [image.name for image in found.images]:
         raise InputError("a report shows the images that were evaluated; give the same ones")
-    chosen = codec.load_model(model)
+    chosen = load_model(model)
     order = sorted(range(len(named)), key=lambda i: rate_of(found.images[i]))
     ends = min(MOST, -(-len(order) // 2)), min(MOST, len(order) // 2)
     best, worst = order[: ends[0]], order[: -ends[1] - 1 : -1] if ends[1] else []
@@ -84,18 +84,18 @@ def _shown(
     found: Evaluation, named: Named, positions: Sequence[int], model: Model, seed: int
 ) -> list[Shown]:
     some, rates = [named[i] for i in positions], [found.images[i] for i in positions]
-    if model.family == "photo":
+    if model.capabilities.media == ANY_SIZE:
         maps = [_photograph_bits(pixels, model) for _, pixels in some]
         return [
             Shown(rate, pixels, bits, None)
             for rate, (_, pixels), bits in zip(rates, some, maps, strict=True)
         ]
-    if not _whole(model):  # images of which a part is given
+    if not model.capabilities.whole_images:  # images of which a part is given
         return [
             Shown(rate, pixels, None, None) for rate, (_, pixels) in zip(rates, some, strict=True)
         ]
     chain = posterior_refinement.refined(model.network(tiles.fastest_ops()), found.refinement)
-    bits = bounds.symbol_bits(chain, evaluate.samples(some, model), DRAWS, seed)
+    bits = bounds.sample_bits(chain, evaluate.samples(some, model), DRAWS, seed)
     back = pictures.reconstruct(list(some), model, seed=seed)
     originals = pictures.beside(list(some), back, model)[: len(some)]
     shown = []
@@ -115,13 +115,10 @@ def _photograph_bits(pixels: Pixels, model: Model) -> NDArray[np.float64] | None
 
 
 def _samples(model: Model, seed: int) -> tuple[Pixels, ...] | None:
-    if model.family != "photo" and not _whole(model):
+    if not (model.capabilities.media == ANY_SIZE or model.capabilities.whole_images):
         return None
     return tuple(
-        pictures.sample(model, PHOTO_SAMPLES if model.family == "photo" else SAMPLES, seed=seed)
+        pictures.sample(
+            model, PHOTO_SAMPLES if model.capabilities.media == ANY_SIZE else SAMPLES, seed=seed
+        )
     )
-
-
-def _whole(model: Model) -> bool:
-    """Whether a latent chain codes whole images, and nothing is told with them."""
-    return not hasattr(model.config, "told") and not getattr(model.config, "classes", 0)

@@ -1,277 +1,194 @@
-"""A tile as an item of a latent chain, in a message of its own.
+"""A tile as an item of a latent model of whole images, in a message of its own.
 
-Without latents or with certain ones (`schemes.default_latent`), or by a scheme: with latents that
-the encoder chooses (`schemes.two_part`), which is mostly the shortest, or with latents that are
-bits of the message's own (`schemes.single_message`), for whoever asks.
+Under the model's default latent or a latent that is a point (`schemes.default_latent`), or by a
+scheme: with latents that the encoder chooses (`schemes.two_part`), which is mostly the shortest, or
+with latents that are bits of the message's own (`schemes.single_message`), for whoever asks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.container.file_records import CHAIN, CODED_CHAIN, MAX_ROWS, TilePart
-from bbans.container.schemes import (
-    BB_CIS,
-    DETERMINISTIC,
-    MAX_WEIGHTED_SAMPLES,
-    SINGLE,
-    TWO_PART,
-    WEIGHTED,
-    Coding,
-)
-from bbans.distributions.distribution import each
+from bbans.container import tile_codecs
+from bbans.container.file_records import MAX_ROWS, TilePart, codec_name
+from bbans.container.schemes import TWO_PART, Coding
+from bbans.container.tile_codecs import CHAIN, CODED_CHAIN
+from bbans.distributions.distribution import symbol_bits
 from bbans.errors import FormatError, InputError
-from bbans.models.model_file import Model
-from bbans.schemes import (
-    bounds,
-    default_latent,
-    numbered,
-    posterior_refinement,
-    registry,
-    single_message,
-    two_part,
-)
-from bbans.schemes.latent_model import Chain
+from bbans.models.base import LatentModel
+from bbans.models.image_model import ImageModel
+from bbans.schemes import default_latent, posterior_refinement, registry, single_message, two_part
 from bbans.schemes.metering import COARSEST, Account, Scheme, Symbols, Watch
+from bbans.tiles.bit_map import Costs, Share
+from bbans.tiles.codec import Place, Samples, TileCodec
 
 CODING_BYTES = 2  # of an entry: scheme and fineness
 
-Samples = NDArray[Any]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class ChainPredictor:
-    """A chain, the shape `(H, W, channels)` of its images, the values of a sample, and whether its
-    posterior is certain.
-
-    `asked`: how new tiles are to be coded, None for as short as can be.
+def check_fit(model: ImageModel, pixels: Samples, palette: bool) -> None:
+    """Raise InputError unless an image `(h, w)` or `(h, w, channels)` is one that the model codes
+    in a file.
     """
+    model.check(pixels, palette)
+    if pixels.size > MAX_ROWS:
+        raise InputError(
+            f"model {model.name} codes images of {pixels.size} samples, and one that a file holds "
+            f"has up to {MAX_ROWS}; choose another model"
+        )
 
-    chain: Chain
-    shape: tuple[int, int, int]
-    levels: int
-    certain: bool
-    asked: Coding | None = None
 
-
-def chain_predictor(model: Model, network: Any) -> ChainPredictor:
-    """The predictor of a latent chain's model with its network.
-
-    Raises InputError on a model that has to be told labels.
+def encode_default(model: ImageModel, samples: Samples) -> bytes:
+    """The payload of a tile `(H, W, channels)` that fits, under the default latent or a latent that
+    is a point.
     """
-    config: Any = model.config
-    if getattr(config, "classes", 0):
-        raise InputError(
-            f"model {model.name} is told a label with every image, which a file has no place for; "
-            "train one without labels"
-        )
-    if hasattr(config, "told"):
-        raise InputError(
-            f"model {model.name} codes a part of an image given the rest, which a file has no "
-            "place for; train another"
-        )
-    return ChainPredictor(
-        network,
-        (config.height, config.width, config.channels),
-        config.levels,
-        hasattr(config, "codebook"),
-    )
+    return default_latent.encode(model.latent, _item(samples)).astype("<u4").tobytes()
 
 
-def asking_chain(
-    predictor: ChainPredictor, scheme: str | None, particles: int | None, refine: int | None
-) -> ChainPredictor:
-    """The predictor with a scheme by name, so many particles, so many steps of refinement; None:
-    what suits. Raises InputError.
-    """
-    if scheme is None and particles in (None, 1):
-        if not refine:
-            return predictor
-        if not predictor.certain and posterior_refinement.searchable(
-            predictor.chain
-        ):  # better latents of what is coded unasked
-            scheme = registry.TWO_PART
-    schemes = (DETERMINISTIC, *SINGLE)
-    found = numbered.asked(predictor.chain, predictor.certain, scheme, particles, refine, schemes)
-    if (
-        found.scheme != TWO_PART
-        and prod(predictor.shape) * found.evaluations > MAX_WEIGHTED_SAMPLES
-    ):
-        raise InputError(
-            f"an image of {prod(predictor.shape)} samples is evaluated up to {found.evaluations} "
-            "times so; ask for fewer steps"
-        )
-    return predictor if found.scheme == DETERMINISTIC else replace(predictor, asked=found)
+def encode_latent(model: ImageModel, coding: Coding | None, samples: Samples) -> TilePart:
+    """A tile that fits as `coding` says, or as short as it can be."""
+    x, channels, latent = _item(samples), samples.shape[2], model.latent
+    if coding is not None and coding.format.fineness:
+        # what is searched for is the encoder's alone: a decoder is told the cells
+        return _two_part(posterior_refinement.refined(latent, coding.refinement), x, channels)
+    if coding is not None:
+        refined = posterior_refinement.refined(latent, coding.refinement)
+        payload = single_message.encode(refined, registry.build(coding), x)
+        return TilePart(CODED_CHAIN, channels, payload, coding=coding)
+    plain = TilePart(CHAIN, channels, encode_default(model, samples))
+    if not model.capabilities.refinable:
+        return plain
+    chosen = _two_part(latent, x, channels)
+    return chosen if len(chosen.payload) + CODING_BYTES < len(plain.payload) else plain
 
 
-def check_fit(predictor: ChainPredictor, pixels: Samples, palette: bool, name: str) -> None:
-    """Raise InputError unless an image `(h, w)` or `(h, w, channels)` is one that the model
-    codes.
-    """
-    shape = (*pixels.shape, 1)[:3]
-    if (
-        palette
-        or shape != predictor.shape
-        or int(pixels.max()) >= predictor.levels
-        or pixels.size > MAX_ROWS
-    ):
-        rows, columns, channels = predictor.shape
-        wanted = (
-            f"{columns} x {rows} pixels, {channels} channels and values to {predictor.levels - 1}"
-        )
-        found = (
-            f"{shape[1]} x {shape[0]}, {shape[2]}{', a palette' if palette else ''} and "
-            f"values to {pixels.max()}"
-        )
-        raise InputError(
-            f"model {name} codes images of {wanted}; this one has {found}; choose another model"
-        )
+def _two_part(model: LatentModel, x: Ints, channels: int) -> TilePart:
+    kept = single_message.Memoised(model)
+    best = two_part.best(kept, x)
+    payload = single_message.encode(kept, two_part.scheme(best.fineness, best.grid), x)
+    coding = Coding(TWO_PART, fineness=best.fineness)
+    return TilePart(CODED_CHAIN, channels, payload, coding=coding)
 
 
-def encode_chain(predictor: ChainPredictor, samples: Samples) -> bytes:
-    """The payload of a tile `(H, W, channels)` that fits, without latents or with certain ones."""
-    return (
-        default_latent.encode(predictor.chain, _item(samples), predictor.certain)
-        .astype("<u4")
-        .tobytes()
-    )
-
-
-def chain_part(predictor: ChainPredictor, samples: Samples) -> TilePart:
-    """A tile that fits as a chain codes it: as was asked, or as short as it can."""
-    x, channels, chain, asked = _item(samples), samples.shape[2], predictor.chain, predictor.asked
-    if (
-        asked is not None and asked.scheme == TWO_PART
-    ):  # what is searched for is the encoder's alone: a decoder is told the cells
-        return _two_part(posterior_refinement.refined(chain, asked.refinement), x, channels)
-    if asked is not None:
-        payload = single_message.encode(
-            posterior_refinement.refined(chain, asked.refinement), numbered.scheme_of(asked), x
-        )
-        return TilePart(CODED_CHAIN, channels, payload, coding=asked)
-    idle = TilePart(CHAIN, channels, encode_chain(predictor, samples))
-    if predictor.certain or not posterior_refinement.searchable(chain):
-        return idle
-    chosen = _two_part(chain, x, channels)
-    return chosen if len(chosen.payload) + CODING_BYTES < len(idle.payload) else idle
-
-
-def _two_part(chain: Chain, x: Ints, channels: int) -> TilePart:
-    kept = single_message.Watched(chain)
-    found = two_part.best(kept, x)
-    payload = single_message.encode(kept, two_part.scheme(found.fineness, found.grid), x)
-    return TilePart(
-        CODED_CHAIN, channels, payload, coding=Coding(TWO_PART, fineness=found.fineness)
-    )
-
-
-class Decoded(NamedTuple):
-    """Samples of a part, `(H, W, channels)`, and its account."""
-
-    samples: Samples
-    account: Account
-
-
-def decode_chain(
-    predictor: ChainPredictor,
+def decode_latent(
+    model: ImageModel,
     part: TilePart,
     shape: tuple[int, int, int],
     bit_depth: int,
     accounted: bool = True,
     watch: Watch | None = None,
-) -> Decoded:
-    """A part of a tile of this shape; `watch` is told of samples and latents.
+) -> tuple[Samples, Account]:
+    """Samples of a part of a tile of this shape, `(H, W, channels)`, and the account of its bytes;
+    `watch` is told of samples and latents.
 
-    Raises FormatError, UnderflowError on damage.
-
-    Unless the account is asked for, it is empty, and initial bits, which say nothing of the
-    samples, are not looked at.
+    Raises FormatError, UnderflowError on damage. Unless the account is asked for, it is empty, and
+    initial bits, which say nothing of the samples, are not looked at.
     """
-    if shape != predictor.shape:
+    if shape != model.shape:
         raise FormatError(
-            f"the model codes tiles {predictor.shape}, this one has {shape}; the file is damaged "
+            f"the model codes tiles {model.shape}, this one has {shape}; the file is damaged "
             "or its model another"
         )
-    chain, told = predictor.chain, list[Symbols]()
+    latent, symbols = model.latent, list[Symbols]()
     if part.coding is None:
         if len(part.payload) % 4:
             raise FormatError(
                 f"a tile's message is whole 32-bit words, found {len(part.payload)} bytes; the "
                 "file is damaged"
             )
-        x, account = default_latent.decode(
-            chain, np.frombuffer(part.payload, "<u4").astype(np.uint32), predictor.certain
-        )
+        words = np.frombuffer(part.payload, "<u4").astype(np.uint32)
+        x, account = default_latent.decode(latent, words)
         if watch is not None:
-            of_samples, of_latents = default_latent.symbol_bits(chain, x, predictor.certain)
-            told = _symbols(of_samples.reshape(shape), prior=of_latents)
-    elif accounted or chain.depth > 1 or part.coding.scheme == TWO_PART:
-        coder = _coder(predictor, part.coding)
-        x, z, account = single_message.decode(
-            *coder, part.payload, paid=part.coding.scheme != TWO_PART
-        )
+            sample_bits, latent_bits = default_latent.sample_bits(latent, x)
+            symbols = _symbols(sample_bits.reshape(shape), prior=latent_bits)
+    elif accounted or model.capabilities.depth > 1 or part.coding.format.funded:
+        coder = _coder(model, part.coding)
+        paid = not part.coding.format.funded
+        x, z, account = single_message.decode(*coder, part.payload, paid=paid)
         if watch is not None:
-            told = _symbols(
-                each(chain.likelihood(0, z), x).reshape(shape),
+            symbols = _symbols(
+                symbol_bits(latent.likelihood(0, z), x).reshape(shape),
                 prior=account.prior,
                 posterior=account.posterior,
             )
     else:
-        x, account = (
-            single_message.samples(_coder(predictor, part.coding)[0], part.payload),
-            Account(),
-        )
+        x = single_message.samples(_coder(model, part.coding)[0], part.payload)
+        account = Account()
     if int(x.max()) >> bit_depth:
         raise FormatError(
             f"samples of {bit_depth} bits were expected, found {x.max()}; the file is damaged"
         )
     if watch is not None:
-        for symbols in told:
-            watch(symbols)
-    return Decoded(x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), account)
+        for some in symbols:
+            watch(some)
+    return x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), account
 
 
-def _symbols(of_samples: NDArray[np.float64], **latents: float) -> list[Symbols]:
+def _symbols(sample_bits: NDArray[np.float64], **latents: float) -> list[Symbols]:
     """Bits of samples `(H, W, channels)`, and of all latents together."""
-    found = [Symbols("likelihood", 0, COARSEST, of_samples)]
     return [
-        *found,
+        Symbols("likelihood", 0, COARSEST, sample_bits),
         *(Symbols(term, 0, COARSEST, np.full((1, 1, 1), bits)) for term, bits in latents.items()),
     ]
 
 
-def chain_bits(predictor: ChainPredictor, part: TilePart, samples: Samples, draws: int) -> float:
+def ideal_bits(model: ImageModel, part: TilePart, samples: Samples, draws: int) -> float:
     """What a part should take under the exact model, in bits: -ELBO or the bound of its scheme by
     so many draws, if it has latents.
     """
     x = _item(samples)
     if part.coding is None:
-        return default_latent.ideal_bits(predictor.chain, x, predictor.certain)
-    chain = single_message.Watched(_coder(predictor, part.coding)[0])
-    if part.coding.scheme in WEIGHTED:
-        coupled = part.coding.scheme == BB_CIS
-        return float(bounds.weighted_bits(chain, x, part.coding.particles, coupled, draws)[0])
-    return float(bounds.ideal_bits(chain, x, draws).total[0])
+        return default_latent.ideal_bits(model.latent, x)
+    kept = single_message.Memoised(_coder(model, part.coding)[0])
+    return float(registry.ideal_bits(part.coding, kept, x, draws)[0])
 
 
-def _coder(predictor: ChainPredictor, coding: Coding) -> tuple[Chain, Scheme]:
-    """The chain and the scheme of a part. Raises FormatError where the model has no such."""
-    wanted = numbered.NAMES[coding.scheme]
-    particles = coding.particles if coding.scheme in WEIGHTED else None
-    if why := registry.misfit(
-        wanted, predictor.certain, predictor.chain, particles, coding.refinement
+def _coder(model: ImageModel, coding: Coding) -> tuple[LatentModel, Scheme]:
+    """The model and the scheme of a part. Raises FormatError where the model has no such."""
+    particles = coding.particles if coding.format.weighted else None
+    if why := registry.incompatibility(
+        coding.format.name, model.capabilities, particles, coding.refinement
     ):
         raise FormatError(f"the file is damaged or its model another: {why}")
-    return posterior_refinement.refined(predictor.chain, coding.refinement), numbered.scheme_of(
-        coding
-    )
+    return posterior_refinement.refined(model.latent, coding.refinement), registry.build(coding)
 
 
-def _item(samples: Samples) -> NDArray[np.int64]:
+def _item(samples: Samples) -> Ints:
     return samples.reshape(1, -1).astype(np.int64)
+
+
+def _decode(
+    part: TilePart, place: Place, watch: Watch | None, accounted: bool
+) -> tuple[Samples, Account]:
+    shape = *place.shape, part.channels
+    model, depth = place.context.whole_images(), place.pixel_format.bit_depth
+    return decode_latent(model, part, shape, depth, accounted, watch)
+
+
+def _ideal_bits(part: TilePart, samples: Samples, place: Place, draws: int) -> float:
+    return ideal_bits(place.context.whole_images(), part, samples, draws)
+
+
+def _map(part: TilePart, symbols: Sequence[Symbols], account: Account, place: Place) -> Costs:
+    """Latents, which belong to no pixel, are spread evenly over the tile."""
+    name, bits = codec_name(part), np.zeros(place.shape)
+    for some in symbols:
+        bits += some.bits.sum(2) if some.term == "likelihood" else some.bits.sum() / bits.size
+    shares = (Share(name, None, some.term, float(some.bits.sum())) for some in symbols)
+    return Costs(bits, tuple(shares))
+
+
+def _offer(samples: Samples, place: Place) -> TilePart | None:
+    model = place.context.image_model
+    return None if model is None else encode_latent(model, place.context.coding, samples)
+
+
+CODECS = (
+    TileCodec(tile_codecs.CODECS[CHAIN], _decode, None, _ideal_bits, _map, _offer),
+    TileCodec(tile_codecs.CODECS[CODED_CHAIN], _decode, None, _ideal_bits, _map),
+)
+"""Without a scheme, and by one. What is offered is the shorter of both."""

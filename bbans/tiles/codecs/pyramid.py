@@ -4,25 +4,26 @@ coded, and back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans.container import tile_codecs
 from bbans.container.file_records import Axis, TilePart
 from bbans.distributions import sample_grid as axes
 from bbans.errors import FormatError
 from bbans.models.fixed_predictor import FixedPredictor
-from bbans.schemes.metering import Account, Watch
-from bbans.schemes.pyramid import self_funding
+from bbans.schemes.metering import COARSEST, Account, Symbols, Watch
+from bbans.schemes.pyramid import polyphase, self_funding
 from bbans.schemes.pyramid.level import PyramidNet, analyse
+from bbans.tiles.bit_map import Bits, Costs, Share, together
+from bbans.tiles.codec import Place, Samples, TileCodec
 from bbans.tiles.transforms import pipeline
 from bbans.tiles.transforms.orientation import turn_back, turned_shape
 
 SAMPLE_SIDE = 256  # of the crop on which curves are compared
 
-Samples = NDArray[Any]
 Ints = NDArray[np.int32]
 
 
@@ -149,3 +150,73 @@ def _decode(
         level,
         watch,
     )
+
+
+def _decode_part(
+    part: TilePart, place: Place, watch: Watch | None, accounted: bool
+) -> tuple[Samples, Account]:
+    predictor = place.context.pyramid(part.codec)
+    return decode_channels(predictor, part, place.shape, place.pixel_format.bit_depth, watch)
+
+
+def _preview(part: TilePart, place: Place, level: int) -> Samples:
+    predictor = place.context.pyramid(part.codec)
+    return preview_channels(predictor, part, place.shape, place.pixel_format.bit_depth, level)
+
+
+def _ideal_bits(part: TilePart, samples: Samples, place: Place, draws: int) -> float:
+    """-ELBO of the samples as the model coded them, and what lists the exceptions of a lattice."""
+    coded = pipeline.again(samples, part)
+    bits = ideal_bits(
+        place.context.pyramid(part.codec), coded, part.axis, part.latent_precision, draws
+    )
+    return bits + 8.0 * (len(part.payload) - len(pipeline.split(part, place.shape)[2]))
+
+
+def _map(part: TilePart, symbols: Sequence[Symbols], account: Account, place: Place) -> Costs:
+    """A level's latents belong to no pixel: a cell of their map stands for a square of the tile,
+    and what it costs net (prior minus what the posterior gave back, which may be below zero) is
+    spread evenly over that square. Exceptions of a lattice are shared by the pixels that are
+    exceptions.
+    """
+    net = place.context.net
+    block = 1 if net is None else net.config.latent_block
+    coded = np.zeros(turned_shape(place.shape, part.orientation))
+    for some in symbols:
+        _add(coded, some, block)
+    bits = np.ascontiguousarray(turn_back(coded, part.orientation))
+    name = tile_codecs.CODECS[part.codec].name
+    shares = [Share(name, some.level, some.term, float(some.bits.sum())) for some in symbols]
+    at, _, message = pipeline.split(part, place.shape)
+    if listed := 8.0 * (len(part.payload) - len(message)):
+        shares.append(Share(name, None, "exceptions", listed))
+        flat = bits.reshape(-1)
+        flat[at if len(at) else slice(None)] += listed / (len(at) or flat.size)
+    return Costs(bits, together(shares))
+
+
+def _add(coded: Bits, symbols: Symbols, block: int) -> None:
+    """Put symbols where they belong in the tile as it was coded.
+
+    `block` positions of a level's grid, each way, have one cell of latents.
+    """
+    bits, step = symbols.bits.sum(2), 1 << symbols.level
+    if symbols.phase != COARSEST:
+        row, column = polyphase.OFFSETS[symbols.phase]
+        coded[row * step :: 2 * step, column * step :: 2 * step] += bits
+    elif symbols.term == "likelihood":
+        coded[::step, ::step] += bits
+    else:
+        side = 2 * step * block
+        rows, columns = (
+            np.minimum(side, n - side * np.arange(cells))
+            for n, cells in zip(coded.shape, bits.shape, strict=True)
+        )
+        coded += np.repeat(np.repeat(bits / np.outer(rows, columns), rows, 0), columns, 1)
+
+
+CODECS = tuple(
+    TileCodec(tile_codecs.CODECS[number], _decode_part, _preview, _ideal_bits, _map)
+    for number in (tile_codecs.BITS_BACK, tile_codecs.FIXED, tile_codecs.PREPARED)
+)
+"""By a model, by the fixed predictor, and by a model after some preparation."""

@@ -47,7 +47,7 @@ def turned_shape(shape: tuple[int, int], orientation: int) -> tuple[int, int]:
     return shape[::-1] if orientation & TRANSPOSED else shape
 
 
-def suiting(samples: Samples) -> int:
+def detect_orientation(samples: Samples) -> int:
     """The orientation that puts original chroma into even rows and columns; 0 where it is there, or
     where there is no sign of a lattice.
     """

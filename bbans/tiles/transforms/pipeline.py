@@ -18,7 +18,7 @@ from bbans.container.binary import Cursor, varint
 from bbans.container.file_records import TilePart
 from bbans.errors import FormatError
 from bbans.tiles.transforms import ycc_lattice
-from bbans.tiles.transforms.orientation import suiting, turn
+from bbans.tiles.transforms.orientation import detect_orientation, turn
 
 Samples = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -54,7 +54,8 @@ def prepare(samples: Samples, orientations: Sequence[int] = ()) -> list[Prepared
         )
         lattice, before = found.lattice, varint(len(found.at)) + listed
     return [
-        Prepared(turn(planes, o), o, lattice, before) for o in orientations or (suiting(planes),)
+        Prepared(turn(planes, o), o, lattice, before)
+        for o in orientations or (detect_orientation(planes),)
     ]
 
 

@@ -150,7 +150,7 @@ class BernoulliVaeNet(nn.Module):
         )
         return found + self.likelihood(x, z) if layer == 1 else found
 
-    def idle(self, z: Tensor, drop: Tensor | None) -> Tensor:
+    def default_latent(self, z: Tensor, drop: Tensor | None) -> Tensor:
         """z with the first state in the items to drop."""
         if drop is None:
             return z
@@ -170,7 +170,7 @@ class BernoulliVaeNet(nn.Module):
 
         def straight_through(logits: Tensor, layer: int) -> Tensor:
             p = self.latent.probabilities(logits)
-            return self.idle(
+            return self.default_latent(
                 self.latent.sample(logits, source.uniform(logits)) + p - p.detach(), drop
             )
 

@@ -1,0 +1,208 @@
+"""The models at hand: the folders that are searched for them, one by its name, file or id, what is
+known of each, and how a new one joins them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bbans.errors import ModelError, ModelFormatError, ModelNotFoundError
+from bbans.images.atomic import atomic_write
+from bbans.models.model_file import Model, load_file
+from bbans.options import EFFORTS, NO_MODEL
+
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+SEARCH_PATH_VARIABLE = "BBANS_MODEL_PATH"
+DEFAULT_MODEL = EFFORTS["default"].model
+SUFFIX = ".safetensors"
+SHOWN_CHARACTERS = 16
+
+ModelLike = str | Path | Model | None
+"""A model by name, by file path, itself; None: the default one."""
+
+
+def load_model(model: ModelLike = None) -> Model:
+    """A model by name, by file path, or the default one.
+
+    Raises ModelNotFoundError and ModelFormatError.
+    """
+    return model if isinstance(model, Model) else find_by_name(str(model or DEFAULT_MODEL))
+
+
+def user_folder() -> Path:
+    """Where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on Windows, else in
+    XDG_DATA_HOME or ~/.local/share.
+    """
+    home = Path(os.path.expanduser("~"))  # unlike Path.home(), no error where there is none
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "bbans" / "models"
+
+
+def search_path() -> list[Path]:
+    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, the user's,
+    then the shipped one.
+    """
+    return [
+        *(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p),
+        user_folder(),
+        SHIPPED,
+    ]
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The model files in a folder of the search path, sorted; none where there is no such folder,
+    or it may not be read.
+    """
+    try:
+        found = (
+            path
+            for path in folder.iterdir()
+            if path.name.endswith(SUFFIX) and not path.name.startswith(".")
+        )
+        return sorted(path for path in found if os.path.isfile(path))
+    except (OSError, ValueError):
+        return []
+
+
+def find_by_name(name: str) -> Model:
+    """A model by name (found on the search path) or by file path."""
+    if name.endswith(SUFFIX) or os.sep in name:
+        return load_file(Path(name))
+    for path in (path for folder in search_path() for path in model_files(folder)):
+        if path.name == f"{name}{SUFFIX}":
+            return load_file(path)
+    raise ModelNotFoundError(
+        f"no model named {name!r} on the search path; give a file's path, or set "
+        f"{SEARCH_PATH_VARIABLE} to its folder"
+    )
+
+
+def find_by_id(id_prefix: bytes) -> Model:
+    """The model that a file names.
+
+    Model files that cannot be used are passed over. Raises ModelNotFoundError.
+    """
+    unusable = ""
+    for path in (path for folder in search_path() for path in model_files(folder)):
+        try:
+            model = load_file(path)
+        except ModelError as error:
+            unusable = f" ({error})"
+            continue
+        if model.id.startswith(id_prefix):
+            return model
+    raise ModelNotFoundError(
+        f"the file needs model {id_prefix.hex()}, which is not here{unusable}; "
+        f"give it with --model, add it with `bbans models add`, or set {SEARCH_PATH_VARIABLE} to "
+        "its folder"
+    )
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model: `parameters` counts integers, `record` says how it was made."""
+
+    name: str
+    path: str | None
+    id: str
+    family: str
+    parameters: int
+    default: bool
+    config: dict[str, Any]
+    record: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """One line for people."""
+        mark = "  (default)" if self.default else ""
+        return (
+            f"{self.name:24} {self.family:14} {self.id[:SHOWN_CHARACTERS]}  "
+            f"{self.parameters:9} parameters{mark}"
+        )
+
+    def lines(self) -> list[str]:
+        """All that is known, for people; the training's history is left out."""
+        said = {
+            key: value for key, value in self.record.items() if key not in ("history", "recipe")
+        }
+        lines = [self.line(), f"id {self.id}"] + ([f"file {self.path}"] if self.path else [])
+        lines += [f"config {key} {value}" for key, value in sorted(self.config.items())]
+        return lines + [f"{key} {value}" for key, value in sorted(said.items())]
+
+
+def model_names() -> list[str]:
+    """Names of the files on the search path, sorted, and "none"; whether they can be used is not
+    looked at.
+    """
+    return sorted(
+        {path.stem for folder in search_path() for path in model_files(folder)} | {NO_MODEL}
+    )
+
+
+def list_models() -> list[ModelInfo]:
+    """Models on the search path, of those with one name the first; files that cannot be used are
+    left out.
+    """
+    found: dict[str, ModelInfo] = {}
+    for folder in search_path():
+        for path in model_files(folder):
+            try:
+                found.setdefault(path.stem, _described(load_file(path), path))
+            except ModelError:
+                continue
+    return list(found.values())
+
+
+def show_model(model: ModelLike = None) -> ModelInfo:
+    """A model by name or file; default: the photograph model.
+
+    Raises ModelNotFoundError, ModelFormatError.
+    """
+    return _described(
+        load_model(model),
+        Path(model) if isinstance(model, (str, Path)) and os.path.isfile(model) else None,
+    )
+
+
+def add_model(source: Path, *, overwrite: bool = False) -> Path:
+    """Copy a model file to the user's folder of the search path, where files find it.
+
+    Raises ModelError, OutputExistsError.
+    """
+    if not os.path.isfile(source):  # unlike Path.is_file, no error where it may not be looked at
+        raise ModelFormatError(
+            f"no model file at {source}; give the path of a .safetensors file that `bbans train` "
+            "made"
+        )
+    load_file(source)
+    target = user_folder() / f"{source.stem}.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(target, source.read_bytes(), overwrite=overwrite)
+    return target
+
+
+def _described(model: Model, path: Path | None) -> ModelInfo:
+    parameters = sum(
+        part.size for layer in model.layers.values() for part in (layer.weight, layer.bias)
+    )
+    record, config = dict(model.record), asdict(model.config)
+    default = model.name == DEFAULT_MODEL
+    return ModelInfo(
+        model.name,
+        None if path is None else str(path),
+        model.id.hex(),
+        model.family,
+        parameters,
+        default,
+        config,
+        record,
+    )

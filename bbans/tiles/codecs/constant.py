@@ -1,0 +1,35 @@
+"""Samples that are all those of one pixel, which is stored."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.container import tile_codecs
+from bbans.container.file_records import TilePart
+from bbans.container.pixel_formats import PixelFormat
+from bbans.container.tile_grid import from_raw, to_raw
+from bbans.schemes.metering import Account, Watch
+from bbans.tiles.codec import Place, Samples, TileCodec
+
+
+def is_constant(samples: Samples) -> bool:
+    """Whether all pixels of samples `(h, w, channels)` are equal."""
+    return bool((samples == samples[0, 0]).all())
+
+
+def encode_constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
+    """Samples `(h, w, channels)` whose pixels are all equal, as one of them."""
+    payload = to_raw(samples[:1, :1], max(8, pixel_format.bit_depth))
+    return TilePart(tile_codecs.CONSTANT, samples.shape[2], payload)
+
+
+def _decode(
+    part: TilePart, place: Place, watch: Watch | None, accounted: bool
+) -> tuple[Samples, Account]:
+    depth = max(8, place.pixel_format.bit_depth)
+    pixel = from_raw(part.payload, (1, 1, part.channels), depth)
+    samples = np.broadcast_to(pixel, (*place.shape, part.channels))
+    return samples, Account(likelihood=8.0 * len(part.payload))
+
+
+CODEC = TileCodec(tile_codecs.CODECS[tile_codecs.CONSTANT], _decode)
