@@ -9,10 +9,12 @@ import click
 import bbans
 from bbans.errors import DamagedTilesError
 from bbans.files import urls
+from bbans.images.formats.registry import written
 
 from .completion import model_names
 from .options import (
     PathOrUrl,
+    RowChoice,
     coding_options,
     dask_option,
     force_option,
@@ -23,7 +25,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import SUFFIXES, check_output
+from .outputs import check_output
 from .run import on_cluster, say
 
 
@@ -200,7 +202,7 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(list(SUFFIXES), case_sensitive=False),
+    type=RowChoice(written),
     help="Kind of image file. Default: png.",
 )
 @force_option

@@ -16,6 +16,7 @@ import click
 
 import bbans
 from bbans.errors import BbansError, DamagedTilesError
+from bbans.images.formats.registry import written
 
 from .archive import archive
 from .bench import bench
@@ -25,6 +26,7 @@ from .manual import attach
 from .models import models
 from .options import (
     RegionType,
+    RowChoice,
     coding_options,
     dask_option,
     effort_option,
@@ -37,7 +39,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import SUFFIXES, as_files, check_input, check_output, image_kind, plan, read_bytes
+from .outputs import as_files, check_input, check_output, image_kind, plan, read_bytes
 from .research import evaluate, interpolate, reconstruct, sample
 from .run import memory_errors_named, on_cluster, process, report, say
 from .train import train
@@ -95,7 +97,7 @@ def commands() -> None:
 )
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
 @coding_options(
-    "two-part",
+    in_files=True,
     default="two-part, with latents that are chosen and no initial bits, where it can be",
 )
 @quiet_option
@@ -166,7 +168,7 @@ def compress(
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(list(SUFFIXES), case_sensitive=False),
+    type=RowChoice(written),
     help="Kind of image file. Default: by -o, else png.",
 )
 @model_option
@@ -248,7 +250,7 @@ def decompress(
 
 
 def _restored_name(source: Path, kind: str | None) -> Path:
-    suffix = SUFFIXES[kind or "png"][0]
+    suffix = written()[kind or "png"][0]
     return (
         source.with_suffix(suffix)
         if source.suffix == ".bbans"

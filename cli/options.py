@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
+from bbans.container import schemes
 from bbans.files import urls
+from bbans.options import EFFORTS
 
 from .completion import model_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class RowChoice(click.Choice):  # type: ignore[type-arg]
+    """One of the names in a table, as it is when the command runs."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+        super().__init__(list(names()), case_sensitive=False)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(self._names())
+
+    @choices.setter
+    def choices(self, names: Iterable[str]) -> None:
+        """What click sets when it makes a choice, which the table goes before."""
+
 
 files_argument = click.argument(
     "files", nargs=-1, required=True, type=click.Path(), metavar="FILES..."
@@ -28,7 +48,7 @@ model_option = click.option(
 )
 effort_option = click.option(
     "--effort",
-    type=click.Choice(["fast", "default", "max"]),
+    type=RowChoice(lambda: EFFORTS),
     default="default",
     help="A small model, the default one, or that and all orientations: eight times the time.",
 )
@@ -58,7 +78,6 @@ max_pixels_option = click.option(
 )
 
 
-SCHEMES = ("bits-back", "bit-swap", "deterministic", "bb-is", "bb-cis")
 particles_option = click.option(
     "--particles",
     type=click.IntRange(1, 1024),
@@ -74,14 +93,14 @@ refine_option = click.option(
 
 
 def coding_options(
-    *more: str, default: str = "what suits the model"
+    in_files: bool = False, default: str = "what suits the model"
 ) -> Callable[[Command], Command]:
-    """How a latent chain codes: --scheme, one of these besides those of archives, --particles and
+    """How a latent chain codes: --scheme, one of those of archives or of all, --particles and
     --refine.
     """
     scheme_option = click.option(
         "--scheme",
-        type=click.Choice([*SCHEMES, *more]),
+        type=RowChoice(lambda: schemes.names(in_files=in_files)),
         help=f"How a latent chain is coded. Default: {default}.",
     )
     return lambda command: scheme_option(particles_option(refine_option(command)))

@@ -18,17 +18,9 @@ import click
 
 from bbans.errors import InputError, OutputError, OutputExistsError
 from bbans.files import urls
+from bbans.images.formats.registry import written
 
 STREAM = "-"
-# Kinds of image file that are written, with their suffixes; the first is the default.
-SUFFIXES = {
-    "png": (".png",),
-    "tiff": (".tiff", ".tif"),
-    "webp": (".webp",),
-    "bmp": (".bmp",),
-    "ppm": (".ppm", ".pgm", ".pbm", ".pam", ".pnm"),
-    "npy": (".npy",),
-}
 
 
 def plan(
@@ -119,11 +111,11 @@ def image_kind(target: Path | str | None) -> str:
     suffix = "" if target is None else Path(target).suffix
     if not suffix:
         return "png"
-    for kind, suffixes in SUFFIXES.items():
+    for kind, suffixes in written().items():
         if suffix.lower() in suffixes:
             return kind
     raise click.UsageError(
-        f"{suffix} is not among the lossless kinds that are written ({', '.join(SUFFIXES)}); "
+        f"{suffix} is not among the lossless kinds that are written ({', '.join(written())}); "
         "choose one with --format"
     )
 

@@ -62,7 +62,7 @@ shape_option = click.option(
     metavar="K",
     help="Also -log2 p(x) from K weighted draws, up to 5000.",
 )
-@coding_options("two-part")
+@coding_options(in_files=True)
 @click.option(
     "--batch",
     type=click.IntRange(1, 256),

@@ -87,7 +87,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "__init__": ({"models", "files", "archives", "evaluation", "training"}, set()),
 }
-CLI = ({"errors", "options", "models", "evaluation", "execution", "files"}, {"click", "rich"})
+CLI = (
+    {"errors", "options", "models", "evaluation", "execution", "files", "container", "images"},
+    {"click", "rich"},
+)
 TORCH_ALLOWED = ("exact", "training")
 
 

@@ -26,6 +26,7 @@ from bbans.errors import InputError, OutputExistsError
 from bbans.execution.executor import Execution, on_threads
 from bbans.files import codec, urls
 from bbans.models.library import ModelLike, load_model
+from bbans.options import SchemeOptions
 from bbans.schemes import registry
 
 if TYPE_CHECKING:
@@ -96,12 +97,11 @@ def create_archive(
             f"{place}: exists already: ask for overwriting (-f) or choose another name"
         )
     chain, single = models.to_write(model, file_model)
-    if scheme is not None or particles is not None or refine:
-        if chain is None:
-            raise InputError(
-                "a scheme, particles and refinement are for a latent chain; name a model of one "
-                "with --model"
-            )
+    if chain is None and SchemeOptions(scheme, particles, refine).given:
+        raise InputError(
+            "a scheme, particles and refinement are for a latent chain; name a model of one "
+            "with --model"
+        )
     coding = (
         PLAIN
         if chain is None

@@ -14,26 +14,11 @@ from typing import Any, TypeAlias
 from bbans import images
 from bbans.errors import InputError
 from bbans.files import storage, urls
+from bbans.images.formats.registry import suffixes
 
 Source: TypeAlias = "str | os.PathLike[str]"
 Named: TypeAlias = Iterator[tuple[str, images.Image]]
 Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
-IMAGE_SUFFIXES = (
-    ".png",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".pbm",
-    ".pgm",
-    ".ppm",
-    ".pam",
-    ".jp2",
-    ".j2k",
-    ".jpg",
-    ".jpeg",
-    ".npy",
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +46,7 @@ class Reading:
         """The images of a folder by its URL: those of its files whose names say that they are
         images.
         """
-        names = tuple(name for name in found if name.lower().endswith(IMAGE_SUFFIXES))
+        names = tuple(name for name in found if name.lower().endswith(suffixes()))
         if not names:
             raise InputError(
                 f"{url}: a folder of images was expected, found none among {len(found)} files"

@@ -32,15 +32,18 @@ if TYPE_CHECKING:
 Pixels = NDArray[Any]
 
 
+AS_SUITS, HERE = SchemeOptions(), Execution()
+
+
 @dataclass(frozen=True)
 class CompressOptions:
     """How images are compressed: what the keywords of `compress` say."""
 
     model: ModelLike = None
     effort: str = "default"
-    scheme: SchemeOptions = SchemeOptions()
+    scheme: SchemeOptions = AS_SUITS
     verify: bool = True
-    execution: Execution = Execution()
+    execution: Execution = HERE
 
 
 def compress(

@@ -2,23 +2,49 @@
 at all, sets of images.
 """
 
-from bbans.images.atomic import atomic_write
-from bbans.images.dataset import content_hash, load_folder, split_holdout
-from bbans.images.formats.read import read_image
-from bbans.images.formats.write import write_image
-from bbans.images.image import (
-    DEFAULT_MAX_PIXELS,
-    Image,
-    PngChunk,
-    from_array,
-    make_image,
-    same_image,
-    without_metadata,
-)
-from bbans.images.labels import read_labels
-from bbans.images.pillow_convert import as_image, from_pillow, to_pillow
-from bbans.images.sets import ImageSet, open_set
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from bbans.images.atomic import atomic_write
+    from bbans.images.dataset import content_hash, load_folder, split_holdout
+    from bbans.images.formats.read import read_image
+    from bbans.images.formats.write import write_image
+    from bbans.images.image import (
+        DEFAULT_MAX_PIXELS,
+        Image,
+        PngChunk,
+        from_array,
+        make_image,
+        same_image,
+        without_metadata,
+    )
+    from bbans.images.labels import read_labels
+    from bbans.images.pillow_convert import as_image, from_pillow, to_pillow
+    from bbans.images.sets import ImageSet, open_set
+
+PLACES = {
+    "DEFAULT_MAX_PIXELS": "image",
+    "Image": "image",
+    "ImageSet": "sets",
+    "PngChunk": "image",
+    "as_image": "pillow_convert",
+    "atomic_write": "atomic",
+    "content_hash": "dataset",
+    "from_array": "image",
+    "from_pillow": "pillow_convert",
+    "load_folder": "dataset",
+    "make_image": "image",
+    "open_set": "sets",
+    "read_image": "formats.read",
+    "read_labels": "labels",
+    "same_image": "image",
+    "split_holdout": "dataset",
+    "to_pillow": "pillow_convert",
+    "without_metadata": "image",
+    "write_image": "formats.write",
+}
+"""The module of every name, imported when the name is used: the table of formats is light."""
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Image",
@@ -40,3 +66,9 @@ __all__ = [
     "without_metadata",
     "write_image",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in PLACES:
+        return getattr(import_module(f"bbans.images.{PLACES[name]}"), name)
+    raise AttributeError(f"module 'bbans.images' has no attribute {name!r}")

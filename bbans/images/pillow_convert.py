@@ -11,6 +11,7 @@ import struct
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from bbans.errors import BbansError, InputError, UnsupportedImageError
+from bbans.errors import BbansError, InputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
 from bbans.images.image import (
     DEFAULT_MAX_PIXELS,
@@ -269,3 +270,20 @@ def as_image(image: NDArray[Any] | PIL.Image.Image | Image) -> Image:
     if isinstance(image, Image):
         return image
     return from_array(image) if isinstance(image, np.ndarray) else from_pillow(image)
+
+
+def saved_by_pillow(image: Image, kind: str, carried: tuple[str, ...], **options: Any) -> bytes:
+    """Pillow's file, with these entries of its `info`: what the writer of the format has a place
+    for.
+    """
+    if transparency(image.metadata) is not None:
+        raise OutputError(f"{kind} holds no transparent colour (tRNS): choose PNG")
+    source = to_pillow(image)
+    options |= {key: source.info[key] for key in carried if key in source.info}
+    source.info.clear()
+    encoded = BytesIO()
+    try:
+        source.save(encoded, kind, **options)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise OutputError(f"the image cannot be written as {kind}: {error}") from error
+    return encoded.getvalue()

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import InputError
-from bbans.images.formats import sniff
 from bbans.images.formats.read import read_image
+from bbans.images.formats.registry import format_of_bytes
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image
 from bbans.images.pillow_convert import guarded
 
@@ -121,7 +121,7 @@ def _folder(folder: Path, as_pixels: bool, max_pixels: int) -> ImageSet:
     }
     for name in sorted(files):
         try:
-            sniff.image_format(_start(files[name]))
+            format_of_bytes(_start(files[name]))
             names.append(name)
         except InputError:
             skipped.append(name)

@@ -13,11 +13,11 @@ from io import BytesIO
 import numpy as np
 from PIL import BmpImagePlugin
 
-from bbans.errors import InputError, UnsupportedImageError
+from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
 from bbans.images.formats.rows import unpack_rows
 from bbans.images.image import Image, PngChunk, Samples, make_image
-from bbans.images.pillow_convert import check_size, from_pillow, guarded
+from bbans.images.pillow_convert import check_size, from_pillow, guarded, saved_by_pillow
 
 RAW, RLE8, RLE4, BITFIELDS = range(4)
 OLD_HEADER, V5_HEADER = 12, 124
@@ -78,7 +78,7 @@ def _raw(data: bytes, width: int, height: int, bits: int, upside_down: bool) -> 
     return pixels[:, :, 2::-1]
 
 
-def read_bmp(data: bytes, max_pixels: int) -> Image:
+def read_bmp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """An image of 1, 4 or 8-bit indices or grey, of RGB, or of RGBA (masks).
 
     Raises `InputError` and `UnsupportedImageError`.
@@ -125,3 +125,11 @@ def read_bmp(data: bytes, max_pixels: int) -> Image:
     return make_image(
         pixels, metadata.with_colours(described, (PngChunk("PLTE", entries),)), bits, True
     )
+
+
+def bmp_bytes(image: Image) -> bytes:
+    """The bytes of a BMP file. Raises OutputError on an image that it cannot hold."""
+    eight = image.bit_depth == 8 and (image.pixels.ndim == 2 or image.pixels.shape[2] == 3)
+    if not eight and (image.bit_depth != 1 or image.palette):
+        raise OutputError("BMP holds 8-bit grey, palette or RGB and 1-bit grey: choose PNG")
+    return saved_by_pillow(image, "BMP", ("dpi",), dpi=(0, 0))  # Pillow would make one up

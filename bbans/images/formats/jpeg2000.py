@@ -15,7 +15,7 @@ import numpy as np
 
 from bbans.errors import InputError, JpegInputError, UnsupportedImageError
 from bbans.images import metadata
-from bbans.images.formats.sniff import JPEG_ADVICE
+from bbans.images.formats.registry import LOSSY_ADVICE
 from bbans.images.image import Image, PngChunk, make_image
 from bbans.images.pillow_convert import check_size, guarded
 
@@ -199,7 +199,7 @@ def read_jpeg2000(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         bare = data.startswith(b"\xff\x4f")
         header, described = (_codestream(data, 0), ()) if bare else _jp2(data)
         if not header.reversible and not as_pixels:
-            raise JpegInputError(f"a lossy JPEG 2000: {JPEG_ADVICE}")
+            raise JpegInputError(f"a lossy JPEG 2000: {LOSSY_ADVICE}")
         check_size(header.width, header.height, max_pixels)
         pixels = np.asarray(imagecodecs.jpeg2k_decode(data))
         shape = (header.height, header.width) + ((header.channels,) if header.channels > 1 else ())

@@ -17,7 +17,7 @@ MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
 
 
-def read_npy(data: bytes, max_pixels: int) -> Image:
+def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """An image of an array of a shape and type that `from_array` takes.
 
     Raises `InputError` and `UnsupportedImageError`.

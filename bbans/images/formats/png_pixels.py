@@ -80,7 +80,7 @@ def _decode(header: png.Header, parts: Sequence[tuple[str, bytes]]) -> Samples:
     return np.array(PngImageFile(BytesIO(plain)), np.uint8)
 
 
-def read_png(data: bytes, max_pixels: int) -> Image:
+def read_png(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """An image of every colour type and depth. Raises `InputError` and `UnsupportedImageError`."""
     parts = png.chunks(data)
     header = png.check_supported(parts)

@@ -141,7 +141,7 @@ def _raster(data: bytes, header: Header, depth: int) -> Samples:
     return rows.reshape(shape)
 
 
-def read_pnm(data: bytes, max_pixels: int) -> Image:
+def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """An image of 8 or 16-bit samples, or of 1-bit grey.
 
     Raises `InputError` and `UnsupportedImageError`.

@@ -19,8 +19,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from bbans.errors import InputError, JpegInputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
+from bbans.images.formats.registry import LOSSY_ADVICE
 from bbans.images.formats.rows import pack_rows
-from bbans.images.formats.sniff import JPEG_ADVICE
 from bbans.images.image import Image, PngChunk, Samples, make_image, palette_entries, transparency
 from bbans.images.pillow_convert import check_size, from_pillow, guarded
 
@@ -157,7 +157,7 @@ def _check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
     compression = tags.get(COMPRESSION, 1)
     if compression in JPEG:
         if not as_pixels:
-            raise JpegInputError(f"a TIFF that holds JPEG data: {JPEG_ADVICE}")
+            raise JpegInputError(f"a TIFF that holds JPEG data: {LOSSY_ADVICE}")
         return True
     if compression not in LOSSLESS:
         raise UnsupportedImageError(

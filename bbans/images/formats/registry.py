@@ -1,0 +1,191 @@
+"""The table of image formats: how each is told from its first bytes, and who reads and writes it.
+
+What a file is called is not believed. A row is added by `register`, for instance from a module of
+one's own; nothing in the package has to be touched. Light: readers and writers are imported when
+they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bbans.errors import InputError, UnsupportedImageError
+
+if TYPE_CHECKING:
+    from bbans.images.image import Image
+
+HERE = "bbans.images.formats"
+LOSSY_ADVICE = (
+    "its pixels cost more than its own bytes; keep the file as it is, or ask for its "
+    "pixels (--as-pixels)"
+)
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """A format of image files.
+
+    name: as users write it, in capitals; label: for people. suffixes: of file names, in small
+    letters, the first is the one that is written. `detect(data)`: whether a file's bytes are of
+    this format. reader, writer: "module:function" or functions; `reader(data, as_pixels,
+    max_pixels)` is the image of a file's bytes, where `as_pixels` takes what was lossy;
+    `writer(image)` is the bytes of a file, None: the format is not written. lossless: whether files
+    of it are what an image should come as.
+    """
+
+    name: str
+    label: str
+    suffixes: tuple[str, ...]
+    detect: Callable[[bytes], bool]
+    reader: str | Callable[[bytes, bool, int], Image]
+    writer: str | Callable[[Image], bytes] | None = None
+    lossless: bool = True
+
+    def read(self, data: bytes, as_pixels: bool, max_pixels: int) -> Image:
+        """The image of a file's bytes. Raises InputError."""
+        image: Image = _loaded(self.reader)(data, as_pixels, max_pixels)
+        return image
+
+    def write(self, image: Image) -> bytes:
+        """The bytes of a file. Raises OutputError on an image that the format cannot hold."""
+        assert self.writer is not None
+        data: bytes = _loaded(self.writer)(image)
+        return data
+
+
+def _loaded(function: str | Callable[..., Any]) -> Callable[..., Any]:
+    if not isinstance(function, str):
+        return function
+    module, name = function.split(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+FORMATS: dict[str, ImageFormat] = {}
+"""The formats by name, in the order in which they are tried."""
+
+
+def register(row: ImageFormat) -> None:
+    """Add a format. Raises ValueError on a name that is there."""
+    if row.name in FORMATS:
+        raise ValueError(f"the format {row.name!r} is there already; choose another name")
+    FORMATS[row.name] = row
+
+
+def _starts(*magics: bytes) -> Callable[[bytes], bool]:
+    return lambda data: data.startswith(magics)
+
+
+def _is_webp(data: bytes) -> bool:
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+
+
+def _is_bmp(data: bytes) -> bool:
+    return data.startswith(b"BM") and len(data) > 26
+
+
+def _is_pnm(data: bytes) -> bool:
+    return data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace()
+
+
+for _row in (
+    ImageFormat(
+        "PNG",
+        "PNG",
+        (".png",),
+        _starts(b"\x89PNG"),
+        f"{HERE}.png_pixels:read_png",
+        f"{HERE}.png_pixels:png_bytes",
+    ),
+    ImageFormat(
+        "WEBP", "WebP", (".webp",), _is_webp, f"{HERE}.webp:read_webp", f"{HERE}.webp:webp_bytes"
+    ),
+    ImageFormat(
+        "TIFF",
+        "TIFF",
+        (".tiff", ".tif"),
+        _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        f"{HERE}.tiff:read_tiff",
+        f"{HERE}.tiff:tiff_bytes",
+    ),
+    ImageFormat("BMP", "BMP", (".bmp",), _is_bmp, f"{HERE}.bmp:read_bmp", f"{HERE}.bmp:bmp_bytes"),
+    ImageFormat(
+        "PPM",
+        "PPM",
+        (".ppm", ".pgm", ".pbm", ".pam", ".pnm"),
+        _is_pnm,
+        f"{HERE}.pnm:read_pnm",
+        f"{HERE}.pnm:pnm_bytes",
+    ),
+    ImageFormat(
+        "NPY",
+        "NPY",
+        (".npy",),
+        _starts(b"\x93NUMPY"),
+        f"{HERE}.npy:read_npy",
+        f"{HERE}.npy:npy_bytes",
+    ),
+    ImageFormat(
+        "JPEG 2000",
+        "JPEG 2000",
+        (".jp2", ".j2k"),
+        _starts(b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        f"{HERE}.jpeg2000:read_jpeg2000",
+    ),
+    ImageFormat(
+        "JPEG",
+        "JPEG",
+        (".jpg", ".jpeg"),
+        _starts(b"\xff\xd8\xff"),
+        f"{HERE}.jpeg:read_jpeg",
+        lossless=False,
+    ),
+):
+    register(_row)
+
+# Formats that are known by name only, so that the error can say what the file is: offset, bytes,
+# name.
+UNREAD = (
+    (0, b"GIF8", "GIF"),
+    (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypmif1", "HEIF"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"\x00\x00\x01\x00", "icon"),
+    (0, b"qoif", "QOI"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"PF", "floating-point PNM"),
+    (0, b"Pf", "floating-point PNM"),
+)
+
+
+def format_of_bytes(data: bytes) -> ImageFormat:
+    """The format that a file's first bytes say it is of.
+
+    Raises UnsupportedImageError for images of other formats, InputError for the rest.
+    """
+    if not data:
+        raise InputError("an image was expected, found an empty file")
+    for row in FORMATS.values():
+        if row.detect(data):
+            return row
+    for offset, magic, name in UNREAD:
+        if data.startswith(magic, offset):
+            raise UnsupportedImageError(f"a file of format {name} is not read: convert it to PNG")
+    *labels, last = (row.label for row in FORMATS.values() if row.lossless)
+    raise InputError(f"not an image: {', '.join(labels)} or {last} was expected")
+
+
+def written() -> dict[str, tuple[str, ...]]:
+    """Suffixes of the formats that are written, by their names in small letters."""
+    return {row.name.lower(): row.suffixes for row in FORMATS.values() if row.writer is not None}
+
+
+def suffixes() -> tuple[str, ...]:
+    """Suffixes of all formats that are read."""
+    return tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)

@@ -1,0 +1,52 @@
+"""WebP by Pillow, which does not tell once it has opened a file whether it is lossless."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+from PIL import WebPImagePlugin
+
+from bbans.errors import JpegInputError, OutputError, UnsupportedImageError
+from bbans.images.formats.registry import LOSSY_ADVICE
+from bbans.images.image import Image
+from bbans.images.pillow_convert import check_size, from_pillow, guarded, saved_by_pillow
+
+
+def read_webp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
+    """The image of a WebP file's bytes.
+
+    Raises JpegInputError on a lossy one unless `as_pixels`, and InputError.
+    """
+    check_webp(data, as_pixels)
+    # called directly and not through `PIL.Image.open`, whose size limit belongs to the process
+    with guarded("WEBP"):
+        source = WebPImagePlugin.WebPImageFile(BytesIO(data))
+        check_size(source.width, source.height, max_pixels)
+    return from_pillow(source, max_pixels)
+
+
+def check_webp(data: bytes, as_pixels: bool) -> None:
+    """Raises `UnsupportedImageError` for an animated WebP, and `JpegInputError` for a lossy one
+    unless `as_pixels`.
+    """
+    position, kinds = 12, set[bytes]()
+    while position + 8 <= len(data):
+        kind, size = struct.unpack_from("<4sI", data, position)
+        kinds.add(kind)
+        position += 8 + size + size % 2
+    if kinds & {b"ANIM", b"ANMF"}:
+        raise UnsupportedImageError("an animated WebP is not coded: save its frames one by one")
+    if b"VP8 " in kinds and not as_pixels:
+        raise JpegInputError(f"a lossy WebP: {LOSSY_ADVICE}")
+
+
+def webp_bytes(image: Image) -> bytes:
+    """The bytes of a lossless WebP file. Raises OutputError on an image that it cannot hold."""
+    if image.bit_depth != 8 or image.palette:
+        raise OutputError(
+            "WEBP holds 8-bit RGB and RGBA, no palette and no other depth: choose PNG"
+        )
+    return saved_by_pillow(
+        image, "WEBP", ("icc_profile", "exif", "xmp"), lossless=True, exact=True, method=4
+    )
