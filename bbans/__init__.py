@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     )
     from bbans.files.on_disk import CompressResult, compress_file, decompress_file
     from bbans.models.library import load_model
+    from bbans.options import TrainOptions
     from bbans.training.run import train_model
 
 __version__ = "0.1.0"
 PLACES = {
     "CompressResult": "files.on_disk",
+    "TrainOptions": "options",
     "compress": "files.codec",
     "compress_file": "files.on_disk",
     "create_archive": "archives.create",
@@ -50,6 +52,7 @@ None is imported before a name of it is used: `import bbans` takes milliseconds.
 """
 __all__ = [
     "CompressResult",
+    "TrainOptions",
     "__version__",
     "compress",
     "compress_file",

@@ -5,6 +5,7 @@ and passed on whole. Light: importing this takes no library.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bbans.errors import InputError
 
@@ -55,3 +56,38 @@ class SchemeOptions:
     def given(self) -> bool:
         """Whether anything was asked for."""
         return self.scheme is not None or self.particles is not None or bool(self.refine)
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a model is trained; None: as the recipe says, or as suits the images.
+
+    recipe: a TOML file, whose `family` decides what is trained; a recipe without one is the
+    photograph family's. Without a recipe, images of one shape with a side below 128 pixels make a
+    latent model (`training.chain_run.default_recipe`), others are photographs, which come from a
+    folder. shape (H, W) and labels (one integer an image, for conditional models) are for latent
+    models, float_weights, a file to write, and minutes, a budget in place of steps, for
+    photographs. latents in place of a recipe asks for a VAE of bits ("bernoulli") or of categories
+    ("categorical"). estimator (`training.terms.ESTIMATORS`, of gradients by q), seed and steps go
+    before the recipe's, and so do objective (`training.registry`), particles and posterior of
+    models with Gaussian latents. A run goes on from its checkpoint (default: beside the output;
+    that of a latent model goes when the model is there). tensorboard: a folder for logs. device: of
+    torch, such as "cuda". threads: of torch.
+    """
+
+    recipe: Path | None = None
+    shape: tuple[int, int] | None = None
+    labels: Path | None = None
+    latents: str | None = None
+    estimator: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    objective: str | None = None
+    particles: int | None = None
+    posterior: str | None = None
+    checkpoint: Path | None = None
+    float_weights: Path | None = None
+    tensorboard: Path | None = None
+    device: str | None = None
+    threads: int | None = None

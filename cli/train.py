@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 import bbans
+from bbans.training.registry import OBJECTIVES
 
-from .options import force_option, quiet_option, threads_option
+from .options import RowChoice, force_option, quiet_option, threads_option
 from .outputs import check_output
 from .research import shape_option
 from .run import say
@@ -63,7 +64,7 @@ SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "acti
 )
 @click.option(
     "--objective",
-    type=click.Choice(["elbo", "iwae", "miwae", "ciwae", "piwae", "sivi"]),
+    type=RowChoice(lambda: OBJECTIVES),
     help="The bound that a latent chain is trained on.",
 )
 @click.option(
@@ -126,9 +127,7 @@ def train(
     """
     for path in filter(None, (output, float_weights)):
         check_output(Path(path), force)
-    bbans.train_model(
-        Path(images),
-        Path(output),
+    options = bbans.TrainOptions(
         recipe=_path(recipe),
         shape=shape,
         labels=_path(labels),
@@ -145,6 +144,11 @@ def train(
         tensorboard=_path(tensorboard),
         device=device,
         threads=threads,
+    )
+    bbans.train_model(
+        Path(images),
+        Path(output),
+        options,
         report=(lambda row: None) if quiet else (lambda row: say(progress_line(row))),
         overwrite=force,
     )

@@ -295,6 +295,7 @@ def test_open_gives_a_pillow_image(tmp_path):
 def test_public_names():
     assert sorted(bbans.__all__) == [
         "CompressResult",
+        "TrainOptions",
         "__version__",
         "compress",
         "compress_file",

@@ -52,7 +52,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"numpy"},
     ),
     "training": (
-        {"errors", "exact", "distributions", "coding", "models", "schemes", "images"},
+        {"errors", "options", "exact", "distributions", "coding", "models", "schemes", "images"},
         {"numpy", "torch", "safetensors", "PIL", "tomli"},
     ),
     "evaluation": (
@@ -85,10 +85,20 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         },
         {"numpy", "PIL", "zarr", "numcodecs"},
     ),
-    "__init__": ({"models", "files", "archives", "evaluation", "training"}, set()),
+    "__init__": ({"options", "models", "files", "archives", "evaluation", "training"}, set()),
 }
 CLI = (
-    {"errors", "options", "models", "evaluation", "execution", "files", "container", "images"},
+    {
+        "errors",
+        "options",
+        "models",
+        "training",
+        "evaluation",
+        "execution",
+        "files",
+        "container",
+        "images",
+    },
     {"click", "rich"},
 )
 TORCH_ALLOWED = ("exact", "training")

@@ -13,6 +13,7 @@ from PIL import Image
 
 import bbans
 from bbans.archives import create
+from bbans.options import TrainOptions
 from tests.digits import digits
 
 MOSAIC = 0.75  # of the smaller of two mosaics; 0.71 was measured
@@ -27,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     x = digits(1300)[0].reshape(-1, 8, 8)
     np.save(folder / "training.npy", x[:1000])
     model = folder / "mine.safetensors"
-    bbans.train_model(folder / "training.npy", model, threads=1)
+    bbans.train_model(folder / "training.npy", model, TrainOptions(threads=1))
     held_out = [(f"{i:03}", image) for i, image in enumerate(x[1000:])]
     found = create.create_archive(folder / "a.bbar", held_out, model=model)
     assert (found.items, found.chained, found.model_bytes) == (300, 300, 0)

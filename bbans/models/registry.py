@@ -166,3 +166,9 @@ def family_of(config: Any) -> Family:
 def family_name(config: Any) -> str:
     """The name of the family that a config belongs to. Raises ModelFormatError."""
     return family_of(config).name
+
+
+def media_of(family: Family) -> str:
+    """Whether models of a family code images of any size or of one shape (`Capabilities.media`)."""
+    declared: Capabilities = family.capabilities(family.config())
+    return declared.media

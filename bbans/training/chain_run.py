@@ -17,21 +17,21 @@ from torch import nn
 from bbans.errors import InputError
 from bbans.exact.torch_ops import torch_ops
 from bbans.models import rich_vae
-from bbans.models.base import LatentModel
+from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN, JOINT, ROWS, LatentModel
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.models.conv_vae import ConvVaeConfig
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.model_file import serialise
 from bbans.models.pyramid import PyramidConfig
-from bbans.models.registry import FAMILIES, family_name
+from bbans.models.registry import FAMILIES, family_of, media_of
 from bbans.models.rich_vae import POSTERIORS, RichVaeConfig
 from bbans.models.vae import VaeConfig
 from bbans.schemes.bounds import ideal_bits
 from bbans.training import discrete
 from bbans.training.chains import COSINE, LINEAR, ChainRecipe, Samples, train
 from bbans.training.distributed import ALONE, Processes
-from bbans.training.networks.families import export
+from bbans.training.networks.families import export, trains
 from bbans.training.recipes import checked, read_toml
 from bbans.training.terms import VIMCO, Training
 from bbans.training.train import Recipe
@@ -69,6 +69,15 @@ def default_recipe(
     """
     if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3) and not classes:
         return Recipe()
+    return latent_recipe(height, width, channels, levels, items, classes)
+
+
+def latent_recipe(
+    height: int, width: int, channels: int, levels: int, items: int = 60000, classes: int = 0
+) -> ChainRecipe:
+    """The family of latent models and its sizes for `items` images of one shape; see
+    `default_recipe`.
+    """
     dims = height * width * channels
     shape = (height, width, channels, levels, *_likelihood(levels))
     batch = BATCH if dims <= DENSE_DIMS else max(SMALLEST_BATCH, BATCH * DENSE_DIMS // dims)
@@ -204,26 +213,26 @@ def with_posterior(recipe: ChainRecipe, posterior: str, given: bool) -> ChainRec
         raise InputError(
             f"a posterior is one of {', '.join((GAUSSIAN, *POSTERIORS))}; found {posterior!r}"
         )
-    if (family := family_name(model)) in discrete.FAMILIES:
+    row = family_of(model)
+    if trains(model).sampled:
         raise InputError(
-            f"a posterior {posterior!r} is of Gaussian latents, and those of the family {family} "
+            f"a posterior {posterior!r} is of Gaussian latents, and those of the family {row.name} "
             "are discrete; leave it out"
         )
     rich = isinstance(model, RichVaeConfig)
     if posterior == GAUSSIAN and not rich:
         return recipe
     plain = isinstance(model, VaeConfig) and model.fixed_sigma < 0 and not model.skip
-    if (
-        getattr(model, "classes", 0)
-        or len(getattr(model, "latents", ())) != 1
-        or (given and not rich and not plain)
-    ):
+    declared = row.capabilities(model)
+    gaussian = declared.posterior in (DIAGONAL_GAUSSIAN, JOINT) and declared.depth == 1
+    if not gaussian or declared.side_information is not None or (given and not rich and not plain):
         raise InputError(
             f"a posterior {posterior!r} is for a dense VAE of one layer without labels; name the "
             "family vae or rich_vae"
         )
     kind = VaeConfig if posterior == GAUSSIAN else RichVaeConfig
-    settings = {f.name: getattr(model, f.name) for f in fields(kind) if hasattr(model, f.name)}
+    shared = {f.name for f in fields(kind)} & {f.name for f in fields(model)}
+    settings = {name: getattr(model, name) for name in shared}
     return replace(
         recipe,
         model=kind(**settings)
@@ -243,14 +252,15 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainReci
     raw = read_toml(path)
     raw.pop("record", None)
     name = raw.pop("family", None)
-    if name not in FAMILIES or name == "photo":
+    if name not in FAMILIES or media_of(FAMILIES[name]) == ANY_SIZE:
         raise InputError(
             f"recipe {path}: family = {name!r} is not one of {', '.join(sorted(FAMILIES))[:80]}; "
             "name one"
         )
     default = FAMILIES[name].config()
+    known = {f.name for f in fields(default)}
     default = replace(
-        default, **{field: size for field, size in (sizes or {}).items() if hasattr(default, field)}
+        default, **{name: size for name, size in (sizes or {}).items() if name in known}
     )
     model = replace(default, **checked(path, default, raw.pop("model", {})))
     training = replace(Training(), **checked(path, Training(), raw.pop("training", {})))
@@ -268,16 +278,22 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainReci
         discrete.check(training, model, recipe.free_bits)
     except InputError as error:
         raise InputError(f"recipe {path}: {error}") from error
-    rich_vae.check_codes(getattr(model, "posterior", None))
+    _check_codes(model)
     FAMILIES[name].check(model)
     return recipe
 
 
-def told(config: Any, data: Samples) -> Samples:
-    """Whole images as a model of the config takes them: those that are told the first rows have
-    them as labels.
+def _check_codes(model: Any) -> None:
+    """Raise NoCodecError on a model that no model file holds."""
+    if isinstance(model, RichVaeConfig):
+        rich_vae.check_codes(model.posterior)
+
+
+def conditioned(config: Any, data: Samples) -> Samples:
+    """Whole images as a model of the config takes them: those that are conditioned on their first
+    rows have them as labels.
     """
-    if not hasattr(config, "conditioning"):
+    if family_of(config).capabilities(config).side_information != ROWS:
         return data
     return Samples(data.x[:, config.conditioning :], data.x[:, : config.conditioning])
 
@@ -298,7 +314,7 @@ def run(
 
     Raises NoCodecError before it trains what no model file holds.
     """
-    rich_vae.check_codes(getattr(recipe.model, "posterior", None))
+    _check_codes(recipe.model)
     net, history = train(training, validation, recipe, checkpoint, report, group=group)
     return model_file(net.to("cpu"), recipe, history, validation, record)
 
@@ -315,7 +331,7 @@ def model_file(
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """
     layers = export(net)
-    family = FAMILIES[family_name(recipe.model)]
+    family = family_of(recipe.model)
     described = {
         **(record or {}),
         "recipe": asdict(recipe),

@@ -34,9 +34,9 @@ from bbans.models.vae import VaeConfig
 from bbans.training import discrete, distributed, guarded, objectives
 from bbans.training.distributed import ALONE, Processes
 from bbans.training.estimators.control import Control
-from bbans.training.networks.families import float_network
+from bbans.training.networks.families import float_network, trains
 from bbans.training.passes import Passes
-from bbans.training.terms import OWN, Draws, Terms, Trainable, Training, Weighted, draws
+from bbans.training.terms import Draws, Terms, Trainable, Training, Weighted, draws
 
 COSINE, LINEAR = "cosine", "linear"
 ACTIVE = (
@@ -192,7 +192,7 @@ def train(
     discrete.check(recipe.training, recipe.model, recipe.free_bits)
     torch.manual_seed(recipe.seed)
     net = float_network(recipe.model, recipe.training).to(group.device)
-    objectives.check(recipe.training, recipe.free_bits, net)
+    objectives.check(recipe.training, recipe.free_bits, trains(recipe.model))
     control = Control(net, recipe.training).to(group.device)
     averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
     optimiser = torch.optim.AdamW(
@@ -247,7 +247,7 @@ def train(
             running.clear()
             if group.first:
                 row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.objective not in OWN:
+                if len(validation.x) and not recipe.training.own_terms:
                     row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
                 if len(validation.x) and recipe.training.bounded:
                     row |= discrete.beside(
@@ -329,7 +329,7 @@ def descend(
     drop = None if dropped is None else dropped[ours]
     beta = recipe.beta * min(1.0, (step + 1) / max(1, recipe.kl_warmup_steps))
     optimiser.zero_grad()
-    if recipe.training.objective in OWN:
+    if recipe.training.own_terms:
         terms = discrete.terms(net, control, recipe.training, x, labels, source, drop, beta)
         mean = (
             distributed.total(group, terms.divergence.sum(0)) / items if recipe.free_bits else None

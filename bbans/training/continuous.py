@@ -23,11 +23,10 @@ from bbans.training.estimators.control import Control
 from bbans.training.estimators.estimate import improve
 from bbans.training.estimators.nvil import updated
 from bbans.training.estimators.relax import lax
+from bbans.training.networks.families import families_where, trains
 from bbans.training.networks.heads import LN2, standard_divergence
 from bbans.training.networks.vae import VaeNet
-from bbans.training.terms import ELBO, Draws, Terms, Training
-
-FAMILIES = ("vae", "conv_vae")
+from bbans.training.terms import ELBO, LAX, Draws, Terms, Training
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,10 @@ class Gaussian:
 def check(training: Training, model: Any) -> None:
     """Raise InputError unless a model of this config can be trained by LAX."""
     family = family_name(model)
-    if family not in FAMILIES or len(model.latents) != 1 or model.classes:
+    if LAX not in trains(model).estimators:
         raise InputError(
             f"estimator {training.estimator!r} is for one layer of Gaussian latents without "
-            f"labels ({', '.join(FAMILIES)}); found the "
+            f"labels ({families_where(lambda declared: LAX in declared.estimators)}); found the "
             f"family {family}: a pyramid, a rich posterior and more layers are reparameterised, "
             "and bits and categories have 'relax'"
         )

@@ -31,6 +31,7 @@ from bbans.training.estimators.relax import relax
 from bbans.training.estimators.score import score
 from bbans.training.estimators.vimco import signals
 from bbans.training.networks.bernoulli_vae import BernoulliVaeNet, Draw, Inferred
+from bbans.training.networks.families import families_where, trains
 from bbans.training.networks.heads import LN2
 from bbans.training.terms import (
     CONCRETE,
@@ -46,28 +47,26 @@ from bbans.training.terms import (
     Draws,
     Terms,
     Training,
+    Trains,
     draws,
 )
-
-STRUCTURED = "structured"
-FAMILIES = ("bernoulli_vae", "categorical_vae", STRUCTURED)
 
 
 def check(training: Training, model: Any, free_bits: float = 0.0) -> None:
     """Raise InputError unless a config's family can be trained by the estimator, and on the
     objective where its latents are discrete.
     """
-    t, family = training, family_name(model)
+    t, family, declared = training, family_name(model), trains(model)
     if t.estimator not in ESTIMATORS:
         raise InputError(f"an estimator is one of {', '.join(ESTIMATORS)}; found {t.estimator!r}")
     if t.estimator == LAX:
         continuous.check(t, model)
-    elif t.estimator != STRAIGHT_THROUGH and family not in FAMILIES:
+    elif t.estimator not in declared.estimators:
         raise InputError(
             f"estimator {t.estimator!r} is for latents of bits or categories "
-            f"({', '.join(FAMILIES)}); found the family {family}"
+            f"({families_where(_sampled)}); found the family {family}"
         )
-    if t.objective != ELBO and family in FAMILIES:
+    if t.objective != ELBO and declared.sampled:
         raise InputError(
             f"objective {t.objective!r} is for Gaussian latents; the family {family} has the "
             "bound of several samples by "
@@ -79,17 +78,21 @@ def check(training: Training, model: Any, free_bits: float = 0.0) -> None:
             f"estimator {t.estimator!r} needs free_bits = 0: what the loss leaves out it would "
             "still train on"
         )
-    several = t.estimator == VIMCO or (t.estimator == CONCRETE and family == STRUCTURED)
+    several = t.estimator == VIMCO or (t.estimator == CONCRETE and declared.relaxed_particles)
     if t.particles < (2 if t.estimator == VIMCO else 1) or (
-        family in FAMILIES and t.particles > 1 and not several
+        declared.sampled and t.particles > 1 and not several
     ):
         said = (
             f"particles are 2 or more with {VIMCO}, 1 or more with {CONCRETE} of the family "
-            f"{STRUCTURED}, and 1 with other estimators"
+            "structured, and 1 with other estimators"
         )
         raise InputError(f"{said}; found {t.particles} with {t.estimator!r}")
     if not t.temperature > 0:
         raise InputError(f"a temperature is above 0; found {t.temperature}")
+
+
+def _sampled(declared: Trains) -> bool:
+    return declared.sampled
 
 
 def terms(

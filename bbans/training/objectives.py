@@ -22,18 +22,8 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.models.rich_vae import SEMI_IMPLICIT
-from bbans.training.terms import (
-    CIWAE,
-    ELBO,
-    MIWAE,
-    OBJECTIVES,
-    OWN,
-    PIWAE,
-    SIVI,
-    Draws,
-    Training,
-    Weighted,
-)
+from bbans.training.registry import OBJECTIVES
+from bbans.training.terms import ELBO, SIVI, Draws, Training, Trains, Weighted
 
 LN2 = math.log(2)
 DEFAULT_PARTICLES = 8
@@ -90,22 +80,48 @@ def piwae(log_w: Tensor) -> Pair:
     return Pair(iwae(log_w.flatten(0, 1)), miwae(log_w))
 
 
-def of(training: Training, log_w: Tensor) -> Pair:
-    """The bounds that a recipe names, of `(K, B)` log-weights in all."""
-    grouped = log_w.reshape(training.groups, -1, log_w.shape[-1])
-    if training.objective == PIWAE:
-        return piwae(grouped)
-    if training.objective == MIWAE:
-        bound = miwae(grouped)
-    elif training.objective == CIWAE:
-        bound = ciwae(log_w, training.elbo_share)
-    else:
-        bound = elbo(log_w) if training.objective in OWN else iwae(log_w)
+def elbo_pair(log_w: Tensor, training: Training) -> Pair:
+    """The ELBO for both, of `(K, B)`."""
+    return both(elbo(log_w))
+
+
+def iwae_pair(log_w: Tensor, training: Training) -> Pair:
+    """IWAE for both, of `(K, B)`."""
+    return both(iwae(log_w))
+
+
+def miwae_pair(log_w: Tensor, training: Training) -> Pair:
+    """MIWAE of a recipe's groups for both, of `(K, B)`."""
+    return both(miwae(_grouped(log_w, training)))
+
+
+def ciwae_pair(log_w: Tensor, training: Training) -> Pair:
+    """CIWAE of a recipe's share of the ELBO for both, of `(K, B)`."""
+    return both(ciwae(log_w, training.elbo_share))
+
+
+def piwae_pair(log_w: Tensor, training: Training) -> Pair:
+    """PIWAE of a recipe's groups, of `(K, B)`."""
+    return piwae(_grouped(log_w, training))
+
+
+def both(bound: Tensor) -> Pair:
+    """One bound, `(B,)`, for p and for q."""
     return Pair(bound, bound)
 
 
-def check(training: Training, free_bits: float, net: nn.Module) -> None:
-    """Raise InputError unless a network of this kind can be trained on the objective."""
+def _grouped(log_w: Tensor, training: Training) -> Tensor:
+    return log_w.reshape(training.groups, -1, log_w.shape[-1])
+
+
+def of(training: Training, log_w: Tensor) -> Pair:
+    """The bounds that a recipe names, of `(K, B)` log-weights in all."""
+    bounds: Pair = OBJECTIVES[training.objective](log_w, training)
+    return bounds
+
+
+def check(training: Training, free_bits: float, declared: Trains) -> None:
+    """Raise InputError unless a network that declares this can be trained on the objective."""
     t = training
     if t.objective not in OBJECTIVES:
         raise InputError(f"an objective is one of {', '.join(OBJECTIVES)}; found {t.objective!r}")
@@ -124,16 +140,13 @@ def check(training: Training, free_bits: float, net: nn.Module) -> None:
             f"objective {SIVI!r} trains on one particle an item, whose draws of noise are `parts` "
             "of the model: set these"
         )
-    if (
-        t.objective == SIVI
-        and getattr(getattr(net, "config", None), "posterior", None) != SEMI_IMPLICIT
-    ):
+    if t.objective == SIVI and SIVI not in declared.objectives:
         raise InputError(
             f"objective {SIVI!r} is the surrogate bound of a semi-implicit posterior, and this "
             "model has another: "
             f"name --posterior {SEMI_IMPLICIT}, or the objective {ELBO!r}"
         )
-    if t.objective not in OWN and (free_bits or not hasattr(net, "sampled")):
+    if not t.own_terms and (free_bits or not declared.weighted):
         raise InputError(
             f"objective {t.objective!r} needs Gaussian latents and no free_bits: it is no sum "
             "over latents"
@@ -152,14 +165,14 @@ def chosen(training: Training, objective: str | None, particles: int | None) -> 
     if training.bounded and objective in (None, ELBO):
         return replace(training, particles=particles or training.particles)
     name = objective or training.objective
-    if name in OWN:
+    if name in OBJECTIVES and OBJECTIVES[name].own_terms:
         if (particles or 1) > 1:
             raise InputError(
                 f"several particles are for another objective than {name}; name one with "
                 "--objective"
             )
         return replace(training, objective=name, particles=1, groups=1)
-    grouped = name in (MIWAE, PIWAE)
+    grouped = name in OBJECTIVES and OBJECTIVES[name].grouped
     count = particles or (
         training.particles
         if training.particles > 1

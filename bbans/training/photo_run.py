@@ -20,6 +20,7 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.images import atomic_write, load_folder, split_holdout
 from bbans.models.model_file import serialise
 from bbans.models.photo import ExactPhoto, PhotoConfig
+from bbans.options import TrainOptions
 from bbans.schemes.pyramid import self_funding
 from bbans.schemes.pyramid.level import analyse
 from bbans.training.crops import Image
@@ -97,29 +98,24 @@ def exact_rate(net: ExactPhoto, images: list[Image]) -> float:
 def run(
     folder: Path,
     output: Path,
-    *,
-    recipe: Path | None = None,
-    checkpoint: Path | None = None,
-    float_weights: Path | None = None,
-    seed: int | None = None,
-    steps: int | None = None,
-    minutes: float | None = None,
+    options: TrainOptions = TrainOptions(),  # noqa: B008 frozen, and all its fields are
     device: torch.device | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     overwrite: bool = False,
 ) -> None:
     """Train on a folder of images and write a model file. Raises InputError, OutputExistsError.
 
-    `checkpoint` (default: the output's name with `.checkpoint`) makes the run resumable.
-    `float_weights` is where to write the float weights as well, for a later recipe's `init`. `seed`
-    and `steps` go before the recipe's, `minutes`, which a resumed run counts on from its
+    Of the options, the checkpoint (default: the output's name with `.checkpoint`) makes the run
+    resumable; float_weights is where to write the float weights as well, for a later recipe's
+    `init`; seed and steps go before the recipe's, minutes, which a resumed run counts on from its
     checkpoint, before its steps. On a GPU `torch.compile` is tried.
     """
+    recipe, minutes = options.recipe, options.minutes
     settings, described = read_recipe(recipe), read_record(recipe)
     settings = replace(
         settings,
-        seed=settings.seed if seed is None else seed,
-        steps=settings.steps if steps is None else steps,
+        seed=settings.seed if options.seed is None else options.seed,
+        steps=settings.steps if options.steps is None else options.steps,
     )
     initial = None
     if recipe is not None and settings.init:
@@ -135,7 +131,7 @@ def run(
             f"{folder} has no image of {settings.crop} x {settings.crop} pixels or more to train "
             "on; add images or lower `crop`"
         )
-    resume = checkpoint or output.with_suffix(".checkpoint")
+    resume = options.checkpoint or output.with_suffix(".checkpoint")
     seconds = None if minutes is None else 60 * minutes
     function = compiled() if device is not None and device.type == "cuda" else losses
     net, history = train(
@@ -163,8 +159,8 @@ def run(
             ExactPhoto(settings.model, layers, torch_ops()), holdout_images
         )
     data = serialise(settings.model, layers, record)
-    if float_weights is not None:
-        atomic_write(float_weights, stored_weights.to_bytes(net), overwrite=overwrite)
+    if options.float_weights is not None:
+        atomic_write(options.float_weights, stored_weights.to_bytes(net), overwrite=overwrite)
     atomic_write(output, data, overwrite=overwrite)
     atomic_write(
         output.with_suffix(".json"),

@@ -13,149 +13,108 @@ import torch
 
 from bbans.errors import InputError, OutputExistsError
 from bbans.images import atomic_write
-from bbans.training import discrete, objectives, photo_run
+from bbans.models.base import ANY_SIZE, LABEL
+from bbans.models.registry import FAMILIES, family_of, media_of
+from bbans.options import TrainOptions
+from bbans.training import objectives, photo_run
 from bbans.training.chain_run import (
-    default_recipe,
+    conditioned,
     discrete_recipe,
     estimated,
+    latent_recipe,
     model_file,
     read_recipe,
-    told,
     with_posterior,
 )
 from bbans.training.chains import ChainRecipe, train
 from bbans.training.distributed import Processes, processes, wanted
+from bbans.training.networks.families import families_where, trains
 from bbans.training.recipes import read_record, read_toml
 from bbans.training.small_images import SmallImages, gather, split
 from bbans.training.tensorboard import logged
 from bbans.training.terms import LAX
 
 Report = Callable[[dict[str, float]], None]
-PHOTO = "photo"
+PHOTOGRAPHS = "photo"  # the family of recipes that name none
+
+
+def silent(row: dict[str, float]) -> None:
+    """Report nothing."""
 
 
 def train_model(
     source: Path,
     output: Path,
+    options: TrainOptions = TrainOptions(),  # noqa: B008 frozen, and all its fields are
     *,
-    recipe: Path | None = None,
-    shape: tuple[int, int] | None = None,
-    labels: Path | None = None,
-    latents: str | None = None,
-    estimator: str | None = None,
-    seed: int | None = None,
-    steps: int | None = None,
-    minutes: float | None = None,
-    objective: str | None = None,
-    particles: int | None = None,
-    posterior: str | None = None,
-    checkpoint: Path | None = None,
-    float_weights: Path | None = None,
-    tensorboard: Path | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-    report: Report = lambda row: None,
+    report: Report = silent,
     overwrite: bool = False,
 ) -> None:
-    """Train on images and write a model file.
+    """Train a model on images and write its file.
 
-    A recipe's `family` decides what is trained; a recipe without one is the photograph family's.
-    Without a recipe, images of one shape with a side below 128 pixels make a latent chain
-    (`chain_run.default_recipe`), others are photographs, which come from a folder. `shape` (H, W)
-    and `labels` (one integer an image, for conditional models) are for latent chains,
-    `float_weights` and `minutes`, a budget in place of steps, for photographs. `latents` in place
-    of a recipe asks for a VAE of bits (`bernoulli`) or of categories (`categorical`). `estimator`
-    (`training.terms.ESTIMATORS`, of gradients by q), `seed` and `steps` go before the recipe's, and
-    so do `objective` and `particles` (`objectives.chosen`) and `posterior`
-    (`chain_run.with_posterior`) of chains of Gaussian latents. A run goes on from `checkpoint`
-    (default: beside the output; that of a latent chain goes when the model is there).
-    `tensorboard`: a folder for logs. With WORLD_SIZE set, as by torchrun, the processes share the
-    batches of a latent chain. Raises InputError, OutputExistsError, OutputError, and
-    AccumulatorBoundError if a network cannot be made exact.
+    source: a folder of images, an `.npy`, `.npz` or idx file. `report` is called with rates and
+    steps as training goes. With WORLD_SIZE set, as by torchrun, processes share the batches of a
+    latent model. Raises InputError, OutputExistsError, OutputError, and AccumulatorBoundError if a
+    network cannot be made exact.
     """
     if output.exists() and not overwrite:
         raise OutputExistsError(
             f"{output}: exists already: ask for overwriting (-f) or choose another name"
         )
     with (
-        _threads(threads),
-        processes(device) as group,
-        logged(tensorboard if group.first else None, report) as reported,
+        _threads(options.threads),
+        processes(options.device) as group,
+        logged(options.tensorboard if group.first else None, report) as reported,
     ):
-        family = PHOTO if recipe is not None else None
-        if recipe is not None:
-            family = read_toml(recipe).get("family", PHOTO)
-        _check_discrete(recipe, family, latents, estimator)
-        images = (
-            None
-            if family == PHOTO
-            else gather(source, shape, labels, photographs=family is None and latents is None)
-        )
-        if images is not None:
-            if float_weights is not None:
-                raise InputError(
-                    "float weights are written of photograph models only; leave --float-weights out"
-                )
-            settings = _settings(images, recipe, seed, steps, latents, estimator)
-            if minutes is not None:
-                raise InputError(
-                    "a number of minutes is for photograph models, whose schedule follows the "
-                    "clock; give --steps"
-                )
-            if posterior is not None:
-                settings = with_posterior(settings, posterior, given=recipe is not None)
-            settings = replace(
-                settings, training=objectives.chosen(settings.training, objective, particles)
-            )
-            _chain(images, output, settings, recipe, checkpoint, reported, overwrite, group)
+        family = None
+        if options.recipe is not None:
+            family = read_toml(options.recipe).get("family", PHOTOGRAPHS)
+        photographs = family in FAMILIES and media_of(FAMILIES[family]) == ANY_SIZE
+        _check_discrete(options, family)
+        images = None
+        if not photographs:
+            maybe = family is None and options.latents is None
+            images = gather(source, options.shape, options.labels, photographs=maybe)
+        if images is None:
+            _check_photographs(source, options)
+            photo_run.run(source, output, options, group.device, reported, overwrite)
             return
-        if any(option is not None for option in (objective, particles, posterior, estimator)):
-            said = (
-                "objectives, particles and posteriors are for latent chains, and so are "
-                "estimators; these are photographs: leave them out"
-            )
-            raise InputError(said)
-        _check_photographs(source, shape, labels)
-        photo_run.run(
-            source,
-            output,
-            recipe=recipe,
-            checkpoint=checkpoint,
-            float_weights=float_weights,
-            seed=seed,
-            steps=steps,
-            minutes=minutes,
-            device=group.device,
-            report=reported,
-            overwrite=overwrite,
-        )
+        _train_latent_model(images, output, options, reported, overwrite, group)
 
 
-def _check_discrete(
-    recipe: Path | None, family: str | None, latents: str | None, estimator: str | None
-) -> None:
+def _check_discrete(options: TrainOptions, family: str | None) -> None:
     """Raise InputError on latents beside a recipe, and on an estimator with a model that has no
     discrete latents.
     """
-    if recipe is not None and latents is not None:
+    if options.recipe is not None and options.latents is not None:
         raise InputError(
-            f"{recipe} says which latents a model has; leave --latents out, or the recipe"
+            f"{options.recipe} says which latents a model has; leave --latents out, or the recipe"
         )
-    if latents is None and estimator not in (None, LAX) and family not in discrete.FAMILIES:
-        found = "no recipe" if family is None else f"a recipe of the family {family}"
-        raise InputError(
-            "an estimator is for --latents bernoulli or categorical, or a recipe of "
-            f"{' or '.join(discrete.FAMILIES)}; found {found}"
-        )
+    if options.latents is not None or options.estimator in (None, LAX):
+        return
+    if family in FAMILIES and trains(FAMILIES[family].config()).sampled:
+        return
+    where = "no recipe" if family is None else f"a recipe of the family {family}"
+    known = families_where(lambda declared: declared.sampled).replace(", ", " or ")
+    raise InputError(
+        "an estimator is for --latents bernoulli or categorical, or a recipe of "
+        f"{known}; found {where}"
+    )
 
 
-def _check_photographs(source: Path, shape: tuple[int, int] | None, labels: Path | None) -> None:
+def _check_photographs(source: Path, options: TrainOptions) -> None:
+    latent = options.objective, options.particles, options.posterior, options.estimator
+    if any(option is not None for option in latent):
+        raise InputError(
+            "objectives, particles and posteriors are for latent chains, and so are "
+            "estimators; these are photographs: leave them out"
+        )
     if not source.is_dir():
         raise InputError(
             f"{source}: photographs are read from a folder; give a folder, or a recipe whose "
             "family is a latent chain"
         )
-    if shape is not None or labels is not None:
+    if options.shape is not None or options.labels is not None:
         raise InputError(
             "a shape and labels are for latent chains, and these are photographs; leave them out"
         )
@@ -163,40 +122,47 @@ def _check_photographs(source: Path, shape: tuple[int, int] | None, labels: Path
         raise InputError("photograph models train in one process; start without torchrun")
 
 
-def _settings(
-    images: SmallImages,
-    path: Path | None,
-    seed: int | None,
-    steps: int | None,
-    latents: str | None = None,
-    estimator: str | None = None,
-) -> ChainRecipe:
+def _settings(images: SmallImages, options: TrainOptions) -> ChainRecipe:
     """The recipe for these images. Raises InputError where one was given that they do not fit."""
-    sizes = images.sizes
+    if options.float_weights is not None:
+        raise InputError(
+            "float weights are written of photograph models only; leave --float-weights out"
+        )
+    sizes, latents, estimator = images.sizes, options.latents, options.estimator
     if latents is not None:
         if images.labels is not None:
             raise InputError(
                 f"{latents} latents are told no labels; leave --labels or --latents out"
             )
         recipe = discrete_recipe(latents, *images.shape, sizes["levels"], len(images.x), estimator)
-    elif path is None:
-        found = default_recipe(
+    elif options.recipe is None:
+        recipe = latent_recipe(
             *images.shape, sizes["levels"], len(images.x), sizes.get("classes", 0)
         )
-        assert isinstance(found, ChainRecipe)
-        recipe = found
     else:
-        recipe = read_recipe(path, sizes)
+        recipe = read_recipe(options.recipe, sizes)
     if latents is None and estimator is not None:
         recipe = estimated(recipe, estimator)
     _check_fit(images, recipe)
-    if steps is not None:  # the schedule is stretched
+    if options.minutes is not None:
+        raise InputError(
+            "a number of minutes is for photograph models, whose schedule follows the "
+            "clock; give --steps"
+        )
+    if options.steps is not None:  # the schedule is stretched
         warm, every = (
-            round(part * steps / recipe.steps)
+            round(part * options.steps / recipe.steps)
             for part in (recipe.kl_warmup_steps, recipe.validate_every)
         )
-        recipe = replace(recipe, steps=steps, kl_warmup_steps=warm, validate_every=max(1, every))
-    return recipe if seed is None else replace(recipe, seed=seed)
+        recipe = replace(
+            recipe, steps=options.steps, kl_warmup_steps=warm, validate_every=max(1, every)
+        )
+    if options.seed is not None:
+        recipe = replace(recipe, seed=options.seed)
+    if options.posterior is not None:
+        recipe = with_posterior(recipe, options.posterior, given=options.recipe is not None)
+    training = objectives.chosen(recipe.training, options.objective, options.particles)
+    return replace(recipe, training=training)
 
 
 def _check_fit(images: SmallImages, recipe: ChainRecipe) -> None:
@@ -208,7 +174,8 @@ def _check_fit(images: SmallImages, recipe: ChainRecipe) -> None:
             f"the recipe is for images {shape} of values to {model.levels - 1}; found "
             f"{images.shape}, up to {largest}; change the recipe"
         )
-    classes: int = getattr(model, "classes", 0)
+    labelled = family_of(model).capabilities(model).side_information == LABEL
+    classes: int = model.classes if labelled else 0
     if images.labels is None and classes:
         raise InputError(
             f"the recipe's model is given one of {classes} labels with every image; give them "
@@ -221,19 +188,17 @@ def _check_fit(images: SmallImages, recipe: ChainRecipe) -> None:
         )
 
 
-def _chain(
+def _train_latent_model(
     images: SmallImages,
     output: Path,
-    settings: ChainRecipe,
-    recipe: Path | None,
-    checkpoint: Path | None,
+    options: TrainOptions,
     report: Report,
     overwrite: bool,
     group: Processes,
 ) -> None:
-    described = read_record(recipe)
-    training, validation = (told(settings.model, part) for part in split(images))
-    resume = checkpoint or output.with_suffix(".checkpoint")
+    settings, described = _settings(images, options), read_record(options.recipe)
+    training, validation = (conditioned(settings.model, part) for part in split(images))
+    resume = options.checkpoint or output.with_suffix(".checkpoint")
     net, history = train(training, validation, settings, resume, report, group=group)
     if not group.first:
         return
@@ -244,7 +209,7 @@ def _chain(
     }
     data = model_file(net.to("cpu"), settings, history, validation, {**described, "images": counts})
     atomic_write(output, data, overwrite=overwrite)
-    if checkpoint is None:
+    if options.checkpoint is None:
         resume.unlink(missing_ok=True)
 
 

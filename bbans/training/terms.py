@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from bbans.training.registry import OBJECTIVES
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -39,16 +41,31 @@ STRAIGHT_THROUGH, LAX, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX = ESTI
     "rebar",
     "relax",
 )
-ELBO, IWAE, MIWAE, CIWAE, PIWAE, SIVI = OBJECTIVES = (
-    "elbo",
-    "iwae",
-    "miwae",
-    "ciwae",
-    "piwae",
-    "sivi",
+ELBO, IWAE, MIWAE, CIWAE, PIWAE, SIVI = "elbo", "iwae", "miwae", "ciwae", "piwae", "sivi"
+WEIGHTED = (IWAE, MIWAE, CIWAE, PIWAE)
+"""Objectives of Gaussian latents that weight several particles."""
+
+
+@dataclass(frozen=True)
+class Trains:
+    """What networks of a family can be trained by and on.
+
+    estimators: of gradients by q. objectives: names of `training.registry`; weighted: also those
+    that are not in the package. sampled: latents are bits or categories, whose gradients are
+    estimated. relaxed_particles: the concrete estimator trains a bound of several particles.
+    """
+
+    estimators: tuple[str, ...] = (STRAIGHT_THROUGH,)
+    objectives: tuple[str, ...] = (ELBO,)
+    weighted: bool = False
+    sampled: bool = False
+    relaxed_particles: bool = False
+
+
+DISCRETE = Trains(
+    (STRAIGHT_THROUGH, SCORE, NVIL, MUPROP, VIMCO, CONCRETE, REBAR, RELAX), sampled=True
 )
-OWN = (ELBO, SIVI)
-"""Those that are the sum of a network's own terms, of one draw of z an item."""
+GAUSSIAN = Trains(objectives=(ELBO, *WEIGHTED), weighted=True)
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,11 @@ class Training:
     elbo_share: float = 0.5  # of the ELBO in ciwae
     # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
     codebook_average: float = 0.0
+
+    @property
+    def own_terms(self) -> bool:
+        """Whether the objective is the sum of a network's own terms for one sample an item."""
+        return OBJECTIVES[self.objective].own_terms
 
     @property
     def bounded(self) -> bool:

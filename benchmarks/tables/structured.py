@@ -30,7 +30,7 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.models.registry import FAMILIES, family_name
 from bbans.models.structured import StructuredConfig
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits
-from bbans.training.chain_run import told
+from bbans.training.chain_run import conditioned
 from bbans.training.chains import LINEAR, ChainRecipe, Samples, train
 from bbans.training.distributed import Processes
 from bbans.training.networks.families import export
@@ -128,7 +128,9 @@ def table(sets_of: tuple[Samples, Samples, Samples], options: argparse.Namespace
         jobs.append(
             (
                 (name, estimator, str(m), str(seed)),
-                partial(measured, recipe, group, m, *(told(model, part) for part in sets_of)),
+                partial(
+                    measured, recipe, group, m, *(conditioned(model, part) for part in sets_of)
+                ),
             )
         )
     settings = {"steps": options.steps, "batch": BATCH, "test_images": len(sets_of[2].x)}

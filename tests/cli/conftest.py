@@ -14,6 +14,7 @@ import pytest
 
 import bbans
 from bbans.errors import NotBbansError, OutputExistsError, UnsupportedImageError
+from bbans.options import TrainOptions
 from bbans_cli.main import main
 
 
@@ -69,9 +70,10 @@ class Standin(SimpleNamespace):
             lines=lambda each_tile: [f"{size} wide", "1 high", *(["tile 0"] if each_tile else [])],
         )
 
-    def train_model(self, source: Path, output: Path, **options: Any) -> None:
-        self.calls.append(("train_model", {"source": source, "output": output, **options}))
-        options["report"]({"step": 100.0, "bits_per_dimension": 2.5})
+    def train_model(self, source: Path, output: Path, options: TrainOptions, **others: Any) -> None:
+        given = {"source": source, "output": output, **vars(options), **others}
+        self.calls.append(("train_model", given))
+        others["report"]({"step": 100.0, "bits_per_dimension": 2.5})
 
     @staticmethod
     def _restore(data: bytes) -> bytes:

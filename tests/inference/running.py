@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bbans.options import TrainOptions
 from bbans.training import run as runs
 from bbans.training.chains import ChainRecipe, Samples
 
@@ -57,5 +58,5 @@ def decision(monkeypatch: pytest.MonkeyPatch, source: Path, **options: Any) -> A
     monkeypatch.setattr(runs, "train", chain)
     monkeypatch.setattr(runs.photo_run, "run", photo)
     with pytest.raises(Chosen) as found:
-        runs.train_model(source, source.parent / "never.safetensors", **options)
+        runs.train_model(source, source.parent / "never.safetensors", TrainOptions(**options))
     return found.value.args[0]

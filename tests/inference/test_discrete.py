@@ -17,7 +17,7 @@ from bbans.models.rich_vae import RichVaeConfig
 from bbans.models.structured import StructuredConfig
 from bbans.models.vae import VaeConfig
 from bbans.training import discrete
-from bbans.training.chain_run import read_recipe, told
+from bbans.training.chain_run import conditioned, read_recipe
 from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.estimators.control import Control
 from bbans.training.networks.bernoulli_vae import Inferred
@@ -283,7 +283,7 @@ def test_all_models_learn_by_all_estimators(name, estimator):
         model=MODELS[name],
         training=Training(estimator, particles=3 if estimator == VIMCO else 1),
     )
-    net, history = train(*(told(recipe.model, part) for part in DATA), recipe)
+    net, history = train(*(conditioned(recipe.model, part) for part in DATA), recipe)
     assert history[-1]["rate"] < 0.9 * history[0]["rate"]
     beside = {VIMCO: {"bound"}, CONCRETE: {"relaxed"}}.get(estimator, set())
     assert {"bound", "relaxed"} & set(history[-1]) == beside

@@ -16,6 +16,7 @@ from bbans.models.conv_vae import ConvVaeConfig
 from bbans.models.pyramid import PyramidConfig
 from bbans.models.rich_vae import RichVaeConfig
 from bbans.models.vae import VaeConfig
+from bbans.options import TrainOptions
 from bbans.training import continuous, discrete
 from bbans.training.chain_run import read_recipe
 from bbans.training.chains import ChainRecipe, Samples, train
@@ -236,7 +237,7 @@ def test_from_images_to_a_model_file(tmp_path):
     """Without a recipe, where the default is a dense VAE, and with one."""
     images, output = tmp_path / "i.npy", tmp_path / "m.safetensors"
     np.save(images, IMAGES.reshape(-1, 8, 8).astype(bool))
-    train_model(images, output, estimator="lax", steps=40)
+    train_model(images, output, TrainOptions(estimator="lax", steps=40))
     model = bbans.load_model(output)
     assert model.family == "vae" and model.record["recipe"]["training"]["estimator"] == "lax"
     recipe = tmp_path / "r.toml"
@@ -246,8 +247,15 @@ def test_from_images_to_a_model_file(tmp_path):
     )
     assert read_recipe(recipe).training == Training(LAX)
     with pytest.raises(InputError, match="found the family bernoulli_vae"):
-        train_model(images, output, latents="bernoulli", estimator="lax", overwrite=True)
+        train_model(
+            images, output, TrainOptions(latents="bernoulli", estimator="lax"), overwrite=True
+        )
     (tmp_path / "photos").mkdir()
     recipe.write_text("steps = 20\n")
     with pytest.raises(InputError, match="so are estimators; these are photographs"):
-        train_model(tmp_path / "photos", output, recipe=recipe, estimator="lax", overwrite=True)
+        train_model(
+            tmp_path / "photos",
+            output,
+            TrainOptions(recipe=recipe, estimator="lax"),
+            overwrite=True,
+        )

@@ -20,6 +20,7 @@ from bbans.errors import InputError, OutputExistsError
 from bbans.images import read_labels
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.model_file import load_file
+from bbans.options import TrainOptions
 from bbans.training import run as runs
 from bbans.training.chain_run import default_recipe
 from bbans.training.chains import Samples, train
@@ -157,7 +158,10 @@ def test_a_tenth_is_for_validation_by_content(here: Path) -> None:
 def test_the_model_file_holds_recipe_licence_and_history(here: Path) -> None:
     rows: list[dict[str, float]] = []
     runs.train_model(
-        here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", report=rows.append
+        here / "digits.npy",
+        here / "m.safetensors",
+        TrainOptions(recipe=here / "recipe.toml"),
+        report=rows.append,
     )
     record = load_file(here / "m.safetensors").record
     assert (
@@ -180,7 +184,9 @@ def test_the_model_file_holds_recipe_licence_and_history(here: Path) -> None:
         "recipe.toml",
     ]
     with pytest.raises(OutputExistsError):
-        runs.train_model(here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml")
+        runs.train_model(
+            here / "digits.npy", here / "m.safetensors", TrainOptions(recipe=here / "recipe.toml")
+        )
 
 
 def test_seeds(here: Path) -> None:
@@ -190,9 +196,7 @@ def test_seeds(here: Path) -> None:
         runs.train_model(
             here / "digits.npy",
             here / f"{name}.safetensors",
-            recipe=here / "recipe.toml",
-            seed=seed,
-            threads=1,
+            TrainOptions(recipe=here / "recipe.toml", seed=seed, threads=1),
         )
         assert torch.get_num_threads() == threads
         ids.append(load_file(here / f"{name}.safetensors").id)
@@ -206,7 +210,9 @@ class Killed(Exception):
 def test_a_killed_run_goes_on_where_it_was(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x = digits(80)[0]
     training, validation = Samples(x[:70]), Samples(x[70:])
-    recipe = runs._settings(gather(here / "digits.npy"), here / "recipe.toml", None, 40)  # type: ignore[arg-type]
+    recipe = runs._settings(
+        gather(here / "digits.npy"), TrainOptions(recipe=here / "recipe.toml", steps=40)
+    )  # type: ignore[arg-type]
     whole, expected = train(training, validation, recipe, here / "whole")
 
     def kill(row: dict[str, float]) -> None:
@@ -225,23 +231,33 @@ def test_checkpoints_of_other_runs_are_refused(here: Path) -> None:
     options: dict[str, Any] = {
         "recipe": here / "recipe.toml",
         "checkpoint": here / "c",
-        "overwrite": True,
     }
-    runs.train_model(here / "digits.npy", here / "m.safetensors", **options)
+    runs.train_model(
+        here / "digits.npy", here / "m.safetensors", TrainOptions(**options), overwrite=True
+    )
     assert (here / "c").exists()
     with pytest.raises(InputError, match="another recipe or other images"):
-        runs.train_model(here / "digits.npy", here / "m.safetensors", seed=9, **options)
+        runs.train_model(
+            here / "digits.npy",
+            here / "m.safetensors",
+            TrainOptions(seed=9, **options),
+            overwrite=True,
+        )
     np.save(here / "others.npy", digits(80, seed=1)[0].reshape(-1, 8, 8))
     with pytest.raises(InputError, match="another recipe or other images"):
-        runs.train_model(here / "others.npy", here / "m.safetensors", **options)
+        runs.train_model(
+            here / "others.npy", here / "m.safetensors", TrainOptions(**options), overwrite=True
+        )
     (here / "c").write_bytes(b"junk")
     with pytest.raises(InputError, match="no state of a training run"):
-        runs.train_model(here / "digits.npy", here / "m.safetensors", **options)
+        runs.train_model(
+            here / "digits.npy", here / "m.safetensors", TrainOptions(**options), overwrite=True
+        )
 
 
 def test_training_stops_when_the_validation_rate_does_not_fall(here: Path) -> None:
     x = digits(80)[0]
-    recipe = runs._settings(gather(here / "digits.npy"), here / "recipe.toml", None, None)  # type: ignore[arg-type]
+    recipe = runs._settings(gather(here / "digits.npy"), TrainOptions(recipe=here / "recipe.toml"))  # type: ignore[arg-type]
     recipe = replace(
         recipe,
         steps=500,
@@ -263,8 +279,7 @@ def test_labels_make_a_conditional_model(here: Path) -> None:
     runs.train_model(
         here / "digits.npy",
         here / "m.safetensors",
-        recipe=here / "recipe.toml",
-        labels=here / "labels.npy",
+        TrainOptions(recipe=here / "recipe.toml", labels=here / "labels.npy"),
     )
     assert load_file(here / "m.safetensors").config.classes == 10
 
@@ -289,7 +304,9 @@ def test_labels_in_idx(tmp_path: Path) -> None:
 def test_labels_that_do_not_fit(here: Path, labels: np.ndarray, message: str) -> None:
     np.save(here / "bad.npy", labels)
     with pytest.raises(InputError, match=message):
-        runs.train_model(here / "digits.npy", here / "m.safetensors", labels=here / "bad.npy")
+        runs.train_model(
+            here / "digits.npy", here / "m.safetensors", TrainOptions(labels=here / "bad.npy")
+        )
 
 
 def test_recipes_that_do_not_fit(here: Path) -> None:
@@ -297,7 +314,9 @@ def test_recipes_that_do_not_fit(here: Path) -> None:
         (here / "r.toml").write_text(text)
         with pytest.raises(InputError, match=message) as found:
             runs.train_model(
-                here / "digits.npy", here / "m.safetensors", recipe=here / "r.toml", **options
+                here / "digits.npy",
+                here / "m.safetensors",
+                TrainOptions(recipe=here / "r.toml", **options),
             )
         assert "\n" not in str(found.value)
 
@@ -318,7 +337,7 @@ def test_recipes_that_do_not_fit(here: Path) -> None:
 def test_images_that_do_not_fit(tmp_path: Path) -> None:
     def refused(source: Path, message: str, **options: Any) -> None:
         with pytest.raises(InputError, match=message) as found:
-            runs.train_model(source, tmp_path / "m.safetensors", **options)
+            runs.train_model(source, tmp_path / "m.safetensors", TrainOptions(**options))
         assert "\n" not in str(found.value) and not (tmp_path / "m.safetensors").exists()
 
     refused(
@@ -339,7 +358,7 @@ def test_images_that_do_not_fit(tmp_path: Path) -> None:
 def test_photographs_train_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="start without torchrun"):
-        runs._check_photographs(tmp_path, None, None)
+        runs._check_photographs(tmp_path, TrainOptions())
 
 
 def test_unreadable_files_are_skipped_and_counted_but_not_with_labels(here: Path) -> None:
@@ -378,9 +397,10 @@ def test_tensorboard_gets_rate_terms_and_learning_rate(
     options: dict[str, Any] = {
         "recipe": here / "recipe.toml",
         "tensorboard": here / "logs",
-        "report": rows.append,
     }
-    runs.train_model(here / "digits.npy", here / "m.safetensors", **options)
+    runs.train_model(
+        here / "digits.npy", here / "m.safetensors", TrainOptions(**options), report=rows.append
+    )
     names = ("rate", "train_rate", "prior", "likelihood", "posterior", "learning_rate", "active")
     assert (
         written == {(name, int(row["step"])): row[name] for row in rows for name in names}
@@ -392,4 +412,6 @@ def test_tensorboard_gets_rate_terms_and_learning_rate(
 def test_tensorboard_that_is_missing_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r'pip install "bbans\[train\]"'):
-        runs.train_model(here / "digits.npy", here / "m.safetensors", tensorboard=here / "logs")
+        runs.train_model(
+            here / "digits.npy", here / "m.safetensors", TrainOptions(tensorboard=here / "logs")
+        )

@@ -13,6 +13,7 @@ import pytest
 from bbans.errors import InputError, NoCodecError
 from bbans.evaluation.evaluate import evaluate
 from bbans.models.model_file import load_file
+from bbans.options import TrainOptions
 from bbans.training import run as runs
 from bbans.training.chain_run import read_recipe
 from bbans.training.terms import STRAIGHT_THROUGH
@@ -26,8 +27,10 @@ from tests.inference.running import RECIPE, decision, noise, save
 def test_discrete_latents_by_name(here: Path, latents: str, family: str) -> None:
     """A model of the family, trained by the estimator asked for, that codes what it is given."""
     for estimator in (None, "vimco", "relax"):
-        options = {"latents": latents, "estimator": estimator, "steps": 10, "overwrite": True}
-        runs.train_model(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+        options = {"latents": latents, "estimator": estimator, "steps": 10}
+        runs.train_model(
+            here / "digits.npy", here / "m.safetensors", TrainOptions(**options), overwrite=True
+        )  # type: ignore[arg-type]
         model = load_file(here / "m.safetensors")
         assert model.family == family and model.config.levels == 17
         assert model.record["recipe"]["training"]["estimator"] == (estimator or STRAIGHT_THROUGH)
@@ -61,7 +64,9 @@ def test_particles_of_estimators(here: Path, monkeypatch: pytest.MonkeyPatch) ->
             InputError, match="particles are 2 or more with vimco|by estimator 'vimco'"
         ):
             runs.train_model(
-                source, here / "m.safetensors", latents="bernoulli", estimator="vimco", **wrong
+                source,
+                here / "m.safetensors",
+                TrainOptions(latents="bernoulli", estimator="vimco", **wrong),
             )  # type: ignore[arg-type]
 
     def particles(**options: Any) -> int:
@@ -84,7 +89,7 @@ def test_particles_of_estimators(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
     def refused(message: str, **options: Any) -> None:
         with pytest.raises(InputError, match=message) as found:
-            runs.train_model(here / "digits.npy", here / "m.safetensors", **options)
+            runs.train_model(here / "digits.npy", here / "m.safetensors", TrainOptions(**options))
         assert "\n" not in str(found.value) and not (here / "m.safetensors").exists()
 
     refused("bernoulli or categorical; found 'gaussian'", latents="gaussian")
@@ -97,7 +102,9 @@ def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
         "family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n"
     )
     runs.train_model(
-        here / "digits.npy", here / "m.safetensors", recipe=here / "bits.toml", estimator="rebar"
+        here / "digits.npy",
+        here / "m.safetensors",
+        TrainOptions(recipe=here / "bits.toml", estimator="rebar"),
     )
     assert load_file(here / "m.safetensors").record["recipe"]["training"]["estimator"] == "rebar"
 
@@ -142,16 +149,14 @@ def test_objectives_and_estimators_exclude_each_other(here: Path) -> None:
         with pytest.raises(
             InputError, match=f"objective '{options['objective']}' is for Gaussian latents"
         ):
-            runs.train_model(here / "digits.npy", here / "m.safetensors", **options)  # type: ignore[arg-type]
+            runs.train_model(here / "digits.npy", here / "m.safetensors", TrainOptions(**options))  # type: ignore[arg-type]
     with pytest.raises(
         InputError, match=r"an estimator is for --latents .*found a recipe of the family vae"
     ):
         runs.train_model(
             here / "digits.npy",
             here / "m.safetensors",
-            recipe=here / "recipe.toml",
-            objective="iwae",
-            estimator="relax",
+            TrainOptions(recipe=here / "recipe.toml", objective="iwae", estimator="relax"),
         )
     (here / "both.toml").write_text(
         "family = 'bernoulli_vae'\n[training]\nestimator = 'nvil'\nobjective = 'piwae'\nparticles "
@@ -165,7 +170,9 @@ def test_objectives_and_estimators_exclude_each_other(here: Path) -> None:
 def test_a_model_of_a_bound(here: Path) -> None:
     rows: list[dict[str, float]] = []
     options = {"recipe": here / "recipe.toml", "objective": "iwae", "particles": 3, "threads": 1}
-    runs.train_model(here / "digits.npy", here / "model.safetensors", report=rows.append, **options)  # type: ignore[arg-type]
+    runs.train_model(
+        here / "digits.npy", here / "model.safetensors", TrainOptions(**options), report=rows.append
+    )  # type: ignore[arg-type]
     assert load_file(here / "model.safetensors").record["recipe"]["training"]["objective"] == "iwae"
     assert all(row["bound"] < row["rate"] for row in rows)
 
@@ -181,10 +188,8 @@ def test_the_surrogate_by_name(here: Path) -> None:
         runs.train_model(
             here / "digits.npy",
             here / "m.safetensors",
-            objective=objective,
-            posterior="semi-implicit",
+            TrainOptions(objective=objective, posterior="semi-implicit", **options),
             overwrite=True,
-            **options,
         )  # type: ignore[arg-type]
         found.append(load_file(here / "m.safetensors"))
     assert (
@@ -200,13 +205,13 @@ def test_the_surrogate_by_name(here: Path) -> None:
             runs.train_model(
                 here / "digits.npy",
                 here / "other.safetensors",
-                objective="sivi",
-                posterior=posterior,
-                **options,
+                TrainOptions(objective="sivi", posterior=posterior, **options),
             )  # type: ignore[arg-type]
     with pytest.raises(InputError, match="objective 'sivi' is for Gaussian latents"):
         runs.train_model(
-            here / "digits.npy", here / "other.safetensors", objective="sivi", latents="bernoulli"
+            here / "digits.npy",
+            here / "other.safetensors",
+            TrainOptions(objective="sivi", latents="bernoulli"),
         )
     (here / "parts.toml").write_text(
         "family = 'rich_vae'\n[model]\nposterior = 'semi-implicit'\n[training]\nobjective = "
@@ -214,7 +219,9 @@ def test_the_surrogate_by_name(here: Path) -> None:
     )
     with pytest.raises(InputError, match="`parts` of the model"):
         runs.train_model(
-            here / "digits.npy", here / "other.safetensors", recipe=here / "parts.toml"
+            here / "digits.npy",
+            here / "other.safetensors",
+            TrainOptions(recipe=here / "parts.toml"),
         )
     assert not (here / "other.safetensors").exists()
 
@@ -269,5 +276,7 @@ def test_posteriors_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_minutes_are_for_photographs(here: Path) -> None:
     with pytest.raises(InputError, match="minutes is for photograph models"):
         runs.train_model(
-            here / "digits.npy", here / "m.safetensors", recipe=here / "recipe.toml", minutes=1.0
+            here / "digits.npy",
+            here / "m.safetensors",
+            TrainOptions(recipe=here / "recipe.toml", minutes=1.0),
         )

@@ -12,6 +12,7 @@ from PIL import Image
 
 import bbans
 from bbans.errors import InputError, OutputExistsError
+from bbans.options import TrainOptions
 from bbans.training import photo_run
 from bbans.training import train as train_module
 from bbans.training.networks import float_weights
@@ -265,7 +266,9 @@ def test_a_compact_checkpoint_goes_on(tmp_path):
 def test_run_makes_a_model_that_codes(tmp_path, folder):
     output = tmp_path / "mine.safetensors"
     rows = []
-    photo_run.run(folder, output, recipe=write_recipe(tmp_path / "r.toml"), report=rows.append)
+    photo_run.run(
+        folder, output, TrainOptions(recipe=write_recipe(tmp_path / "r.toml")), report=rows.append
+    )
     assert [row["step"] for row in rows] == [6, 12]
     model = bbans.load_model(output)
     record = json.loads(output.with_suffix(".json").read_text())
@@ -274,14 +277,17 @@ def test_run_makes_a_model_that_codes(tmp_path, folder):
     data = bbans.compress(image, model=model)
     assert np.array_equal(bbans.decompress(data, model=output), image)
     with pytest.raises(OutputExistsError):
-        photo_run.run(folder, output, recipe=write_recipe(tmp_path / "r.toml"))
+        photo_run.run(folder, output, TrainOptions(recipe=write_recipe(tmp_path / "r.toml")))
 
 
 def test_run_takes_minutes(tmp_path, folder):
     """Two seconds of a recipe of a hundred thousand steps."""
     rows, recipe = [], write_recipe(tmp_path / "r.toml", steps=100_000)
     photo_run.run(
-        folder, tmp_path / "m.safetensors", recipe=recipe, minutes=2 / 60, report=rows.append
+        folder,
+        tmp_path / "m.safetensors",
+        TrainOptions(recipe=recipe, minutes=2 / 60),
+        report=rows.append,
     )
     assert len(rows) == 1 and 2 <= rows[0]["seconds"] < 30 and rows[0]["learning_rate"] < 5e-3
     assert bbans.load_model(tmp_path / "m.safetensors").record["minutes"] == 2 / 60
@@ -292,13 +298,12 @@ def test_a_recipe_starts_from_float_weights_and_describes_its_model(tmp_path, fo
     photo_run.run(
         folder,
         tmp_path / "a.safetensors",
-        recipe=first,
-        float_weights=tmp_path / "float.safetensors",
+        TrainOptions(recipe=first, float_weights=tmp_path / "float.safetensors"),
     )
     extra = 'init = "float.safetensors"\nlearning_rate = 0.0'
     second = write_recipe(tmp_path / "on.toml", steps=1, extra=extra)
     second.write_text(second.read_text() + "[record]\nlicence = 'CC0'\n")
-    photo_run.run(folder, tmp_path / "b.safetensors", recipe=second)
+    photo_run.run(folder, tmp_path / "b.safetensors", TrainOptions(recipe=second))
     a, b = (bbans.load_model(tmp_path / f"{name}.safetensors") for name in "ab")
     assert (
         a.id == b.id
@@ -307,7 +312,7 @@ def test_a_recipe_starts_from_float_weights_and_describes_its_model(tmp_path, fo
     )
     (tmp_path / "float.safetensors").write_bytes(b"none")
     with pytest.raises(InputError, match="float weights"):
-        photo_run.run(folder, tmp_path / "c.safetensors", recipe=second)
+        photo_run.run(folder, tmp_path / "c.safetensors", TrainOptions(recipe=second))
 
 
 def test_float_weights_must_fit(tmp_path, repository):

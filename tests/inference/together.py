@@ -17,6 +17,7 @@ from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.models.heads import CATEGORICAL
 from bbans.models.vae import VaeConfig
 from bbans.models.vqvae import AUTOREGRESSIVE, VqVaeConfig
+from bbans.options import TrainOptions
 from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.distributed import Processes, processes
 from bbans.training.run import train_model
@@ -119,7 +120,7 @@ def train_file(folder: Path, suffix: str) -> None:
     train_model(
         folder / "images.formats.npy",
         folder / f"{suffix}.safetensors",
-        recipe=folder / "recipe.toml",
+        TrainOptions(recipe=folder / "recipe.toml"),
     )
 
 

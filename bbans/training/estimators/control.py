@@ -15,9 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bbans.training.estimators.nvil import Moments
-from bbans.training.networks.bernoulli_vae import BernoulliVaeNet
 from bbans.training.networks.discrete_latents import Latent
-from bbans.training.networks.vae import VaeNet
 from bbans.training.terms import LAX, MUPROP, NVIL, REBAR, RELAX, Training
 
 HIDDEN = 100
@@ -35,12 +33,12 @@ class Control(nn.Module):
 
     moments: Tensor
 
-    def __init__(self, net: nn.Module, training: Training) -> None:
+    def __init__(self, net: Any, training: Training) -> None:
         super().__init__()
         self.name = training.estimator
         baselines, frees = list[nn.Module](), list[nn.Module]()
         depth = 0
-        if isinstance(net, BernoulliVaeNet) and self.name in (NVIL, MUPROP, REBAR, RELAX):
+        if self.name in (NVIL, MUPROP, REBAR, RELAX):
             depth = net.depth
             columns = [net.net(f"posterior{layer}").plan for layer in range(1, depth + 1)]
             for plan in columns:
@@ -49,7 +47,7 @@ class Control(nn.Module):
                     baselines.append(_scalar(below))
                 elif self.name == RELAX:
                     frees.append(_scalar(below + own))
-        if isinstance(net, VaeNet) and self.name == LAX:
+        if self.name == LAX:
             depth = 1
             frees.append(_scalar(net.config.head.dims + net.config.latents[0]))
         self.baselines, self.frees = nn.ModuleList(baselines), nn.ModuleList(frees)

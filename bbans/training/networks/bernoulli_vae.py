@@ -23,7 +23,7 @@ from bbans.training.networks import mlp
 from bbans.training.networks.discrete_latents import BITS
 from bbans.training.networks.heads import sample_bits, start
 from bbans.training.networks.mlp import FloatMlp
-from bbans.training.terms import Draws, Terms, Training, draws
+from bbans.training.terms import DISCRETE, Draws, Terms, Training, Trains, draws
 
 Draw: TypeAlias = Callable[[Tensor, int], Tensor]
 """`draw(logits, layer)`: z_layer, or a point between its states, shaped like the logits."""
@@ -182,6 +182,11 @@ class BernoulliVaeNet(nn.Module):
             self.seen(x, labels), lambda logits, layer: self.latent.probabilities(logits)
         )
         return torch.cat([p.flatten(1) for p in z.samples], 1)
+
+
+def trains(config: Any) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return DISCRETE
 
 
 def network(config: Any, training: Training | None = None) -> BernoulliVaeNet:

@@ -17,7 +17,7 @@ from bbans.training.networks.bernoulli_vae import BernoulliVaeNet
 from bbans.training.networks.bernoulli_vae import export as export
 from bbans.training.networks.discrete_latents import CATEGORIES
 from bbans.training.networks.heads import LN2
-from bbans.training.terms import Training
+from bbans.training.terms import DISCRETE, Training, Trains
 
 
 class CategoricalVaeNet(BernoulliVaeNet):
@@ -37,6 +37,11 @@ class CategoricalVaeNet(BernoulliVaeNet):
         """Natural logits `(B, D, K)`; networks give them in log2."""
         found = super().logits(name, *inputs)
         return found.view(len(found), -1, self.config.states) * LN2
+
+
+def trains(config: Any) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return DISCRETE
 
 
 def network(config: Any, training: Training | None = None) -> CategoricalVaeNet:

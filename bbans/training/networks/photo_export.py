@@ -16,9 +16,15 @@ from bbans.training.networks.photo import (
     LOG2_SIGMA_RANGE,
     PhotoNet,
 )
+from bbans.training.terms import Trains
 
 ACT = 128.0  # integer activations are real ones times this
 Floats = NDArray[np.float64]
+
+
+def trains(config: PhotoConfig) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return Trains()
 
 
 def network(config: PhotoConfig, training: None = None) -> PhotoNet:

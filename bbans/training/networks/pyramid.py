@@ -36,7 +36,7 @@ from bbans.models.pyramid_network import accumulators
 from bbans.training.networks import mlp
 from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.training.networks.mlp import FloatMlp, real_range
-from bbans.training.terms import ELBO, Draws, Terms, Training, draws
+from bbans.training.terms import ELBO, GAUSSIAN, Draws, Terms, Training, Trains, draws
 
 Floats = NDArray[np.float64]
 
@@ -219,6 +219,11 @@ def _known(image: Tensor, step: Step) -> Tensor:
             plane = plane[:, : step.channel]
         found.append(F.pad(plane, (0, w - plane.shape[-1], 0, h - plane.shape[-2])))
     return torch.cat(found, 1)
+
+
+def trains(config: PyramidConfig) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return GAUSSIAN
 
 
 def network(config: PyramidConfig, training: Training | None = None) -> PyramidNet:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor, nn
@@ -39,7 +40,7 @@ from bbans.training.networks import mlp
 from bbans.training.networks.heads import LN2, gaussian_bits, sample_bits, start
 from bbans.training.networks.mlp import FloatMlp
 from bbans.training.networks.planar import planar
-from bbans.training.terms import Draws, Terms, Training, draws
+from bbans.training.terms import GAUSSIAN, SIVI, Draws, Terms, Training, Trains, draws
 
 
 class RichVaeNet(nn.Module):
@@ -222,6 +223,15 @@ class Middle:
     def normal(self, like: Tensor) -> Tensor:
         """Zeros of a shape."""
         return torch.zeros_like(like)
+
+
+def trains(config: RichVaeConfig) -> Trains:
+    """What a network of this config can be trained by and on: SIVI is the bound of a semi-implicit
+    posterior.
+    """
+    if config.posterior == SEMI_IMPLICIT:
+        return replace(GAUSSIAN, objectives=(*GAUSSIAN.objectives, SIVI))
+    return GAUSSIAN
 
 
 def network(config: RichVaeConfig, training: Training | None = None) -> RichVaeNet:

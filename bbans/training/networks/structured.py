@@ -8,6 +8,7 @@ is that of Raiko, Berglund, Alain and Dinh 2015 (arXiv:1406.2989).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -16,7 +17,7 @@ from bbans.models.mlp import Mlp
 from bbans.models.structured import plans
 from bbans.training.networks.bernoulli_vae import BernoulliVaeNet, Inferred
 from bbans.training.networks.bernoulli_vae import export as export
-from bbans.training.terms import Training
+from bbans.training.terms import DISCRETE, Training, Trains
 
 
 class StructuredNet(BernoulliVaeNet):
@@ -45,6 +46,11 @@ class StructuredNet(BernoulliVaeNet):
     def signal(self, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
         """-log2 p(x | z_L), which depends on every layer."""
         return self.likelihood(x, z)
+
+
+def trains(config: Any) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return replace(DISCRETE, relaxed_particles=True)
 
 
 def network(config: Any, training: Training | None = None) -> StructuredNet:

@@ -11,6 +11,7 @@ that the config plans, multi-layer perceptrons or convolutional.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,7 +25,17 @@ from bbans.training.networks import conv
 from bbans.training.networks.conv import FloatConv
 from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.training.networks.mlp import FloatMlp
-from bbans.training.terms import ELBO, Draws, Terms, Training, draws
+from bbans.training.terms import (
+    ELBO,
+    GAUSSIAN,
+    LAX,
+    STRAIGHT_THROUGH,
+    Draws,
+    Terms,
+    Training,
+    Trains,
+    draws,
+)
 
 
 class VaeNet(nn.Module):
@@ -153,6 +164,14 @@ class VaeNet(nn.Module):
                 torch.get_default_dtype()
             ),
         )
+
+
+def trains(config: VaeConfig | ConvVaeConfig) -> Trains:
+    """What a network of this config can be trained by and on: LAX is for one layer, without
+    labels.
+    """
+    alone = len(config.latents) == 1 and not config.classes
+    return replace(GAUSSIAN, estimators=(STRAIGHT_THROUGH, LAX)) if alone else GAUSSIAN
 
 
 def network(config: VaeConfig | ConvVaeConfig, training: Training | None = None) -> VaeNet:

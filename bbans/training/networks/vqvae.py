@@ -22,7 +22,7 @@ from bbans.models.vqvae import CODEBOOK, VqVaeConfig, plans, prior_masks
 from bbans.training.networks import mlp
 from bbans.training.networks.heads import LN2, sample_bits, start
 from bbans.training.networks.mlp import FloatMlp
-from bbans.training.terms import Draws, Terms, Training, alone, draws
+from bbans.training.terms import Draws, Terms, Training, Trains, alone, draws
 
 
 class VqVaeNet(nn.Module):
@@ -128,6 +128,11 @@ def perplexity(codes: Tensor, codebook: int) -> float:
     """
     used = torch.bincount(codes.flatten(), minlength=codebook) / codes.numel()
     return float(torch.exp2(-(used * torch.log2(used.clamp(min=1e-12))).sum()))
+
+
+def trains(config: VqVaeConfig) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return Trains()
 
 
 def network(config: VqVaeConfig, training: Training | None = None) -> VqVaeNet:
