@@ -12,9 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from bbans.distributions import gaussian_bins, logistic
+from bbans.distributions import gaussian_bins
 from bbans.distributions.distribution import Distribution, Ints, factorised
 from bbans.models.base import Capabilities
+from tests import logistic
 
 LATENT_PRECISION = 8
 SIGNAL = 24  # grey levels that the latents move a sample by

@@ -61,7 +61,6 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "options",
             "images",
             "distributions",
-            "training",
             "models",
             "tiles",
             "schemes",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bbans import images, tiles
 from bbans.distributions import gaussian_bins
+from bbans.distributions.normal_cells import bin_at
 from bbans.errors import InputError
 from bbans.evaluation.evaluate import samples
 from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN
@@ -27,7 +28,6 @@ from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
 from bbans.schemes import bounds
 from bbans.schemes.pyramid import self_funding
-from bbans.training.latent_space import nearest_bins
 
 Pixels = NDArray[Any]
 MEAN_DRAWS = 16
@@ -85,7 +85,7 @@ def interpolate(
     u = gaussian_bins.value(precision, bounds.drawn(chain.posterior(1, x), (seed, 0)))
     t = np.linspace(0.0, 1.0, steps)[:, None]
     line = np.rint((1 - t) * u[0] + t * u[1]).astype(np.int64)
-    return _means(chain, nearest_bins(chain, line), chosen, seed)
+    return _means(chain, bin_at(line, precision), chosen, seed)
 
 
 def grid(pictures: Pixels, columns: int | None = None) -> Pixels:

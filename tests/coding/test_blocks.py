@@ -18,10 +18,10 @@ from bbans.coding.blocks import (
     push_block,
     push_growing,
 )
-from bbans.coding.meter import interval_bits
 from bbans.coding.rans import base_message, message_equal, pop, pseudo_random_message, push
 from bbans.errors import FormatError, IntervalError, UnderflowError
 from tests.coding.intervals import WIDTHS, Ints, random_intervals
+from tests.meter import interval_bits
 
 
 def locator(

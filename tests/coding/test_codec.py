@@ -16,10 +16,11 @@ from bbans.coding.codec import (
     substack,
     uniform,
 )
-from bbans.coding.meter import Meter, interval_bits
 from bbans.coding.rans import pseudo_random_message
-from bbans.distributions import gaussian_bins, logistic
+from bbans.distributions import gaussian_bins
+from tests import logistic
 from tests.laws import check_bits, check_bits_back, check_codec
+from tests.meter import Meter, interval_bits
 
 MESSAGE = pseudo_random_message((6,), 100, seed=10)
 RNG = np.random.default_rng(0)

@@ -8,7 +8,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from bbans.distributions import gaussian, gaussian_bins, logistic, tables, uniform
+from bbans.distributions import gaussian, gaussian_bins, tables, uniform
+from tests import logistic
 from tests.laws import check_distribution
 
 LOCATIONS = (-(2**15), -100, 0, 16, 4080, 8175, 8300, 2**15)

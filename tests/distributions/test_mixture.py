@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbans.distributions import logistic, mixture
+from bbans.distributions import mixture
 from bbans.distributions.tables import inverse_scales, logistic_cdf_table
+from tests import logistic
 from tests.laws import Ints, check_distribution
 
 BACKENDS = ["0", "1"]

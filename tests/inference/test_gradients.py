@@ -14,11 +14,11 @@ from bbans.training.estimators.estimate import improve, surrogate
 from bbans.training.estimators.muprop import muprop
 from bbans.training.estimators.nvil import Moments, baseline_loss, nvil, updated
 from bbans.training.estimators.relax import lax, rebar, relax, tempered
-from bbans.training.estimators.relaxed import concrete, straight_through
 from bbans.training.estimators.score import control_variate, score
 from bbans.training.estimators.vimco import vimco
 from bbans.training.networks.discrete_latents import BITS, CATEGORIES
 from bbans.training.terms import Draws
+from tests.methods.relaxed import concrete, straight_through
 from tests.three_bits import LOGITS, exact_gradient, f, masses, network
 
 DRAWS = 400_000

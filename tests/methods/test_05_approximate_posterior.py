@@ -5,10 +5,10 @@ every message.
 import numpy as np
 import pytest
 
-from bbans.coding.meter import Meter
 from bbans.coding.rans import pseudo_random_message
 from bbans.schemes import bit_swap, bits_back
 from tests.laws import check_bits
+from tests.meter import Meter
 from tests.methods.toys import enumerated, mixture
 
 

@@ -5,10 +5,10 @@ back, to the bit.
 import numpy as np
 import pytest
 
-from bbans.coding.meter import Meter
 from bbans.coding.rans import pseudo_random_message
 from bbans.schemes import bit_swap, bits_back
 from tests.laws import check_bits_back, check_codec
+from tests.meter import Meter
 from tests.methods.toys import markov
 
 

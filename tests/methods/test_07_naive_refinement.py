@@ -8,6 +8,7 @@ import pytest
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.distributions import builders
 from bbans.models.analytic import LinearGaussian
+from bbans.models.base import Capabilities
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import sample
 
@@ -26,8 +27,8 @@ def rate(x, message, shift):
 class Naive:
     """The chain whose posterior is the best one for the message at hand."""
 
-    depth, prior, likelihood, default_latent = (
-        1,
+    capabilities, prior, likelihood, default_latent = (
+        Capabilities("joint"),
         CHAIN.prior,
         CHAIN.likelihood,
         CHAIN.default_latent,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bbans.coding.rans import pseudo_random_message
-from bbans.models.analytic_posteriors import FINE, MEAN_FIELD, Correlated
 from bbans.models.negative_binomial import mean_field
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import ideal_bits, sample
 from tests.laws import check_codec
+from tests.methods.analytic_posteriors import FINE, MEAN_FIELD, Correlated
 from tests.methods.mean_field import MEAN, PRECISION, gap, optimum
 
 CHAIN = Correlated(MEAN_FIELD)

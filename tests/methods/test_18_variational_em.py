@@ -9,7 +9,8 @@ from bbans.coding.rans import pseudo_random_message
 from bbans.models.analytic import finite_mixture
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import push_measured, sample
-from bbans.training.variational_em import (
+from tests.methods.toys import mixture
+from tests.methods.variational_em import (
     Mixture,
     Posterior,
     Ppca,
@@ -19,7 +20,6 @@ from bbans.training.variational_em import (
     ppca_model_step,
     ppca_posterior_step,
 )
-from tests.methods.toys import mixture
 
 
 def net_bits(model, x):

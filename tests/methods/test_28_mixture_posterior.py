@@ -7,10 +7,10 @@ import pytest
 
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.distributions import builders, composite
-from bbans.models.analytic_posteriors import GAUSSIAN, Bimodal
 from bbans.schemes import bits_back, importance
 from bbans.schemes.bounds import push_measured, sample
 from tests.laws import check_bits_back, check_codec
+from tests.methods.analytic_posteriors import GAUSSIAN, Bimodal
 
 CHAIN = Bimodal()
 X = sample(CHAIN, 30, 2)

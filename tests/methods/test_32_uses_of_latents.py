@@ -5,7 +5,7 @@ given a label.
 import numpy as np
 
 from bbans.schemes.bounds import ideal_bits, sample
-from bbans.training.latent_space import interpolate, nearest_bins, reconstruct
+from tests.methods.latent_space import interpolate, nearest_bins, reconstruct
 from tests.methods.trained import trained
 
 

@@ -4,8 +4,8 @@ objective E[f(x)], which is not E[f(b)].
 
 import torch
 
-from bbans.training.estimators.relaxed import concrete
 from bbans.training.networks.discrete_latents import BITS, CATEGORIES
+from tests.methods.relaxed import concrete
 from tests.three_bits import LOGITS, exact_gradient, f, integrated
 
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from bbans.training.estimators.relaxed import concrete, straight_through
+from tests.methods.relaxed import concrete, straight_through
 from tests.three_bits import enumerated, exact_gradient, f, integrated
 
 TEMPERATURES = (0.125, 0.25, 0.5, 1.0, 2.0)

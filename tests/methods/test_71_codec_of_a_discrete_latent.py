@@ -63,7 +63,7 @@ def test_the_decoder_takes_relaxed_latents():
     """p(x, z) at points of the simplex lies on a smooth path between its values at the states."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        from bbans.models.registry import float_network
+        from bbans.training.networks.families import float_network
 
         net = float_network(CONFIG)
     x = torch.from_numpy(digits(1, levels=2)[0].astype(np.int64)).repeat(101, 1)

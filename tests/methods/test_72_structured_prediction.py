@@ -12,7 +12,7 @@ import torch
 from bbans.models.structured import StructuredConfig
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, net_bits
-from bbans.training.chain_run import told
+from bbans.training.chain_run import conditioned
 from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.networks.families import export
 from bbans.training.terms import CONCRETE, VIMCO, Training
@@ -25,7 +25,7 @@ CONFIG = StructuredConfig(8, 8, condition=4, latents=(12, 12))
 @cache
 def trained(estimator, particles):
     x, _ = digits(800, levels=2)
-    data = [told(CONFIG, Samples(part)) for part in (x[200:], x[:200])]
+    data = [conditioned(CONFIG, Samples(part)) for part in (x[200:], x[:200])]
     training = Training(estimator, particles=particles)
     recipe = ChainRecipe(
         CONFIG,

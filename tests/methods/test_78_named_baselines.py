@@ -6,8 +6,8 @@ import torch
 from bbans.training.estimators.muprop import muprop
 from bbans.training.estimators.nvil import Moments, baseline_loss, nvil
 from bbans.training.estimators.relax import rebar
-from bbans.training.estimators.relaxed import concrete
 from bbans.training.estimators.score import score
+from tests.methods.relaxed import concrete
 from tests.three_bits import LOGITS, STATES, enumerated, exact_gradient, f, integrated, masses
 
 

@@ -15,12 +15,13 @@ from bbans.evaluation import evaluate, pictures
 from bbans.models import model_file
 from bbans.models.conv_vae import ConvVaeConfig
 from bbans.schemes.bounds import drawn
-from bbans.training import chain_run, latent_space
+from bbans.training import chain_run
 from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.networks.families import export
 from bbans.training.networks.heads import sample_bits
 from tests.chains import exact
 from tests.digits import digits
+from tests.methods import latent_space
 
 CONFIG = ConvVaeConfig(8, 8, 1, 2, "bernoulli", 0, latents=(8,), maps=12)
 RECIPE = ChainRecipe(

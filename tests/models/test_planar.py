@@ -11,7 +11,6 @@ import torch
 from bbans.errors import ModelFormatError, NoCodecError
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.models import rich_vae
-from bbans.models.analytic_posteriors import MEAN_FIELD, Correlated, N
 from bbans.models.rich_vae import ExactRichVae, RichVaeConfig
 from bbans.schemes.bounds import sample
 from bbans.training import chain_run
@@ -22,6 +21,7 @@ from bbans.training.networks.rich_vae import RichVaeNet
 from bbans.training.terms import IWAE, Draws, Training
 from tests.chains import SHAPE
 from tests.digits import digits
+from tests.methods.analytic_posteriors import MEAN_FIELD, Correlated, N
 
 CONFIG = RichVaeConfig(
     **SHAPE,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bbans.coding import lanes
-from bbans.coding.meter import Meter
 from bbans.coding.rans import base_message, message_equal, pseudo_random_message
 from bbans.distributions import builders, categorical
 from bbans.distributions.distribution import Distribution, Ints, point
@@ -16,6 +15,7 @@ from bbans.models.base import Capabilities
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, initial_bits, push_measured
 from tests.laws import check_bits, check_codec
+from tests.meter import Meter
 from tests.methods.toys import markov
 
 X = np.random.default_rng(0).integers(0, 8, (20, 6))

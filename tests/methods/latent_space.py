@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions.gaussian_bins import value
+from bbans.distributions.normal_cells import bin_at
 from bbans.models.vae import ExactVae
 from bbans.schemes.bounds import drawn
 
@@ -35,6 +35,4 @@ def interpolate(chain: ExactVae, first: Ints, last: Ints, steps: int, seed: int 
 
 def nearest_bins(chain: ExactVae, u: Ints) -> Ints:
     """Indices of the bins whose medians are nearest to u, in 1/128; of u's shape."""
-    medians = value(chain.config.latent_precision, np.arange(1 << chain.config.latent_precision))
-    above = np.searchsorted(medians, u).clip(1, len(medians) - 1)
-    return np.where(u - medians[above - 1] <= medians[above] - u, above - 1, above)
+    return bin_at(u, chain.config.latent_precision)
