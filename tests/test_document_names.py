@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.test_layers import LAYERS
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = [
     REPOSITORY / "README.md",
@@ -103,3 +105,22 @@ def test_paths_and_names_that_have_gone() -> None:
         "bbans.schemes.stream",
     ]
     assert "bbans.compress" in names(text) and "bbans.models.registry.Family.config" in names(text)
+
+
+LIBRARIES = 48  # the column of the drawing from which on it names libraries
+
+
+def test_the_drawing_of_the_layers_is_that_of_their_table() -> None:
+    """A package may import those on lines below its own, and none of its own line or above."""
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = (
+        page.split("## Layers")[1]
+        .split("## ")[0]
+        .replace("bbans/__init__.py", "__init__".ljust(17))
+    )
+    below: set[str] = set()
+    for line in reversed(re.findall(r"^ {4}(\S.*)$", drawing, re.MULTILINE)):
+        packages = set(line[:LIBRARIES].split()) - {"cli"}
+        assert all(LAYERS[package][0] <= below for package in packages), line
+        below |= packages
+    assert below == set(LAYERS)
