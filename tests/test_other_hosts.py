@@ -249,7 +249,7 @@ def test_errors_travel(kind):
 
 
 def test_every_exit_code_is_documented(repository):
-    table = (repository / "README.md").read_text()
+    table = (repository / "docs" / "command-line.md").read_text()
     for kind in named_errors():
         assert kind.exit_code in CODES
     for code, words in CODES.items():

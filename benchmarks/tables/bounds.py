@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-SINGLE = ("idle", "two-part", "bits-back", "bb-cis 8")
+SINGLE = {
+    "idle": "default latents",
+    "two-part": "two-part",
+    "bits-back": "bits-back",
+    "bb-cis 8": "bb-cis 8",
+}
 NAMES = {
     "iwae64": "IWAE",
     "piwae": "PIWAE(8, 8)",
@@ -101,7 +106,7 @@ def single(row: dict[str, Any]) -> str:
         "data",
         "model",
         "-ELBO, bits",
-        *(f"{scheme}: net bits, payload bytes" for scheme in SINGLE),
+        *(f"{name}: net bits, payload bytes" for name in SINGLE.values()),
     ]
     lines = _head([*heads, "file, bytes", "best other codec, bytes"])
     for m in sorted(row["measured"].values(), key=lambda m: (m["data"], -m["ideal_bits"])):

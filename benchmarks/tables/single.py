@@ -1,4 +1,4 @@
-"""Table: files of one image each, with idle latents, chosen ones (two-part) or bits back and
+"""Table: files of one image each, with default latents, chosen ones (two-part) or bits back and
 initial bits, beside other codecs.
 
 python -m benchmarks.tables.single ../shared/data --models folder

@@ -222,24 +222,20 @@ def tables() -> dict[tuple[Path, str], str]:
         path.stem: json.loads(path.read_text())
         for path in sorted((results / "rows").glob("*.json"))
     }
+    measured = photos(json.loads((results / "photos.json").read_text()))
     made = {
-        (ROOT / "README.md", "photos"): photos(json.loads((results / "photos.json").read_text())),
+        (ROOT / "README.md", "photos"): measured,
+        (ROOT / "docs" / "benchmarks.md", "photos"): measured,
         (models, "rates"): rates([found[name] for name in ROWS if name in found]),
     }
     for name, document, table in (
-        ("histories", "README.md", histories),
-        ("speed", "README.md", speeds),
+        ("histories", "docs/benchmarks.md", histories),
+        ("speed", "docs/benchmarks.md", speeds),
         ("stacks", "docs/integrations.md", stacks),
         ("ablation", "docs/decisions/0010-what-latents-earn.md", ablation),
     ):
         if (results / f"{name}.json").exists():
             made[ROOT / document, name] = table(json.loads((results / f"{name}.json").read_text()))
-    collected = ROOT / "docs" / "benchmarks.md"
-    made |= {
-        (collected, name): text
-        for (_, name), text in made.items()
-        if name in ("photos", "histories", "speed")
-    }
     made |= {
         (ROOT / "docs" / "bounds.md", name): text for name, text in bounds.tables(found).items()
     }

@@ -130,10 +130,10 @@ def test_commands_in_the_documents_parse(repository: Path) -> None:
     assert len(checked) >= 20
 
 
-def test_exit_codes_are_those_of_the_readme(repository: Path) -> None:
+def test_exit_codes_are_those_of_the_documents(repository: Path) -> None:
     rows = re.findall(
         r"^\| (\d+) \| (.*) \|$",
-        (repository / "README.md").read_text(encoding="utf-8"),
+        (repository / "docs" / "command-line.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     assert {int(code): text for code, text in rows} == CODES

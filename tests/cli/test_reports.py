@@ -197,9 +197,11 @@ def descendants(kind: type[BbansError]) -> Iterator[type[BbansError]]:
         yield from descendants(child)
 
 
-def test_the_readme_has_every_exit_code(repository: Path) -> None:
+def test_the_documents_have_every_exit_code(repository: Path) -> None:
     rows = re.findall(
-        r"^\| (\d+) \|", (repository / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| (\d+) \|",
+        (repository / "docs" / "command-line.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     assert sorted(int(row) for row in rows) == sorted(
         {0, 2, 130} | {kind.exit_code for kind in descendants(BbansError)}
