@@ -15,9 +15,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,6 +32,7 @@ from bbans.models.vae import VaeConfig
 from bbans.training import discrete, distributed, guarded, objectives
 from bbans.training.distributed import ALONE, Processes
 from bbans.training.estimators.control import Control
+from bbans.training.loop import Plan, Report, run, silent
 from bbans.training.networks.families import float_network, trains
 from bbans.training.passes import Passes
 from bbans.training.terms import Draws, Terms, Trainable, Training, Weighted, draws
@@ -172,7 +171,7 @@ def train(
     validation: Samples,
     recipe: ChainRecipe,
     checkpoint: Path | None = None,
-    report: Callable[[dict[str, float]], None] = lambda row: None,
+    report: Report = silent,
     checkpoint_seconds: float = 120.0,
     group: Processes = ALONE,
     measure: Callable[[nn.Module, Control], dict[str, float]] = lambda net, control: {},
@@ -189,117 +188,122 @@ def train(
     result. Raises InputError on a checkpoint of another run, and on settings that are not for such
     a model.
     """
-    discrete.check(recipe.training, recipe.model, recipe.free_bits)
-    torch.manual_seed(recipe.seed)
-    net = float_network(recipe.model, recipe.training).to(group.device)
-    objectives.check(recipe.training, recipe.free_bits, trains(recipe.model))
-    control = Control(net, recipe.training).to(group.device)
-    averaged, best = copy.deepcopy(net).eval(), copy.deepcopy(net.state_dict())
-    optimiser = torch.optim.AdamW(
-        [{"params": net.parameters(), "factor": 1.0}, *control.groups()],
-        recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=True if group.device.type == "cuda" else None,
-    )
-    batches = Passes(training.x, training.labels, recipe.seed, recipe.batch, group.device)
-    first, history, stale, lowest, running = (
-        0,
-        list[dict[str, float]](),
-        0,
-        math.inf,
-        list[float | Tensor](),
-    )
-    identity = _identity(recipe, training)
-    if (state := distributed.load(group, checkpoint)) is not None:
-        if state.get("identity") != identity:
-            raise InputError(
-                f"checkpoint {checkpoint} is of another recipe or other images; delete it or name "
-                "another"
-            )
-        for part, name in (
-            (net, "net"),
-            (control, "control"),
-            (averaged, "averaged"),
-            (optimiser, "optimiser"),
-        ):
-            part.load_state_dict(state[name])
-        best, first, history, stale, lowest, running = (
-            state[n] for n in ("best", "step", "history", "stale", "lowest", "running")
+    task = LatentTask(training, validation, recipe, group, measure)
+    plan = Plan(recipe.steps, recipe.validate_every, checkpoint_seconds)
+    history = run(task, plan, checkpoint, report, group)
+    return task.best_network(), history
+
+
+class LatentTask:
+    """A latent model in training: a `loop.Task`."""
+
+    rate_name = "train_rate"
+
+    def __init__(
+        self,
+        training: Samples,
+        validation: Samples,
+        recipe: ChainRecipe,
+        group: Processes = ALONE,
+        measure: Callable[[nn.Module, Control], dict[str, float]] = lambda net, control: {},
+    ) -> None:
+        discrete.check(recipe.training, recipe.model, recipe.free_bits)
+        objectives.check(recipe.training, recipe.free_bits, trains(recipe.model))
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.group, self.learning_rate = recipe, group, 0.0
+        self._validation, self._more = validation, measure
+        self.net = float_network(recipe.model, recipe.training).to(group.device)
+        self.control = Control(self.net, recipe.training).to(group.device)
+        self.averaged = copy.deepcopy(self.net).eval()
+        self._best = copy.deepcopy(self.net.state_dict())
+        self._stale, self._lowest = 0, math.inf
+        self.optimiser = torch.optim.AdamW(
+            [{"params": self.net.parameters(), "factor": 1.0}, *self.control.groups()],
+            recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=True if group.device.type == "cuda" else None,
         )
-    saved = started = time.monotonic()
-    for step in range(first, recipe.steps):
-        if (
-            recipe.patience and stale >= recipe.patience and step >= recipe.kl_warmup_steps
-        ):  # the rate may stand still while beta rises
-            break
-        rate = learning_rate(recipe, step)
-        for parameters in optimiser.param_groups:
-            parameters["lr"] = rate * parameters["factor"]
-        running.append(descend(net, control, averaged, optimiser, batches, recipe, step, group))
-        done = step + 1
-        if done % recipe.validate_every == 0 or done == recipe.steps:
-            row = {
-                "step": done,
-                "train_rate": float(np.mean(_read(running))),
-                "learning_rate": rate,
-                "seconds": time.monotonic() - started,
-            }
-            running.clear()
-            if group.first:
-                row |= rates(averaged, validation) if len(validation.x) else {}  # type: ignore[arg-type]
-                if len(validation.x) and not recipe.training.own_terms:
-                    row["bound"] = bound(averaged, validation, recipe.training)  # type: ignore[arg-type]
-                if len(validation.x) and recipe.training.bounded:
-                    row |= discrete.beside(
-                        averaged, *tensors(validation, slice(None), group.device), recipe.training
-                    )
-                row |= measure(net, control)
-            judged = distributed.from_first(group, row.get("bound", row.get("rate", -done)))
-            stale += 1
-            if judged < lowest:
-                lowest, stale, best = judged, 0, copy.deepcopy(averaged.state_dict())
-            history.append(row)
-            if group.first:
-                report(row)
-        last = done == recipe.steps or 0 < recipe.patience <= stale
-        if (
-            checkpoint is not None
-            and group.first
-            and (time.monotonic() - saved > checkpoint_seconds or last)
-        ):
-            save_checkpoint(
-                checkpoint,
-                {
-                    "net": net.state_dict(),
-                    "control": control.state_dict(),
-                    "averaged": averaged.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "best": best,
-                    "step": done,
-                    "history": history,
-                    "stale": stale,
-                    "lowest": lowest,
-                    "running": _read(running),
-                    "identity": identity,
-                },
+        self.batches = Passes(training.x, training.labels, recipe.seed, recipe.batch, group.device)
+        self._identity = _identity(recipe, training)
+
+    def descend(self, step: int, passed: float | None) -> Tensor:
+        """One step; the batch's rate in bits per dimension, `()` on the device."""
+        self.learning_rate = learning_rate(self.recipe, step)
+        for parameters in self.optimiser.param_groups:
+            parameters["lr"] = self.learning_rate * parameters["factor"]
+        return descend(
+            self.net,
+            self.control,
+            self.averaged,
+            self.optimiser,
+            self.batches,
+            self.recipe,
+            step,
+            self.group,
+        )
+
+    def measure(self) -> dict[str, float]:
+        """The ELBO and its terms of the validation data, and what else the recipe trains on."""
+        net, data, training = self.averaged, self._validation, self.recipe.training
+        row: dict[str, float] = {}
+        if len(data.x):
+            row |= rates(net, data)  # type: ignore[arg-type]
+            if not training.own_terms:
+                row["bound"] = bound(net, data, training)  # type: ignore[arg-type]
+            if training.bounded:
+                row |= discrete.beside(
+                    net, *tensors(data, slice(None), self.group.device), training
+                )
+        return row | self._more(self.net, self.control)
+
+    def judge(self, row: dict[str, float]) -> None:
+        """Keep the averaged weights of the lowest bound, or rate, or without either the last."""
+        judged = distributed.from_first(self.group, row.get("bound", row.get("rate", -row["step"])))
+        self._stale += 1
+        if judged < self._lowest:
+            self._lowest, self._stale = judged, 0
+            self._best = copy.deepcopy(self.averaged.state_dict())
+
+    def stale(self, step: int) -> bool:
+        """Whether so many validations had no better rate; it may stand still while beta rises."""
+        patience = self.recipe.patience
+        return 0 < patience <= self._stale and step >= self.recipe.kl_warmup_steps
+
+    def state(self) -> dict[str, Any]:
+        """Weights, moments, and what the reports were judged by."""
+        return {
+            "net": self.net.state_dict(),
+            "control": self.control.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self._best,
+            "stale": self._stale,
+            "lowest": self._lowest,
+            "identity": self._identity,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint. Raises InputError on one of another run."""
+        if state.get("identity") != self._identity:
+            raise InputError(
+                "the checkpoint is of another recipe or other images; delete it or name another"
             )
-            saved = time.monotonic()
-    averaged.load_state_dict(best)
-    return averaged, history
+        self.net.load_state_dict(state["net"])
+        self.control.load_state_dict(state["control"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._best, self._stale, self._lowest = (state[n] for n in ("best", "stale", "lowest"))
+
+    def best_network(self) -> nn.Module:
+        """The network with the best weights."""
+        self.averaged.load_state_dict(self._best)
+        return self.averaged
 
 
 def _identity(recipe: ChainRecipe, training: Samples) -> str:
     """What a checkpoint has to share with the run that goes on from it."""
     labels = "" if training.labels is None else content_hash(training.labels)
     return json.dumps([asdict(recipe), content_hash(training.x), labels], sort_keys=True)
-
-
-def _read(running: list[float | Tensor]) -> list[float]:
-    """Rates of steps as numbers, waiting for the device once."""
-    found = [rate for rate in running if isinstance(rate, Tensor)]
-    return [rate for rate in running if isinstance(rate, float)] + (
-        torch.stack(found).tolist() if found else []
-    )
 
 
 def descend(
@@ -351,12 +355,3 @@ def descend(
         for kept, buffer in zip(averaged.buffers(), net.buffers(), strict=True):
             kept.copy_(buffer)
     return distributed.total(group, bits.sum()).double() / (items * x.shape[1])
-
-
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write under a temporary name and rename, so that a killed run leaves the last whole
-    checkpoint.
-    """
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)

@@ -9,8 +9,7 @@ steps: then the clock moves its schedule. No step waits for the device: losses a
 
 from __future__ import annotations
 
-import os
-import time
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,9 +23,9 @@ from torch import Tensor
 from bbans.models.photo import PhotoConfig
 from bbans.training import crops, guarded
 from bbans.training.crops import Image
+from bbans.training.loop import REPORT_SECONDS, Plan, Report, run
 from bbans.training.networks.photo import PhotoNet, PixelBits, mixture_bits
 
-REPORT_SECONDS = 60.0  # between two reports of a run with a budget of time
 Losses = Callable[..., tuple[Tensor, Tensor]]  # as `losses`
 
 
@@ -192,29 +191,12 @@ def holdout_rate(
     return {"bpsp": total / count, "kl_bpsp": kl / count}
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any], compact: bool = False) -> None:
-    """Write under a temporary name and rename, so that a killed run leaves the last whole
-    checkpoint.
-
-    `compact` keeps Adam's moments in 16 bits.
-    """
-    if compact:
-        moments = {
-            i: {name: value if name == "step" else value.bfloat16() for name, value in own.items()}
-            for i, own in state["optimiser"]["state"].items()
-        }
-        state = {**state, "optimiser": {**state["optimiser"], "state": moments}}
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
-
-
 def train(
     train_images: Sequence[Image],
     holdout_images: Sequence[Image],
     recipe: Recipe,
     checkpoint: Path,
-    report: Callable[[dict[str, float]], None],
+    report: Report,
     checkpoint_seconds: float = 180.0,
     initial: Mapping[str, Tensor] | None = None,
     device: torch.device | None = None,
@@ -239,76 +221,100 @@ def train(
     keeps less of Adam's moments in checkpoints. `measure` adds to a report what it finds in the
     network, which it must leave as it is.
     """
-    started = time.monotonic()
-    torch.manual_seed(recipe.seed)
-    device = device or torch.device("cpu")
-    net = PhotoNet(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if initial is not None:
-        net.load_state_dict(initial)
-    optimiser = optimiser_of(net, recipe)
-    step, before, history = 0, 0.0, list[dict[str, float]]()
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, before, history = state["step"], state.get("elapsed", 0.0), state["history"]
-    batches = Batches(train_images, recipe, device)
-    saved = reported = time.monotonic()
-    running, count = torch.zeros((), device=device), 0
+    task = PhotoTask(
+        train_images, holdout_images, recipe, initial, device, function, compact, measure
+    )
+    plan = Plan(
+        recipe.steps,
+        recipe.holdout_every,
+        checkpoint_seconds,
+        seconds,
+        report_seconds,
+        math.inf if allowance is None else allowance,
+    )
+    history = run(task, plan, checkpoint, report)
+    return task.net.to("cpu"), history
 
-    def elapsed() -> float:
-        return before + time.monotonic() - started
 
-    ended = step >= recipe.steps if seconds is None else before >= seconds
-    first = step
-    while not ended:
-        passed = None if seconds is None else min(1.0, elapsed() / seconds)
-        rate = optimiser.param_groups[0]["lr"] = learning_rate(recipe, step, passed)
-        batch, beta = batches.draw(net, step), kl_weight(recipe, step, passed)
+class PhotoTask:
+    """A photograph model in training: a `loop.Task`."""
+
+    rate_name = "train_bpsp"
+
+    def __init__(
+        self,
+        train_images: Sequence[Image],
+        holdout_images: Sequence[Image],
+        recipe: Recipe,
+        initial: Mapping[str, Tensor] | None = None,
+        device: torch.device | None = None,
+        function: Losses = losses,
+        compact: bool = False,
+        measure: Callable[[PhotoNet], dict[str, float]] = lambda net: {},
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        device = device or torch.device("cpu")
+        net = PhotoNet(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if initial is not None:
+            net.load_state_dict(initial)
+        self.net: PhotoNet = net
+        self.recipe, self.learning_rate = recipe, 0.0
+        self.optimiser = optimiser_of(net, recipe)
+        self.batches = Batches(train_images, recipe, device)
+        self._holdout, self._function, self._compact = holdout_images, function, compact
+        self._more, self._worked = measure, False
+
+    def descend(self, step: int, passed: float | None) -> Tensor:
+        """One step; the batch's rate in bits per subpixel, `()` on the device.
+
+        Where a compiled loss fails at the first step, training goes on without.
+        """
+        rate = learning_rate(self.recipe, step, passed)
+        self.learning_rate = self.optimiser.param_groups[0]["lr"] = rate
+        batch, beta = self.batches.draw(self.net, step), kl_weight(self.recipe, step, passed)
         try:
-            running += descend(net, optimiser, recipe, batch, beta, function)
+            bits = descend(self.net, self.optimiser, self.recipe, batch, beta, self._function)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            if function is losses or step > first:
+            if self._function is losses or self._worked:
                 raise
             warnings.warn(
                 f"torch.compile failed, training goes on without it: {error}",
                 RuntimeWarning,
                 stacklevel=2,
             )
-            function = losses
-            running += descend(net, optimiser, recipe, batch, beta, function)
-        count, step = count + 1, step + 1
-        now = time.monotonic()
-        ended = step >= recipe.steps if seconds is None else elapsed() >= seconds
-        cut = allowance is not None and now - started >= allowance
-        due = (
-            step % recipe.holdout_every == 0
-            if seconds is None
-            else now - reported >= report_seconds
-        )
-        if due or ended or cut:
-            row = {
-                "step": step,
-                "train_bpsp": float(running) / count,
-                **holdout_rate(net, holdout_images),
+            self._function = losses
+            bits = descend(self.net, self.optimiser, self.recipe, batch, beta, losses)
+        self._worked = True
+        return bits
+
+    def measure(self) -> dict[str, float]:
+        """Rates of the held-out images."""
+        return {**holdout_rate(self.net, self._holdout), **self._more(self.net)}
+
+    def judge(self, row: dict[str, float]) -> None:
+        """The last weights are taken, whatever a report says: their rate has decayed to zero."""
+
+    def stale(self, step: int) -> bool:
+        """Never: the schedule says when a photograph model is done."""
+        return False
+
+    def state(self) -> dict[str, Any]:
+        """Weights and Adam's moments, in 16 bits where the checkpoint has to be small."""
+        moments = self.optimiser.state_dict()
+        if self._compact:
+            moments["state"] = {
+                i: {name: v if name == "step" else v.bfloat16() for name, v in own.items()}
+                for i, own in moments["state"].items()
             }
-            row |= {"learning_rate": rate, "seconds": elapsed(), **measure(net)}
-            running, count, reported = torch.zeros((), device=device), 0, time.monotonic()
-            history.append(row)
-            report(row)
-        if time.monotonic() - saved > checkpoint_seconds or ended or cut:
-            state = {
-                "net": net.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "elapsed": elapsed(),
-            }
-            save_checkpoint(
-                checkpoint, {**state, "recipe": asdict(recipe), "history": history}, compact
-            )
-            saved = time.monotonic()
-        if cut:
-            break
-    return net.to("cpu"), history
+        return {
+            "net": self.net.state_dict(),
+            "optimiser": moments,
+            "recipe": asdict(self.recipe),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.net.load_state_dict(state["net"])
+        self.optimiser.load_state_dict(state["optimiser"])
