@@ -64,9 +64,9 @@ class TrainOptions:
 
     recipe: a TOML file, whose `family` decides what is trained; a recipe without one is the
     photograph family's. Without a recipe, images of one shape with a side below 128 pixels make a
-    latent model (`training.chain_run.default_recipe`), others are photographs, which come from a
-    folder. shape (H, W) and labels (one integer an image, for conditional models) are for latent
-    models, float_weights, a file to write, and minutes, a budget in place of steps, for
+    latent model (`training.default_recipes.default_recipe`), others are photographs, which come
+    from a folder. shape (H, W) and labels (one integer an image, for conditional models) are for
+    latent models, float_weights, a file to write, and minutes, a budget in place of steps, for
     photographs. latents in place of a recipe asks for a VAE of bits ("bernoulli") or of categories
     ("categorical"). estimator (`training.terms.ESTIMATORS`, of gradients by q), seed and steps go
     before the recipe's, and so do objective (`training.registry`), particles and posterior of

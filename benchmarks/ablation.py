@@ -22,7 +22,7 @@ import torch
 
 from bbans.images import load_folder, split_holdout
 from bbans.training.photo_run import HOLDOUT_ONE_IN, HOLDOUT_SIDE, downscaled, read_recipe
-from bbans.training.train import train
+from bbans.training.photo_task import train
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import torch
 from bbans.models.heads import BERNOULLI
 from bbans.models.vae import VaeConfig
 from bbans.schemes import posterior_refinement
-from bbans.training import chain_run
-from bbans.training.chains import Samples
+from bbans.training import latent_run
+from bbans.training.latent import Samples
 from benchmarks.tables import bounds, mcbits, mites, snr, tightness, trained_coded, weighted, write
 from tests.chains import CONFIGS, exact, fresh, samples
 from tests.digits import digits
@@ -35,13 +35,13 @@ def run(tmp_path, monkeypatch):
         "images",
         lambda _: (Samples(X[:80]), Samples(X[80:100]), X[100:].reshape(-1, 8, 8)),
     )
-    train, trained = chain_run.run, []
+    train, trained = latent_run.run, []
 
     def counted(*arguments, **options):
         trained.append(arguments[2].training)
         return train(*arguments, **options)
 
-    monkeypatch.setattr(chain_run, "run", counted)
+    monkeypatch.setattr(latent_run, "run", counted)
 
     def call(script, *arguments):
         monkeypatch.setattr(

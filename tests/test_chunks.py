@@ -29,7 +29,7 @@ from bbans.integrations import chunks
 from bbans.integrations.chunks import ChunkCoder, chunk_coder, decode_chunk, encode_chunk
 from bbans.integrations.numcodecs import BBans as Numcodec
 from bbans.models import library, model_file
-from bbans.training import chain_run
+from bbans.training import latent_run
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
 from tests.tiny import smooth_image, tiny_model
@@ -184,7 +184,7 @@ def chain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     net, _, history, _ = trained("codes", 120)
     (folder / "digits.safetensors").write_bytes(
-        chain_run.model_file(net, RECIPES["codes"], history, data(17)[1])
+        latent_run.model_file(net, RECIPES["codes"], history, data(17)[1])
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(library.SEARCH_PATH_VARIABLE, str(folder))

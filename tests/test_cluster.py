@@ -18,7 +18,7 @@ from bbans.execution.dask import Cluster, connected
 from bbans.files import tiling
 from bbans.integrations.chunks import chunk_coder, encode_chunk
 from bbans.models.image_model import ImageModel
-from bbans.training import chain_run
+from bbans.training import latent_run
 from bbans_cli.main import main
 from tests.digits import digits
 from tests.linear_chain import linear
@@ -46,7 +46,7 @@ def model(tmp_path_factory) -> Path:
     """A chain's model of 8 x 8 digits."""
     path = tmp_path_factory.mktemp("models") / "digits.safetensors"
     net, _, history, _ = trained("codes", 120)
-    path.write_bytes(chain_run.model_file(net, RECIPES["codes"], history, data(17)[1]))
+    path.write_bytes(latent_run.model_file(net, RECIPES["codes"], history, data(17)[1]))
     return path
 
 

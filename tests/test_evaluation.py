@@ -21,7 +21,7 @@ from bbans.models import library as models
 from bbans.models.image_model import image_model
 from bbans.schemes.bounds import BLOCK
 from bbans.tiles.codecs import latent
-from bbans.training import chain_run
+from bbans.training import latent_run
 from bbans_cli.main import main
 from tests.chains import chain_model, picture
 from tests.digits import digits
@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("models")
     for name in ("vae", "labelled", "codes"):
         net, _, history, _ = trained(name, 500 if name == "vae" else 120)
-        file = chain_run.model_file(
+        file = latent_run.model_file(
             net, RECIPES[name], history, data(17, name == "labelled")[1], {"licence": "CC0"}
         )
         (place / f"{name}.safetensors").write_bytes(file)

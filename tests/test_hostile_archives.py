@@ -16,7 +16,7 @@ from bbans.container import archive_reader as reader
 from bbans.container import archive_writer as writer
 from bbans.container.archive_records import Archive, ChainedGroup
 from bbans.errors import BbansError
-from bbans.training import chain_run
+from bbans.training import latent_run
 from tests.container.test_archive_format import body_of, forged
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
@@ -36,7 +36,7 @@ def members() -> tuple[tuple[str, np.ndarray], ...]:
 def model(tmp_path_factory):
     net = trained("vae", 120)[0]
     path = tmp_path_factory.mktemp("model") / "vae.safetensors"
-    path.write_bytes(chain_run.model_file(net, RECIPES["vae"], [], data(17)[1]))
+    path.write_bytes(latent_run.model_file(net, RECIPES["vae"], [], data(17)[1]))
     return path
 
 

@@ -11,8 +11,8 @@ import torch
 
 from bbans.errors import InputError
 from bbans.schemes.bounds import BLOCK
-from bbans.training import chain_run
-from bbans.training.chains import Samples
+from bbans.training import latent_run
+from bbans.training.latent import Samples
 from benchmarks.gpu import pack
 from benchmarks.tables import fashion, relax, rows, runs, structured, vqvae, write
 from tests.digits import digits
@@ -28,7 +28,7 @@ def models(tmp_path_factory):
     for name in ("codes", "codes with a prior"):
         net, _, history, _ = trained(name, 120)
         path = place / f"{name}.safetensors"
-        path.write_bytes(chain_run.model_file(net, RECIPES[name], history, data(17)[1]))
+        path.write_bytes(latent_run.model_file(net, RECIPES[name], history, data(17)[1]))
         found[RECIPES[name].model.prior] = path
     return found
 

@@ -133,7 +133,8 @@ def create_archive(
         spread = on_threads(settings, threads)
         if cluster is not None:
             spread = cluster.spread(
-                models.settings_of, models.recipe(chain, coding, single(), unordered, verify)
+                models.settings_of,
+                models.worker_request(chain, coding, single(), unordered, verify),
             )
         built = build(named, spool, settings, embedded if embed_model else None, spread)
         index = write_index(built.archive)

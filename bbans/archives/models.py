@@ -48,7 +48,7 @@ def to_write(
 
 
 @dataclass(frozen=True)
-class Recipe:
+class WorkerRequest:
     """How the workers of a cluster make an archive's parts: the files of its models, and the
     options of `archives.create_archive`.
 
@@ -63,13 +63,13 @@ class Recipe:
     verify: bool
 
 
-def recipe(
+def worker_request(
     chain: ImageModel | None,
     coding: Coding,
     single: ModelLike,
     unordered: bool,
     verify: bool,
-) -> Recipe:
+) -> WorkerRequest:
     """The recipe of these models. Raises InputError on a chain that was given without its file."""
     file = None
     if chain is not None:
@@ -79,7 +79,7 @@ def recipe(
                 "its name or file"
             )
         file = chain.to_bytes()
-    return Recipe(
+    return WorkerRequest(
         file,
         coding,
         None if single == NO_MODEL else load_model(single).to_bytes(),
@@ -88,23 +88,23 @@ def recipe(
     )
 
 
-def settings_of(recipe: Recipe) -> Settings:
+def settings_of(request: WorkerRequest) -> Settings:
     """What a worker codes with. The number of images in a group is none of its business."""
     chain = (
         None
-        if recipe.model is None
-        else image_model(model_file.load_bytes(recipe.model, "sent"), tiles.fastest_ops())
+        if request.model is None
+        else image_model(model_file.load_bytes(request.model, "sent"), tiles.fastest_ops())
     )
     single: ModelLike = (
-        NO_MODEL if recipe.single is None else model_file.load_bytes(recipe.single, "sent")
+        NO_MODEL if request.single is None else model_file.load_bytes(request.single, "sent")
     )
 
     return Settings(
-        codec.encoder(codec.CompressOptions(single, verify=recipe.verify, execution=Execution(1))),
+        codec.encoder(codec.CompressOptions(single, verify=request.verify, execution=Execution(1))),
         chain,
-        recipe.coding,
-        unordered=recipe.unordered,
-        verify=recipe.verify,
+        request.coding,
+        unordered=request.unordered,
+        verify=request.verify,
     )
 
 

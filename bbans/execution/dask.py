@@ -2,9 +2,9 @@
 
 The results are the same bytes.
 
-A job and the recipe of its context go to the workers as tasks of their own, which the scheduler can
-do again: when a worker dies, what it held and what it was at is done by another. A worker makes a
-context once and keeps it for the jobs to come.
+A job and the request of its context go to the workers as tasks of their own, which the scheduler
+can do again: when a worker dies, what it held and what it was at is done by another. A worker makes
+a context once and keeps it for the jobs to come.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from bbans.errors import BbansError, ClusterError
 from bbans.execution.executor import Context, Executor, Job, Result, Results, windowed
 
-Recipe = TypeVar("Recipe", bound=Hashable)
+Request = TypeVar("Request", bound=Hashable)
 SENT_AT_ONCE = 2**22  # bytes of a task's arguments; dask warns of tasks of 10 MB
 SECONDS_TO_CONNECT = 30
 WAITING_A_THREAD = 2  # jobs that wait at a worker's thread, so that none is idle
@@ -37,15 +37,15 @@ class Cluster:
         """Threads of all workers."""
         return max(1, sum(map(int, self.client.nthreads().values())))
 
-    def spread(self, build: Callable[[Recipe], Context], recipe: Recipe) -> Executor[Context]:
-        """Work in the context `build(recipe)`, made at each worker.
+    def spread(self, build: Callable[[Request], Context], request: Request) -> Executor[Context]:
+        """Work in the context `build(request)`, made at each worker.
 
         All of it, functions and jobs are pickled.
 
         Errors of ours reach the caller as they are. Raises ClusterError where workers keep dying or
         cannot do the work.
         """
-        kept = self._sent(recipe)
+        kept = self._sent(request)
 
         def spread(
             function: Callable[[Context, Job], Result], jobs: Iterable[Job]
@@ -114,14 +114,14 @@ def _same(piece: bytes) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _context(build: Callable[[Any], Any], recipe: bytes) -> Any:
-    return build(pickle.loads(recipe))
+def _context(build: Callable[[Any], Any], request: bytes) -> Any:
+    return build(pickle.loads(request))
 
 
 def _work(
     build: Callable[[Any], Any],
-    recipe: list[bytes],
+    request: list[bytes],
     function: Callable[[Any, Any], Any],
     job: list[bytes],
 ) -> Any:
-    return function(_context(build, b"".join(recipe)), pickle.loads(b"".join(job)))
+    return function(_context(build, b"".join(request)), pickle.loads(b"".join(job)))

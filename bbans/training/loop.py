@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from bbans.errors import InputError
 from bbans.training import distributed
 from bbans.training.distributed import ALONE, Processes
 
@@ -94,7 +95,10 @@ def run(
     started = saved = reported = time.monotonic()
     step, before, history, rates = 0, 0.0, list[dict[str, float]](), list[float | Tensor]()
     if (state := distributed.load(group, checkpoint)) is not None:
-        task.restore(state)
+        try:
+            task.restore(state)
+        except InputError as error:
+            raise InputError(f"checkpoint {checkpoint}: {error}") from None
         step, history = state["step"], state["history"]
         before, rates = state.get("elapsed", 0.0), state.get("running", [])
 
@@ -122,11 +126,11 @@ def run(
             if group.first:
                 report(row)
         last = last or task.stale(step)
-        if checkpoint is not None and group.first:
-            if last or time.monotonic() - saved > plan.checkpoint_seconds:
-                done = {"step": step, "elapsed": elapsed(), "history": history}
-                save_checkpoint(checkpoint, {**task.state(), **done, "running": read(rates)})
-                saved = time.monotonic()
+        due = last or time.monotonic() - saved > plan.checkpoint_seconds
+        if checkpoint is not None and group.first and due:
+            done = {"step": step, "elapsed": elapsed(), "history": history}
+            save_checkpoint(checkpoint, {**task.state(), **done, "running": read(rates)})
+            saved = time.monotonic()
         if last:
             break
     return history

@@ -26,8 +26,9 @@ from bbans.schemes.pyramid.level import analyse
 from bbans.training.crops import Image
 from bbans.training.networks import float_weights as stored_weights
 from bbans.training.networks.photo_export import export
+from bbans.training.photo_task import train
+from bbans.training.photographs import PhotoRecipe, compiled, losses
 from bbans.training.recipes import checked, read_record, read_toml
-from bbans.training.train import Recipe, compiled, losses, train
 
 MEGAPIXEL = 1_000_000
 HOLDOUT_ONE_IN = 10
@@ -35,18 +36,18 @@ HOLDOUT_SIDE = 256
 DOWNSCALES = (0.3, 0.8)
 
 
-def read_recipe(path: Path | None) -> Recipe:
+def read_recipe(path: Path | None) -> PhotoRecipe:
     """A recipe from TOML; `[model]` holds PhotoConfig's fields.
 
     Raises InputError on unknown or ill-typed keys.
     """
     if path is None:
-        return Recipe()
+        return PhotoRecipe()
     raw = read_toml(path)
     raw.pop("record", None)
     raw.pop("family", None)
     model = PhotoConfig(**checked(path, PhotoConfig(), raw.pop("model", {})))
-    recipe = Recipe(model=model, **checked(path, Recipe(), raw))
+    recipe = PhotoRecipe(model=model, **checked(path, PhotoRecipe(), raw))
     if (
         recipe.crop % 2**recipe.levels
         or recipe.crop > HOLDOUT_SIDE
@@ -59,7 +60,7 @@ def read_recipe(path: Path | None) -> Recipe:
     return recipe
 
 
-def downscaled(images: list[Image], recipe: Recipe) -> list[Image]:
+def downscaled(images: list[Image], recipe: PhotoRecipe) -> list[Image]:
     """The images, and copies of those over a megapixel at random scales: detail of every
     sharpness.
     """

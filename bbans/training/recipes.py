@@ -1,5 +1,5 @@
-"""Recipe files: TOML whose keys are the fields of a recipe, with `[record]` for what the model file
-says about itself.
+"""Recipe files: TOML whose keys are the fields of a recipe, with `[record]` for what the model
+file says about itself.
 """
 
 from __future__ import annotations

@@ -17,17 +17,11 @@ from bbans.models.base import ANY_SIZE, LABEL
 from bbans.models.registry import FAMILIES, family_of, media_of
 from bbans.options import TrainOptions
 from bbans.training import objectives, photo_run
-from bbans.training.chain_run import (
-    conditioned,
-    discrete_recipe,
-    estimated,
-    latent_recipe,
-    model_file,
-    read_recipe,
-    with_posterior,
-)
-from bbans.training.chains import ChainRecipe, train
+from bbans.training.default_recipes import discrete_recipe, estimated, latent_recipe, with_posterior
 from bbans.training.distributed import Processes, processes, wanted
+from bbans.training.latent import LatentRecipe
+from bbans.training.latent_run import conditioned, model_file, read_recipe
+from bbans.training.latent_task import train
 from bbans.training.networks.families import families_where, trains
 from bbans.training.recipes import read_record, read_toml
 from bbans.training.small_images import SmallImages, gather, split
@@ -122,7 +116,7 @@ def _check_photographs(source: Path, options: TrainOptions) -> None:
         raise InputError("photograph models train in one process; start without torchrun")
 
 
-def _settings(images: SmallImages, options: TrainOptions) -> ChainRecipe:
+def _settings(images: SmallImages, options: TrainOptions) -> LatentRecipe:
     """The recipe for these images. Raises InputError where one was given that they do not fit."""
     if options.float_weights is not None:
         raise InputError(
@@ -165,7 +159,7 @@ def _settings(images: SmallImages, options: TrainOptions) -> ChainRecipe:
     return replace(recipe, training=training)
 
 
-def _check_fit(images: SmallImages, recipe: ChainRecipe) -> None:
+def _check_fit(images: SmallImages, recipe: LatentRecipe) -> None:
     model = recipe.model
     shape = (model.height, model.width, model.channels)
     largest = int(images.x.max())

@@ -15,8 +15,8 @@ from bbans.errors import InputError
 from bbans.images import ImageSet, open_set, read_labels, split_holdout
 from bbans.images.image import Image
 from bbans.models.image_config import MAX_DIMS
-from bbans.training.chain_run import FEW_LEVELS, PHOTO_SIDE
-from bbans.training.chains import Samples
+from bbans.training.default_recipes import FEW_LEVELS, PHOTO_SIDE
+from bbans.training.latent import Samples
 
 VALIDATION_ONE_IN = 10
 FEWEST = 32  # images below which no model of them is worth its file

@@ -25,8 +25,8 @@ import torch
 from bbans.images import load_folder
 from bbans.training.networks import float_weights
 from bbans.training.photo_run import HOLDOUT_SIDE, downscaled, read_recipe
+from bbans.training.photographs import Losses, PhotoRecipe, compiled, losses
 from bbans.training.recipes import read_record
-from bbans.training.train import Losses, Recipe, compiled, losses
 from benchmarks.gpu import fit, measure
 from benchmarks.gpu.log import Log
 from benchmarks.gpu.pack import commit
@@ -36,7 +36,7 @@ GOLDEN_SECONDS = 90.0
 REPORT_SECONDS = 60.0
 
 
-def small(recipe: Recipe) -> Recipe:
+def small(recipe: PhotoRecipe) -> PhotoRecipe:
     """A recipe for a rehearsal."""
     model = replace(recipe.model, channels=8, hidden=8, mixtures=2, latent_channels=2)
     return replace(recipe, model=model, batch=2, crop=32, levels=1, warmup_steps=2)
@@ -160,7 +160,7 @@ def resumed(source: Path, out: Path, schedule: float | None) -> float | None:
     return found if schedule is None else schedule
 
 
-def facts(device: torch.device, options: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
+def facts(device: torch.device, options: argparse.Namespace, recipe: PhotoRecipe) -> dict[str, Any]:
     """Of the machine and the call."""
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     said = {key: str(value) for key, value in vars(options).items()}
@@ -174,7 +174,12 @@ def facts(device: torch.device, options: argparse.Namespace, recipe: Recipe) -> 
 
 
 def checked(
-    images: Any, recipe: Recipe, device: torch.device, function: Losses, rehearse: bool, log: Log
+    images: Any,
+    recipe: PhotoRecipe,
+    device: torch.device,
+    function: Losses,
+    rehearse: bool,
+    log: Log,
 ) -> Losses:
     """Steps 1 and 2; the function if it works, and `losses` if not."""
     began = time.monotonic()

@@ -20,7 +20,8 @@ from bbans.images import atomic_write
 from bbans.training.crops import Image
 from bbans.training.networks import float_weights
 from bbans.training.networks.photo import PhotoNet
-from bbans.training.train import Losses, Recipe, losses, train
+from bbans.training.photo_task import train
+from bbans.training.photographs import Losses, PhotoRecipe, losses
 from benchmarks.gpu import exact
 from benchmarks.gpu.log import Log
 
@@ -35,7 +36,9 @@ class Watch:
     weights are kept.
     """
 
-    def __init__(self, recipe: Recipe, pack: Path, out: Path, log: Log, images: int | None) -> None:
+    def __init__(
+        self, recipe: PhotoRecipe, pack: Path, out: Path, log: Log, images: int | None
+    ) -> None:
         self._recipe, self._out, self._log = recipe, out, log
         self._asked = recipe.model, pack / "holdout", max(1, (os.cpu_count() or 2) // 2), images
         self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
@@ -90,7 +93,7 @@ class Watch:
 
 
 def fit(
-    recipe: Recipe,
+    recipe: PhotoRecipe,
     described: dict[str, str],
     pack: Path,
     images: Sequence[Image],
@@ -179,12 +182,12 @@ def fit(
     watch.close()
 
 
-def _state_bytes(recipe: Recipe) -> int:
+def _state_bytes(recipe: PhotoRecipe) -> int:
     """A checkpoint's weights and moments in 32 bits."""
     return 12 * sum(p.numel() for p in PhotoNet(recipe.model).parameters())
 
 
-def _kept(out: Path, recipe: Recipe) -> bytes | None:
+def _kept(out: Path, recipe: PhotoRecipe) -> bytes | None:
     """The weights of the last checkpoint."""
     if not (out / CHECKPOINT).exists():
         return None
@@ -195,7 +198,7 @@ def _kept(out: Path, recipe: Recipe) -> bytes | None:
 
 def _finish(
     weights: bytes,
-    recipe: Recipe,
+    recipe: PhotoRecipe,
     described: dict[str, str],
     history: Any,
     watch: Watch,

@@ -18,7 +18,7 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.models import library
 from bbans.training.crops import Image
 from bbans.training.networks.photo import PhotoNet
-from bbans.training.train import Batches, Losses, Recipe, descend, losses, optimiser_of
+from bbans.training.photographs import Batches, Losses, PhotoRecipe, descend, losses, optimiser_of
 from benchmarks.gpu import golden
 from benchmarks.gpu.log import Log
 
@@ -71,7 +71,7 @@ class Golden:
 class Stepper:
     """A network on a device with its batches, to take steps outside of a run."""
 
-    def __init__(self, images: Sequence[Image], recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, images: Sequence[Image], recipe: PhotoRecipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self._step = recipe, 0
         self.net: PhotoNet = PhotoNet(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -33,9 +33,10 @@ from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.models.registry import FAMILIES, family_name
 from bbans.schemes.bounds import ideal_bits
 from bbans.training import discrete
-from bbans.training.chains import LINEAR, ChainRecipe, Samples, train
 from bbans.training.distributed import Processes
 from bbans.training.estimators.control import Control
+from bbans.training.latent import LINEAR, LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX, Draws, Training
 from benchmarks.tables import rows, runs, sets
@@ -72,7 +73,7 @@ def gradient_variance(
 
 
 def measured(
-    recipe: ChainRecipe, group: Processes, training: Samples, validation: Samples, test: Samples
+    recipe: LatentRecipe, group: Processes, training: Samples, validation: Samples, test: Samples
 ) -> dict[str, Any]:
     """One run: its best training objective, its test and net rates in nats an image, and its
     curve.
@@ -105,10 +106,10 @@ def measured(
     }
 
 
-def recipe_of(model: BernoulliVaeConfig, estimator: str, seed: int, steps: int) -> ChainRecipe:
+def recipe_of(model: BernoulliVaeConfig, estimator: str, seed: int, steps: int) -> LatentRecipe:
     """Adam at 1e-3 on batches of 100, without KL warm-up: every step is on the objective itself."""
     every = max(1, steps // REPORTS)
-    return ChainRecipe(
+    return LatentRecipe(
         model,
         seed,
         steps,

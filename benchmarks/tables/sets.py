@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.training.chains import Samples
+from bbans.training.latent import Samples
 
 Pixels = NDArray[np.uint8]
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the Debian package dataset-fashion-mnist

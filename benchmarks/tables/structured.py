@@ -30,9 +30,10 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.models.registry import FAMILIES, family_name
 from bbans.models.structured import StructuredConfig
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits
-from bbans.training.chain_run import conditioned
-from bbans.training.chains import LINEAR, ChainRecipe, Samples, train
 from bbans.training.distributed import Processes
+from bbans.training.latent import LINEAR, LatentRecipe, Samples
+from bbans.training.latent_run import conditioned
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.terms import CONCRETE, NVIL, VIMCO, Training
 from benchmarks.tables import rows, runs, sets
@@ -75,7 +76,7 @@ def bound(chain: Any, data: Samples, m: int) -> float:
 
 
 def measured(
-    recipe: ChainRecipe,
+    recipe: LatentRecipe,
     group: Processes,
     m: int,
     training: Samples,
@@ -115,7 +116,7 @@ def table(sets_of: tuple[Samples, Samples, Samples], options: argparse.Namespace
         range(options.seeds), options.which, (CONCRETE, VIMCO), options.samples
     ):
         model, training = replace(MODELS[name], **size), training_of(estimator, m)
-        recipe = ChainRecipe(
+        recipe = LatentRecipe(
             model,
             seed,
             options.steps,

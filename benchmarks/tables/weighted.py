@@ -10,8 +10,8 @@ from typing import Any
 from bbans.images import atomic_write
 from bbans.models.heads import BERNOULLI
 from bbans.models.vae import VaeConfig
-from bbans.training import chain_run
-from bbans.training.chains import ChainRecipe, Samples
+from bbans.training import latent_run
+from bbans.training.latent import LatentRecipe, Samples
 from bbans.training.terms import CIWAE, IWAE, MIWAE, PIWAE, Training
 from benchmarks.tables import runs, sets
 from benchmarks.tables.sets import Pixels
@@ -95,7 +95,7 @@ def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         every = max(1, options.steps // 20)
         warmup = min(200, options.steps // 10)
-        recipe = ChainRecipe(
+        recipe = LatentRecipe(
             MODEL,
             seed,
             options.steps,
@@ -107,7 +107,7 @@ def trained(name: str, options: argparse.Namespace, seed: int = 0) -> Path:
         fit, validation, _ = images(options.data)
         checkpoint = path.with_suffix(".checkpoint")
         recipe, group = replace(recipe, kl_warmup_steps=run["kl_warmup"]), runs.group(options)
-        data = chain_run.run(
+        data = latent_run.run(
             fit,
             validation,
             recipe,

@@ -16,7 +16,7 @@ import torch
 import bbans
 from bbans.exact import torch_ops as backend
 from bbans.training.photo_run import read_recipe
-from bbans.training.train import compiled, losses
+from bbans.training.photographs import compiled, losses
 from benchmarks.gpu import fit, golden, measure, pack
 from benchmarks.gpu.__main__ import main, small
 from benchmarks.gpu.log import Log

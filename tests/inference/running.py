@@ -11,7 +11,7 @@ from PIL import Image
 
 from bbans.options import TrainOptions
 from bbans.training import run as runs
-from bbans.training.chains import ChainRecipe, Samples
+from bbans.training.latent import LatentRecipe, Samples
 
 RECIPE = """family = 'vae'
 steps = 6
@@ -48,7 +48,7 @@ def decision(monkeypatch: pytest.MonkeyPatch, source: Path, **options: Any) -> A
     """The recipe of a latent chain, or "photo"."""
 
     def chain(
-        training: Samples, validation: Samples, recipe: ChainRecipe, *rest: Any, **others: Any
+        training: Samples, validation: Samples, recipe: LatentRecipe, *rest: Any, **others: Any
     ) -> None:
         raise Chosen(recipe)
 

@@ -21,14 +21,16 @@ from bbans.models.rich_vae import POSTERIORS, RichVaeConfig
 from bbans.models.vae import VaeConfig
 from bbans.models.vqvae import VqVaeConfig
 from bbans.schemes import bits_back
-from bbans.training.chain_run import default_recipe, read_recipe, run
-from bbans.training.chains import LINEAR, ChainRecipe, Samples, descend, learning_rate, train
-from bbans.training.chains import rates as rate_of
+from bbans.training.default_recipes import default_recipe
 from bbans.training.estimators.control import Control
+from bbans.training.latent import LINEAR, LatentRecipe, Samples, learning_rate
+from bbans.training.latent import rates as rate_of
+from bbans.training.latent_run import read_recipe, run
+from bbans.training.latent_task import descend, train
 from bbans.training.networks.families import float_network
 from bbans.training.passes import Passes
+from bbans.training.photographs import PhotoRecipe
 from bbans.training.terms import ESTIMATORS, IWAE, LAX, MUPROP, PIWAE, RELAX, SCORE, VIMCO, Training
-from bbans.training.train import Recipe
 from tests.chains import check_chain
 from tests.digits import digits
 from tests.inference.reading import NothingRead
@@ -37,7 +39,7 @@ from tests.inference.stopping import Stop, stop_at
 MODEL = VaeConfig(
     8, 8, levels=2, likelihood="bernoulli", components=0, latents=(4,), hidden=16, hidden_layers=1
 )
-RECIPE = ChainRecipe(
+RECIPE = LatentRecipe(
     MODEL,
     steps=40,
     batch=50,
@@ -120,7 +122,7 @@ def test_run_makes_a_model_that_codes(tmp_path):
 
 
 def test_the_default_recipe_follows_the_images():
-    assert isinstance(default_recipe(512, 768, 3, 256), Recipe)
+    assert isinstance(default_recipe(512, 768, 3, 256), PhotoRecipe)
     likelihoods = [default_recipe(28, 28, 1, levels).model.likelihood for levels in (2, 17, 256)]
     assert likelihoods == ["bernoulli", "categorical", "logistic"]
     for shape in (

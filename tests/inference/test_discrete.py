@@ -17,9 +17,10 @@ from bbans.models.rich_vae import RichVaeConfig
 from bbans.models.structured import StructuredConfig
 from bbans.models.vae import VaeConfig
 from bbans.training import discrete
-from bbans.training.chain_run import conditioned, read_recipe
-from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.estimators.control import Control
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_run import conditioned, read_recipe
+from bbans.training.latent_task import train
 from bbans.training.networks.bernoulli_vae import Inferred
 from bbans.training.networks.families import export, float_network
 from bbans.training.terms import (
@@ -259,7 +260,7 @@ def test_a_control_lowers_the_variance_of_its_estimate():
 
 
 MODEL = BernoulliVaeConfig(8, 8, latents=(12,))
-RECIPE = ChainRecipe(
+RECIPE = LatentRecipe(
     MODEL, steps=60, batch=50, warmup_steps=5, learning_rate=1e-2, average=0.9, validate_every=6
 )
 IMAGES, _ = digits(300, levels=2)

@@ -18,9 +18,10 @@ from bbans.models.rich_vae import RichVaeConfig
 from bbans.models.vae import VaeConfig
 from bbans.options import TrainOptions
 from bbans.training import continuous, discrete
-from bbans.training.chain_run import read_recipe
-from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.estimators.control import Control
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_run import read_recipe
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export, float_network
 from bbans.training.networks.heads import standard_divergence
 from bbans.training.run import train_model
@@ -139,7 +140,7 @@ def test_the_control_learns_to_lower_the_variance():
 
 
 MODEL = VaeConfig(8, 8, levels=2, likelihood="bernoulli", components=0, latents=(8,), hidden=64)
-RECIPE = ChainRecipe(
+RECIPE = LatentRecipe(
     MODEL,
     steps=400,
     batch=50,

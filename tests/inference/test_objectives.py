@@ -10,9 +10,10 @@ import torch
 
 from bbans.errors import InputError
 from bbans.training import objectives
-from bbans.training.chain_run import read_recipe
-from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.diagnostics import effective_samples, normalised_weights
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_run import read_recipe
+from bbans.training.latent_task import train
 from bbans.training.networks.families import float_network
 from bbans.training.objectives import ciwae, elbo, iwae, miwae, piwae
 from bbans.training.terms import CIWAE, IWAE, MIWAE, PIWAE, Draws, Training
@@ -181,7 +182,7 @@ def test_piwae_divides_its_gradients():
 @pytest.mark.parametrize("objective", [IWAE, MIWAE, CIWAE, PIWAE])
 def test_runs(objective, tmp_path):
     x, _ = digits(300, levels=17)
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         VAE, steps=30, batch=50, warmup_steps=5, learning_rate=3e-3, average=0.5, validate_every=10
     )
     recipe = replace(recipe, training=Training(objective=objective, particles=4, groups=2))
@@ -198,7 +199,7 @@ def test_runs(objective, tmp_path):
 def test_one_particle_is_the_elbo_in_expectation():
     """IWAE of one particle trains like the ELBO: rates after 60 steps within 2 %."""
     x, _ = digits(300, levels=17)
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         VAE, steps=60, batch=50, warmup_steps=5, learning_rate=3e-3, average=0.5, validate_every=60
     )
     rates = []
@@ -226,7 +227,7 @@ def test_what_is_refused(training, config, free_bits, message):
         train(
             data,
             data,
-            ChainRecipe(CONFIGS[config], steps=1, free_bits=free_bits, training=training),
+            LatentRecipe(CONFIGS[config], steps=1, free_bits=free_bits, training=training),
         )
 
 

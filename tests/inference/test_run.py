@@ -22,10 +22,11 @@ from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
 from bbans.models.model_file import load_file
 from bbans.options import TrainOptions
 from bbans.training import run as runs
-from bbans.training.chain_run import default_recipe
-from bbans.training.chains import Samples, train
+from bbans.training.default_recipes import default_recipe
+from bbans.training.latent import Samples
+from bbans.training.latent_task import train
+from bbans.training.photographs import PhotoRecipe
 from bbans.training.small_images import gather, levels, split
-from bbans.training.train import Recipe
 from tests.digits import digits
 from tests.inference.running import RECIPE, decision, noise, save
 
@@ -81,7 +82,7 @@ def test_photographs_are_not_read_to_the_end(
     (tmp_path / "any.toml").write_text("steps = 3\n")
     small = save(tmp_path / "small", noise((8, 8)))
     assert decision(monkeypatch, small, recipe=tmp_path / "any.toml") == "photo"
-    assert isinstance(default_recipe(128, 128, 3, 256), Recipe)
+    assert isinstance(default_recipe(128, 128, 3, 256), PhotoRecipe)
 
 
 def test_one_long_side_makes_no_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

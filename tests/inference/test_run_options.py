@@ -15,7 +15,7 @@ from bbans.evaluation.evaluate import evaluate
 from bbans.models.model_file import load_file
 from bbans.options import TrainOptions
 from bbans.training import run as runs
-from bbans.training.chain_run import read_recipe
+from bbans.training.latent_run import read_recipe
 from bbans.training.terms import STRAIGHT_THROUGH
 from tests.digits import digits
 from tests.inference.running import RECIPE, decision, noise, save

@@ -13,26 +13,25 @@ from PIL import Image
 import bbans
 from bbans.errors import InputError, OutputExistsError
 from bbans.options import TrainOptions
-from bbans.training import photo_run
-from bbans.training import train as train_module
+from bbans.training import loop, photo_run
 from bbans.training.networks import float_weights
 from bbans.training.networks.photo import PhotoNet
-from bbans.training.train import (
+from bbans.training.photo_task import train
+from bbans.training.photographs import (
     Batches,
-    Recipe,
+    PhotoRecipe,
     compiled,
     descend,
     kl_weight,
     learning_rate,
     losses,
     optimiser_of,
-    train,
 )
 from tests.inference.reading import NothingRead, Waited
 from tests.inference.stopping import Stop, stop_at
 from tests.tiny import CONFIG, smooth_image
 
-RECIPE = Recipe(
+RECIPE = PhotoRecipe(
     model=CONFIG,
     steps=40,
     batch=4,
@@ -137,7 +136,7 @@ def test_a_run_ends_with_its_budget_and_resumes_with_the_rest(tmp_path, monkeypa
     """
     clock = itertools.count()
     now = [0.0]
-    monkeypatch.setattr(train_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
     draw = Batches.draw
 
     def drawn(*arguments):

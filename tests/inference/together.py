@@ -18,8 +18,9 @@ from bbans.models.heads import CATEGORICAL
 from bbans.models.vae import VaeConfig
 from bbans.models.vqvae import AUTOREGRESSIVE, VqVaeConfig
 from bbans.options import TrainOptions
-from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.distributed import Processes, processes
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.run import train_model
 from bbans.training.terms import NVIL, RELAX, SCORE, Training
 from tests.digits import digits
@@ -33,7 +34,7 @@ IMAGE = {
     "hidden": 12,
     "hidden_layers": 1,
 }
-BASE = ChainRecipe(
+BASE = LatentRecipe(
     steps=12,
     batch=7,
     warmup_steps=3,

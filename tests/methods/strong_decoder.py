@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from bbans.models.heads import embedding_field, gaussian_fields, latent_field, logits
 from bbans.models.mlp import Field, Mlp
 from bbans.models.vqvae import VqVaeConfig
-from bbans.training.chains import Samples, loss, rates
+from bbans.training.latent import Samples, loss, rates
 from bbans.training.networks.heads import bernoulli_bits, standard_divergence
 from bbans.training.networks.mlp import FloatMlp
 from bbans.training.networks.vqvae import VqVaeNet

@@ -15,7 +15,7 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bits_back, importance, posterior_refinement
 from bbans.schemes.bounds import ideal_bits, sample
-from bbans.training import chain_run
+from bbans.training import latent_run
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
 
@@ -72,7 +72,7 @@ def test_decoding_in_another_process(tmp_path):
     path, pixels = tmp_path / "a.bbar", digits(12, seed=7)[0].reshape(-1, 8, 8)
     net, _, _, _ = trained("vae", 120)
     model = tmp_path / "m.safetensors"
-    model.write_bytes(chain_run.model_file(net, RECIPES["vae"], [], data(17)[1]))
+    model.write_bytes(latent_run.model_file(net, RECIPES["vae"], [], data(17)[1]))
     bbans.create_archive(
         path, [(str(i), x) for i, x in enumerate(pixels)], model=model, refine=1, verify=False
     )

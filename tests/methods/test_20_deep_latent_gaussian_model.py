@@ -10,7 +10,8 @@ import torch
 
 from bbans.models.vae import VaeConfig
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits
-from bbans.training.chains import ChainRecipe, Samples, rates, train
+from bbans.training.latent import LatentRecipe, Samples, rates
+from bbans.training.latent_task import train
 from tests.methods.trained import data, trained
 
 
@@ -43,7 +44,7 @@ def test_mnist_binarised(shared):
         levels=2, likelihood="bernoulli", components=0, latents=(20,), hidden=100, hidden_layers=1
     )
     recipe = replace(
-        ChainRecipe(model),
+        LatentRecipe(model),
         steps=400,
         learning_rate=3e-3,
         warmup_steps=20,

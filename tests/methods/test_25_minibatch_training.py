@@ -7,7 +7,7 @@ import numpy as np
 from bbans.coding.rans import pseudo_random_message
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import push_measured
-from bbans.training.chain_run import exact_rates
+from bbans.training.latent_run import exact_rates
 from tests.methods.trained import trained
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans.training import chain_run
+from bbans.training import latent_run
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
 
@@ -14,7 +14,7 @@ from tests.methods.trained import RECIPES, data, trained
 def test_from_images_to_bytes_and_back(tmp_path):
     net, _, history, _ = trained("vae")
     model = tmp_path / "model.safetensors"
-    model.write_bytes(chain_run.model_file(net, RECIPES["vae"], history, data(17)[1]))
+    model.write_bytes(latent_run.model_file(net, RECIPES["vae"], history, data(17)[1]))
     images = digits(500, seed=77)[0].reshape(-1, 8, 8)
     np.save(tmp_path / "images.formats.npy", images)
     bbans.create_archive(tmp_path / "images.bbar", tmp_path / "images.formats.npy", model=model)

@@ -4,8 +4,8 @@ still that of beta 1.
 
 import torch
 
-from bbans.training.chain_run import exact_rates
-from bbans.training.chains import loss
+from bbans.training.latent import loss
+from bbans.training.latent_run import exact_rates
 from bbans.training.terms import Terms
 from tests.methods.strong_decoder import measured
 from tests.methods.trained import trained

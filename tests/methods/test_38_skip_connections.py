@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 
 from bbans.models.vae import VaeConfig
-from bbans.training.chains import ChainRecipe, train
+from bbans.training.latent import LatentRecipe
+from bbans.training.latent_task import train
 from tests.methods.trained import BINARY, data
 
 
@@ -20,7 +21,7 @@ def test_skips_keep_latents_in_use():
     for skip in (False, True):
         model = VaeConfig(**BINARY, latents=(8,), hidden=32, hidden_layers=5, skip=skip)
         recipe = replace(
-            ChainRecipe(model),
+            LatentRecipe(model),
             steps=300,
             learning_rate=3e-3,
             warmup_steps=20,

@@ -10,7 +10,8 @@ import torch
 from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import ideal_bits, net_bits
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.terms import CONCRETE, Training
 from tests.chains import exact
@@ -21,7 +22,7 @@ CONFIG = CategoricalVaeConfig(8, 8, latents=(1,), states=16)
 
 def test_the_rate_is_the_discrete_bound():
     x, _ = digits(600, levels=2)
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         CONFIG,
         steps=200,
         batch=50,

@@ -12,8 +12,9 @@ import torch
 from bbans.models.structured import StructuredConfig
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, net_bits
-from bbans.training.chain_run import conditioned
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_run import conditioned
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.terms import CONCRETE, VIMCO, Training
 from tests.chains import exact
@@ -27,7 +28,7 @@ def trained(estimator, particles):
     x, _ = digits(800, levels=2)
     data = [conditioned(CONFIG, Samples(part)) for part in (x[200:], x[:200])]
     training = Training(estimator, particles=particles)
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         CONFIG,
         steps=250,
         batch=50,

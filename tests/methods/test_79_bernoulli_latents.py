@@ -11,7 +11,8 @@ import torch
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.schemes import bit_swap, bits_back
 from bbans.schemes.bounds import ideal_bits, net_bits
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.terms import RELAX, Training
 from tests.chains import exact
@@ -27,7 +28,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_the_net_rate_is_the_bound(name):
     x, _ = digits(600, levels=2)
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         MODELS[name],
         steps=200,
         batch=50,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
-from bbans.training.chains import Samples
+from bbans.training.latent import Samples
 from bbans.training.terms import CONCRETE, MUPROP, NVIL, REBAR, RELAX
 from benchmarks.tables import relax
 from tests.digits import digits

@@ -12,7 +12,8 @@ import torch
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.models.vae import VaeConfig
 from bbans.models.vqvae import AUTOREGRESSIVE, VqVaeConfig
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from tests.chains import exact
 from tests.digits import digits
@@ -21,15 +22,15 @@ SHAPE = {"height": 8, "width": 8, "levels": 17, "likelihood": "categorical", "co
 BINARY = {"height": 8, "width": 8, "levels": 2, "likelihood": "bernoulli", "components": 0}
 VAE = VaeConfig(**SHAPE, latents=(8,), hidden=64, hidden_layers=1)
 RECIPES = {
-    "vae": ChainRecipe(VAE),
-    "autoencoder": ChainRecipe(VAE, beta=0.0),
-    "labelled": ChainRecipe(replace(VAE, classes=10, latents=(2,))),
-    "binary": ChainRecipe(VaeConfig(**BINARY, latents=(8,), hidden=64, hidden_layers=1)),
-    "bits": ChainRecipe(BernoulliVaeConfig(**BINARY, latents=(24,))),
-    "codes": ChainRecipe(
+    "vae": LatentRecipe(VAE),
+    "autoencoder": LatentRecipe(VAE, beta=0.0),
+    "labelled": LatentRecipe(replace(VAE, classes=10, latents=(2,))),
+    "binary": LatentRecipe(VaeConfig(**BINARY, latents=(8,), hidden=64, hidden_layers=1)),
+    "bits": LatentRecipe(BernoulliVaeConfig(**BINARY, latents=(24,))),
+    "codes": LatentRecipe(
         VqVaeConfig(**SHAPE, codes=4, codebook=16, dims=4, hidden=64, hidden_layers=1)
     ),
-    "codes with a prior": ChainRecipe(
+    "codes with a prior": LatentRecipe(
         VqVaeConfig(
             **SHAPE,
             codes=4,

@@ -19,8 +19,8 @@ from bbans.models.registry import FAMILIES, family_name
 from bbans.models.vae import VaeConfig
 from bbans.schemes import bit_swap, bits_back, deterministic
 from bbans.schemes.bounds import ideal_bits
-from bbans.training.chain_run import exact_rates
-from bbans.training.chains import Samples, rates
+from bbans.training.latent import Samples, rates
+from bbans.training.latent_run import exact_rates
 from bbans.training.networks.heads import sample_bits
 from bbans.training.networks.mlp import FloatMlp, export
 from bbans.training.networks.vae import VaeNet

@@ -9,14 +9,16 @@ import pytest
 import torch
 
 import bbans
+from bbans import tiles
 from bbans.distributions import gaussian_bins
 from bbans.errors import InputError
 from bbans.evaluation import evaluate, pictures
 from bbans.models import model_file
 from bbans.models.conv_vae import ConvVaeConfig
 from bbans.schemes.bounds import drawn
-from bbans.training import chain_run
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training import latent_run
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.networks.heads import sample_bits
 from tests.chains import exact
@@ -24,7 +26,7 @@ from tests.digits import digits
 from tests.methods import latent_space
 
 CONFIG = ConvVaeConfig(8, 8, 1, 2, "bernoulli", 0, latents=(8,), maps=12)
-RECIPE = ChainRecipe(
+RECIPE = LatentRecipe(
     CONFIG, 0, 250, 100, 1e-2, 20, kl_warmup_steps=80, average=0.98, validate_every=50
 )
 
@@ -44,7 +46,7 @@ def model(tmp_path_factory):
     """The path of the model file."""
     net, _, history, _, test = trained()
     path = tmp_path_factory.mktemp("conv") / "conv.safetensors"
-    path.write_bytes(chain_run.model_file(net, RECIPE, history, test, {"licence": "CC0"}))
+    path.write_bytes(latent_run.model_file(net, RECIPE, history, test, {"licence": "CC0"}))
     return path
 
 
@@ -67,7 +69,7 @@ def factorised_rate(training, test, levels):
 def test_it_beats_the_factorised_model():
     """By an eighth; 16 % was measured."""
     _, chain, _, training, test = trained()
-    rate = chain_run.exact_rates(chain, test, 4)
+    rate = latent_run.exact_rates(chain, test, 4)
     assert rate["rate"] < 0.875 * factorised_rate(training.x, test.x, 2)
     assert rate["rate"] == pytest.approx(
         rate["prior"] + rate["likelihood"] - rate["posterior"], abs=1e-12
@@ -141,7 +143,7 @@ def test_pictures(model):
     # reconstructions are of their own images: another's is further away; 0.76 was measured
     assert np.mean((back - images) ** 2) < 0.85 * np.mean((np.roll(back, 1, 0) - images) ** 2)
     assert pictures.interpolate(members()[0][1], members()[1][1], model, steps=4).shape == (4, 8, 8)
-    chain = model_file.load_file(model).network(chain_run.torch_ops())
+    chain = model_file.load_file(model).network(tiles.fastest_ops())
     x = np.stack([image.reshape(-1) for _, image in members(3)]).astype(np.int64)
     assert latent_space.reconstruct(chain, x).shape == x.shape and latent_space.interpolate(
         chain, x[0], x[1], 3
@@ -157,14 +159,14 @@ def test_labels_go_with_recipes(tmp_path):
         "family = 'conv_vae'\nsteps = 3\nbatch = 20\n[model]\nmaps = 4\nlatents = [3]\n"
     )
     sizes = {"height": 8, "width": 8, "channels": 1, "levels": 17, "classes": 10}
-    recipe = chain_run.read_recipe(path, sizes)
+    recipe = latent_run.read_recipe(path, sizes)
     assert {name: getattr(recipe.model, name) for name in sizes} == sizes and recipe.model.maps == 4
     x, labels = digits(60)
     (tmp_path / "m.safetensors").write_bytes(
-        chain_run.run(Samples(x[:40], labels[:40]), Samples(x[40:], labels[40:]), recipe)
+        latent_run.run(Samples(x[:40], labels[:40]), Samples(x[40:], labels[40:]), recipe)
     )
     with pytest.raises(InputError, match="conv_vae"):
         pictures.interpolate(members()[0][1], members()[1][1], tmp_path / "m.safetensors")
     path.write_text("family = 'conv_vae'\n[model]\nmaps = 4.5\n")
     with pytest.raises(InputError, match="maps"):
-        chain_run.read_recipe(path)
+        latent_run.read_recipe(path)

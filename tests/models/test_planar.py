@@ -13,8 +13,9 @@ from bbans.exact.numpy_ops import NumpyOps
 from bbans.models import rich_vae
 from bbans.models.rich_vae import ExactRichVae, RichVaeConfig
 from bbans.schemes.bounds import sample
-from bbans.training import chain_run
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training import latent_run
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_task import train
 from bbans.training.networks.families import export
 from bbans.training.networks.planar import planar
 from bbans.training.networks.rich_vae import RichVaeNet
@@ -155,7 +156,7 @@ def test_it_beats_a_product_of_gaussians():
 def test_it_trains_in_floats_and_is_not_coded(tmp_path):
     x, _ = digits(300, levels=2)
     config = replace(CONFIG, height=8, width=8)
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         config,
         steps=60,
         batch=50,
@@ -170,7 +171,7 @@ def test_it_trains_in_floats_and_is_not_coded(tmp_path):
     with pytest.raises(NoCodecError, match="trains but does not code"):
         export(net)
     with pytest.raises(NoCodecError, match="take 'flow' or 'coupling'"):
-        chain_run.run(Samples(x[:250]), Samples(x[250:]), recipe, tmp_path / "none")
+        latent_run.run(Samples(x[:250]), Samples(x[250:]), recipe, tmp_path / "none")
     assert not (tmp_path / "none").exists()
     with pytest.raises(NoCodecError):
         ExactRichVae(config, {}, NumpyOps())

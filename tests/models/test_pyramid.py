@@ -10,8 +10,9 @@ import pytest
 from bbans.errors import ModelFormatError
 from bbans.models.pyramid import PHASES, PyramidConfig, coarsest, grids, positions, steps
 from bbans.models.vae import VaeConfig
-from bbans.training.chain_run import exact_rates
-from bbans.training.chains import ChainRecipe, Samples, train
+from bbans.training.latent import LatentRecipe, Samples
+from bbans.training.latent_run import exact_rates
+from bbans.training.latent_task import train
 from bbans.training.networks import pyramid, vae
 from tests.chains import exact, fresh, samples
 from tests.digits import digits
@@ -90,7 +91,7 @@ def test_neighbours_are_worth_more_than_a_larger_decoder():
         ("pyramid", PyramidConfig(**shape, hidden=48, planes=2, trunk=16), pyramid),
         ("plain", VaeConfig(**shape, hidden=128), vae),
     ):
-        recipe = ChainRecipe(
+        recipe = LatentRecipe(
             config,
             steps=150,
             batch=100,

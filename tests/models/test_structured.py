@@ -13,8 +13,8 @@ from bbans.models import model_file, structured
 from bbans.models.image_model import image_model
 from bbans.models.structured import StructuredConfig
 from bbans.schemes import bits_back, importance, registry
-from bbans.training.chain_run import exact_rates, told
-from bbans.training.chains import Samples, rates
+from bbans.training.latent import Samples, rates
+from bbans.training.latent_run import conditioned, exact_rates
 from tests.chains import BACKENDS, all_integers, check_chain, exact, fresh
 
 CONFIG = StructuredConfig(5, 4, condition=2, latents=(12, 9), hidden=16, hidden_layers=1)
@@ -23,7 +23,7 @@ IMAGES = Samples(np.random.default_rng(0).integers(0, 2, (120, 20)))
 
 def test_all_backends_code_alike_and_without_loss():
     _, layers = fresh(CONFIG, gain=4.0)
-    data = told(CONFIG, IMAGES)
+    data = conditioned(CONFIG, IMAGES)
     assert data.x.shape == (120, 12) and data.labels.shape == (120, 8)
     chains = [exact(CONFIG, layers, ops).given(data.labels) for ops in BACKENDS]
     results = [all_integers(chain, data.x) for chain in chains]
@@ -36,7 +36,7 @@ def test_all_backends_code_alike_and_without_loss():
 def test_latents_cost_nothing():
     """What is popped for z is what is pushed, to the bit: an item costs -log2 p(x | z)."""
     _, layers = fresh(CONFIG)
-    data = told(CONFIG, IMAGES)
+    data = conditioned(CONFIG, IMAGES)
     chain = exact(CONFIG, layers).given(data.labels)
     recorded = dict.fromkeys(("prior", "likelihood", "posterior"), 0.0)
 
@@ -57,7 +57,7 @@ def test_latents_cost_nothing():
 def test_the_exact_rate_is_the_trained_rate():
     """Means of 40 draws over 120 items, within 0.5 % and five standard errors."""
     net, layers = fresh(CONFIG)
-    data = told(CONFIG, IMAGES)
+    data = conditioned(CONFIG, IMAGES)
     chain = exact(CONFIG, layers)
     found = np.array([exact_rates(chain, data, 4, seed)["rate"] for seed in range(10)])
     expected = np.array([rates(net, data, seed)["rate"] for seed in range(40)])
@@ -98,7 +98,7 @@ def test_schemes_of_particles():
     have no means to refine.
     """
     _, layers = fresh(CONFIG)
-    data = told(CONFIG, IMAGES)
+    data = conditioned(CONFIG, IMAGES)
     chain = exact(CONFIG, layers).given(data.labels)
     codec, start = importance.scheme(4)(chain, len(data.x)), pseudo_random_message((16,), 4000, 3)
     (message,) = codec.push(start, data.x)

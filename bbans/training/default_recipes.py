@@ -1,40 +1,27 @@
-"""From samples to a model file with a latent chain: recipes and which one suits an image, training,
-export, the exact rate.
+"""The recipe that suits images where nobody names one, and recipes with other latents or another
+posterior.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from torch import nn
+from dataclasses import fields, replace
 
 from bbans.errors import InputError
-from bbans.exact.torch_ops import torch_ops
 from bbans.models import rich_vae
-from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN, JOINT, ROWS, LatentModel
+from bbans.models.base import DIAGONAL_GAUSSIAN, JOINT
 from bbans.models.bernoulli_vae import BernoulliVaeConfig
 from bbans.models.categorical_vae import CategoricalVaeConfig
 from bbans.models.conv_vae import ConvVaeConfig
 from bbans.models.heads import BERNOULLI, CATEGORICAL, LOGISTIC
-from bbans.models.model_file import serialise
 from bbans.models.pyramid import PyramidConfig
-from bbans.models.registry import FAMILIES, family_of, media_of
+from bbans.models.registry import family_of
 from bbans.models.rich_vae import POSTERIORS, RichVaeConfig
 from bbans.models.vae import VaeConfig
-from bbans.schemes.bounds import ideal_bits
 from bbans.training import discrete
-from bbans.training.chains import COSINE, LINEAR, ChainRecipe, Samples, train
-from bbans.training.distributed import ALONE, Processes
-from bbans.training.networks.families import export, trains
-from bbans.training.recipes import checked, read_toml
+from bbans.training.latent import LatentRecipe
+from bbans.training.networks.families import trains
+from bbans.training.photographs import PhotoRecipe
 from bbans.training.terms import VIMCO, Training
-from bbans.training.train import Recipe
 
 PHOTO_SIDE = 128  # images from this size on are coded as photographs, tile by tile
 FEW_LEVELS = 32  # up to here every level has a log-weight of its own
@@ -49,7 +36,6 @@ BATCH, SMALLEST_BATCH = (
     100,
     8,
 )  # items a step, fewer beyond DENSE_DIMS so that a step has as many samples
-BLOCK = 256
 GAUSSIAN = "gaussian"  # the posterior that the families above have
 BITS, CATEGORIES = LATENTS = "bernoulli", "categorical"
 VIMCO_PARTICLES = 5
@@ -59,7 +45,7 @@ SMALL_NETS_RATE = 5e-3
 
 def default_recipe(
     height: int, width: int, channels: int, levels: int, items: int = 60000, classes: int = 0
-) -> ChainRecipe | Recipe:
+) -> LatentRecipe | PhotoRecipe:
     """The family and its sizes for `items` images of one shape, of `classes` kinds if that is told
     with each of them (0: it is not).
 
@@ -68,13 +54,13 @@ def default_recipe(
     steps the number of images. Early stopping is on.
     """
     if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3) and not classes:
-        return Recipe()
+        return PhotoRecipe()
     return latent_recipe(height, width, channels, levels, items, classes)
 
 
 def latent_recipe(
     height: int, width: int, channels: int, levels: int, items: int = 60000, classes: int = 0
-) -> ChainRecipe:
+) -> LatentRecipe:
     """The family of latent models and its sizes for `items` images of one shape; see
     `default_recipe`.
     """
@@ -87,7 +73,7 @@ def latent_recipe(
         *shape, latents=(min(32, dims // 32),), trunk=48 if dims <= DENSE_DIMS else 32
     )
     steps = min(10000, max(3000, 30 * items // 100))
-    return ChainRecipe(
+    return LatentRecipe(
         model,
         0,
         steps,
@@ -110,7 +96,7 @@ def discrete_recipe(
     levels: int,
     items: int = 60000,
     estimator: str | None = None,
-) -> ChainRecipe:
+) -> LatentRecipe:
     """A VAE of bits or categories (`latents` one of LATENTS) for `items` images of one shape,
     trained by an estimator.
 
@@ -128,7 +114,7 @@ def discrete_recipe(
     else:
         model = BernoulliVaeConfig(*shape, (count,), hidden, 1)
     steps = min(20000, max(3000, 30 * items // 100))
-    recipe = ChainRecipe(
+    recipe = LatentRecipe(
         model,
         0,
         steps,
@@ -141,7 +127,7 @@ def discrete_recipe(
     return recipe if estimator is None else estimated(recipe, estimator)
 
 
-def estimated(recipe: ChainRecipe, estimator: str) -> ChainRecipe:
+def estimated(recipe: LatentRecipe, estimator: str) -> LatentRecipe:
     """A recipe with another estimator, by vimco with VIMCO_PARTICLES particles unless it says how
     many. Raises InputError.
     """
@@ -168,7 +154,7 @@ def _likelihood(levels: int) -> tuple[str, int]:
 
 def _plain(
     shape: tuple[int, int, int, int, str, int], batch: int, items: int, classes: int
-) -> ChainRecipe:
+) -> LatentRecipe:
     """A VAE whose samples are independent given z, convolutional beyond 1024 samples so that it
     stays below two million weights.
     """
@@ -186,7 +172,7 @@ def _plain(
     # grey levels reward collapse early on: with a short warm-up 7 of 50 latents stayed in use on
     # MNIST, with half of the run 17
     warmup = steps // (2 if likelihood == LOGISTIC else 20)
-    return ChainRecipe(
+    return LatentRecipe(
         model,
         0,
         steps,
@@ -199,7 +185,7 @@ def _plain(
     )
 
 
-def with_posterior(recipe: ChainRecipe, posterior: str, given: bool) -> ChainRecipe:
+def with_posterior(recipe: LatentRecipe, posterior: str, given: bool) -> LatentRecipe:
     """The recipe with q(z | x) of another kind: `gaussian`, or one of `rich_config.POSTERIORS`.
 
     `given`: it is a user's, not the default.
@@ -239,128 +225,3 @@ def with_posterior(recipe: ChainRecipe, posterior: str, given: bool) -> ChainRec
         if posterior == GAUSSIAN
         else kind(**{**settings, "posterior": posterior}),
     )
-
-
-def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> ChainRecipe:
-    """A recipe from TOML: `family` names the model, `[model]` and `[training]` hold its settings.
-
-    Raises InputError.
-
-    `sizes` are fields of the model that hold where the recipe does not say them: those of the
-    images to train on.
-    """
-    raw = read_toml(path)
-    raw.pop("record", None)
-    name = raw.pop("family", None)
-    if name not in FAMILIES or media_of(FAMILIES[name]) == ANY_SIZE:
-        raise InputError(
-            f"recipe {path}: family = {name!r} is not one of {', '.join(sorted(FAMILIES))[:80]}; "
-            "name one"
-        )
-    default = FAMILIES[name].config()
-    known = {f.name for f in fields(default)}
-    default = replace(
-        default, **{name: size for name, size in (sizes or {}).items() if name in known}
-    )
-    model = replace(default, **checked(path, default, raw.pop("model", {})))
-    training = replace(Training(), **checked(path, Training(), raw.pop("training", {})))
-    recipe = ChainRecipe(model=model, training=training)
-    recipe = replace(recipe, **checked(path, recipe, raw))
-    if min(recipe.steps, recipe.batch, recipe.validate_every) < 1 or recipe.decay not in (
-        COSINE,
-        LINEAR,
-    ):
-        raise InputError(
-            f"recipe {path}: steps, batch and validate_every are at least 1, decay is {COSINE!r} "
-            f"or {LINEAR!r}"
-        )
-    try:
-        discrete.check(training, model, recipe.free_bits)
-    except InputError as error:
-        raise InputError(f"recipe {path}: {error}") from error
-    _check_codes(model)
-    FAMILIES[name].check(model)
-    return recipe
-
-
-def _check_codes(model: Any) -> None:
-    """Raise NoCodecError on a model that no model file holds."""
-    if isinstance(model, RichVaeConfig):
-        rich_vae.check_codes(model.posterior)
-
-
-def conditioned(config: Any, data: Samples) -> Samples:
-    """Whole images as a model of the config takes them: those that are conditioned on their first
-    rows have them as labels.
-    """
-    if family_of(config).capabilities(config).side_information != ROWS:
-        return data
-    return Samples(data.x[:, config.conditioning :], data.x[:, : config.conditioning])
-
-
-def run(
-    training: Samples,
-    validation: Samples,
-    recipe: ChainRecipe,
-    checkpoint: Path | None = None,
-    report: Callable[[dict[str, float]], None] = lambda row: None,
-    record: dict[str, Any] | None = None,
-    group: Processes = ALONE,
-) -> bytes:
-    """Train and return the model file: integer networks, with the recipe, history and exact
-    validation rate in its record.
-
-    `group` says on which device.
-
-    Raises NoCodecError before it trains what no model file holds.
-    """
-    _check_codes(recipe.model)
-    net, history = train(training, validation, recipe, checkpoint, report, group=group)
-    return model_file(net.to("cpu"), recipe, history, validation, record)
-
-
-def model_file(
-    net: nn.Module,
-    recipe: ChainRecipe,
-    history: list[dict[str, float]],
-    validation: Samples,
-    record: dict[str, Any] | None = None,
-) -> bytes:
-    """A trained network as a model file.
-
-    Raises AccumulatorBoundError if a layer cannot be made exact.
-    """
-    layers = export(net)
-    family = family_of(recipe.model)
-    described = {
-        **(record or {}),
-        "recipe": asdict(recipe),
-        "history": history,
-        "torch": str(torch.__version__),
-    }
-    if len(validation.x):
-        described["exact_validation"] = exact_rates(
-            family.network(recipe.model, layers, torch_ops()), validation
-        )
-    return serialise(recipe.model, layers, json.loads(json.dumps(described)))
-
-
-def exact_rates(chain: Any, data: Samples, draws: int = 1, seed: int = 0) -> dict[str, float]:
-    """The ELBO's three terms and their sum of the integer model in bits per dimension, z drawn as
-    the coder draws it.
-    """
-    totals = np.zeros(3)
-    for first in range(0, len(data.x), BLOCK):
-        x = data.x[first : first + BLOCK].astype(np.int64)
-        given: LatentModel = (
-            chain if data.labels is None else chain.given(data.labels[first : first + BLOCK])
-        )
-        terms = ideal_bits(given, x, draws, seed + first, BLOCK)
-        totals += [float(part.sum()) for part in (terms.prior, terms.likelihood, -terms.posterior)]
-    prior, likelihood, posterior = (float(total) / data.x.size for total in totals)
-    return {
-        "prior": prior,
-        "likelihood": likelihood,
-        "posterior": posterior,
-        "rate": prior + likelihood - posterior,
-    }
