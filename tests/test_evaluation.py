@@ -15,7 +15,7 @@ import bbans
 from bbans import container, tiles
 from bbans.container.schemes import TWO_PART, Coding
 from bbans.errors import InputError, ModelFormatError, OutputExistsError
-from bbans.evaluation import evaluate, pictures
+from bbans.evaluation import evaluate, pictures, rates
 from bbans.models import library, model_file
 from bbans.models import library as models
 from bbans.models.image_model import image_model
@@ -87,12 +87,12 @@ def test_standard_error_of_batches():
     """
     net, ideal = np.array([11.0, 9.5, 10.5, 12.0, 10.0]), np.array([10.0, 10.0, 10.0, 11.0, 10.0])
     images = tuple(
-        evaluate.ImageRate(str(i), 4, bits, 0.0, bits, 0.0, None) for i, bits in enumerate(ideal)
+        rates.ImageRate(str(i), 4, bits, 0.0, bits, 0.0, None) for i, bits in enumerate(ideal)
     )
-    one = evaluate.Evaluation("m", "", "vae", "bits-back", 1, 0, images, 0.0, 1, tuple(net)).rates()
+    one = rates.Evaluation("m", "", "vae", "bits-back", 1, 0, images, 0.0, 1, tuple(net)).rates()
     assert one["net_over_ideal"] == pytest.approx(2 / 51)
     assert one["net_over_ideal_error"] == pytest.approx((net - ideal).std(ddof=1) * 5**0.5 / 51)
-    three = evaluate.Evaluation(
+    three = rates.Evaluation(
         "m", "", "vae", "bits-back", 1, 0, images, 0.0, 2, (20.5, 22.5, 10.0)
     ).rates()
     residuals = np.array([0.5 - 0.8, 1.5 - 0.8, 0.0 - 0.4])

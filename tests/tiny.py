@@ -11,8 +11,7 @@ from bbans.models.photo import PhotoConfig
 from bbans.tiles.codecs import pyramid
 from bbans.tiles.encode import _predicted_part as predicted_part
 from bbans.tiles.transforms.pipeline import prepare
-from bbans.training.networks.photo import PhotoNet
-from bbans.training.networks.photo_export import export
+from bbans.training.networks.photo import PhotoNet, export
 
 CONFIG = PhotoConfig(channels=8, mixtures=2, latent_channels=3, hidden=8, level_biases=2)
 

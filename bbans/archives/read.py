@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bbans import container, images
 from bbans.archives import models
@@ -19,9 +18,6 @@ from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
 from bbans.files import storage, urls
-
-if TYPE_CHECKING:
-    pass
 
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 

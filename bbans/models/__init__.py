@@ -1,3 +1,5 @@
-"""p(z), p(x | z) and q(z | x) as networks: trainable (`photo`), in integers (`photo_exact`), and as
-files (`store`).
+"""p(z), p(x | z) and q(z | x) in exact integers, one module a family, and as files; torch-free.
+
+`base` is what a model provides and declares, `registry` the table of families, `model_file` and
+`library` are files of models, `image_model` is a model ready to code whole images.
 """

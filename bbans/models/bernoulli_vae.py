@@ -1,10 +1,7 @@
-"""Hyper-parameters of the VAE with Bernoulli latents that inference needs; they are part of the
-model id.
+"""p(x, z) = p(z_L) ... p(z_1 | z_2) p(x | z_1), every z_l a vector of bits: the VAE with Bernoulli
+latents, its hyper-parameters, which are part of the model id, and its integer networks.
 
-The VAE with Bernoulli latents in integers: a latent chain whose every z_l is a vector of bits,
-coded without discretisation.
-
-Mirrors `bernoulli_vae`.
+Bits are coded as they are, without discretisation. `training.networks.bernoulli_vae` trains it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Hyper-parameters of the VAE with categorical latents that inference needs; they are part of the
-model id.
+"""p(x, z) = p(z_L) ... p(z_1 | z_2) p(x | z_1), every z_l a vector of states 0 to K - 1: the VAE
+with categorical latents, its hyper-parameters, which are part of the model id, and its integer
+networks.
 
-The VAE with categorical latents in integers: a latent chain whose every z_l is a vector of states 0
-to K - 1, coded as they are.
-
-Mirrors `categorical_vae`.
+States are coded as they are, without discretisation. `training.networks.categorical_vae` trains it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ images, in wide integers.
 
 A plan is a list of steps: convolutions, re-arrangements of positions into channels and back,
 reshapes. `walk` goes through them for integers and, on the same operations, for the reals of the
-trainable twin in `conv`. Units and bounds are those of `mlp_exact`. Inputs have no offset, because
+trainable twin in `conv`. Units and bounds are those of `models.mlp`. Inputs have no offset, because
 zeros lie beyond the edges: sides that a block does not divide are filled up with them, and cropped
 later.
 """

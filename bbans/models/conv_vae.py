@@ -1,7 +1,7 @@
 """Hyper-parameters of the convolutional Gaussian VAE that inference needs; they are part of the
 model id.
 
-The chain of latents is that of `vae_config`; the networks that read or emit samples are
+The chain of latents is that of `models.vae`; the networks that read or emit samples are
 convolutional, and z_1 is a vector.
 """
 

@@ -44,7 +44,7 @@ class Model:
 
     @property
     def family(self) -> str:
-        """Its name in `families.FAMILIES`."""
+        """Its name in `models.registry.FAMILIES`."""
         return family_name(self.config)
 
     @property

@@ -1,15 +1,18 @@
-"""Hyper-parameters of the photograph model that inference needs; they are part of the model id.
+"""p(x | u) N(u; 0, 1) on a polyphase pyramid: the photograph model, its hyper-parameters, which are
+part of the model id, and its integer networks, the only form of it that feeds the coder.
 
-The photograph model in integers: the only form of it that feeds the coder.
+`training.networks.photo` trains it, operation by operation. Units of the integers:
 
-Mirrors `photo.PhotoNet` operation by operation. Units of the integers:
-
-| quantity | unit | range | |---|---|---| | activations, latents u, posterior mean | 1/128 |
-0..1023; u and mean within +-512 | | enter inputs: 4 x - sum, sum - 512 | 1/4 grey level | +-1020,
--512..508 | | log-magnitudes | 1/128 of a factor two | 0..1280 | | FiLM scale, shift | 1/64, 1/128 |
-0..255, +-4095 | | outputs: logits, locations, log-scales, couplings | 1/16 log2, 1/32 grey level,
-1/16 log2 (0 is 2^-4), 1/64 | see OUTPUT_LIMITS | | posterior log sigma | 1/8 log2 (0 is 2^-6) |
-0..56 |
+| quantity | unit | range |
+|---|---|---|
+| activations, latents u, posterior mean | 1/128 | 0..1023; u and mean within +-512 |
+| enter inputs: 4 x - sum, sum - 512 | 1/4 grey level | +-1020, -512..508 |
+| log-magnitudes | 1/128 of a factor two | 0..1280 |
+| FiLM scale, shift | 1/64, 1/128 | 0..255, +-4095 |
+| outputs: logits | 1/16 log2 | see OUTPUT_LIMITS |
+| outputs: locations | 1/32 grey level | see OUTPUT_LIMITS |
+| outputs: log-scales, couplings | 1/16 log2 (0 is 2^-4), 1/64 | see OUTPUT_LIMITS |
+| posterior log sigma | 1/8 log2 (0 is 2^-6) | 0..56 |
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from bbans.models import (
     conv_vae,
     photo,
     pyramid,
-    pyramid_network,
     rich_vae,
     structured,
     vae,
@@ -75,7 +74,7 @@ for _family in (
         photo.check,
         photo.check_layers,
         photo.ExactPhoto,
-        f"{NETWORKS}.photo_export",
+        f"{NETWORKS}.photo",
     ),
     Family(
         "vae",
@@ -125,10 +124,10 @@ for _family in (
     Family(
         "pyramid",
         pyramid.PyramidConfig,
-        pyramid_network.capabilities,
+        pyramid.capabilities,
         pyramid.check,
-        pyramid_network.check_layers,
-        pyramid_network.ExactPyramid,
+        pyramid.check_layers,
+        pyramid.ExactPyramid,
         f"{NETWORKS}.pyramid",
     ),
     Family(

@@ -1,20 +1,18 @@
-"""Hyper-parameters of the VAE with a richer posterior than a diagonal Gaussian; they are part of
-the model id.
+"""p(x | z) p(z) with q(z | x) a mixture, a flow or semi-implicit: the VAE with a richer posterior
+than a diagonal Gaussian, its hyper-parameters, which are part of the model id, and its integer
+networks; one layer of latents.
 
-`mixture`: Gaussians, one of which is drawn for an item. `flow`: each latent is a Gaussian given
+`mixture`: Gaussians, one of which is sampled for an item. `flow`: each latent is a Gaussian given
 those before it. `coupling`: a diagonal Gaussian, then additions modulo the number of bins.
 `semi-implicit`: Gaussians whose parameters are networks of noise, which is coded as latents beside
 z. `planar` (`training.networks.planar`) is for training in floats only: no model file holds it.
 
-p(x | z) p(z) with q(z | x) a mixture, a flow or semi-implicit, in integers: a latent chain of one
-layer that codes.
-
-Latents are indices of the 2^latent_precision bins of equal mass under N(0, 1), as in `vae_exact`,
+Latents are indices of the 2^latent_precision bins of equal mass under N(0, 1), as in `models.vae`,
 and q is exact on them: no term of its density is approximated, so that the net rate is the -ELBO of
 that very q. A flow is autoregressive, its latents popped one after the other, or couples halves by
 additions modulo the number of bins, under which N(0, 1) stays what it is. Noise of a semi-implicit
-posterior is part of the latents: z, then every draw; q(noise) is the prior, so that it costs
-nothing but initial bits. Mirrors `rich_vae`.
+posterior is part of the latents: z, then every sample of it; q(noise) is the prior, so that it
+costs nothing but initial bits. `training.networks.rich_vae` trains it.
 
 Sources: mixtures and semi-implicit posteriors, Yin and Zhou 2018 (arXiv:1805.11183); affine
 autoregressive flows, Kingma et al. 2016 (arXiv:1606.04934), Papamakarios, Pavlakou and Murray 2017

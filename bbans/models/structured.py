@@ -1,11 +1,11 @@
-"""Hyper-parameters of structured prediction that inference needs; they are part of the model id.
+"""p(x | t) = sum_z p(z_1 | t) p(z_2 | z_1) ... p(x | z_L): structured prediction of the rows x of
+an image given its rows t, z vectors of bits; its hyper-parameters, which are part of the model id,
+and its integer networks.
 
-p(x | t) = sum_z p(z_1 | t) p(z_2 | z_1) ... p(x | z_L) in integers: the rows x of an image given
-its rows t, z vectors of bits.
-
-A latent chain of one layer that holds every z, whose q(z | x, t) is p(z | t): what is pushed for z
-is what was popped, and an item costs -log2 p(x | z), in expectation minus the bound L_1 of
-structured prediction; importance weighting of K draws makes L_K of it. Mirrors `structured`.
+Every z is in one layer of latents, whose q(z | x, t) is p(z | t): what is pushed for z is what was
+popped, and an item costs -log2 p(x | z), in expectation minus the bound L_1 of structured
+prediction; importance weighting of K samples makes L_K of it. `training.networks.structured` trains
+it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ hyper-parameters and its integer networks.
 Latents of every layer are indices of the 2^latent_precision bins of equal mass under N(0, 1);
 networks read a bin's median, in 1/128. The top layer's prior costs exactly latent_precision bits a
 dimension; q and the other layers' priors are Gaussians over the same bins. The networks are those
-that the config plans, multi-layer perceptrons or convolutional. Mirrors `vae`.
+that the config plans, multi-layer perceptrons or convolutional. `training.networks.vae` trains it.
 """
 
 from __future__ import annotations

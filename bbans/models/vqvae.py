@@ -1,12 +1,11 @@
-"""Hyper-parameters of the VQ-VAE that inference needs; they are part of the model id.
+"""p(x, z) = p(k_0) p(k_1 | k_0) ... p(x | e_k), k = argmin |z_e(x) - e_k|^2: the VQ-VAE, its
+hyper-parameters, which are part of the model id, and its integer networks.
 
-The VQ-VAE in integers: z is `codes` indices k = argmin |z_e - e_k|^2, certain given x, under a
-uniform or learned prior.
-
-A latent chain of one layer whose q is a point: nothing is popped while encoding and the decoder
-never runs the encoder. The codebook is the layer `codebook`: its weights are the vectors. With a
-uniform prior and 2^n vectors a code costs exactly n bits; the learned one is p(k_0) p(k_1 | k_0)
-..., so that decoding takes one pass of its network a code. Mirrors `vqvae`.
+z is `codes` indices into the codebook, deterministic given x, under a uniform or learned prior:
+nothing is popped while encoding and the decoder never runs the encoder. The codebook is the layer
+`codebook`: its weights are the vectors. With a uniform prior and 2^n vectors a code costs exactly n
+bits; with the learned one decoding takes one pass of its network a code. `training.networks.vqvae`
+trains it.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def _plain(
 
 
 def with_posterior(recipe: LatentRecipe, posterior: str, given: bool) -> LatentRecipe:
-    """The recipe with q(z | x) of another kind: `gaussian`, or one of `rich_config.POSTERIORS`.
+    """The recipe with q(z | x) of another kind: `gaussian`, or one of `models.rich_vae.POSTERIORS`.
 
     `given`: it is a user's, not the default.
 

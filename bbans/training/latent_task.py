@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.images import content_hash
-from bbans.training import discrete, distributed, guarded, objectives
+from bbans.training import discrete, discrete_bounds, distributed, guarded, objectives
 from bbans.training.distributed import ALONE, Processes
 from bbans.training.estimators.control import Control
 from bbans.training.latent import LatentRecipe, Samples, bound, learning_rate, loss, rates, tensors
@@ -45,11 +45,11 @@ def train(
 
     A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are
     any) what `rates` returns and what else the objective or the estimator is trained on (`bound`,
-    `discrete.beside`): where there is a bound, the best is that of the lowest. `measure` adds to a
-    row what it finds in the network in training and in what its estimator has learned, which it
-    must leave as they are. Of a `group` of processes, all of which call this, the first has the
-    result. Raises InputError on a checkpoint of another run, and on settings that are not for such
-    a model.
+    `discrete_bounds.beside`): where there is a bound, the best is that of the lowest. `measure`
+    adds to a row what it finds in the network in training and in what its estimator has learned,
+    which it must leave as they are. Of a `group` of processes, all of which call this, the first
+    has the result. Raises InputError on a checkpoint of another run, and on settings that are not
+    for such a model.
     """
     task = LatentTask(training, validation, recipe, group, measure)
     plan = Plan(recipe.steps, recipe.validate_every, checkpoint_seconds)
@@ -114,7 +114,7 @@ class LatentTask:
             if not training.own_terms:
                 row["bound"] = bound(net, data, training)  # type: ignore[arg-type]
             if training.bounded:
-                row |= discrete.beside(
+                row |= discrete_bounds.beside(
                     net, *tensors(data, slice(None), self.group.device), training
                 )
         return row | self._more(self.net, self.control)

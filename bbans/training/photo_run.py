@@ -25,7 +25,7 @@ from bbans.schemes.pyramid import self_funding
 from bbans.schemes.pyramid.level import analyse
 from bbans.training.crops import Image
 from bbans.training.networks import float_weights as stored_weights
-from bbans.training.networks.photo_export import export
+from bbans.training.networks.photo import export
 from bbans.training.photo_task import train
 from bbans.training.photographs import PhotoRecipe, compiled, losses
 from bbans.training.recipes import checked, read_record, read_toml

@@ -19,7 +19,8 @@ from torch import Tensor
 from bbans.models.photo import PhotoConfig
 from bbans.training import crops, guarded
 from bbans.training.crops import Image
-from bbans.training.networks.photo import PhotoNet, PixelBits, mixture_bits
+from bbans.training.networks.photo import PhotoNet
+from bbans.training.networks.photo_planes import PixelBits, mixture_bits
 
 Losses = Callable[..., tuple[Tensor, Tensor]]  # as `losses`
 

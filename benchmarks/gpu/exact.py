@@ -12,8 +12,7 @@ from bbans.exact.torch_ops import torch_ops
 from bbans.images import load_folder
 from bbans.models.model_file import serialise
 from bbans.models.photo import ExactPhoto, PhotoConfig
-from bbans.training.networks.photo import PhotoNet
-from bbans.training.networks.photo_export import export
+from bbans.training.networks.photo import PhotoNet, export
 from bbans.training.photo_run import exact_rate
 
 

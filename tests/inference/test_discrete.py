@@ -16,7 +16,7 @@ from bbans.models.pyramid import PyramidConfig
 from bbans.models.rich_vae import RichVaeConfig
 from bbans.models.structured import StructuredConfig
 from bbans.models.vae import VaeConfig
-from bbans.training import discrete
+from bbans.training import discrete, discrete_bounds
 from bbans.training.estimators.control import Control
 from bbans.training.latent import LatentRecipe, Samples
 from bbans.training.latent_run import conditioned, read_recipe
@@ -236,7 +236,7 @@ def test_relaxed_bounds_approach_the_bound(name):
         x = X.repeat(40_000, 1)
         gaps = []
         for temperature in (1.0, 0.3, 0.03):
-            terms = discrete.relaxed(
+            terms = discrete_bounds.relaxed(
                 net, x, x, Draws(torch.Generator().manual_seed(1), len(x)), temperature
             )
             gaps.append(abs(float((terms.likelihood + terms.divergence.sum(1)).mean()) - exact))

@@ -17,7 +17,7 @@ from bbans.models import library, model_file
 from bbans.models.photo import ExactPhoto, check_layers
 from bbans.schemes.pyramid import self_funding
 from bbans.schemes.pyramid.level import analyse
-from bbans.training.networks import photo
+from bbans.training.networks import photo_planes
 from tests.tiny import CONFIG, smooth_image, tiny_model, tiny_net
 
 
@@ -54,16 +54,16 @@ def test_exact_rate_is_the_trained_rate():
         carried = torch.zeros(1, CONFIG.channels, *levels[-1].grid)
         for level in reversed(levels):
             current = batch[..., :: 2**level.index, :: 2**level.index]
-            targets = photo.split_phases(current)
+            targets = photo_planes.split_phases(current)
             flow, trunks, sums = carried, [], []
             for i, phase in enumerate(net.phases):
-                sums.append(photo.neighbour_sums(i, list(targets[: i + 1])))
+                sums.append(photo_planes.neighbour_sums(i, list(targets[: i + 1])))
                 flow = phase.trunk(list(targets[: i + 1]), sums[i], flow, level.index)
                 trunks.append(flow)
             mean, _ = net.posterior(trunks[1], [4 * targets[i + 1] - sums[i] for i in range(2)])
             for i, phase in enumerate(net.phases):
                 parameters = phase.parameters_given(trunks[i], mean)
-                bits = photo.mixture_bits(
+                bits = photo_planes.mixture_bits(
                     parameters,
                     targets[i + 1],
                     sums[i],
@@ -74,7 +74,7 @@ def test_exact_rate_is_the_trained_rate():
                 exact += sum(
                     part.bits for part in self_funding._intervals(level, i, level.posterior()[0], 3)
                 )
-            carried = photo.spread(flow, 2, *current.shape[-2:])
+            carried = photo_planes.spread(flow, 2, *current.shape[-2:])
     assert exact == pytest.approx(float_bits, rel=3e-3)
 
 
@@ -87,7 +87,7 @@ def test_bits_of_all_values_sum_to_one():
     x = torch.tensor([100.0, 30.0, 0.0])[None, :, None, None].repeat(256, 1, 1, 1)
     x[:, 2, 0, 0] = torch.arange(256)
     sums = torch.full((256, 3, 1, 1), 400.0)
-    bits = photo.mixture_bits(
+    bits = photo_planes.mixture_bits(
         parameters.double(), x.double(), sums.double(), 2, torch.zeros(256, dtype=torch.bool)
     )
     y = x[:1].clone()
@@ -101,7 +101,7 @@ def test_bits_of_all_values_sum_to_one():
         z[:, 2, 0, 0] = torch.arange(256)
         other += float(
             torch.exp2(
-                -photo.mixture_bits(
+                -photo_planes.mixture_bits(
                     parameters.double(),
                     z.double(),
                     sums.double(),
@@ -110,7 +110,7 @@ def test_bits_of_all_values_sum_to_one():
                 )
             ).sum()
         )
-    grey = photo.mixture_bits(
+    grey = photo_planes.mixture_bits(
         parameters[:1].double(),
         x[:1].double(),
         sums[:1].double(),

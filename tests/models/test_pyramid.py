@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bbans.errors import ModelFormatError
-from bbans.models.pyramid import PHASES, PyramidConfig, coarsest, grids, positions, steps
+from bbans.models.pyramid import PyramidConfig
+from bbans.models.pyramid_steps import PHASES, coarsest, grids, positions, steps
 from bbans.models.vae import VaeConfig
 from bbans.training.latent import LatentRecipe, Samples
 from bbans.training.latent_run import exact_rates

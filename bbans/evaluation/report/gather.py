@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bbans import tiles
 from bbans.errors import InputError
 from bbans.evaluation import evaluate, pictures
-from bbans.evaluation.evaluate import Evaluation, ImageRate
+from bbans.evaluation.rates import Evaluation, ImageRate
 from bbans.files import codec
 from bbans.models.base import ANY_SIZE
 from bbans.models.library import ModelLike, load_model

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from bbans import images
-from bbans.evaluation.evaluate import Evaluation, ImageRate
+from bbans.evaluation.rates import Evaluation, ImageRate
 from bbans.evaluation.report.gather import Report, Shown, rate_of
 from bbans.evaluation.visual import heatmaps
 

@@ -5,7 +5,7 @@ Bits are coded exactly, so the bound has no discretisation gap. By itself the ne
 reach q straight through the sample (biased; Bengio, Leonard and Courville 2013, arXiv:1308.3432);
 `training.discrete` puts the other estimators together from the parts of the bound given here.
 Samples of z may be points between the states: relaxed, or means. The integer twin is
-`bernoulli_exact`.
+`models.bernoulli_vae`.
 """
 
 from __future__ import annotations

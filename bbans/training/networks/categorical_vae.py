@@ -2,7 +2,7 @@
 a vector of categories.
 
 Samples are one-hot `(B, D, K)`, or points of the simplex where they are relaxed. Everything else is
-as in `bernoulli_vae`; the integer twin is `categorical_exact`.
+as in `bernoulli_vae`; the integer twin is `models.categorical_vae`.
 """
 
 from __future__ import annotations

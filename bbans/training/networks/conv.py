@@ -1,4 +1,4 @@
-"""a_(i+1) = clip(W_i * a_i + b_i [+ a_i], 0, 16): the trainable twin of `conv_exact`.
+"""a_(i+1) = clip(W_i * a_i + b_i [+ a_i], 0, 16): the trainable twin of `models.conv`.
 
 Its export too. Reals and integers meet as in `mlp`.
 """

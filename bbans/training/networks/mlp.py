@@ -1,4 +1,4 @@
-"""a_(i+1) = clip(W_i a_i + b_i, 0, 16): the trainable twin of `mlp_exact`, and its export.
+"""a_(i+1) = clip(W_i a_i + b_i, 0, 16): the trainable twin of `models.mlp`, and its export.
 
 Reals and integers meet in the plan's fields: the network takes and gives reals, and each field says
 which integer a real is.

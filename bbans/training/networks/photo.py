@@ -12,86 +12,43 @@ Funding: q(u) and the carried features ("trunk") of phases 11 and 01 never see p
 anything.
 
 Units: images are float tensors with values 0..255, `(B, 3, H, W)`, H and W even at every level
-used. All code lengths are bits. The integer twin is `photo_exact`; `photo_export` maps one to the
+used. All code lengths are bits. The integer twin is `models.photo`; `export` maps one to the
 other. ACT_MAX and the clips exist for its sake.
+
+Its export: from trained floats to integers: fold units into weights, then round within the
+accumulator bound (no calibration data).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bbans.models.photo import PHASES, PhotoConfig
+from bbans.exact.layers import IntConv, quantise
+from bbans.models.photo import PHASES, PhotoConfig, accumulators
+from bbans.training.networks.photo_planes import (
+    LOCATION_UNIT,
+    LOG2_SCALE_RANGE,
+    PixelBits,
+    activate,
+    mixture_bits,
+    neighbour_sums,
+    pool,
+    split_phases,
+    spread,
+)
+from bbans.training.terms import Trains
 
-ACT_MAX = 8.0
-LOG2_SCALE_RANGE = (-4.0, 6.0)
 LOG2_SIGMA_RANGE = (-6.0, 1.0)
 MEAN_MAX = 3.5
 FILM_MAX = 4.0
-LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
-PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # as `mixture_bits`
-
-
-def activate(x: Tensor) -> Tensor:
-    """Clipped rectifier: the only nonlinearity, so that an integer range covers it."""
-    return F.hardtanh(x, 0.0, ACT_MAX)
-
-
-def split_phases(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Phases 00, 11, 01, 10 of `(B, C, H, W)`, each `(B, C, H/2, W/2)`."""
-    return x[..., 0::2, 0::2], x[..., 1::2, 1::2], x[..., 0::2, 1::2], x[..., 1::2, 0::2]
-
-
-def shift(x: Tensor, rows: int, columns: int) -> Tensor:
-    """x[i + rows, j + columns] with the edge repeated; rows and columns in {-1, 0, 1}."""
-    if rows:
-        x = (
-            torch.cat([x[..., 1:, :], x[..., -1:, :]], -2)
-            if rows > 0
-            else torch.cat([x[..., :1, :], x[..., :-1, :]], -2)
-        )
-    if columns:
-        x = (
-            torch.cat([x[..., 1:], x[..., -1:]], -1)
-            if columns > 0
-            else torch.cat([x[..., :1], x[..., :-1]], -1)
-        )
-    return x
-
-
-def neighbour_sums(phase: int, known: list[Tensor]) -> Tensor:
-    """Four times the prediction: the sum of the four nearest known pixels.
-
-    `known` is [00], [00, 11] or [00, 11, 01].
-    """
-    a = known[0]
-    if phase == 0:
-        return a + shift(a, 0, 1) + shift(a, 1, 0) + shift(a, 1, 1)
-    d = known[1]
-    if phase == 1:
-        return a + shift(a, 0, 1) + d + shift(d, -1, 0)
-    return a + shift(a, 1, 0) + d + shift(d, 0, -1)
-
-
-def pool(x: Tensor, block: int) -> Tensor:
-    """Mean over blocks; the last block is completed by repeating the edge.
-
-    `(B, C, h, w)` to `(B, C, ceil(h/b), ceil(w/b))`.
-    """
-    h, w = x.shape[-2:]
-    x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
-    return F.avg_pool2d(x, block)
-
-
-def spread(x: Tensor, block: int, h: int, w: int) -> Tensor:
-    """Nearest-neighbour upsampling by `block`, cropped to `(h, w)`."""
-    return x.repeat_interleave(block, -2)[..., :h, :].repeat_interleave(block, -1)[..., :w]
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:
@@ -175,40 +132,6 @@ class PosteriorNet(nn.Module):
             features = pool(torch.cat([h.float(), *magnitudes], 1), self.block)
             mean, log2_sigma = self.last(activate(self.first(features))).chunk(2, 1)
         return mean.clamp(-MEAN_MAX, MEAN_MAX), log2_sigma.clamp(*LOG2_SIGMA_RANGE)
-
-
-def mixture_bits(parameters: Tensor, x: Tensor, sums: Tensor, K: int, grey: Tensor) -> Tensor:
-    """Bits of each pixel `(B, h, w)` under the logistic mixture; rows of the batch in `grey` count
-    one channel only.
-
-    parameters `(B, 10K, h, w)`, x and sums `(B, 3, h, w)` in grey levels (sums: four times the
-    prediction).
-    """
-    B, _, h, w = parameters.shape
-    p = parameters.float()
-    log_pi = torch.log_softmax(p[:, :K] * math.log(2), 1)
-    m, log2_s, a = p[:, K:].reshape(B, 3, 3, K, h, w).unbind(1)
-    r = (x - sums / 4)[:, :, None]
-    m = m * LOCATION_UNIT
-    e = r[:, :2] - m[:, :2]
-    # innovation form: G follows R's error, B follows R's and G's
-    centre = torch.stack(
-        [
-            e[:, 0],
-            r[:, 1] - m[:, 1] - a[:, 0] * e[:, 0],
-            r[:, 2] - m[:, 2] - a[:, 1] * e[:, 0] - a[:, 2] * e[:, 1],
-        ],
-        1,
-    )
-    inverse = torch.exp2(-log2_s.clamp(*LOG2_SCALE_RANGE))
-    # the outermost bins reach to infinity: log(S(U) - S(L)) = log S(U) + log S(-L) + log(1 - e^(L -
-    # U)) covers that too
-    upper = (centre + 0.5) * inverse + (x > 254.5)[:, :, None] * 1e4
-    lower = (centre - 0.5) * inverse - (x < 0.5)[:, :, None] * 1e4
-    log_p = torch.log(-torch.expm1(lower - upper)) - F.softplus(-upper) - F.softplus(lower)
-    weight = (~grey).to(log_p.dtype)[:, None, None, None, None].expand(B, 2, 1, 1, 1)
-    weight = torch.cat([torch.ones_like(weight[:, :1]), weight], 1)
-    return -torch.logsumexp(log_pi + (log_p * weight).sum(1), 1) / math.log(2)
 
 
 @dataclass(frozen=True)
@@ -334,3 +257,89 @@ class PhotoNet(nn.Module):
                 pixels + bits_of(parameters, targets[i + 1], sums[i], config.mixtures, grey).sum()
             )
         return pixels, kl, flow
+
+
+ACT = 128.0  # integer activations are real ones times this
+Floats = NDArray[np.float64]
+
+
+def trains(config: PhotoConfig) -> Trains:
+    """What a network of this config can be trained by and on."""
+    return Trains()
+
+
+def network(config: PhotoConfig, training: None = None) -> PhotoNet:
+    """A fresh network of the family, initialised from torch's global generator."""
+    return PhotoNet(config)
+
+
+def export(net: PhotoNet) -> dict[str, IntConv]:
+    """Every layer of `models.photo`, by name.
+
+    Raises AccumulatorBoundError if a layer cannot be made exact.
+    """
+    config = net.config
+    real = _real_layers(net)
+    layers: dict[str, IntConv] = {}
+    for a in accumulators(config).values():
+        weights = [real[name][0] for name in a.layers]
+        layers.update(
+            zip(
+                a.layers,
+                quantise(weights, real[a.layers[0]][1], list(a.maxima), a.residual),
+                strict=True,
+            )
+        )
+    return layers
+
+
+def _real_layers(net: PhotoNet) -> dict[str, tuple[Floats, Floats]]:
+    """Weights `(O, I, k, k)` and biases in units of integer activations in and integer outputs
+    out.
+    """
+    config, K = net.config, net.config.mixtures
+    state = {name: t.detach().to(torch.float64).numpy() for name, t in net.state_dict().items()}
+    real = {}
+    for p in range(len(PHASES)):
+        old, new = f"phases.{p}", f"phase{p}"
+        enter = state[f"{old}.enter.weight"].copy()
+        enter[:, : 3 * (p + 1)] *= ACT / 32  # inputs (4 x - sum) / 32 and (sum - 512) / 128
+        enter[:, 3 * (p + 1) :] *= ACT / 128
+        real[f"{new}.enter"] = enter, state[f"{old}.level_bias"] * ACT
+        real[f"{new}.carry"] = state[f"{old}.carry.weight"], np.zeros(config.channels)
+        for layer in ("res_a", "res_b", "modulated", "film_a", "out"):
+            real[f"{new}.{layer}"] = (
+                state[f"{old}.{layer}.weight"],
+                state[f"{old}.{layer}.bias"] * ACT,
+            )
+        real[f"{new}.film_b"] = _rows(
+            state[f"{old}.film_b.weight"],
+            state[f"{old}.film_b.bias"],
+            [(config.channels, 64.0, 1.0), (config.channels, ACT, 0.0)],
+        )
+        real[f"{new}.head"] = _rows(
+            state[f"{old}.head.weight"],
+            state[f"{old}.head.bias"],
+            [
+                (K, 16.0, 0.0),
+                (3 * K, 32.0 * LOCATION_UNIT, 0.0),
+                (3 * K, 16.0, -LOG2_SCALE_RANGE[0]),
+                (3 * K, 64.0, 0.0),
+            ],
+        )
+    real["posterior.first"] = state["posterior.first.weight"], state["posterior.first.bias"] * ACT
+    real["posterior.last"] = _rows(
+        state["posterior.last.weight"],
+        state["posterior.last.bias"],
+        [(config.latent_channels, ACT, 0.0), (config.latent_channels, 8.0, -LOG2_SIGMA_RANGE[0])],
+    )
+    return real
+
+
+def _rows(
+    weight: Floats, bias: Floats, groups: list[tuple[int, float, float]]
+) -> tuple[Floats, Floats]:
+    """Groups of output rows: integer output = unit * (real output + offset)."""
+    unit = np.concatenate([np.full(n, u) for n, u, _ in groups])
+    offset = np.concatenate([np.full(n, o) for n, _, o in groups])
+    return weight * (unit / ACT)[:, None, None, None], (bias + offset) * unit

@@ -2,10 +2,10 @@
 a polyphase pyramid, trainable.
 
 z is one vector an image. It draws a few planes on the grid of every level and says p of the
-coarsest image; every step (see `pyramid_config`) reads the samples known so far, these planes and
-the features of the step before, and so leaves to z what lies far apart. Decoders that see samples
-and latents: PixelVAE (Gulrajani et al. 2017, arXiv:1611.05013); the order: Parallel Multiscale
-PixelCNN (Reed et al. 2017, arXiv:1703.03664). The integer twin is `pyramid_exact`.
+coarsest image; every step (see `models.pyramid_steps`) reads the samples known so far, these planes
+and the features of the step before, and so leaves to z what lies far apart. Decoders that see
+samples and latents: PixelVAE (Gulrajani et al. 2017, arXiv:1611.05013); the order: Parallel
+Multiscale PixelCNN (Reed et al. 2017, arXiv:1703.03664). The integer twin is `models.pyramid`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,8 @@ from torch.nn import functional as F
 from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
 from bbans.models import heads
 from bbans.models.mlp import ACT_TOP, ACT_UNIT
-from bbans.models.pyramid import (
-    PHASES,
-    PyramidConfig,
-    Step,
-    drawn_grids,
-    plans,
-    positions,
-    seen,
-    steps,
-)
-from bbans.models.pyramid_network import accumulators
+from bbans.models.pyramid import PyramidConfig, accumulators, plans
+from bbans.models.pyramid_steps import PHASES, Step, drawn_grids, positions, seen, steps
 from bbans.training.networks import mlp
 from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.training.networks.mlp import FloatMlp, real_range
@@ -232,7 +223,7 @@ def network(config: PyramidConfig, training: Training | None = None) -> PyramidN
 
 
 def export(net: PyramidNet) -> dict[str, IntConv]:
-    """Every layer of `pyramid_exact`, by name.
+    """Every layer of `models.pyramid`, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """

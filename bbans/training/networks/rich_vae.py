@@ -1,5 +1,5 @@
 """-ELBO = E_q[-log2 p(x | z) - log2 p(z) + log2 q(z | x)] with q a mixture, a flow or
-semi-implicit: trainable twin of `rich_exact`.
+semi-implicit: trainable twin of `models.rich_vae`.
 
 - mixture: the expectation over the component is taken exactly, one sample of z a component.
 - flow: u_d = mean_d(x, u_<d) + sigma_d(x, u_<d) e_d, one pass of the network a latent.
@@ -240,7 +240,7 @@ def network(config: RichVaeConfig, training: Training | None = None) -> RichVaeN
 
 
 def export(net: RichVaeNet) -> dict[str, IntConv]:
-    """Every layer of `rich_exact`, by name.
+    """Every layer of `models.rich_vae`, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact, NoCodecError on a planar flow.
     """

@@ -2,7 +2,7 @@
 an image given its rows t.
 
 Layers are sampled from the rows told towards x, so that "the layer below" of `bernoulli_vae`, whose
-estimators train this as well, is the one before. The integer twin is `structured_exact`. The task
+estimators train this as well, is the one before. The integer twin is `models.structured`. The task
 is that of Raiko, Berglund, Alain and Dinh 2015 (arXiv:1406.2989).
 """
 

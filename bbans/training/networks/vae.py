@@ -4,7 +4,7 @@ Gaussian VAE as a trainable network.
 One layer: Kingma and Welling 2014 (arXiv:1312.6114), Rezende et al. 2014 (arXiv:1401.4082). More
 are the Markov hierarchy of Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845). Densities of
 latents are taken relative to N(0, 1), on whose bins the coder works, so a sample of the bound here
-and the coder's account agree term by term. The integer twin is `vae_exact`. The networks are those
+and the coder's account agree term by term. The integer twin is `models.vae`. The networks are those
 that the config plans, multi-layer perceptrons or convolutional.
 """
 
@@ -180,7 +180,7 @@ def network(config: VaeConfig | ConvVaeConfig, training: Training | None = None)
 
 
 def export(net: VaeNet) -> dict[str, IntConv]:
-    """Every layer of `vae_exact`, by name.
+    """Every layer of `models.vae`, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """

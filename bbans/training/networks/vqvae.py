@@ -3,7 +3,7 @@
 The gradient of the likelihood goes straight through the quantiser to the encoder; the codebook
 follows |sg(z_e) - e|^2 or moving averages, the encoder is held near by commitment |z_e - sg(e)|^2.
 Source: van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937). A learned prior over the
-codes is trained beside and gives no gradient to the rest. The integer twin is `vqvae_exact`.
+codes is trained beside and gives no gradient to the rest. The integer twin is `models.vqvae`.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def network(config: VqVaeConfig, training: Training | None = None) -> VqVaeNet:
 
 
 def export(net: VqVaeNet) -> dict[str, IntConv]:
-    """Every layer of `vqvae_exact`, by name.
+    """Every layer of `models.vqvae`, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """

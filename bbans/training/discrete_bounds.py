@@ -1,0 +1,148 @@
+"""Bounds of bits and categories that are no rate: of relaxed samples, and of several particles.
+
+`concrete` trains the bound of relaxed samples in all its parameters; `vimco` the
+importance-weighted bound of several samples, whose layers share one signal.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from bbans.training.estimators.estimate import Noise
+from bbans.training.estimators.vimco import signals
+from bbans.training.networks.bernoulli_vae import BernoulliVaeNet
+from bbans.training.networks.heads import LN2
+from bbans.training.terms import (
+    CONCRETE,
+    VIMCO,
+    Draws,
+    Terms,
+    Training,
+    draws,
+)
+
+
+class _Replayed:
+    """The numbers that a sample was drawn with, then others."""
+
+    def __init__(self, first: Tensor, source: Noise) -> None:
+        self._first: Tensor | None = first
+        self._source = source
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """See `estimate.Noise`."""
+        first, self._first = self._first, None
+        return self._source.uniform(like) if first is None else first
+
+
+def relaxed(
+    net: BernoulliVaeNet,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    temperature: float,
+    drop: Tensor | None = None,
+) -> Terms:
+    """The relaxed bound: that of Concrete samples in place of bits or categories
+    (arXiv:1611.00712). It is no code length.
+    """
+
+    def soft(logits: Tensor, layer: int) -> Tensor:
+        return net.default_latent(
+            net.latent.soft(net.latent.continuous(logits, source.uniform(logits)), temperature),
+            drop,
+        )
+
+    return net.bound(x, net.infer(seen, soft), drop)
+
+
+def weighted(
+    net: BernoulliVaeNet,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    samples: int,
+    drop: Tensor | None = None,
+    beta: float = 1.0,
+    temperature: float | None = None,
+) -> Terms:
+    """-log2 (1 / K) sum_k p(x, z_k) / q(z_k | x) as the likelihood, with VIMCO's estimate
+    (arXiv:1602.06725) as the surrogate.
+
+    With a temperature the samples are relaxed, gradients go through them, and there is no
+    surrogate.
+    """
+    B, latent, lost = len(x), net.latent, None if drop is None else drop.repeat(samples)
+
+    def draw(logits: Tensor, layer: int) -> Tensor:
+        u = torch.cat([source.uniform(logits[:B].detach()) for _ in range(samples)])
+        soft = temperature is not None
+        return net.default_latent(
+            latent.soft(latent.continuous(logits, u), temperature or 1.0)
+            if soft
+            else latent.sample(logits, u),
+            lost,
+        )
+
+    z = net.infer(seen.repeat(samples, 1), draw)
+    information = sum(
+        (latent.bits(q, b).sum(1) for q, b in zip(z.logits, z.samples, strict=True)),
+        torch.zeros(()),
+    )
+    divergence = sum(
+        (net.prior(layer, z, sampled=True).sum(1) for layer in range(1, net.depth + 1)),
+        -information,
+    )
+    if lost is not None:
+        information, divergence = (
+            information.masked_fill(lost, 0.0),
+            divergence.masked_fill(lost, 0.0),
+        )
+    log_w = -LN2 * (net.likelihood(x.repeat(samples, 1), z) + beta * divergence).view(samples, B)
+    bound = (math.log(samples) - torch.logsumexp(log_w, 0)) / LN2
+    surrogate = bound.new_zeros(())
+    if samples > 1 and temperature is None:
+        surrogate = (signals(log_w.detach()) * information.view(samples, B)).sum(0).mean()
+    return Terms(bound, bound.new_zeros((B, 1)), bound.new_zeros(B), surrogate - surrogate.detach())
+
+
+def _bound(
+    net: BernoulliVaeNet,
+    training: Training,
+    x: Tensor,
+    seen: Tensor,
+    source: Draws,
+    drop: Tensor | None = None,
+    beta: float = 1.0,
+) -> Terms:
+    """What concrete or vimco trains on."""
+    if training.estimator == CONCRETE and training.particles == 1:
+        return relaxed(net, x, seen, source, training.temperature, drop)
+    temperature = training.temperature if training.estimator == CONCRETE else None
+    return weighted(net, x, seen, source, training.particles, drop, beta, temperature)
+
+
+@torch.no_grad()
+def beside(
+    net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500
+) -> dict[str, float]:
+    """Bits per dimension that a run by concrete or vimco trained on besides the rate: `relaxed` of
+    concrete, `bound` of vimco.
+    """
+    total = 0.0
+    for first in range(0, len(x), batch):
+        rows = slice(first, first + batch)
+        source = draws(Generator().manual_seed(seed * 1_000_003 + first), len(x[rows]))
+        found = _bound(
+            net,
+            training,
+            x[rows],
+            net.seen(x[rows], None if labels is None else labels[rows]),
+            source,
+        )
+        total += float((found.likelihood + found.divergence.sum(1)).sum())
+    return {"bound" if training.estimator == VIMCO else "relaxed": total / x.numel()}
