@@ -22,28 +22,12 @@ from .options import (
     max_pixels_option,
     model_option,
     quiet_option,
+    shape_option,
     threads_option,
     verbose_option,
 )
 from .outputs import check_output
 from .run import on_cluster, say
-
-
-class ShapeType(click.ParamType):  # type: ignore[type-arg]
-    """Two integers HxW: rows and columns."""
-
-    name = "HxW"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Parse; a usage error says what is expected."""
-        if isinstance(value, tuple):
-            return value
-        parts = str(value).split("x")
-        if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
-            self.fail(f"{value!r} is no shape: write HxW in pixels, such as 28x28", param, ctx)
-        return tuple(int(part) for part in parts)
 
 
 @click.group()
@@ -86,11 +70,7 @@ def archive() -> None:
     is_flag=True,
     help="Put the models into the archive, which then needs nothing else.",
 )
-@click.option(
-    "--shape",
-    type=ShapeType(),
-    help="Rows and columns of images that arrays hold flat, or as packed bits.",
-)
+@shape_option
 @coding_options()
 @click.option(
     "--no-verify",

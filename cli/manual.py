@@ -135,7 +135,7 @@ PAGES = {
                 "what suits the images, with its own recipe",
             ),
             (
-                "bbans train digits.npy -o mine.safetensors --shape 28 28",
+                "bbans train digits.npy -o mine.safetensors --shape 28x28",
                 "rows of an array as images",
             ),
             (

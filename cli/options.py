@@ -158,3 +158,27 @@ def output_options(command: Command) -> Command:
         "missing. '-' is standard output."
     )
     return click.option("-o", "--output", type=click.Path(), help=output_help)(command)
+
+
+class ShapeType(click.ParamType):  # type: ignore[type-arg]
+    """Two integers HxW: rows and columns."""
+
+    name = "HxW"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Parse; a usage error says what is expected."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split("x")
+        if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
+            self.fail(f"{value!r} is no shape: write HxW in pixels, such as 28x28", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+shape_option = click.option(
+    "--shape",
+    type=ShapeType(),
+    help="Rows and columns, such as 28x28, of images that arrays hold flat, or as packed bits.",
+)

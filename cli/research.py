@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import coding_options, force_option, model_option
+from .options import coding_options, force_option, model_option, shape_option
 from .outputs import check_output
 
 set_argument = click.argument("images", type=click.Path(exists=True))
@@ -32,12 +32,6 @@ count_option = click.option(
     default=16,
     metavar="N",
     help="How many. Default: 16.",
-)
-shape_option = click.option(
-    "--shape",
-    type=(int, int),
-    metavar="H W",
-    help="Height and width of images that an array holds as rows, or as packed bits.",
 )
 
 

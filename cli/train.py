@@ -10,9 +10,8 @@ import click
 import bbans
 from bbans.training.registry import OBJECTIVES
 
-from .options import RowChoice, force_option, quiet_option, threads_option
+from .options import RowChoice, force_option, quiet_option, shape_option, threads_option
 from .outputs import check_output
-from .research import shape_option
 from .run import say
 
 SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "active", "seconds")

@@ -116,7 +116,7 @@ def test_train_options(here: Path, run: Runner, standin: Standin) -> None:
     Path("x.npy").touch()
     Path("y.npy").touch()
     options = (
-        "--shape 28 29 --labels y.npy --latents categorical --estimator relax --seed 3 --steps 7 "
+        "--shape 28x29 --labels y.npy --latents categorical --estimator relax --seed 3 --steps 7 "
         "--tensorboard logs --device cuda "
         "--objective ciwae --particles 9 --posterior flow --minutes 2.5"
     )

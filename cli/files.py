@@ -1,0 +1,324 @@
+"""Commands for files of one image: compress, decompress, info, verify.
+
+What they need is imported only when they start to work, so that `--help` and a wrong option answer
+at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+import bbans
+from bbans.errors import DamagedTilesError
+from bbans.images.formats.registry import written
+
+from .drawing import draw
+from .options import (
+    RegionType,
+    RowChoice,
+    coding_options,
+    dask_option,
+    effort_option,
+    files_argument,
+    force_option,
+    max_pixels_option,
+    model_option,
+    output_options,
+    quiet_option,
+    threads_option,
+    verbose_option,
+)
+from .outputs import as_files, check_input, check_output, image_kind, plan, read_bytes
+from .run import on_cluster, process, say
+
+
+@click.command()
+@files_argument
+@output_options
+@force_option
+@model_option
+@effort_option
+@threads_option
+@dask_option
+@click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Do not decode the result and compare it before it is written.",
+)
+@click.option(
+    "--as-pixels",
+    is_flag=True,
+    help="Take a JPEG as pixels, although the file will be larger than the JPEG.",
+)
+@click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
+@coding_options(
+    in_files=True,
+    default="two-part, with latents that are chosen and no initial bits, where it can be",
+)
+@quiet_option
+@verbose_option
+def compress(
+    files: tuple[str, ...],
+    output: str | None,
+    stdout: bool,
+    force: bool,
+    model: str | None,
+    effort: str,
+    threads: int | None,
+    cluster: str | None,
+    no_verify: bool,
+    as_pixels: bool,
+    strip: bool,
+    quiet: bool,
+    verbose: bool,
+    **coding: Any,
+) -> int:
+    """Compress images: photo.png to photo.bbans.
+
+    Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it
+    is written. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a
+    sample; a JPEG is refused, since its pixels need more room than it does.
+    """
+    targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
+
+    def work(source: str) -> None:
+        with as_files(source, targets[source]) as (read, write):
+            result = bbans.compress_file(
+                read,
+                write,
+                model=model,
+                effort=effort,
+                verify=not no_verify,
+                overwrite=force,
+                as_pixels=as_pixels,
+                strip=strip,
+                threads=threads,
+                cluster=workers,
+                **coding,
+            )
+        if verbose and not quiet:
+            share = (
+                f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, "
+                f"{result.file_bytes / result.raw_bytes:.1%} of raw"
+            )
+            say(
+                f"{click.format_filename(source)}: {result.source_bytes:,} -> "
+                f"{result.file_bytes:,} bytes ({share})"
+            )
+
+    with on_cluster(cluster) as workers:
+        return process(
+            targets,
+            _ends_checker(targets, force),
+            work,
+            bar=not quiet,
+            at_once=1 if workers is None else workers.threads + 1,
+        )
+
+
+@click.command()
+@files_argument
+@output_options
+@force_option
+@click.option(
+    "--format",
+    "kind",
+    type=RowChoice(written),
+    help="Kind of image file. Default: by -o, else png.",
+)
+@model_option
+@threads_option
+@click.option("--region", type=RegionType(), help="Restore only this rectangle, in pixels.")
+@click.option(
+    "--preview",
+    type=click.IntRange(0, 10),
+    default=0,
+    metavar="LEVEL",
+    help="Every 2^LEVEL-th row and column, from little data.",
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Restore what a damaged file still holds; missing tiles are black or transparent.",
+)
+@max_pixels_option
+@quiet_option
+@verbose_option
+def decompress(
+    files: tuple[str, ...],
+    output: str | None,
+    stdout: bool,
+    force: bool,
+    kind: str | None,
+    model: str | None,
+    threads: int | None,
+    region: tuple[int, int, int, int] | None,
+    preview: int,
+    keep_going: bool,
+    max_pixels: int,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Restore images: photo.bbans to photo.png.
+
+    Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked
+    by a checksum.
+    """
+    if keep_going and (region is not None or preview):
+        raise click.UsageError(
+            "--keep-going restores the whole image: leave out --region and --preview"
+        )
+    targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
+    kinds = {source: kind or image_kind(target) for source, target in targets.items()}
+
+    def work(source: str) -> None:
+        with as_files(source, targets[source]) as (read, write):
+            damaged = bbans.decompress_file(
+                read,
+                write,
+                model=model,
+                overwrite=force,
+                threads=threads,
+                format=kinds[source],
+                max_pixels=max_pixels,
+                region=region,
+                preview=preview,
+                keep_going=keep_going,
+            )
+        for damage in damaged:
+            r = damage.region
+            say(
+                f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at "
+                f"{r.x},{r.y}, is missing: {damage.reason}"
+            )
+        if damaged:
+            raise DamagedTilesError(
+                f"{len(damaged)} damaged tiles are missing; the rest was restored"
+            )
+        if verbose and not quiet:
+            say(
+                f"{click.format_filename(source)}: restored to "
+                f"{targets[source] or 'standard output'}"
+            )
+
+    return process(targets, _ends_checker(targets, force), work, bar=not quiet)
+
+
+def _restored_name(source: Path, kind: str | None) -> Path:
+    suffix = written()[kind or "png"][0]
+    return (
+        source.with_suffix(suffix)
+        if source.suffix == ".bbans"
+        else source.with_name(source.name + suffix)
+    )
+
+
+def _ends_checker(targets: Mapping[str, Path | str | None], force: bool) -> Callable[[str], None]:
+    def check(source: str) -> None:
+        check_input(source)
+        check_output(targets[source], force)
+
+    return check
+
+
+@click.command()
+@files_argument
+@model_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
+@click.option(
+    "--no-account",
+    is_flag=True,
+    help="Read the header only: no model is needed, and it takes no time.",
+)
+@click.option(
+    "--heatmap",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write bits per pixel over the image (PNG; one input).",
+)
+@click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
+@click.option(
+    "--plot-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write that drawing (.png, .svg, .pdf; one input).",
+)
+@force_option
+@max_pixels_option
+@verbose_option
+def info(
+    files: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    no_account: bool,
+    heatmap: str | None,
+    plot: bool,
+    plot_file: str | None,
+    force: bool,
+    max_pixels: int,
+    verbose: bool,
+) -> int:
+    """Show what each part of compressed files costs.
+
+    What the file holds, its model, and its bits: ideal, net and total, and all their terms.
+    """
+
+    written = [Path(name) for name in (heatmap, plot_file) if name is not None]
+    costs = plot or bool(written)
+    if costs and no_account:
+        raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
+    if written and len(files) > 1:
+        raise click.UsageError("--heatmap and --plot-file take one input")
+    for target in written:
+        check_output(target, force)
+
+    def work(source: str) -> None:
+        found = bbans.info(
+            read_bytes(source),
+            model=model,
+            account=not no_account,
+            costs=costs,
+            max_pixels=max_pixels,
+        )
+        if as_json:
+            click.echo(json.dumps({"file": source, **found.to_dict()}))
+        else:
+            click.echo(
+                "\n".join(
+                    [
+                        f"{click.format_filename(source)}:",
+                        *(f"  {line}" for line in found.lines(each_tile=verbose)),
+                    ]
+                )
+            )
+        if costs:
+            draw(found, heatmap, plot and not as_json, plot_file, force)
+
+    return process(files, check_input, work, bar=False)
+
+
+@click.command()
+@files_argument
+@model_option
+@threads_option
+@max_pixels_option
+@quiet_option
+def verify(
+    files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool
+) -> int:
+    """Decode compressed files and check them.
+
+    Every checksum is looked at, and nothing is written.
+    """
+
+    def work(source: str) -> None:
+        bbans.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
+        if not quiet:
+            click.echo(f"{click.format_filename(source)}: ok")
+
+    return process(files, check_input, work, bar=not quiet)
