@@ -23,7 +23,7 @@ from bbans.models.image_model import ImageModel, image_model
 from bbans.models.model_file import Model
 from bbans.models.photo import ExactPhoto
 from bbans.schemes import registry
-from bbans.schemes.pyramid.level import PyramidNet
+from bbans.schemes.pyramid.level import PyramidPredictor
 
 TORCH_BYTES = 640 * 2**20  # of address space: what torch takes on import and in its first seconds
 
@@ -41,7 +41,7 @@ class Context:
     image_model: ImageModel | None = None
     coding: Coding | None = None
 
-    def pyramid(self, codec: int) -> PyramidNet:
+    def pyramid(self, codec: int) -> PyramidPredictor:
         """The predictor of a codec.
 
         Raises FormatError when a model is needed and none is there.

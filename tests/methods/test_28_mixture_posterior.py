@@ -9,11 +9,12 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.distributions import builders, composite
 from bbans.models.analytic_posteriors import GAUSSIAN, Bimodal
 from bbans.schemes import bits_back, importance
-from bbans.schemes.bounds import push_measured, sample
+from bbans.schemes.bounds import push_measured
+from bbans.schemes.sampling import sample_items
 from tests.laws import check_bits_back, check_codec
 
 CHAIN = Bimodal()
-X = sample(CHAIN, 30, 2)
+X = sample_items(CHAIN, 30, 2)
 
 
 def parts(items, count=5, dims=3, seed=0):

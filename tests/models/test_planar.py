@@ -13,7 +13,7 @@ from bbans.exact.numpy_ops import NumpyOps
 from bbans.models import rich_vae
 from bbans.models.analytic_posteriors import MEAN_FIELD, Correlated, N
 from bbans.models.rich_vae import ExactRichVae, RichVaeConfig
-from bbans.schemes.bounds import sample
+from bbans.schemes.sampling import sample_items
 from bbans.training import chain_run
 from bbans.training.chains import ChainRecipe, Samples, train
 from bbans.training.networks.families import export
@@ -101,7 +101,7 @@ def planar_gap():
     mean over items that it has not seen.
     """
     bench = Correlated(MEAN_FIELD)
-    x = torch.from_numpy(sample(bench, 600, 1))
+    x = torch.from_numpy(sample_items(bench, 600, 1))
     y = (x - N // 2).float() / 2.0**bench.scale
     config = replace(
         CONFIG,

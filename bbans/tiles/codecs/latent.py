@@ -21,7 +21,7 @@ from bbans.errors import FormatError, InputError
 from bbans.models.base import LatentModel
 from bbans.models.image_model import ImageModel
 from bbans.schemes import default_latent, posterior_refinement, registry, single_message, two_part
-from bbans.schemes.metering import COARSEST, Account, Scheme, Symbols, Watch
+from bbans.schemes.metering import NO_PHASE, Account, Scheme, Symbols, Watch
 from bbans.tiles.bit_map import Costs, Share
 from bbans.tiles.codec import Place, Samples, TileCodec
 
@@ -131,8 +131,8 @@ def decode_latent(
 def _symbols(sample_bits: NDArray[np.float64], **latents: float) -> list[Symbols]:
     """Bits of samples `(H, W, channels)`, and of all latents together."""
     return [
-        Symbols("likelihood", 0, COARSEST, sample_bits),
-        *(Symbols(term, 0, COARSEST, np.full((1, 1, 1), bits)) for term, bits in latents.items()),
+        Symbols("likelihood", 0, NO_PHASE, sample_bits),
+        *(Symbols(term, 0, NO_PHASE, np.full((1, 1, 1), bits)) for term, bits in latents.items()),
     ]
 
 

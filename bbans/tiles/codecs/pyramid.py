@@ -14,9 +14,9 @@ from bbans.container.file_records import Axis, TilePart
 from bbans.distributions import sample_grid as axes
 from bbans.errors import FormatError
 from bbans.models.fixed_predictor import FixedPredictor
-from bbans.schemes.metering import COARSEST, Account, Symbols, Watch
+from bbans.schemes.metering import NO_PHASE, Account, Symbols, Watch
 from bbans.schemes.pyramid import polyphase, self_funding
-from bbans.schemes.pyramid.level import PyramidNet, analyse
+from bbans.schemes.pyramid.level import PyramidPredictor, analyse
 from bbans.tiles.bit_map import Bits, Costs, Share, together
 from bbans.tiles.codec import Place, Samples, TileCodec
 from bbans.tiles.transforms import pipeline
@@ -63,7 +63,7 @@ def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
 
 
 def code_channels(
-    predictor: PyramidNet, samples: Samples, axis: Axis | None, latents: bool
+    predictor: PyramidPredictor, samples: Samples, axis: Axis | None, latents: bool
 ) -> Iterator[self_funding.Encoded]:
     """Codings of samples `(h, w, 1 or 3)`, finest latents first."""
     chosen = layout(axis)
@@ -72,7 +72,7 @@ def code_channels(
 
 
 def decode_channels(
-    predictor: PyramidNet,
+    predictor: PyramidPredictor,
     part: TilePart,
     shape: tuple[int, int],
     bit_depth: int,
@@ -84,36 +84,40 @@ def decode_channels(
 
     `watch` is told the bits of every symbol, of samples as they were prepared.
     """
-    at, colours, words = pipeline.split(part, shape)
+    at, colours, words = pipeline.split_payload(part, shape)
     x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0, watch)
     samples = turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation)
     if part.lattice:
-        samples = pipeline.restored(samples, part.lattice, at, colours)
+        samples = pipeline.undo_lattice(samples, part.lattice, at, colours)
         account += Account(likelihood=8.0 * (len(part.payload) - len(words)))
     return samples, account
 
 
 def preview_channels(
-    predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int
+    predictor: PyramidPredictor, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int
 ) -> Samples:
     """Every 2^level-th row and column of a part's samples, which of a turned part are not those of
     the coarse levels.
     """
     if part.orientation:
         return decode_channels(predictor, part, shape, bit_depth)[0][:: 2**level, :: 2**level]
-    at, colours, words = pipeline.split(part, shape)
+    at, colours, words = pipeline.split_payload(part, shape)
     samples = from_planes(
         _decode(predictor, part, words, shape, level)[0], part.axis, part.channels, bit_depth
     )
     return (
-        pipeline.restored(samples, part.lattice, at, colours, shape[1], 2**level)
+        pipeline.undo_lattice(samples, part.lattice, at, colours, shape[1], 2**level)
         if part.lattice
         else samples
     )
 
 
 def ideal_bits(
-    predictor: PyramidNet, samples: Samples, axis: Axis | None, latent_precision: int, draws: int
+    predictor: PyramidPredictor,
+    samples: Samples,
+    axis: Axis | None,
+    latent_precision: int,
+    draws: int,
 ) -> float:
     """-ELBO of samples `(h, w, 1 or 3)` under the exact model, in bits; `draws` of the latents are
     averaged.
@@ -126,7 +130,7 @@ def ideal_bits(
 
 
 def _decode(
-    predictor: PyramidNet,
+    predictor: PyramidPredictor,
     part: TilePart,
     message: bytes,
     shape: tuple[int, int],
@@ -166,11 +170,11 @@ def _preview(part: TilePart, place: Place, level: int) -> Samples:
 
 def _ideal_bits(part: TilePart, samples: Samples, place: Place, draws: int) -> float:
     """-ELBO of the samples as the model coded them, and what lists the exceptions of a lattice."""
-    coded = pipeline.again(samples, part)
+    coded = pipeline.reapply(samples, part)
     bits = ideal_bits(
         place.context.pyramid(part.codec), coded, part.axis, part.latent_precision, draws
     )
-    return bits + 8.0 * (len(part.payload) - len(pipeline.split(part, place.shape)[2]))
+    return bits + 8.0 * (len(part.payload) - len(pipeline.split_payload(part, place.shape)[2]))
 
 
 def _map(part: TilePart, symbols: Sequence[Symbols], account: Account, place: Place) -> Costs:
@@ -187,7 +191,7 @@ def _map(part: TilePart, symbols: Sequence[Symbols], account: Account, place: Pl
     bits = np.ascontiguousarray(turn_back(coded, part.orientation))
     name = tile_codecs.CODECS[part.codec].name
     shares = [Share(name, some.level, some.term, float(some.bits.sum())) for some in symbols]
-    at, _, message = pipeline.split(part, place.shape)
+    at, _, message = pipeline.split_payload(part, place.shape)
     if listed := 8.0 * (len(part.payload) - len(message)):
         shares.append(Share(name, None, "exceptions", listed))
         flat = bits.reshape(-1)
@@ -201,7 +205,7 @@ def _add(coded: Bits, symbols: Symbols, block: int) -> None:
     `block` positions of a level's grid, each way, have one cell of latents.
     """
     bits, step = symbols.bits.sum(2), 1 << symbols.level
-    if symbols.phase != COARSEST:
+    if symbols.phase != NO_PHASE:
         row, column = polyphase.OFFSETS[symbols.phase]
         coded[row * step :: 2 * step, column * step :: 2 * step] += bits
     elif symbols.term == "likelihood":

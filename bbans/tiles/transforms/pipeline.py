@@ -59,14 +59,14 @@ def prepare(samples: Samples, orientations: Sequence[int] = ()) -> list[Prepared
     ]
 
 
-def again(samples: Samples, part: TilePart) -> Samples:
+def reapply(samples: Samples, part: TilePart) -> Samples:
     """What a part's model coded for these samples, exceptions as near as can be."""
     return turn(
         ycc_lattice.to_planes(samples, part.lattice) if part.lattice else samples, part.orientation
     )
 
 
-def split(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray[np.uint8], bytes]:
+def split_payload(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray[np.uint8], bytes]:
     """Indices and samples `(n, 3)` of a part's exceptions, and its message.
 
     Raises FormatError on damage.
@@ -85,7 +85,7 @@ def split(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray[np.uint
     return at, colours, part.payload[cursor.position :]
 
 
-def restored(
+def undo_lattice(
     planes: Samples,
     lattice: int,
     at: Ints,
