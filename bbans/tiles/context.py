@@ -23,7 +23,7 @@ from bbans.models.photo import ExactPhoto
 from bbans.schemes import registry
 from bbans.schemes.pyramid.level import PyramidPredictor
 
-TORCH_BYTES = 640 * 2**20  # of address space: what torch takes on import and in its first seconds
+TORCH_BYTES = 640 * 2**20
 """Address space that torch takes on import and in its first seconds."""
 
 

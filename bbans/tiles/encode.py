@@ -29,15 +29,14 @@ from bbans.tiles.context import Context
 from bbans.tiles.registry import CODECS
 from bbans.tiles.transforms.pipeline import Prepared, prepare
 
-TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
+TRY_ALL_PIXELS = 2**14
 """Tiles of up to this many pixels are coded with every codec."""
-REPEATED, DISTINCT = (
-    0.25,
-    0.25,
-)  # graphics have more repeated pixels and fewer distinct colours among the others
-FLAT = 0.02  # with so few distinct colours the model is not tried
+REPEATED, DISTINCT = 0.25, 0.25
+"""A graphic has a larger share of repeated pixels than REPEATED, and at most DISTINCT distinct
+colours per remaining pixel.
+"""
+FLAT = 0.02
 """The model is not tried where `palette_ratio` is at most this."""
-# one channel that has more levels may be a scan on a flat background: the model is tried too
 GREYS = 64
 """A grey tile of more levels may be a scan on a flat background, so the model is tried as well."""
 

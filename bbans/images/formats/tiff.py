@@ -1,8 +1,8 @@
-"""TIFF (Adobe, revision 6.0): what the tags say is decided here, libtiff decodes, and files are
-written uncompressed.
+"""TIFF (Adobe, revision 6.0): tags are checked here, libtiff decodes, and files are written
+uncompressed.
 
-Pillow reads the tags and spells them, but holds no 16-bit colours and undoes premultiplied alpha,
-which loses samples.
+Pillow parses and writes the tags, but it has no mode for 16-bit colours, and undoes premultiplied
+alpha, which loses samples.
 """
 
 from __future__ import annotations
@@ -50,8 +50,11 @@ JPEG = (6, 7)
 # None, CCITT, LZW, Deflate (three names), PackBits, LZMA, Zstandard: what decodes to the samples
 # that were encoded.
 LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
+"""Lossless compressions: none, CCITT, LZW, Deflate (three numbers), PackBits, LZMA, Zstandard."""
 MAX_TILE = 2**24  # pixels of a tile: it is decoded whole, however small the image
+"""Largest number of pixels of a tile, which is decoded whole however small the image."""
 PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}  # of the resolution unit, to the inch
+"""Factors from a resolution unit to pixels per inch."""
 
 
 def _is_big(data: bytes) -> bool:
@@ -63,7 +66,7 @@ def _head(data: bytes) -> bytes:
 
 
 def _directory(data: bytes) -> ImageFileDirectory_v2:
-    """The tags of the only page."""
+    """Parse the tags of the only page."""
     if data.startswith(b"MM\0+"):  # Pillow takes its offsets for those of a small file
         raise UnsupportedImageError(
             "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
@@ -87,7 +90,7 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 class Kind(NamedTuple):
-    """What the tags say about the samples."""
+    """Tags about the samples."""
 
     width: int
     height: int
@@ -98,7 +101,7 @@ class Kind(NamedTuple):
 
 
 def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
-    """The bits of every sample, once other types are refused."""
+    """Return the bits of every sample. Raises UnsupportedImageError on other types."""
     bits, formats = set(_tuple(tags.get(BITS, 1))), set(_tuple(tags.get(SAMPLE_FORMAT, 1)))
     if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
         sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
@@ -110,7 +113,9 @@ def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
 
 
 def _kind(tags: ImageFileDirectory_v2) -> Kind:
-    """What the tags say, once colours and channels that are not coded are refused."""
+    """Parse the tags about the samples. Raises UnsupportedImageError on colours and channels that
+    are not coded.
+    """
     photometric, channels, extra = (
         tags.get(PHOTOMETRIC, MIN_IS_WHITE),
         tags.get(CHANNELS, 1),
@@ -153,7 +158,9 @@ def _kind(tags: ImageFileDirectory_v2) -> Kind:
 
 
 def _check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
-    """Whether the pixels are those of a JPEG, which must be asked for."""
+    """Return whether the pixels are JPEG data. Raises JpegInputError unless they are requested by
+    `as_pixels`.
+    """
     compression = tags.get(COMPRESSION, 1)
     if compression in JPEG:
         if not as_pixels:
@@ -167,7 +174,7 @@ def _check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
 
 
 def _upright(pixels: Samples, orientation: int) -> Samples:
-    """The pixels as they are to be looked at (the tag is left behind with the file)."""
+    """Return the pixels in the orientation in which they are to be viewed; the tag is not kept."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     vertical, horizontal = {
@@ -182,8 +189,10 @@ def _upright(pixels: Samples, orientation: int) -> Samples:
 
 
 def _decode_packed(data: bytes, kind: Kind) -> Samples:
-    """Samples of 1, 2 or 4 bits by Pillow, which scales grey ones to 0 to 255 and turns black to 0:
-    imagecodecs before 2026 has none.
+    """Decode samples of 1, 2 or 4 bits with Pillow, which scales grey to 0 to 255 and maps black to
+    0.
+
+    imagecodecs decodes them only from its releases of 2026 on.
     """
     source = TiffImagePlugin.TiffImageFile(BytesIO(data))
     scale = 1 if source.mode in ("1", "P") else 255 // (2**kind.bits - 1)
@@ -217,7 +226,9 @@ def _decode(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
 
 
 def _palette(tags: ImageFileDirectory_v2, bits: int) -> PngChunk:
-    """The colour map as `PLTE`: 16-bit entries that are 8-bit ones spelt as v 257 or v 256."""
+    """Return the colour map as `PLTE`. Its 16-bit entries must be 8-bit values v written as 257 v
+    or 256 v.
+    """
     entries = np.array(_tuple(tags[COLOUR_MAP]), np.uint32)
     if entries.size != 3 * 2**bits:
         raise InputError(
@@ -233,6 +244,7 @@ def _palette(tags: ImageFileDirectory_v2, bits: int) -> PngChunk:
 
 
 def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]:
+    """Return the metadata of the tags."""
     info: dict[str, Any] = {"icc_profile": tags.get(ICC), "xmp": tags.get(XMP)}
     if X_RESOLUTION in tags and (scale := PIXELS_PER_UNIT.get(tags.get(UNIT, 2))):
         info["dpi"] = (
@@ -246,10 +258,15 @@ def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]
 
 
 def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of 1 to 16-bit grey or indices, 8 or 16-bit RGB, either with alpha that is not
-    premultiplied; upright.
+    """Read a TIFF of 1 to 16-bit grey or indices or 8 or 16-bit RGB, either with alpha that is not
+    premultiplied; turned upright.
 
-    Raises `InputError`, `UnsupportedImageError` and, unless `as_pixels`, `JpegInputError`.
+    Raises InputError on damage, UnsupportedImageError on other kinds and, unless `as_pixels`,
+    JpegInputError on JPEG data.
+
+    >>> from bbans.images.image import from_array
+    >>> read_tiff(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+    (2, 3)
     """
     with guarded("TIFF"):
         tags = _directory(data)
@@ -261,10 +278,10 @@ def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
             raise InputError(f"damaged TIFF: no valid size ({kind.width} x {kind.height})")
         check_size(kind.width, kind.height, max_pixels)
         pixels = _upright(_decode(data, kind, tags), tags.get(ORIENTATION, 1))
-        found = _described(data, tags)
+        chunks = _described(data, tags)
         if kind.photometric == PALETTE:
-            found = metadata.with_colours(found, (_palette(tags, kind.bits),))
-        return make_image(pixels, found, kind.bits, kind.photometric == PALETTE)
+            chunks = metadata.with_colours(chunks, (_palette(tags, kind.bits),))
+        return make_image(pixels, chunks, kind.bits, kind.photometric == PALETTE)
 
 
 def _rational(value: float) -> TiffImagePlugin.IFDRational:
@@ -272,6 +289,7 @@ def _rational(value: float) -> TiffImagePlugin.IFDRational:
 
 
 def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) -> None:
+    """Write the metadata to the tags."""
     info = metadata.to_info(chunks)
     if "exif" in info:
         exif = PIL.Image.Exif()
@@ -297,9 +315,9 @@ def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) ->
 
 
 def tiff_bytes(image: Image) -> bytes:
-    """A TIFF that is not compressed, with ICC profile, EXIF and resolution.
+    """Write an uncompressed TIFF with ICC profile, EXIF and resolution.
 
-    Raises `OutputError` for what it cannot hold.
+    Raises OutputError for what it cannot hold.
     """
     if transparency(image.metadata) is not None:
         raise OutputError("TIFF holds no transparent colour (tRNS): choose PNG")

@@ -26,7 +26,7 @@ from bbans.schemes.metering import NO_PHASE, Account, Scheme, Symbols, Watch
 from bbans.tiles.bit_map import Costs, Share
 from bbans.tiles.codec import Place, Samples, TileCodec
 
-CODING_BYTES = 2  # of an entry: scheme and fineness
+CODING_BYTES = 2
 """Bytes of a table entry for scheme and fineness."""
 
 Ints = NDArray[np.int64]

@@ -16,7 +16,7 @@ from bbans.errors import FormatError
 from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, Samples, TileCodec
 
-DICTIONARY = 2**24  # bytes: bounds the memory of the decoder
+DICTIONARY = 2**24
 """Largest dictionary in bytes; bounds the decoder's memory."""
 SMALLEST_DICTIONARY = 2**12
 

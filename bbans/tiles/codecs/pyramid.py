@@ -22,7 +22,7 @@ from bbans.tiles.codec import Place, Samples, TileCodec
 from bbans.tiles.transforms import pipeline
 from bbans.tiles.transforms.orientation import turn_back, turned_shape
 
-SAMPLE_SIDE = 256  # of the crop on which curves are compared
+SAMPLE_SIDE = 256
 """Side of the central crop on which tone curves are compared."""
 
 Ints = NDArray[np.int32]

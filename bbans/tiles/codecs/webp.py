@@ -20,13 +20,13 @@ from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, TileCodec
 
 WEBP_SIDE = 2**14 - 1
-WEBP_EFFORTS = (
-    (100, 6),
-    (80, 4),
-)  # quality and method: the higher effort is not always the shorter
-# on small crops of photographs the higher effort saves 2.5 % at most, and takes twenty times as
-# long
+"""Largest side of a WebP image."""
+WEBP_EFFORTS = ((100, 6), (80, 4))
+"""Quality and method of the high and the low effort; the high one is not always the shorter."""
 HOPELESS = 1.03
+"""Where the low effort exceeds another coding by this factor, the high effort cannot win: on small
+crops of photographs it saves at most 2.5 %, and takes twenty times as long.
+"""
 VP8L_SIGNATURE = 0x2F
 
 Samples = NDArray[np.uint8]

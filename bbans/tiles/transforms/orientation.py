@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from bbans.container.file_records import COLUMNS_REVERSED, ROWS_REVERSED, TRANSPOSED
 
 Samples = NDArray[Any]
-CLEARLY = (
-    9,
-    10,
-    # even over odd roughness of chroma below which rows are reversed; photographs without a lattice
-    # have 0.94 to 1.03
-)
-EXAMINED = 512  # rows and columns in the middle
+CLEARLY = (9, 10)
+"""Rows are reversed where the roughness of chroma in even rows is below 9/10 of that in odd rows;
+photographs without a chroma grid have ratios of 0.94 to 1.03.
+"""
+EXAMINED = 512
 """Rows and columns of the central crop that is examined."""
 
 
