@@ -19,10 +19,10 @@ from bbans.errors import BbansError, ClusterError
 from bbans.execution.executor import Context, Executor, Job, Result, Results, windowed
 
 Recipe = TypeVar("Recipe", bound=Hashable)
-SENT_AT_ONCE = 2**22  # bytes of a task's arguments; dask warns of tasks of 10 MB
+SENT_AT_ONCE = 2**22
 """Largest number of bytes of a task's arguments; dask warns from 10 MB on."""
 SECONDS_TO_CONNECT = 30
-WAITING_A_THREAD = 2  # jobs that wait at a worker's thread, so that none is idle
+WAITING_A_THREAD = 2
 """Jobs queued per thread of a worker, so that no thread is idle."""
 
 
@@ -71,8 +71,8 @@ class Cluster:
 def connected(address: str) -> Iterator[Cluster]:
     """Connect to the scheduler at an address such as tcp://host:8786, as a context manager.
 
-    Raises ClusterError where dask is not installed, nobody answers, or workers have another version
-    of this package.
+    Raises ClusterError where dask is not installed, no scheduler answers, or workers have another
+    version of this package.
     """
     try:
         distributed = import_module("distributed")
@@ -103,7 +103,7 @@ def _named_errors() -> Iterator[None]:
         yield
     except (BbansError, GeneratorExit, KeyboardInterrupt):
         raise
-    except Exception as error:  # of dask, of pickle, and whatever a worker's environment lacks
+    except Exception as error:  # raised by dask, by pickle, or by a worker's environment
         raise ClusterError(
             f"the cluster cannot do the work ({type(error).__name__}: {error}); see the workers' "
             "logs"

@@ -19,7 +19,7 @@ from bbans.errors import InputError, UnsupportedImageError
 
 DEFAULT_MAX_PIXELS = 2**30
 """Default limit on the number of pixels of an image that is read."""
-SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
+SAMPLES_NEED = ("PLTE", "tRNS")
 """Chunks that the meaning of the samples depends on."""
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -54,12 +54,12 @@ class Image:
 
 def _only(metadata: Iterable[PngChunk], kind: str) -> bytes | None:
     """Return the payload of the only chunk of a kind, None if there is none."""
-    found = [chunk for chunk in metadata if chunk.kind == kind]
-    if len(found) > 1 or any(chunk.after_pixels for chunk in found):
+    chunks = [chunk for chunk in metadata if chunk.kind == kind]
+    if len(chunks) > 1 or any(chunk.after_pixels for chunk in chunks):
         raise InputError(
             f"an image has at most one {kind} chunk, before its pixels: strip the others"
         )
-    return found[0].payload if found else None
+    return chunks[0].payload if chunks else None
 
 
 def palette_entries(metadata: Iterable[PngChunk]) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -29,8 +29,9 @@ from bbans.images.image import (
     palette_entries,
     transparency,
 )
+from bbans.images.pillow_metadata import pillow_chunks
 
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # and the spellings of I;16
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 """Modes that are converted, besides the spellings of I;16."""
 MODE_NAMES = {
     "PA": "palette with alpha",
@@ -44,9 +45,8 @@ MODE_NAMES = {
     "F": "floating-point",
     "I": "32-bit grey",
 }
-BITS_PER_SAMPLE, X_RESOLUTION, SAMPLE_FORMAT = 258, 282, 339
-# How Pillow scales the samples that it holds in 8 bits: a file's transparent sample is not scaled
-# with them.
+BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339
+# Factors by which Pillow scales samples to 8 bits; it does not scale a file's transparent sample.
 SCALES = {"L;2": 85, "L;4": 17}
 GREY_SCALES = {2: 85, 4: 17}
 
@@ -111,91 +111,13 @@ def check_source(source: PIL.Image.Image) -> None:
                 f"a TIFF with {max(bits)} bits per sample is not coded: convert it to unsigned 8 "
                 "or 16-bit samples"
             )
-    for tile in getattr(
-        source, "tile", ()
-    ):  # what a file-backed image will be decoded with: "RGB;16B" loses half of each sample
+    # The raw modes with which a file will be decoded: "RGB;16B" loses half of each sample.
+    for tile in getattr(source, "tile", ()):
         if ";16" in str(tile[3]) and not source.mode.startswith("I;16"):
             raise UnsupportedImageError(
                 "Pillow would drop half of each 16-bit sample: pass the file to read_image, or "
                 "its samples as an array"
             )
-
-
-def _exif(source: PIL.Image.Image) -> bytes:
-    """Return the EXIF block of a loaded image: verbatim if the file has one, for a TIFF built from
-    its descriptive tags.
-    """
-    if isinstance(source, TiffImagePlugin.TiffImageFile):
-        return metadata.tiff_exif(source.getexif())
-    exif = source.info.get("exif", b"")
-    return exif if isinstance(exif, bytes) else b""
-
-
-def _info(source: PIL.Image.Image) -> dict[str | tuple[int, int], object]:
-    """Return Pillow's `info` without the default resolution that it adds to a TIFF that has
-    none.
-    """
-    default_resolution = (
-        isinstance(source, TiffImagePlugin.TiffImageFile) and X_RESOLUTION not in source.tag_v2
-    )
-    return {
-        key: value
-        for key, value in source.info.items()
-        if not (default_resolution and key == "dpi")
-    }
-
-
-def _texts(source: PIL.Image.Image) -> tuple[PngChunk, ...]:
-    """Return the text chunks of a PNG or of a file opened by `bbans.integrations.pillow`."""
-    texts = getattr(
-        source, "text", None
-    )  # of a PNG, and of a file of ours (`bbans.integrations.pillow`)
-    if not isinstance(texts, Mapping):
-        return ()
-    return tuple(
-        metadata.text_chunk(
-            key, str(text), getattr(text, "lang", "") or "", getattr(text, "tkey", "") or ""
-        )
-        for key, text in texts.items()
-        if key.encode("latin-1", "replace") != metadata.XMP_KEYWORD
-    )
-
-
-def _palette(source: PIL.Image.Image, transparent: Any) -> tuple[PngChunk, ...]:
-    """Return the palette and its alphas as `PLTE` and `tRNS`."""
-    entries = bytes(source.getpalette("RGB") or ())
-    alphas: bytes | None = None
-    if isinstance(transparent, bytes):
-        alphas = transparent
-    elif isinstance(transparent, int):
-        alphas = b"\xff" * transparent + b"\0"
-    elif source.palette is not None and source.palette.mode == "RGBA":
-        alphas = bytes((source.getpalette("RGBA") or [])[3::4])
-    if not alphas or alphas.count(255) == len(alphas):
-        return (PngChunk("PLTE", entries),)
-    entries = entries.ljust(
-        3 * min(len(alphas), 256), b"\0"
-    )  # an alpha belongs to a colour, even if no pixel has it
-    return PngChunk("PLTE", entries), PngChunk("tRNS", alphas[: len(entries) // 3])
-
-
-def _colours(source: PIL.Image.Image, scale: int) -> tuple[PngChunk, ...]:
-    """Return `PLTE` and `tRNS` of a loaded image."""
-    transparent = source.info.get("transparency")
-    if source.mode == "P":
-        return _palette(source, transparent)
-    if transparent is None or source.mode in ("LA", "RGBA"):
-        return ()
-    samples = transparent if isinstance(transparent, tuple) else (transparent,)
-    if len(samples) != len(source.getbands()) or not all(
-        isinstance(sample, int) and 0 <= sample < 2**16 for sample in samples
-    ):
-        raise UnsupportedImageError(
-            f"a transparency of {transparent!r} in mode {source.mode} is not coded: convert the "
-            "image to RGBA"
-        )
-    values = [int(sample > 0) if source.mode == "1" else sample * scale for sample in samples]
-    return (PngChunk("tRNS", struct.pack(f">{len(values)}H", *values)),)
 
 
 def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
@@ -224,10 +146,8 @@ def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -
         source.load()
         depth = 16 if mode.startswith("I;16") else 1 if mode == "1" else 8
         pixels = np.array(source).astype(np.uint16 if depth == 16 else np.uint8, copy=False)
-        chunks = metadata.with_colours(
-            metadata.from_info(_info(source), _exif(source)), _colours(source, scale)
-        )
-        return make_image(pixels, chunks + _texts(source), depth, mode == "P")
+        chunks = pillow_chunks(source, scale)
+        return make_image(pixels, chunks, depth, mode == "P")
 
 
 def _transparency(

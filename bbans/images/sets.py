@@ -33,10 +33,10 @@ from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image
 from bbans.images.pillow_convert import guarded
 
 Array = NDArray[Any]
-MAX_SET_BYTES = 2**32  # of an array that is not mapped
+MAX_SET_BYTES = 2**32
 """Largest size of an array that is not memory-mapped."""
 IDX_BYTES = 8
-SNIFFED = 64  # bytes of a file that tell whether it is an image
+SNIFFED = 64
 """Bytes of a file from which its format is detected."""
 
 

@@ -42,7 +42,7 @@ from bbans.schemes import registry
 
 Array = NDArray[Any]
 Compress = Callable[[Array], bytes]
-SAMPLE_SIDE = 192  # of the crop of three planes that is coded both ways
+SAMPLE_SIDE = 192
 """Side of the crop of three planes that is coded both ways."""
 BY_THREE = re.compile(r"three planes of (\d{1,10}) rows")
 REST = "rest"
@@ -110,7 +110,7 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
     if isinstance(model, model_file.Model) and model.capabilities.whole_images:
         image_model_of_planes = image_model(model, tiles.fastest_ops())
         coding = registry.default_coding(image_model_of_planes.capabilities)
-        to_file = _encoder(coder, None)  # of planes that do not suit the model
+        to_file = _encoder(coder, None)  # for planes that do not fit the model
         named_planes = [
             (records.plain_name(i, len(planes)), plane) for i, plane in enumerate(planes)
         ]

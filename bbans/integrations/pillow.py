@@ -24,7 +24,7 @@ from bbans.images.image import check_colours, palette_entries
 from bbans.images.pillow_convert import pillow_info, pillow_mode
 
 FORMAT, SUFFIX, MIME = "BBANS", ".bbans", "image/x-bbans"
-ANY_SIZE = sys.maxsize  # of pixels: Pillow checks PIL.Image.MAX_IMAGE_PIXELS itself
+ANY_SIZE = sys.maxsize  # no limit on pixels: Pillow checks PIL.Image.MAX_IMAGE_PIXELS itself
 SAVE_OPTIONS = ("model", "effort", "verify", "threads")
 # Metadata that `save` takes by keyword: the kind of its chunk, and how it becomes one.
 METADATA: dict[str, tuple[str, Callable[[Any], images.PngChunk]]] = {
@@ -106,6 +106,7 @@ class _Decoder(ImageFile.PyDecoder):
     _pulls_fd = True
 
     def decode(self, buffer: Any) -> tuple[int, int]:
+        """Decode the file and set the image's samples; called by Pillow."""
         with _as_pillow():
             picture = codec.decompress_image(
                 container.FileBuffer(cast(BinaryIO, self.fd)), max_pixels=ANY_SIZE

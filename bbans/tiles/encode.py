@@ -156,7 +156,7 @@ def _fallback(
         candidates.append(
             (LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8)))
         )
-    codec, payload = min(candidates, key=lambda found: len(found[1]))
+    codec, payload = min(candidates, key=lambda candidate: len(candidate[1]))
     return TilePart(codec, channels, payload)
 
 

@@ -28,12 +28,11 @@ OTHER_PROFILES = (
     b"YCbr",
     b"Luv ",
     b"HSV ",
-)  # colour spaces of ICC profiles, at byte 16
+)
 """Colour spaces of ICC profiles, at their byte 16, that are not coded."""
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 EXIF_UUID = b"JpgTiffExif->JP2"
 MAX_TILES = 65535
-# of the shortest tile, all of them headers; the decoder takes kilobytes for each before it looks
 TILE_BYTES = 14
 """Bytes of the shortest tile, which is headers only. The decoder allocates kilobytes per tile
 before it reads them.
@@ -113,7 +112,7 @@ def _codestream(data: bytes, start: int) -> Codestream:
             header = _size(data, body)
         elif marker == COD:
             reversible.append(data[body + 9] == 1)
-        elif marker == COC:  # of at most 4 channels: their number has one byte
+        elif marker == COC:  # a channel's number has one byte, since there are at most 4 channels
             reversible.append(data[body + 6] == 1)
         position += 2 + size
     if header is None or not reversible:

@@ -30,9 +30,9 @@ ADAM7 = (
     (2, 0, 4, 2),
     (0, 1, 2, 2),
     (1, 0, 2, 1),
-)  # top, left, down, right
+)
 """First row, first column, row step and column step of the seven passes."""
-PIECE = 2**20  # bytes inflated at a time where they are only counted
+PIECE = 2**20
 """Bytes that are inflated at a time where they are only counted."""
 BIT_DEPTHS = {
     GREY: (1, 2, 4, 8, 16),

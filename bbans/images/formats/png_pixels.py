@@ -21,9 +21,9 @@ from bbans.images.formats.rows import pack_rows
 from bbans.images.image import Image, Samples, make_image
 from bbans.images.pillow_convert import check_size, guarded
 
-LIBPNG_SIDE = 1_000_000  # libpng takes no wider or higher image unless it is compiled to
+LIBPNG_SIDE = 1_000_000
 """Largest side of an image that libpng accepts by default."""
-BLOCK = 2**22  # bytes of rows that are compressed at a time
+BLOCK = 2**22
 """Bytes of rows that are compressed at a time."""
 
 

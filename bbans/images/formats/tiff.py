@@ -10,167 +10,54 @@ from __future__ import annotations
 import contextlib
 import struct
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import PIL.Image
 from PIL import ExifTags, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from bbans.errors import InputError, JpegInputError, OutputError, UnsupportedImageError
+from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
-from bbans.images.formats.registry import LOSSY_ADVICE
 from bbans.images.formats.rows import pack_rows
+from bbans.images.formats.tiff_tags import (
+    BITS,
+    CHANNELS,
+    COLOUR_MAP,
+    COMPRESSION,
+    EXTRA,
+    HEIGHT,
+    ICC,
+    MAX_TILE,
+    MIN_IS_BLACK,
+    MIN_IS_WHITE,
+    ORIENTATION,
+    PALETTE,
+    PHOTOMETRIC,
+    PIXELS_PER_UNIT,
+    PLANAR,
+    RGB,
+    ROWS_PER_STRIP,
+    STRIP_BYTES,
+    STRIPS,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    UNASSOCIATED_ALPHA,
+    UNIT,
+    WIDTH,
+    X_RESOLUTION,
+    XMP,
+    Y_RESOLUTION,
+    Kind,
+    as_tuple,
+    check_compression,
+    head,
+    is_big,
+    kind_of,
+    read_directory,
+)
 from bbans.images.image import Image, PngChunk, Samples, make_image, palette_entries, transparency
 from bbans.images.pillow_convert import check_size, from_pillow, guarded
-
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = (
-    256,
-    257,
-    258,
-    259,
-    262,
-    273,
-    274,
-    277,
-)
-ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 278, 279, 282, 283, 284, 296
-COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, EXTRA, SAMPLE_FORMAT, XMP, ICC = (
-    320,
-    322,
-    323,
-    338,
-    339,
-    700,
-    34675,
-)
-MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE = range(4)
-UNASSOCIATED_ALPHA = 2
-JPEG = (6, 7)
-# None, CCITT, LZW, Deflate (three names), PackBits, LZMA, Zstandard: what decodes to the samples
-# that were encoded.
-LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
-"""Lossless compressions: none, CCITT, LZW, Deflate (three numbers), PackBits, LZMA, Zstandard."""
-MAX_TILE = 2**24  # pixels of a tile: it is decoded whole, however small the image
-"""Largest number of pixels of a tile, which is decoded whole however small the image."""
-PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}  # of the resolution unit, to the inch
-"""Factors from a resolution unit to pixels per inch."""
-
-
-def _is_big(data: bytes) -> bool:
-    return data[2] == 43
-
-
-def _head(data: bytes) -> bytes:
-    return data[: 16 if _is_big(data) else 8]
-
-
-def _directory(data: bytes) -> ImageFileDirectory_v2:
-    """Parse the tags of the only page."""
-    if data.startswith(b"MM\0+"):  # Pillow takes its offsets for those of a small file
-        raise UnsupportedImageError(
-            "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
-        )
-    directory = ImageFileDirectory_v2(_head(data))
-    file = BytesIO(data)
-    first = directory.next
-    file.seek(first)
-    directory.load(file)
-    if directory.next == first or not {WIDTH, HEIGHT} <= set(
-        directory
-    ):  # Pillow only warns, and reads no further
-        raise InputError("damaged TIFF: its tags are incomplete")
-    if directory.next:
-        raise UnsupportedImageError("a TIFF of several pages is not coded: save them one by one")
-    return directory
-
-
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-class Kind(NamedTuple):
-    """Tags about the samples."""
-
-    width: int
-    height: int
-    channels: int
-    bits: int
-    photometric: int
-    planar: bool
-
-
-def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
-    """Return the bits of every sample. Raises UnsupportedImageError on other types."""
-    bits, formats = set(_tuple(tags.get(BITS, 1))), set(_tuple(tags.get(SAMPLE_FORMAT, 1)))
-    if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
-        sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
-        kind = f"{sign} samples of {max(bits)} bits"
-        raise UnsupportedImageError(
-            f"a TIFF with {kind} is not coded: convert it to unsigned 8 or 16-bit samples"
-        )
-    return int(max(bits))
-
-
-def _kind(tags: ImageFileDirectory_v2) -> Kind:
-    """Parse the tags about the samples. Raises UnsupportedImageError on colours and channels that
-    are not coded.
-    """
-    photometric, channels, extra = (
-        tags.get(PHOTOMETRIC, MIN_IS_WHITE),
-        tags.get(CHANNELS, 1),
-        _tuple(tags.get(EXTRA, ())),
-    )
-    bits = _check_samples(tags, channels)
-    if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE):
-        name = {5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(
-            photometric, f"photometric interpretation {photometric}"
-        )
-        raise UnsupportedImageError(
-            f"a TIFF with colours of {name} is not coded: convert it to RGB or grey"
-        )
-    colours = 3 if photometric == RGB else 1
-    if channels == 4 and colours == 3 and not extra:
-        extra = (UNASSOCIATED_ALPHA,)  # some writers leave the tag out
-    alpha = (
-        channels == colours + 1
-        and extra == (UNASSOCIATED_ALPHA,)
-        and photometric in (MIN_IS_BLACK, RGB)
-    )
-    if not alpha and channels != colours:
-        kind = "premultiplied alpha" if 1 in extra else "extra channels of unknown meaning"
-        raise UnsupportedImageError(
-            f"a TIFF with {kind} is not coded: convert it to RGBA with alpha that is not "
-            "premultiplied"
-        )
-    if photometric == PALETTE and bits == 16:
-        raise UnsupportedImageError(
-            "a TIFF with a palette of 65536 colours is not coded: convert it to RGB"
-        )
-    return Kind(
-        int(tags[WIDTH]),
-        int(tags[HEIGHT]),
-        channels,
-        bits,
-        photometric,
-        channels > 1 and tags.get(PLANAR, 1) == 2,
-    )
-
-
-def _check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
-    """Return whether the pixels are JPEG data. Raises JpegInputError unless they are requested by
-    `as_pixels`.
-    """
-    compression = tags.get(COMPRESSION, 1)
-    if compression in JPEG:
-        if not as_pixels:
-            raise JpegInputError(f"a TIFF that holds JPEG data: {LOSSY_ADVICE}")
-        return True
-    if compression not in LOSSLESS:
-        raise UnsupportedImageError(
-            f"a TIFF of compression {compression} is not coded: write it anew with LZW or Deflate"
-        )
-    return False
 
 
 def _upright(pixels: Samples, orientation: int) -> Samples:
@@ -229,7 +116,7 @@ def _palette(tags: ImageFileDirectory_v2, bits: int) -> PngChunk:
     """Return the colour map as `PLTE`. Its 16-bit entries must be 8-bit values v written as 257 v
     or 256 v.
     """
-    entries = np.array(_tuple(tags[COLOUR_MAP]), np.uint32)
+    entries = np.array(as_tuple(tags[COLOUR_MAP]), np.uint32)
     if entries.size != 3 * 2**bits:
         raise InputError(
             f"damaged TIFF: a colour map of {3 * 2**bits} entries was expected, found "
@@ -252,8 +139,8 @@ def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]
             tags.get(Y_RESOLUTION, tags[X_RESOLUTION]) * scale,
         )
     exif = PIL.Image.Exif()
-    exif.endian, exif.bigtiff = "<" if data.startswith(b"II") else ">", _is_big(data)
-    exif.load_from_fp(BytesIO(data), ImageFileDirectory_v2(_head(data)).next)
+    exif.endian, exif.bigtiff = "<" if data.startswith(b"II") else ">", is_big(data)
+    exif.load_from_fp(BytesIO(data), ImageFileDirectory_v2(head(data)).next)
     return metadata.from_info(info, metadata.tiff_exif(exif))
 
 
@@ -269,11 +156,11 @@ def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     (2, 3)
     """
     with guarded("TIFF"):
-        tags = _directory(data)
-        if _check_compression(tags, as_pixels):
+        tags = read_directory(data)
+        if check_compression(tags, as_pixels):
             source = TiffImagePlugin.TiffImageFile(BytesIO(data))
             return from_pillow(source, max_pixels)
-        kind = _kind(tags)
+        kind = kind_of(tags)
         if kind.width < 1 or kind.height < 1:
             raise InputError(f"damaged TIFF: no valid size ({kind.width} x {kind.height})")
         check_size(kind.width, kind.height, max_pixels)

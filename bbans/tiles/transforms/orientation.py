@@ -88,7 +88,7 @@ def _misaligned(samples: Samples, axis: int) -> bool:
     chroma = crop[:, :, ::2] - crop[:, :, 1:2]
     roughness = np.abs(2 * chroma[1:-1] - chroma[:-2] - chroma[2:]).sum(
         (1, 2), dtype=np.int64
-    )  # of rows 1, 2, ...
+    )  # one value for each of the rows 1, 2, ...
     n = len(roughness) // 2 * 2
     odd, even = int(roughness[:n:2].sum()), int(roughness[1:n:2].sum())
     return CLEARLY[1] * even < CLEARLY[0] * odd

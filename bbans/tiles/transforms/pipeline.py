@@ -23,7 +23,7 @@ from bbans.tiles.transforms.orientation import detect_orientation, turn
 
 Samples = NDArray[Any]
 Ints = NDArray[np.int64]
-MOST_EXCEPTIONS = 256  # a decoder takes one pixel in so many
+MOST_EXCEPTIONS = 256
 """A decoder accepts at most one exception per this many pixels."""
 
 
