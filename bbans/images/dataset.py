@@ -30,7 +30,7 @@ Array = TypeVar("Array", bound=NDArray[Any])
 Named = tuple[str, Pixels]
 """Name and pixels of an image."""
 CONVERTIBLE = ("P", "PA", "LA", "RGBA", "RGBX", "YCbCr")
-"""Modes that Pillow converts to RGB without loss for training."""
+"""Modes that Pillow converts to RGB."""
 
 
 def _to_rgb(array: NDArray[Any]) -> Pixels:

@@ -22,7 +22,7 @@ EXIF_PREFIX = b"Exif\0\0"
 MAX_INFLATED = 2**26
 # Tags of a TIFF that describe the picture; the others describe the file that is left behind.
 DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
-COLOURS = ("PLTE", "tRNS")  # they belong to the samples, not to what is said about them
+COLOURS = ("PLTE", "tRNS")  # chunks on which the meaning of the samples depends
 BEFORE_PALETTE = ("iCCP", "gAMA", "cHRM", "sRGB", "sBIT")
 
 

@@ -76,7 +76,7 @@ def guarded(name: str) -> Iterator[None]:
             raise InputError(
                 f"{name}: the image has more pixels than Pillow decodes safely: split it"
             ) from None
-        except Exception as error:  # readers of damaged files fail in every way there is
+        except Exception as error:  # Pillow's readers raise errors of many types on damaged files
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{name}: the image cannot be read: {reason}") from error
 

@@ -28,12 +28,14 @@ from bbans.schemes.metering import LIKELIHOOD, POSTERIOR, PRIOR, Account, Record
 from bbans.schemes.sampling import LANES, random_message, sample_distribution
 
 Bits = NDArray[np.float64]
+"""Information in bits."""
 Given: TypeAlias = Callable[[slice], LatentModel]
 """A conditional model: a function from a slice of the items to the model given their side
 information.
 """
 
 BLOCK = 256
+"""Default number of items, or copies of an item, that are evaluated at once."""
 START_WORDS = 2**14
 LANES_PER_ITEM = 128  # lanes for the latents of one item, up to `sampling.LANES` in all
 
@@ -71,9 +73,9 @@ def ideal_bits(
     (4,)
     """
     parts = []
-    for first, some in _blocks(x, draws, block):
-        sums = [np.zeros(len(some)) for _ in range(3)]
-        for terms in _draws(_of(model, first, some), some, draws, (seed, first), block):
+    for first, rows in _blocks(x, draws, block):
+        sums = [np.zeros(len(rows)) for _ in range(3)]
+        for terms in _draws(_of(model, first, rows), rows, draws, (seed, first), block):
             for total, part in zip(
                 sums, (terms.prior, terms.likelihood, terms.posterior), strict=True
             ):
@@ -112,9 +114,9 @@ def importance_weighted_bits(
     (4,)
     """
     bits_of_blocks = []
-    for first, some in _blocks(x, draws, block):
-        least, total = np.full(len(some), np.inf), np.zeros(len(some))
-        for terms in _draws(_of(model, first, some), some, draws, (seed, first), block):
+    for first, rows in _blocks(x, draws, block):
+        least, total = np.full(len(rows), np.inf), np.zeros(len(rows))
+        for terms in _draws(_of(model, first, rows), rows, draws, (seed, first), block):
             bits = terms.total
             lower = np.minimum(least, bits.min(0))
             total = total * np.exp2(lower - least) + np.exp2(lower - bits).sum(0)
@@ -226,6 +228,7 @@ def _push_first(scheme: Scheme, model: LatentModel, x: Ints, seed: int) -> tuple
 
 
 def _rolled(message: Message) -> Message:
+    """Return the message with its lanes rotated by half their number."""
     head, tail = message
     return np.roll(head, len(head) // 2), tail
 
@@ -254,14 +257,17 @@ def initial_bits(scheme: Scheme, model: LatentModel, x: Ints, seed: int = 0) -> 
 
 
 def _listing(changes: list[float]) -> Record:
+    """Return a record that appends the bits of every step to `changes`."""
     return lambda _, bits: changes.append(bits)
 
 
-def _of(model: LatentModel | Given, first: int, some: Ints) -> LatentModel:
-    return model(slice(first, first + len(some))) if callable(model) else model
+def _of(model: LatentModel | Given, first: int, rows: Ints) -> LatentModel:
+    """Return the model of a block of rows that begins at row `first`."""
+    return model(slice(first, first + len(rows))) if callable(model) else model
 
 
 def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:
+    """Yield the first row and the rows of each block of x. Raises ValueError on an invalid x."""
     if x.ndim != 2 or not len(x) or draws < 1 or block < 1:
         raise ValueError(
             f"expected samples (items, dims) and at least one draw and block; found {x.shape}, "

@@ -4,8 +4,8 @@ earlier items pay the initial bits of later ones.
 A bits-back scheme pops before it pushes, and an empty message has nothing to pop. The first items,
 the starters, are therefore pushed with p(x | z_1 = default latent) alone, which pops nothing. Once
 the message holds enough bits, items follow in batches of 1, 2, 4, ... with the scheme itself, and
-the number of lanes grows between batches. There are no initial bits; the starters are the only
-overhead of a group.
+the number of lanes grows between batches. There are no initial bits; only the starters cost more
+than with the scheme.
 
 Items are pushed from last to first, so that they pop in order and the starters are the last ones.
 Whether a message can pay for a batch depends on its content: the encoder tries, returns to the

@@ -73,9 +73,8 @@ class Grid:
 
         A step of `fineness` divides the widths by 2^(1/4).
         """
-        exponent = (
-            self.widths.clip(0) + 8 + COARSEST_EIGHTHS - 2 * fineness
-        )  # 2^(8/8) / 128 is 2^-6; 2 at least
+        # log2 of the width in eighths, over 1/128: 8 converts from units of 2^-6. At least 2.
+        exponent = self.widths.clip(0) + 8 + COARSEST_EIGHTHS - 2 * fineness
         whole, eighths = np.divmod(exponent, 8)
         steps = np.maximum(1, inverse_sigmas()[SIGMAS - 1 - eighths] << whole >> 15)
         return np.where(self.widths < 0, ALL, steps)
@@ -200,4 +199,5 @@ def best(model: LatentModel, x: Ints) -> Best:
 
 
 def _gaussian(model: LatentModel) -> DiagonalGaussianModel:
+    """Return the model under its type with `gaussians`, without a check."""
     return cast(DiagonalGaussianModel, model)

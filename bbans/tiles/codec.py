@@ -16,6 +16,7 @@ from bbans.tiles.bit_map import Costs, spread_evenly
 from bbans.tiles.context import Context
 
 Samples = NDArray[Any]
+"""Samples of any unsigned type, `(h, w)` or `(h, w, channels)`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ Preview = Callable[[TilePart, Place, int], Samples]
 IdealBits = Callable[[TilePart, Samples, Place, int], float]
 Map = Callable[[TilePart, Sequence[Symbols], Account, Place], Costs]
 Offer = Callable[[Samples, Place], "TilePart | None"]
+"""Codes all channels of a tile, or returns None."""
 
 
 def all_that_it_takes(part: TilePart, samples: Samples, place: Place, draws: int) -> float:

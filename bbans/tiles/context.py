@@ -96,7 +96,7 @@ def resolve_scheme(
     if scheme is None and particles in (None, 1):
         if not refine:
             return context
-        if model.capabilities.refinable:  # refinement improves the latents of the default coding
+        if model.capabilities.refinable:  # by default these are two-part codes
             scheme = registry.named(TWO_PART)
     coding = registry.resolve_scheme(model.capabilities, scheme, particles, refine, in_files=True)
     if not coding.format.fineness and prod(model.shape) * coding.evaluations > MAX_WEIGHTED_SAMPLES:

@@ -36,7 +36,7 @@ REPEATED, DISTINCT = 0.25, 0.25
 colours per remaining pixel.
 """
 FLAT = 0.02
-"""The model is not tried where `palette_ratio` is at most this."""
+"""The model is not tried where `palette_ratio` is at most this, except on small tiles."""
 GREYS = 64
 """A grey tile of more levels may be a scan on a flat background, so the model is tried as well."""
 
@@ -98,7 +98,8 @@ def encode_tile(
         orientations = range(8) if exhaustive else ()
         candidates.append(_predicted(samples, pixel_format, context.net, small, orientations))
         bytes_to_beat = _cost(candidates[0]) if colours == np.inf else None
-    if small or colours < np.inf:  # first, which of two equally short ones is taken
+    if small or colours < np.inf:
+        # Inserted first, so that the fallback is taken where both are equally short.
         fallback = _fallback(samples, pixel_format, exhaustive=small, bytes_to_beat=bytes_to_beat)
         candidates.insert(0, (fallback,))
     place = Place(samples.shape[:2], pixel_format, context)

@@ -1,8 +1,8 @@
 """JPEG 2000 (ISO/IEC 15444-1), decoded by OpenJPEG after its headers have been checked here.
 
 A file is a codestream, or boxes around one (JP2). Wavelet transform 0 (9/7) rounds, so its files
-are lossy and treated like JPEG. Transform 1 (5/3) is reversible; whether the encoder dropped bits
-before is not visible in the file, so its pixels are taken as they are.
+are lossy and treated like JPEG. Transform 1 (5/3) is reversible, and its pixels are taken as they
+are: the file never held others.
 """
 
 from __future__ import annotations

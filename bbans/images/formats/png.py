@@ -179,9 +179,8 @@ def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
             while pending and missing > 0:
                 missing -= len(stream.decompress(pending, PIECE))
                 pending = stream.unconsumed_tail
-        if (
-            missing > 0
-        ):  # then no input is left, but a piece that was full may have held some output back
+        # All input is consumed, but the last piece may have been full and held output back.
+        if missing > 0:
             missing -= len(stream.flush())
     except zlib.error as error:
         raise InputError(f"damaged PNG: {error}") from None

@@ -183,7 +183,7 @@ def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) ->
         with (
             contextlib.suppress(InputError),
             guarded("EXIF"),
-        ):  # a block that cannot be read is not believed
+        ):  # an EXIF block that cannot be parsed is left out
             exif.load(info["exif"])
             directory.update(
                 {tag: exif[tag] for tag in (*metadata.DESCRIPTIVE_TAGS, ORIENTATION) if tag in exif}

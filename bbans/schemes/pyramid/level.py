@@ -29,16 +29,21 @@ class PyramidPredictor(Protocol):
         """Return (channels, rows, columns) of the latents of a level whose phase 00 is `h x w`."""
 
     def start(self, h: int, w: int) -> Any:
-        """Return the state carried into the coarsest coded level, from the coarsest image's `h x
-        w`.
+        """Return the state carried into the coarsest coded level, whose phase 00, the coarsest
+        image, is `h x w`.
         """
 
     def carry_up(self, trunk: Any, h: int, w: int) -> Any:
-        """Return the state carried into the next finer level, of size `h x w`, from a trunk."""
+        """Return the state carried into the next finer level, whose phase 00 is `h x w`, from the
+        last trunk of this level.
+        """
 
     def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
-        """Return the activations for a phase, given the known phases `(3, rows, columns)`, the sums
-        of neighbours (four times the prediction) and the state carried from the previous phase.
+        """Return the activations for a phase.
+
+        known: the phases so far, 00 first, `(3, rows, columns)` each. sums: sums of four
+        neighbours, four times the prediction. carried: the trunk of the previous phase, or for
+        phase 0 the state carried into the level. level: 0 is the full resolution.
         """
 
     def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:

@@ -83,7 +83,7 @@ def _misaligned(samples: Samples, axis: int) -> bool:
     top, left = (
         max(0, h - EXAMINED) // 4 * 2,
         max(0, w - EXAMINED) // 4 * 2,
-    )  # even, so that parity is kept
+    )  # even offsets keep the parity of rows and columns
     crop = samples[top : top + EXAMINED, left : left + EXAMINED].astype(np.int32).swapaxes(0, axis)
     chroma = crop[:, :, ::2] - crop[:, :, 1:2]
     roughness = np.abs(2 * chroma[1:-1] - chroma[:-2] - chroma[2:]).sum(

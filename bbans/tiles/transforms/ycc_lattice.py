@@ -66,9 +66,8 @@ def _jpeg(y: Ints, cb: Ints, cr: Ints) -> tuple[Ints, Ints, Ints]:
 
 def _photo_ycc(y: Ints, c1: Ints, c2: Ints) -> tuple[Ints, Ints, Ints]:
     b, r = 22179 * (c1 - 156), 18215 * (c2 - 137)
-    green = (
-        13584 * y - 1940 * (b // 10000) - 5090 * (r // 10000) - 1
-    )  # down, from whole numbers too
+    # The 1 subtracted makes the division below round exact integers down as well.
+    green = 13584 * y - 1940 * (b // 10000) - 5090 * (r // 10000) - 1
     return (13584 * y + r) // 10000, green // 10000, (13584 * y + b) // 10000
 
 
@@ -126,7 +125,7 @@ def recover(samples: Samples) -> Recovered | None:
         ):
             continue
         planes = _planes(sums, samples.shape)
-        if not np.array_equal(planes, samples):  # as all grey ones are
+        if not np.array_equal(planes, samples):  # planes of a grey image equal its samples
             return Recovered(number, planes, exceptions, samples.reshape(-1, 3)[exceptions])
     return None
 
