@@ -182,11 +182,11 @@ def check_chain(chain, x, *schemes):
 
 def all_integers(chain, x):
     """What every network of a chain emits, for latents drawn by the chain itself."""
-    from bbans.schemes.bounds import drawn
+    from bbans.schemes.sampling import sample_distribution
 
     found, below = [], x
     for layer in range(1, chain.capabilities.depth + 1):
-        above = drawn(chain.posterior(layer, below), (layer,))
+        above = sample_distribution(chain.posterior(layer, below), (layer,))
         found += [
             above,
             chain.posterior(layer, below).bits(above),

@@ -15,7 +15,7 @@ from bbans.container import archive_reader
 from bbans.models import model_file
 from bbans.models.image_model import image_model
 from bbans.models.registry import FAMILIES
-from bbans.schemes import chained_group, registry
+from bbans.schemes import group_schedule, registry
 from bbans.tiles.codecs import latent
 from tests.chains import BACKENDS, CONFIGS, chain_file
 from tests.frozen.decode import decoded, expected
@@ -73,7 +73,7 @@ def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
     particles, refine = (wanted["options"].get(name, 0) for name in ("particles", "refine"))
     assert (group.coding.particles, group.coding.refinement) == (particles or 1, refine)
     assert (
-        sum(s.batches * s.batch for s in group.schedule if s.kind == chained_group.CHAINED) >= 3
+        sum(s.batches * s.batch for s in group.schedule if s.kind == group_schedule.CHAINED) >= 3
     )  # the others' latents are idle
     payload = archive_reader.read_message(data, index, 0)
     for ops in BACKENDS:

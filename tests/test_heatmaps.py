@@ -16,8 +16,8 @@ from bbans.errors import InputError, OutputError, OutputExistsError
 from bbans.evaluation.visual import heatmaps, plots
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.models.fixed_predictor import FixedPredictor
-from bbans.schemes import bounds
-from bbans.schemes.metering import COARSEST, Symbols
+from bbans.schemes import sampling
+from bbans.schemes.metering import NO_PHASE, Symbols
 from bbans.schemes.pyramid import polyphase
 from bbans.schemes.pyramid.level import analyse
 from bbans.schemes.pyramid.pixels import pixel_intervals
@@ -169,7 +169,7 @@ def test_latents_are_spread_over_the_square_that_they_stand_for():
     bits, level, block = rng.normal(size=(4, 5, 3)), 1, 3
     side = block * 2 * 2**level
     coded = np.zeros((3 * side + 5, 4 * side + 1))
-    pyramid._add(coded, Symbols("posterior", level, COARSEST, bits), block)
+    pyramid._add(coded, Symbols("posterior", level, NO_PHASE, bits), block)
     for i in range(4):
         for j in range(5):
             square = coded[i * side : (i + 1) * side, j * side : (j + 1) * side]
@@ -183,7 +183,7 @@ def test_a_chains_samples_have_costs_of_their_own(name):
     """
     chain = chain_model(name).network(NumpyOps())
     x = samples(CONFIGS[name], 3)
-    z = bounds.drawn(chain.posterior(1, x), (0,))
+    z = sampling.sample_distribution(chain.posterior(1, x), (0,))
     likelihood = chain.likelihood(0, z)
     assert likelihood.symbol_bits is not None
     np.testing.assert_allclose(symbol_bits(likelihood, x).sum(1), likelihood.bits(x), rtol=1e-9)
@@ -199,7 +199,7 @@ def test_a_chains_samples_have_costs_of_their_own(name):
 def test_what_cannot_be_told_apart_gets_its_mean():
     model = chain_model("mixture")
     q = model.network(NumpyOps()).posterior(1, samples(model.config, 2))
-    z = bounds.drawn(q, (0,))
+    z = sampling.sample_distribution(q, (0,))
     assert q.symbol_bits is None
     np.testing.assert_allclose(
         symbol_bits(q, z), np.repeat(q.bits(z)[:, None] / z.shape[1], z.shape[1], 1)

@@ -21,7 +21,7 @@ from bbans.evaluation.visual import heatmaps
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.models import model_file
 from bbans.models.structured import StructuredConfig
-from bbans.schemes import bounds
+from bbans.schemes import bounds, sampling
 from bbans_cli.main import main
 from tests.chains import CONFIGS, chain_model, fresh, picture, samples
 from tests.tiny import smooth_image, tiny_model
@@ -209,7 +209,9 @@ def test_costs_of_samples_are_their_likelihood(name):
     """
     chain, x = chain_model(name).network(NumpyOps()), samples(CONFIGS[name], 4)
     wanted = [
-        chain.likelihood(0, bounds.drawn(chain.posterior(1, x), (3, 2, draw))).bits(x)
+        chain.likelihood(0, sampling.sample_distribution(chain.posterior(1, x), (3, 2, draw))).bits(
+            x
+        )
         for draw in range(5)
     ]
     found = bounds.sample_bits(chain, x, 5, 3)

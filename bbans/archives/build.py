@@ -19,7 +19,7 @@ from bbans.errors import FormatError, InputError, TooFlatError, VerificationErro
 from bbans.execution.executor import Executor, on_threads
 from bbans.files.metadata import to_chunk
 from bbans.models.image_model import ImageModel
-from bbans.schemes import chained_group
+from bbans.schemes import chained_group, group_schedule
 
 OPEN = -1  # the group of an item whose group is not written yet
 
@@ -234,7 +234,7 @@ class _State:
         """Add a group's cost."""
         spent, starters = (
             encoded.spent,
-            sum(s.items for s in encoded.schedule if s.kind == chained_group.STARTERS),
+            sum(s.items for s in encoded.schedule if s.kind == group_schedule.STARTERS),
         )
         others = len(encoded.order) - starters
         self.restart_bits += (

@@ -18,7 +18,7 @@ from bbans.container.schemes import Coding
 from bbans.errors import ChecksumError, FormatError, ModelFormatError, UnderflowError
 from bbans.models import model_file
 from bbans.models.image_model import ImageModel
-from bbans.schemes import chained_group, posterior_refinement, registry
+from bbans.schemes import chained_group, group_schedule, posterior_refinement, registry
 
 Pixels = NDArray[Any]
 
@@ -56,7 +56,7 @@ def encode_group(
     scheme, limit = scheme_of(coding), max(1, records.MAX_BATCH_PARTICLES // coding.particles)
     chain = posterior_refinement.refined(model.latent, coding.refinement)
     encoded = chained_group.encode(
-        chain, scheme, x, unordered=unordered, limit=min(limit, chained_group.MAX_BATCH)
+        chain, scheme, x, unordered=unordered, limit=min(limit, group_schedule.MAX_BATCH)
     )
     payload = encoded.words.astype("<u4").tobytes()
     schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
@@ -80,7 +80,7 @@ def decode_group(
         )
     sides, depth = shape[: 3 if shape[2] > 1 else 2], pixel_format.bit_depth
     schedule = tuple(
-        chained_group.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in group.schedule
+        group_schedule.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in group.schedule
     )
     words = np.frombuffer(payload, "<u4").astype(np.uint32)
     dtype = np.uint16 if depth == 16 else np.uint8

@@ -26,7 +26,14 @@ from bbans.files import codec
 from bbans.models.base import ANY_SIZE, ROWS, LatentModel
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
-from bbans.schemes import bounds, chained_group, posterior_refinement, registry, two_part
+from bbans.schemes import (
+    bounds,
+    chained_group,
+    group_schedule,
+    posterior_refinement,
+    registry,
+    two_part,
+)
 
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
 FEWEST_BATCHES = (
@@ -160,7 +167,7 @@ def _chain(
     x = samples(named, model)
     if declared.side_information == ROWS:  # the first rows of each image, given with the others
         x, labels = x[:, model.config.conditioning :], x[:, : model.config.conditioning]
-    largest = chained_group.max_batch(x.shape[1])
+    largest = group_schedule.max_batch(x.shape[1])
     if batch is None:
         batch = 1 if len(x) <= ONE_BY_ONE else min(largest, len(x) // FEWEST_BATCHES)
     if not 1 <= batch <= largest:

@@ -26,7 +26,7 @@ from bbans.evaluation.evaluate import samples
 from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
-from bbans.schemes import bounds
+from bbans.schemes import sampling
 from bbans.schemes.pyramid import self_funding
 
 Pixels = NDArray[Any]
@@ -45,7 +45,7 @@ def sample(
     chosen = load_model(model)
     if chosen.capabilities.media == ANY_SIZE:
         return np.stack([_photograph(chosen, seed + i) for i in range(items)])
-    return _images(bounds.sample(_chain(chosen, labels), items, seed), chosen)
+    return _images(sampling.sample_items(_chain(chosen, labels), items, seed), chosen)
 
 
 def reconstruct(
@@ -61,7 +61,9 @@ def reconstruct(
     """
     chosen = _latent_chain(model)
     chain, x = _chain(chosen, labels), samples(members, chosen)
-    return _means(chain, bounds.drawn(chain.posterior(1, x), (seed, 0)), chosen, seed)
+    return _means(
+        chain, sampling.sample_distribution(chain.posterior(1, x), (seed, 0)), chosen, seed
+    )
 
 
 def interpolate(
@@ -82,7 +84,9 @@ def interpolate(
         samples([("the first image", first), ("the last image", last)], chosen),
     )
     precision = chosen.config.latent_precision
-    u = gaussian_bins.value(precision, bounds.drawn(chain.posterior(1, x), (seed, 0)))
+    u = gaussian_bins.value(
+        precision, sampling.sample_distribution(chain.posterior(1, x), (seed, 0))
+    )
     t = np.linspace(0.0, 1.0, steps)[:, None]
     line = np.rint((1 - t) * u[0] + t * u[1]).astype(np.int64)
     return _means(chain, bin_at(line, precision), chosen, seed)
@@ -139,7 +143,9 @@ def _chain(model: Model, labels: NDArray[np.integer[Any]] | None) -> Any:
 
 def _means(chain: Any, z: NDArray[np.int64], model: Model, seed: int) -> Pixels:
     likelihood = chain.likelihood(0, z)
-    draws = np.stack([bounds.drawn(likelihood, (seed, 1, i)) for i in range(MEAN_DRAWS)])
+    draws = np.stack(
+        [sampling.sample_distribution(likelihood, (seed, 1, i)) for i in range(MEAN_DRAWS)]
+    )
     return _images(draws.mean(0), model)
 
 

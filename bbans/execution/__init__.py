@@ -1,1 +1,1 @@
-"""Where jobs run: on threads of this process, or on the workers of a cluster."""
+"""Parallel execution of jobs: on threads of this process, or on the workers of a dask cluster."""

@@ -1,10 +1,8 @@
-"""Work on a dask cluster: whatever an executor does on threads, on the workers of a scheduler.
+"""Execution on a dask cluster: the same interface and the same results as an executor on threads.
 
-The results are the same bytes.
-
-A job and the request of its context go to the workers as tasks of their own, which the scheduler
-can do again: when a worker dies, what it held and what it was at is done by another. A worker makes
-a context once and keeps it for the jobs to come.
+A job and the request of its context are sent to the workers as tasks of their own, which the
+scheduler can repeat: when a worker dies, its data and its work are recomputed by another. A worker
+builds a context once and caches it for later jobs.
 """
 
 from __future__ import annotations
@@ -21,9 +19,11 @@ from bbans.errors import BbansError, ClusterError
 from bbans.execution.executor import Context, Executor, Job, Result, Results, windowed
 
 Request = TypeVar("Request", bound=Hashable)
-SENT_AT_ONCE = 2**22  # bytes of a task's arguments; dask warns of tasks of 10 MB
+SENT_AT_ONCE = 2**22
+"""Largest number of bytes of a task's arguments; dask warns from 10 MB on."""
 SECONDS_TO_CONNECT = 30
-WAITING_A_THREAD = 2  # jobs that wait at a worker's thread, so that none is idle
+WAITING_A_THREAD = 2
+"""Jobs queued per thread of a worker, so that no thread is idle."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Cluster:
 
     @property
     def threads(self) -> int:
-        """Threads of all workers."""
+        """Return the number of threads of all workers, at least 1."""
         return max(1, sum(map(int, self.client.nthreads().values())))
 
     def spread(self, build: Callable[[Request], Context], request: Request) -> Executor[Context]:
-        """Work in the context `build(request)`, made at each worker.
+        """Return an executor whose context `build(request)` is made on each worker.
 
-        All of it, functions and jobs are pickled.
-
-        Errors of ours reach the caller as they are. Raises ClusterError where workers keep dying or
-        cannot do the work.
+        `build`, requests, functions and jobs are pickled. Errors of this package are raised
+        unchanged; ClusterError is raised where workers keep dying or cannot do the work.
         """
-        kept = self._sent(request)
+        request_pieces = self._sent(request)
 
         def spread(
             function: Callable[[Context, Job], Result], jobs: Iterable[Job]
         ) -> Results[Result]:
             def submit(job: Job) -> Any:
-                return self.client.submit(_work, build, kept, function, self._sent(job), pure=False)
+                return self.client.submit(
+                    _work, build, request_pieces, function, self._sent(job), pure=False
+                )
 
             with _named_errors():
                 yield from windowed(submit, jobs, WAITING_A_THREAD * self.threads)
@@ -59,8 +59,8 @@ class Cluster:
         return spread
 
     def _sent(self, value: Any) -> list[Any]:
-        """Futures of the pieces of a pickled value: not scattered, since scattered data is lost
-        with its worker.
+        """Send a pickled value in pieces, as tasks; scattered data would be lost with its
+        worker.
         """
         data = pickle.dumps(value)
         pieces = (data[i : i + SENT_AT_ONCE] for i in range(0, len(data), SENT_AT_ONCE))
@@ -69,7 +69,11 @@ class Cluster:
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """The cluster of the scheduler at an address, such as tcp://host:8786. Raises ClusterError."""
+    """Connect to the scheduler at an address such as tcp://host:8786, as a context manager.
+
+    Raises ClusterError where dask is not installed, no scheduler answers, or workers have another
+    version of this package.
+    """
     try:
         distributed = import_module("distributed")
     except ImportError:
@@ -83,10 +87,10 @@ def connected(address: str) -> Iterator[Cluster]:
     with client:
         with _named_errors():
             client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
-            found, ours = set(client.run(_version).values()), _version()
-        if found != {ours}:
+            versions, ours = set(client.run(_version).values()), _version()
+        if versions != {ours}:
             raise ClusterError(
-                f"workers have bbans {', '.join(sorted(found))}, this is {ours}; install one "
+                f"workers have bbans {', '.join(sorted(versions))}, this is {ours}; install one "
                 "version everywhere"
             )
         yield Cluster(client)
@@ -94,11 +98,12 @@ def connected(address: str) -> Iterator[Cluster]:
 
 @contextmanager
 def _named_errors() -> Iterator[None]:
+    """Turn errors of dask, pickle and the workers' environment into ClusterError."""
     try:
         yield
     except (BbansError, GeneratorExit, KeyboardInterrupt):
         raise
-    except Exception as error:  # of dask, of pickle, and whatever a worker's environment lacks
+    except Exception as error:  # raised by dask, by pickle, or by a worker's environment
         raise ClusterError(
             f"the cluster cannot do the work ({type(error).__name__}: {error}); see the workers' "
             "logs"

@@ -1,9 +1,9 @@
-"""Work over many jobs, here or elsewhere: a function of a context and a job, called for every job,
-results in order.
+"""Parallel execution: a function of a context and a job is called for every job, and the results
+are returned in order.
 
-The context is what all jobs share (a model's network). Who spreads the work has it, the function
-does not carry it: so threads share one, and every machine of a cluster makes its own. Jobs within a
-job share its call's permits (`exact.threads`).
+The context is what all jobs share, such as a model's network. It belongs to the executor and not to
+the function: threads share one context, and each machine of a cluster builds its own. Nested
+executors share the thread permits of the outermost call (`exact.threads`).
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ Context_co = TypeVar("Context_co", covariant=True)
 
 
 class Executor(Protocol[Context_co]):
-    """Calls a function with the context for every job and yields the results in order.
+    """Calls a function with the context for every job, and yields the results in order.
 
-    Jobs are taken as they can be worked on.
-
-    Who stops before the last result closes the generator.
+    Jobs are consumed as workers become free. A caller that stops before the last result must close
+    the generator.
     """
 
     def __call__(
@@ -48,34 +47,44 @@ class Executor(Protocol[Context_co]):
 
 
 class Workers(Protocol):
-    """A cluster as `execution.dask` connects to one."""
+    """Interface of a cluster, implemented by `execution.dask.Cluster`."""
 
     @property
     def threads(self) -> int:
-        """Threads of all workers."""
+        """Return the number of threads of all workers."""
 
     def spread(self, build: Callable[[Request], Context], request: Request) -> Executor[Context]:
-        """Work in the context `build(request)`, made at each worker."""
+        """Return an executor whose context `build(request)` is made on each worker."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """Where jobs run: on so many threads of this process (None: one a core), or on the workers of a
-    cluster. What comes out depends on neither.
+    """Where jobs run: on `threads` threads of this process (None: one per core), or on a cluster.
+    Results do not depend on it.
     """
 
     threads: int | None = None
     cluster: Workers | None = None
 
     def executor(self, build: Callable[[Request], Context], request: Request) -> Executor[Context]:
-        """Work in the context `build(request)`, made here once, or once at each worker."""
+        """Return an executor with the context `build(request)`, made here once, or once on each
+        worker.
+
+        >>> executor = Execution(threads=2).executor(lambda request: request * 10, 4)
+        >>> list(executor(lambda context, job: context + job, range(3)))
+        [40, 41, 42]
+        """
         if self.cluster is not None:
             return self.cluster.spread(build, request)
         return on_threads(build(request), self.threads)
 
 
 def on_threads(context: Context, threads: int | None) -> Executor[Context]:
-    """Up to `threads` threads of this process (default: one a core)."""
+    """Return an executor on up to `threads` threads of this process (None: one per core).
+
+    >>> list(on_threads(10, 2)(lambda context, job: context + job, range(3)))
+    [10, 11, 12]
+    """
 
     def spread(function: Callable[[Context, Job], Result], jobs: Iterable[Job]) -> Results[Result]:
         return in_order(partial(function, context), jobs, threads)
@@ -86,18 +95,21 @@ def on_threads(context: Context, threads: int | None) -> Executor[Context]:
 def in_order(
     function: Callable[[Job], Result], jobs: Iterable[Job], threads: int | None
 ) -> Results[Result]:
-    """Results in order, from up to `threads` threads (default: one a core), at most one waiting
-    result a thread.
+    """Yield the results of all jobs in order, from up to `threads` threads (None: one per core).
 
-    Within a job of another call the threads are those that this call has free.
+    At most one result per thread waits to be taken. Inside a job of another call, only that call's
+    free threads are used.
+
+    >>> list(in_order(lambda job: job * job, range(4), threads=2))
+    [0, 1, 4, 9]
     """
-    rest = iter(jobs)
-    first = list(islice(rest, 2))
+    remaining_jobs = iter(jobs)
+    first_jobs = list(islice(remaining_jobs, 2))
     if permits_of_this_call() is not None:
         with spare_permits(
-            0 if len(first) < 2 or threads == 1 else (threads or available_cores()) - 1
+            0 if len(first_jobs) < 2 or threads == 1 else (threads or available_cores()) - 1
         ) as helpers:
-            yield from on_pool(function, chain(first, rest), helpers + 1)
+            yield from on_pool(function, chain(first_jobs, remaining_jobs), helpers + 1)
         return
     workers = threads or available_cores()
     permits = threading.Semaphore(workers)
@@ -106,12 +118,21 @@ def in_order(
         with permitted(permits), one_openmp_thread(wanted=False):
             return function(job)
 
-    yield from on_pool(job_of_a_call, chain(first, rest), 1 if len(first) < 2 else workers)
+    yield from on_pool(
+        job_of_a_call, chain(first_jobs, remaining_jobs), 1 if len(first_jobs) < 2 else workers
+    )
 
 
 @contextmanager
 def all_threads(threads: int | None = None) -> Iterator[None]:
-    """One job as a call of its own, whose bands may take so many threads (default: one a core)."""
+    """Run the body as a call of its own, in which up to `threads` threads (None: one per core)
+    share the work of a single job.
+
+    Inside another call this has no effect.
+
+    >>> with all_threads(2):
+    ...     pass
+    """
     if permits_of_this_call() is not None:
         yield
         return

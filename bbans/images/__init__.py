@@ -1,5 +1,7 @@
-"""Reading and writing images: pixels as arrays, metadata as PNG chunks, files written whole or not
-at all, sets of images.
+"""Images: samples as arrays, metadata as PNG chunks, readers and writers of file formats, and sets
+of images.
+
+Names are imported on first use, so that importing `bbans.images.formats.registry` stays cheap.
 """
 
 from importlib import import_module
@@ -44,7 +46,7 @@ PLACES = {
     "without_metadata": "image",
     "write_image": "formats.write",
 }
-"""The module of every name, imported when the name is used: the table of formats is light."""
+"""The module of every public name."""
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Image",
@@ -69,6 +71,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    """Import the module of a public name on first use. Raises AttributeError for other names."""
     if name in PLACES:
         return getattr(import_module(f"bbans.images.{PLACES[name]}"), name)
     raise AttributeError(f"module 'bbans.images' has no attribute {name!r}")

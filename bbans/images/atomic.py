@@ -1,8 +1,8 @@
-"""Files that are there whole or not at all.
+"""Atomic writing: a file appears under its name complete or not at all.
 
-The bytes go to a temporary name in the same folder and get their own name once they are on the
-disk. Without `overwrite` that is a hard link, which fails when the name exists: of two writers one
-wins and the other is told.
+The bytes are written to a temporary name in the same folder, which is renamed once they are on the
+disk. Without `overwrite` a hard link gives the name, which fails if the name exists: of two
+concurrent writers one succeeds, and the other gets an error.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from bbans.errors import OutputError, OutputExistsError
 
 
 def _exists(path: Path) -> OutputExistsError:
+    """Build the error for a name that is taken."""
     return OutputExistsError(
         f"{path}: exists already: ask for overwriting (-f) or choose another name"
     )
 
 
 def _write_temporary(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write and synchronise a new file."""
     descriptor = os.open(
         path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
     )
@@ -33,7 +35,7 @@ def _write_temporary(path: Path, data: bytes | Iterable[bytes]) -> None:
 
 
 def _publish(temporary: Path, target: Path) -> None:
-    """Gives the file its name unless that is taken (`FileExistsError`)."""
+    """Give the file its name. Raises FileExistsError if that is taken."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -50,8 +52,8 @@ def _publish(temporary: Path, target: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the new name durable where folders can be synchronised; elsewhere the system does it in
-    its time.
+    """Make the new name durable on systems that can synchronise folders; others do so on their
+    own.
     """
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -64,12 +66,18 @@ def _sync_folder(folder: Path) -> None:
 def atomic_write(
     path: str | os.PathLike[str], data: bytes | Iterable[bytes], overwrite: bool = False
 ) -> None:
-    """Writes a file, given whole or in pieces, under its name only when all of it is on the disk,
-    with the umask's permissions.
+    """Write a file, given as bytes or in pieces, so that its name appears once all of it is on the
+    disk.
 
-    Raises `OutputExistsError` if the name is taken and `overwrite` is off, `OutputError` if the
-    file cannot be written or the name belongs to something that is no regular file. After an error
-    nothing is left behind, and an old file is as it was.
+    Permissions follow the umask. Raises OutputExistsError if the name exists and `overwrite` is
+    off, OutputError if the file cannot be written or the name belongs to something that is no
+    regular file. After an error no temporary file remains, and an existing file is unchanged.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     atomic_write(Path(folder, "a.txt"), b"abc")
+    ...     Path(folder, "a.txt").read_bytes()
+    b'abc'
     """
     target = Path(path)
     temporary = target.parent / f".bbans-{secrets.token_hex(8)}.tmp"

@@ -1,8 +1,8 @@
-"""A folder of images as arrays for training, and the tenth of it that is set aside.
+"""Folders of images as arrays for training, and the tenth of them that is held out.
 
-Here pixels matter and files do not: grey becomes RGB, palettes are looked up, alpha is dropped,
-JPEG is welcome. Only depth is respected, since a 16-bit file cut to 8 bits has noise that no camera
-made.
+Training needs pixels, not files: grey becomes RGB, palettes are looked up, alpha is dropped, and
+JPEG is accepted. Files of 16 bits are rejected, since rounding to 8 bits adds noise that no camera
+has.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from bbans.images.pillow_convert import check_size, check_source, guarded
 Pixels = NDArray[np.uint8]
 Array = TypeVar("Array", bound=NDArray[Any])
 Named = tuple[str, Pixels]
+"""Name and pixels of an image."""
 CONVERTIBLE = ("P", "PA", "LA", "RGBA", "RGBX", "YCbCr")
+"""Modes that Pillow converts to RGB."""
 
 
 def _to_rgb(array: NDArray[Any]) -> Pixels:
@@ -79,9 +81,9 @@ def _read_pillow(path: Path, max_pixels: int) -> Pixels:
 
 
 def load_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
-    """One training image, uint8 `(H, W, 3)`.
+    """Read a training image as uint8 `(H, W, 3)`.
 
-    Raises `InputError`, and `ModuleNotFoundError` for `.jxl` without imagecodecs.
+    Raises InputError on other files, and ModuleNotFoundError for `.jxl` without imagecodecs.
     """
     suffix = path.suffix.lower()
     if suffix == ".jxl":
@@ -92,12 +94,13 @@ def load_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
 def load_folder(
     path: str | os.PathLike[str], report: Callable[[str], None] | None = None
 ) -> list[Named]:
-    """`(name, pixels)` of every image below a folder, sorted by name; pixels are uint8 `(H, W, 3)`.
+    """Read all images below a folder; return (name, pixels) sorted by name, pixels uint8 `(H, W,
+    3)`.
 
-    Takes whatever Pillow opens with 8-bit samples, `.npy` arrays and, with imagecodecs, `.jxl`.
-    Other files are skipped, and `report` gets one line with their number. Raises `InputError` if
-    there is no such folder, if it holds no image, or if it holds `.jxl` files that cannot be
-    decoded for want of imagecodecs.
+    Reads whatever Pillow opens with 8-bit samples, `.npy` arrays and, with imagecodecs, `.jxl`.
+    Other files are skipped, and `report` is called with one line that gives their number. Raises
+    InputError if the folder does not exist or holds no image, and for `.jxl` files without
+    imagecodecs.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -132,18 +135,26 @@ def load_folder(
 
 
 def content_hash(array: NDArray[Any]) -> str:
-    """SHA-256 of the raw samples in C order, in hex. The shape is not part of it."""
+    """Return the SHA-256 of the raw samples in C order, in hexadecimal, independent of the shape.
+
+    >>> content_hash(np.zeros(4, np.uint8))[:8]
+    'df3f6198'
+    """
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def split_holdout(
     images: Iterable[tuple[str, Array]], one_in: int = 10
 ) -> tuple[list[tuple[str, Array]], list[tuple[str, Array]]]:
-    """`(train, holdout)`: an image is held out when its hash's first 32 bits are a multiple of
-    `one_in`.
+    """Split images into (train, holdout): held out are those whose hash's first 32 bits are a
+    multiple of `one_in`.
 
-    The choice depends on an image's pixels alone, so copies stay together and new images move no
-    old one.
+    The choice depends on an image's pixels alone: copies stay together, and adding images moves no
+    other.
+
+    >>> train, holdout = split_holdout([("a", np.zeros(4, np.uint8))])
+    >>> len(train) + len(holdout)
+    1
     """
     train: list[tuple[str, Array]] = []
     holdout: list[tuple[str, Array]] = []

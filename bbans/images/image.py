@@ -1,9 +1,9 @@
-"""The one image type: samples and what came with them.
+"""The image type: samples and metadata.
 
-Metadata is kept as PNG chunks whatever the source was. PNG has a chunk for everything carried here
-(W3C PNG, third edition, section 11.3), so one form serves, and that of a PNG file comes back byte
-for byte. Palettes and transparent colours are such chunks too (`PLTE`, `tRNS`); they belong to the
-image, and `make_image` checks that they fit it.
+Metadata is stored as PNG chunks whatever the source. PNG has a chunk for everything that is kept
+here (W3C PNG, third edition, section 11.3), so one form suffices, and the chunks of a PNG file
+return byte for byte. Palettes and transparent colours are such chunks too (`PLTE`, `tRNS`); they
+belong to the samples, and `make_image` checks that they fit.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from bbans.errors import InputError, UnsupportedImageError
 
 DEFAULT_MAX_PIXELS = 2**30
-SAMPLES_NEED = ("PLTE", "tRNS")  # chunks that belong to the samples, not to what is said about them
+"""Default limit on the number of pixels of an image that is read."""
+SAMPLES_NEED = ("PLTE", "tRNS")
+"""Chunks that the meaning of the samples depends on."""
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class PngChunk:
-    """A chunk besides `IHDR`, `IDAT` and `IEND`: four letters, its data, and on which side of the
-    pixels it stood.
+    """A PNG chunk other than `IHDR`, `IDAT` and `IEND`: its four-letter kind, its data, and whether
+    it follows the pixels.
     """
 
     kind: str
@@ -35,14 +37,13 @@ class PngChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """Samples as they are in the file, never scaled, and the metadata in the order of the file.
-
-    `make_image` checks all of it.
+    """Samples as in the file, never scaled, and metadata in the order of the file. Use `make_image`
+    to build a valid one.
 
     pixels: in C order, `(H, W)` grey or palette indices, `(H, W, 2)` grey and alpha, `(H, W, 3)`
-    RGB, `(H, W, 4)` RGB and alpha; uint16 when `bit_depth` is 16, else uint8. Samples lie in 0 to
-    2^bit_depth - 1; depths 1, 2 and 4 are for `(H, W)` only. palette: the pixels are indices into
-    the `PLTE` chunk, which is then among the metadata. An index beyond it is carried.
+    RGB, `(H, W, 4)` RGB and alpha; uint16 if `bit_depth` is 16, else uint8. Samples are 0 to
+    2^bit_depth - 1; depths 1, 2 and 4 are for `(H, W)` only. palette: whether the pixels are
+    indices into the `PLTE` chunk of the metadata. An index beyond the palette is allowed and kept.
     """
 
     pixels: Samples
@@ -52,19 +53,22 @@ class Image:
 
 
 def _only(metadata: Iterable[PngChunk], kind: str) -> bytes | None:
-    """The payload of the one chunk of a kind, `None` if there is none."""
-    found = [chunk for chunk in metadata if chunk.kind == kind]
-    if len(found) > 1 or any(chunk.after_pixels for chunk in found):
+    """Return the payload of the only chunk of a kind, None if there is none."""
+    chunks = [chunk for chunk in metadata if chunk.kind == kind]
+    if len(chunks) > 1 or any(chunk.after_pixels for chunk in chunks):
         raise InputError(
             f"an image has at most one {kind} chunk, before its pixels: strip the others"
         )
-    return found[0].payload if found else None
+    return chunks[0].payload if chunks else None
 
 
 def palette_entries(metadata: Iterable[PngChunk]) -> bytes | None:
-    """The red, green and blue bytes of the palette, 1 to 256 triples, `None` without one.
+    r"""Return the palette as 1 to 256 triples of red, green and blue bytes, None without one.
 
-    Raises `InputError`.
+    Raises InputError on a palette of another size, and on several.
+
+    >>> palette_entries([PngChunk("PLTE", bytes(6))])
+    b'\x00\x00\x00\x00\x00\x00'
     """
     entries = _only(metadata, "PLTE")
     if entries is not None and (len(entries) % 3 or not 3 <= len(entries) <= 768):
@@ -76,14 +80,22 @@ def palette_entries(metadata: Iterable[PngChunk]) -> bytes | None:
 
 
 def transparency(metadata: Iterable[PngChunk]) -> bytes | None:
-    """The payload of `tRNS`: a transparent colour in 16-bit samples, or the alphas of the first
-    palette entries. Raises `InputError`.
+    """Return the payload of `tRNS`: a transparent colour in 16-bit samples, or the alphas of the
+    first palette entries; None without one.
+
+    Raises InputError on several such chunks.
+
+    >>> transparency([]) is None
+    True
     """
     return _only(metadata, "tRNS")
 
 
 def check_colours(channels: int, metadata: tuple[PngChunk, ...], palette: bool) -> None:
-    """Raises `InputError` unless palette and transparency fit samples of so many channels."""
+    """Raise InputError unless palette and transparency fit samples of `channels` channels.
+
+    >>> check_colours(3, (PngChunk("tRNS", bytes(6)),), palette=False)
+    """
     alpha = transparency(metadata)
     if palette:
         entries = palette_entries(metadata)
@@ -120,12 +132,13 @@ def make_image(
     bit_depth: int = 8,
     palette: bool = False,
 ) -> Image:
-    """An image whose parts fit each other, whoever they come from.
+    """Build an image and check that its parts fit each other.
 
-    Raises `InputError` if they do not.
+    Raises InputError if they do not. The pixels are copied only if they are not in C order or not
+    writable, as a view of a file's bytes is.
 
-    The pixels are copied only if they are not in C order, or cannot be written to (a view of a
-    file's bytes).
+    >>> make_image(np.zeros((2, 3), np.uint8), bit_depth=1).pixels.shape
+    (2, 3)
     """
     if bit_depth not in (1, 2, 4, 8, 16):
         raise InputError(f"a bit depth of 1, 2, 4, 8 or 16 was expected, found {bit_depth}")
@@ -154,18 +167,26 @@ def make_image(
 
 
 def without_metadata(image: Image) -> Image:
-    """The image with nothing that its samples do not need: a palette or a transparent colour
-    stays.
+    r"""Return the image without metadata that its samples do not need; palette and transparent
+    colour stay.
+
+    >>> image = make_image(np.zeros((2, 3), np.uint8), (PngChunk("tEXt", b"Title\0x"),))
+    >>> without_metadata(image).metadata
+    ()
     """
     kept = tuple(chunk for chunk in image.metadata if chunk.kind in SAMPLES_NEED)
     return make_image(image.pixels, kept, image.bit_depth, image.palette)
 
 
 def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Image:
-    """An image of an array of samples, uint8 or uint16 of shape `(H, W)` or `(H, W, C)`, C from 2
-    to 4, H and W at least 1.
+    """Build an image of an array of samples, uint8 or uint16, of shape `(H, W)` or `(H, W, 2 to
+    4)`.
 
-    Raises `InputError` for what is no image and `UnsupportedImageError` for samples of other types.
+    Raises InputError on shapes that are no image, and UnsupportedImageError on other types and on a
+    single channel as a third axis.
+
+    >>> from_array(np.zeros((4, 5, 3), np.uint16)).bit_depth
+    16
     """
     pixels = np.asarray(array)
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] > 4):
@@ -188,8 +209,11 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
 
 
 def same_image(a: Image, b: Image) -> bool:
-    """Whether two images are equal in everything: samples and their type, bits, palette,
-    metadata.
+    """Return whether two images are equal: samples and their type, bit depth, palette and metadata.
+
+    >>> a = from_array(np.zeros((2, 3), np.uint8))
+    >>> same_image(a, from_array(a.pixels.copy())), same_image(a, from_array(a.pixels + 1))
+    (True, False)
     """
     facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
     return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)

@@ -1,4 +1,4 @@
-"""Labels beside a set of images: one integer an image, in the order of the set."""
+"""Labels of a set of images: one integer per image, in the order of the set."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ MAX_LABELS = 2**30
 
 
 def read_labels(path: str | os.PathLike[str], count: int) -> NDArray[np.int64]:
-    """Labels `(count,)`, 0 or more, of an `.npy` file of integers or an idx file (also `.gz`).
+    """Read `count` labels from an `.npy` file of integers or an idx file (also `.gz`), int64
+    `(count,)`.
 
-    Raises InputError.
+    Raises InputError on another number, type or shape, and on negative labels.
     """
     source = Path(path)
     try:
@@ -28,20 +29,20 @@ def read_labels(path: str | os.PathLike[str], count: int) -> NDArray[np.int64]:
         raise InputError(f"{source} cannot be read ({error.strerror}); check the path") from None
     if start == b"\x93NUMPY":
         with guarded(source.name):
-            found = np.load(source, mmap_mode="r", allow_pickle=False)
+            labels = np.load(source, mmap_mode="r", allow_pickle=False)
     else:
-        found = read_idx(source, start[:2] == b"\x1f\x8b")
-    if found.ndim != 1 or found.dtype.kind not in "iu":
+        labels = read_idx(source, start[:2] == b"\x1f\x8b")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
-            f"{source.name}: one integer an image was expected, found {found.dtype} of shape "
-            f"{found.shape}"
+            f"{source.name}: one integer an image was expected, found {labels.dtype} of shape "
+            f"{labels.shape}"
         )
-    if len(found) != count:
+    if len(labels) != count:
         raise InputError(
-            f"{source.name}: {count} labels were expected, one an image, found {len(found)}"
+            f"{source.name}: {count} labels were expected, one an image, found {len(labels)}"
         )
-    if count and not 0 <= int(found.min()) <= int(found.max()) < MAX_LABELS:
+    if count and not 0 <= int(labels.min()) <= int(labels.max()) < MAX_LABELS:
         raise InputError(
-            f"{source.name}: labels from 0 on were expected, found {found.min()} to {found.max()}"
+            f"{source.name}: labels from 0 on were expected, found {labels.min()} to {labels.max()}"
         )
-    return np.asarray(found, np.int64)
+    return np.asarray(labels, np.int64)

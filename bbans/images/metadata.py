@@ -1,6 +1,6 @@
-"""Metadata between PNG chunks and Pillow's `info`, for sources and targets that are no PNG files.
+"""Conversion of metadata between PNG chunks and Pillow's `info`, for formats other than PNG.
 
-Layouts: W3C PNG, third edition, section 11.3. A PNG file's own chunks never pass through here on
+Layouts: W3C PNG, third edition, section 11.3. The chunks of a PNG file do not pass through here on
 their way back to PNG.
 """
 
@@ -22,33 +22,45 @@ EXIF_PREFIX = b"Exif\0\0"
 MAX_INFLATED = 2**26
 # Tags of a TIFF that describe the picture; the others describe the file that is left behind.
 DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
-COLOURS = ("PLTE", "tRNS")  # they belong to the samples, not to what is said about them
+COLOURS = ("PLTE", "tRNS")  # chunks on which the meaning of the samples depends
 BEFORE_PALETTE = ("iCCP", "gAMA", "cHRM", "sRGB", "sBIT")
 
 
 def icc_chunk(profile: bytes) -> PngChunk:
-    """An ICC profile as `iCCP`."""
+    """Return an ICC profile as an `iCCP` chunk."""
     return PngChunk("iCCP", b"ICC Profile\0\0" + zlib.compress(profile, 9))
 
 
 def exif_chunk(exif: bytes) -> PngChunk:
-    """An EXIF block, with or without its JPEG prefix, as `eXIf`."""
+    """Return an EXIF block, with or without its JPEG prefix, as an `eXIf` chunk.
+
+    >>> exif_chunk(EXIF_PREFIX + b"II").payload
+    b'II'
+    """
     return PngChunk("eXIf", exif.removeprefix(EXIF_PREFIX))
 
 
 def xmp_chunk(packet: bytes) -> PngChunk:
-    """An XMP packet as an uncompressed `iTXt` under the registered keyword."""
+    """Return an XMP packet as an uncompressed `iTXt` chunk under the registered keyword."""
     return PngChunk("iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + packet.rstrip(b"\0"))
 
 
 def resolution_chunk(dots_per_inch: tuple[float, float]) -> PngChunk:
-    """A resolution as `pHYs`, in whole pixels per metre."""
+    """Return a resolution in dots per inch as a `pHYs` chunk in whole pixels per metre.
+
+    >>> struct.unpack(">IIB", resolution_chunk((72, 72)).payload)
+    (2835, 2835, 1)
+    """
     x, y = (min(round(float(value) / METRES_PER_INCH), 2**31 - 1) for value in dots_per_inch)
     return PngChunk("pHYs", struct.pack(">IIB", x, y, 1))
 
 
 def text_chunk(keyword: str, text: str, language: str = "", translated: str = "") -> PngChunk:
-    """A text as `tEXt` when Latin-1 holds it and it names no language, else as `iTXt`."""
+    """Return a text as `tEXt` if it is Latin-1 and has no language, else as `iTXt`.
+
+    >>> text_chunk("Title", "Ω").kind
+    'iTXt'
+    """
     key = keyword.encode("latin-1", "replace")[:79]
     if not language and not translated:
         try:
@@ -65,7 +77,7 @@ def text_chunk(keyword: str, text: str, language: str = "", translated: str = ""
 
 
 def _resolution(info: Mapping[Any, Any]) -> tuple[float, float] | None:
-    """The `dpi` of Pillow, where it is one: some readers leave zeros, NaN or quotients by zero."""
+    """Return Pillow's `dpi` if it is valid; some readers leave zeros, NaN or quotients by zero."""
     try:
         x, y = (float(value) for value in info.get("dpi", ()))
     except (TypeError, ValueError, ZeroDivisionError):
@@ -74,42 +86,53 @@ def _resolution(info: Mapping[Any, Any]) -> tuple[float, float] | None:
 
 
 def from_info(info: Mapping[Any, Any], exif: bytes = b"") -> tuple[PngChunk, ...]:
-    """The chunks for Pillow's `info` of an image and the EXIF block that belongs to it."""
-    found: list[PngChunk] = []
+    """Return the chunks for Pillow's `info` of an image and its EXIF block.
+
+    >>> [chunk.kind for chunk in from_info({"dpi": (300, 300)})]
+    ['pHYs']
+    """
+    chunks: list[PngChunk] = []
     if icc := info.get("icc_profile"):
-        found.append(icc_chunk(bytes(icc)))
+        chunks.append(icc_chunk(bytes(icc)))
     if resolution := _resolution(info):
-        found.append(resolution_chunk(resolution))
+        chunks.append(resolution_chunk(resolution))
     if exif:
-        found.append(exif_chunk(exif))
+        chunks.append(exif_chunk(exif))
     if xmp := info.get("xmp"):
-        found.append(xmp_chunk(xmp.encode() if isinstance(xmp, str) else bytes(xmp)))
-    return tuple(found)
+        chunks.append(xmp_chunk(xmp.encode() if isinstance(xmp, str) else bytes(xmp)))
+    return tuple(chunks)
 
 
 def tiff_exif(tags: PIL.Image.Exif) -> bytes:
-    """An EXIF block of the tags of a TIFF that describe the picture, empty without any."""
-    kept = PIL.Image.Exif()
-    kept.update({tag: tags[tag] for tag in DESCRIPTIVE_TAGS if tag in tags})
+    """Return an EXIF block of the TIFF tags that describe the picture, empty if there are none."""
+    exif = PIL.Image.Exif()
+    exif.update({tag: tags[tag] for tag in DESCRIPTIVE_TAGS if tag in tags})
     for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if block := dict(tags.get_ifd(ifd)):
-            kept.get_ifd(ifd).update(block)
+            exif.get_ifd(ifd).update(block)
     return (
-        kept.tobytes()
-        if len(kept) or any(kept.get_ifd(ifd) for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo))
+        exif.tobytes()
+        if len(exif) or any(exif.get_ifd(ifd) for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo))
         else b""
     )
 
 
 def with_colours(
-    found: tuple[PngChunk, ...], colours: tuple[PngChunk, ...]
+    chunks: tuple[PngChunk, ...], colours: tuple[PngChunk, ...]
 ) -> tuple[PngChunk, ...]:
-    """Chunks with `PLTE` and `tRNS` among them, where a PNG must have them (section 5.6)."""
-    first = tuple(chunk for chunk in found if chunk.kind in BEFORE_PALETTE)
-    return first + colours + tuple(chunk for chunk in found if chunk.kind not in BEFORE_PALETTE)
+    """Insert `PLTE` and `tRNS` where a PNG requires them (section 5.6).
+
+    >>> colours = (PngChunk("PLTE", b""),)
+    >>> both = with_colours((PngChunk("tEXt", b""), PngChunk("gAMA", b"")), colours)
+    >>> [chunk.kind for chunk in both]
+    ['gAMA', 'PLTE', 'tEXt']
+    """
+    first = tuple(chunk for chunk in chunks if chunk.kind in BEFORE_PALETTE)
+    return first + colours + tuple(chunk for chunk in chunks if chunk.kind not in BEFORE_PALETTE)
 
 
 def _icc_profile(payload: bytes) -> bytes | None:
+    """Return the profile in an `iCCP` payload, None if it is damaged."""
     try:
         return _inflated(payload.partition(b"\0")[2][1:])
     except ValueError:
@@ -117,11 +140,13 @@ def _icc_profile(payload: bytes) -> bytes | None:
 
 
 def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
-    """Pillow's `info` entries `icc_profile`, `exif`, `xmp`, `dpi` and `gamma` for the chunks that
-    have one.
+    """Return Pillow's `info` entries `icc_profile`, `exif`, `xmp`, `dpi` and `gamma` for the
+    chunks.
 
-    Chunks that cannot be read are left out: they are carried for the PNG that comes back, not
-    believed.
+    Chunks that cannot be parsed are skipped; they are kept for writing PNG.
+
+    >>> to_info([PngChunk("gAMA", struct.pack(">I", 45455))])
+    {'gamma': 0.45455}
     """
     info: dict[str, Any] = {}
     for chunk in metadata:
@@ -143,23 +168,27 @@ def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
 
 
 def to_texts(metadata: Iterable[PngChunk]) -> dict[str, str]:
-    """The texts of `tEXt`, `zTXt` and `iTXt` chunks by keyword, as Pillow has them for a PNG; those
-    that cannot be read are left out.
+    """Return the texts of `tEXt`, `zTXt` and `iTXt` chunks by keyword, as Pillow does for a PNG.
+
+    Texts that cannot be parsed are skipped.
+
+    >>> to_texts([text_chunk("Title", "x")])
+    {'Title': 'x'}
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for chunk in metadata:
         key, _, rest = chunk.payload.partition(b"\0")
         if key == XMP_KEYWORD or chunk.kind not in ("tEXt", "zTXt", "iTXt"):
             continue
         try:
-            found[key.decode("latin-1")] = _text(chunk.kind, rest)
+            texts[key.decode("latin-1")] = _text(chunk.kind, rest)
         except ValueError:
             continue
-    return found
+    return texts
 
 
 def _text(kind: str, rest: bytes) -> str:
-    """The text after a keyword. Raises ValueError on one that cannot be read."""
+    """Return the text after a keyword. Raises ValueError if it cannot be parsed."""
     if kind == "tEXt":
         return rest.decode("latin-1")
     if kind == "zTXt":
@@ -168,12 +197,12 @@ def _text(kind: str, rest: bytes) -> str:
     if len(fields) != 3:
         raise ValueError("an iTXt chunk has a language, a translated keyword and a text")
     text = _inflated(fields[2]) if packed else fields[2]
-    kept: str = PngImagePlugin.iTXt(text.decode(), fields[0].decode(), fields[1].decode())
-    return kept
+    value: str = PngImagePlugin.iTXt(text.decode(), fields[0].decode(), fields[1].decode())
+    return value
 
 
 def _inflated(packed: bytes) -> bytes:
-    """A zlib stream of at most MAX_INFLATED bytes. Raises ValueError."""
+    """Decompress a zlib stream to at most MAX_INFLATED bytes. Raises ValueError."""
     stream = zlib.decompressobj()
     try:
         text = stream.decompress(packed, MAX_INFLATED)

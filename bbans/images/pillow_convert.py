@@ -1,15 +1,14 @@
-"""Pillow's images to ours and back.
+"""Conversion between Pillow's images and this package's.
 
-Pillow is called inside `guarded`: whatever its readers raise on a damaged file becomes an
-`InputError`, and none of its warnings or limits, which are settings of the whole process, is
-changed.
+Calls of Pillow run inside `guarded`: whatever its readers raise on a damaged file becomes an
+InputError. Pillow's warnings and limits are settings of the whole process, and are not changed.
 """
 
 from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -30,8 +29,10 @@ from bbans.images.image import (
     palette_entries,
     transparency,
 )
+from bbans.images.pillow_metadata import pillow_chunks
 
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # and the spellings of I;16
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+"""Modes that are converted, besides the spellings of I;16."""
 MODE_NAMES = {
     "PA": "palette with alpha",
     "La": "grey with premultiplied alpha",
@@ -44,21 +45,26 @@ MODE_NAMES = {
     "F": "floating-point",
     "I": "32-bit grey",
 }
-BITS_PER_SAMPLE, X_RESOLUTION, SAMPLE_FORMAT = 258, 282, 339
-# How Pillow scales the samples that it holds in 8 bits: a file's transparent sample is not scaled
-# with them.
+BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339
+# Factors by which Pillow scales samples to 8 bits; it does not scale a file's transparent sample.
 SCALES = {"L;2": 85, "L;4": 17}
 GREY_SCALES = {2: 85, 4: 17}
 
 
 @contextmanager
 def guarded(name: str) -> Iterator[None]:
-    """Turns what Pillow raises while it reads `name` into an `InputError` of one line, and keeps
-    its warnings in.
+    """Run the body and turn what Pillow raises while it reads `name` into an InputError of one
+    line.
 
-    Its warning of a decompression bomb too: the limit that counts is the caller's `max_pixels`.
-    Pillow's own, twice as high as the warning, stays for the formats where it looks at the size
-    before anybody else can.
+    Pillow's warnings are suppressed, also that of a decompression bomb: the limit that counts is
+    the caller's `max_pixels`. Pillow's own limit, twice as high as that warning, remains for
+    formats where Pillow reads the size before the caller can.
+
+    >>> with guarded("x.png"):
+    ...     raise OSError("broken data stream")
+    Traceback (most recent call last):
+    ...
+    bbans.errors.InputError: x.png: the image cannot be read: broken data stream
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -70,13 +76,16 @@ def guarded(name: str) -> Iterator[None]:
             raise InputError(
                 f"{name}: the image has more pixels than Pillow decodes safely: split it"
             ) from None
-        except Exception as error:  # readers of damaged files fail in every way there is
+        except Exception as error:  # Pillow's readers raise errors of many types on damaged files
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{name}: the image cannot be read: {reason}") from error
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raises `InputError` for an image of more than `max_pixels`."""
+    """Raise InputError for an image of more than `max_pixels` pixels.
+
+    >>> check_size(10, 10, max_pixels=100)
+    """
     if width * height > max_pixels:
         raise InputError(
             f"the image has {width} x {height} pixels, more than the limit of {max_pixels}: split "
@@ -85,8 +94,8 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def check_source(source: PIL.Image.Image) -> None:
-    """Raises `UnsupportedImageError` unless Pillow holds, or is about to decode, every sample of
-    one image.
+    """Raise UnsupportedImageError unless Pillow holds, or will decode, every sample of a single
+    image.
     """
     if getattr(source, "n_frames", 1) > 1:
         raise UnsupportedImageError(
@@ -102,9 +111,8 @@ def check_source(source: PIL.Image.Image) -> None:
                 f"a TIFF with {max(bits)} bits per sample is not coded: convert it to unsigned 8 "
                 "or 16-bit samples"
             )
-    for tile in getattr(
-        source, "tile", ()
-    ):  # what a file-backed image will be decoded with: "RGB;16B" loses half of each sample
+    # The raw modes with which a file will be decoded: "RGB;16B" loses half of each sample.
+    for tile in getattr(source, "tile", ()):
         if ";16" in str(tile[3]) and not source.mode.startswith("I;16"):
             raise UnsupportedImageError(
                 "Pillow would drop half of each 16-bit sample: pass the file to read_image, or "
@@ -112,83 +120,17 @@ def check_source(source: PIL.Image.Image) -> None:
             )
 
 
-def _exif(source: PIL.Image.Image) -> bytes:
-    """The EXIF block of a loaded image: verbatim where the file has one, built from the descriptive
-    tags for a TIFF.
-    """
-    if isinstance(source, TiffImagePlugin.TiffImageFile):
-        return metadata.tiff_exif(source.getexif())
-    exif = source.info.get("exif", b"")
-    return exif if isinstance(exif, bytes) else b""
-
-
-def _info(source: PIL.Image.Image) -> dict[str | tuple[int, int], object]:
-    """Pillow's `info`, without the resolution that it makes up for a TIFF that has none."""
-    invented = (
-        isinstance(source, TiffImagePlugin.TiffImageFile) and X_RESOLUTION not in source.tag_v2
-    )
-    return {key: value for key, value in source.info.items() if not (invented and key == "dpi")}
-
-
-def _texts(source: PIL.Image.Image) -> tuple[PngChunk, ...]:
-    texts = getattr(
-        source, "text", None
-    )  # of a PNG, and of a file of ours (`bbans.integrations.pillow`)
-    if not isinstance(texts, Mapping):
-        return ()
-    return tuple(
-        metadata.text_chunk(
-            key, str(text), getattr(text, "lang", "") or "", getattr(text, "tkey", "") or ""
-        )
-        for key, text in texts.items()
-        if key.encode("latin-1", "replace") != metadata.XMP_KEYWORD
-    )
-
-
-def _palette(source: PIL.Image.Image, transparent: Any) -> tuple[PngChunk, ...]:
-    entries = bytes(source.getpalette("RGB") or ())
-    alphas: bytes | None = None
-    if isinstance(transparent, bytes):
-        alphas = transparent
-    elif isinstance(transparent, int):
-        alphas = b"\xff" * transparent + b"\0"
-    elif source.palette is not None and source.palette.mode == "RGBA":
-        alphas = bytes((source.getpalette("RGBA") or [])[3::4])
-    if not alphas or alphas.count(255) == len(alphas):
-        return (PngChunk("PLTE", entries),)
-    entries = entries.ljust(
-        3 * min(len(alphas), 256), b"\0"
-    )  # an alpha belongs to a colour, even if no pixel has it
-    return PngChunk("PLTE", entries), PngChunk("tRNS", alphas[: len(entries) // 3])
-
-
-def _colours(source: PIL.Image.Image, scale: int) -> tuple[PngChunk, ...]:
-    """`PLTE` and `tRNS` of a loaded image."""
-    transparent = source.info.get("transparency")
-    if source.mode == "P":
-        return _palette(source, transparent)
-    if transparent is None or source.mode in ("LA", "RGBA"):
-        return ()
-    samples = transparent if isinstance(transparent, tuple) else (transparent,)
-    if len(samples) != len(source.getbands()) or not all(
-        isinstance(sample, int) and 0 <= sample < 2**16 for sample in samples
-    ):
-        raise UnsupportedImageError(
-            f"a transparency of {transparent!r} in mode {source.mode} is not coded: convert the "
-            "image to RGBA"
-        )
-    values = [int(sample > 0) if source.mode == "1" else sample * scale for sample in samples]
-    return (PngChunk("tRNS", struct.pack(f">{len(values)}H", *values)),)
-
-
 def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
-    """An image of mode 1, L, LA, P, RGB, RGBA or I;16 with its ICC profile, EXIF, XMP, resolution,
-    transparency and texts.
+    """Convert an image of mode 1, L, LA, P, RGB, RGBA or I;16 with its ICC profile, EXIF, XMP,
+    resolution, transparency and texts.
 
-    Texts are those of a PNG, or of a file that `bbans.integrations.pillow` opened. Palette indices
-    have 8 bits, whatever the file had. Raises `UnsupportedImageError` for other modes and
-    `InputError` if the file behind the image is damaged. A 16-bit RGB file that Pillow has decoded
-    already is 8-bit RGB and cannot be told from it.
+    Texts are kept for a PNG, and for a file opened by `bbans.integrations.pillow`. Palette indices
+    get 8 bits, whatever the file had. Raises UnsupportedImageError for other modes and InputError
+    if the file behind the image is damaged. A 16-bit RGB file that Pillow has already decoded is
+    8-bit RGB, and cannot be distinguished from it.
+
+    >>> from_pillow(PIL.Image.new("L", (4, 3))).pixels.shape
+    (3, 4)
     """
     with guarded("image"):
         check_source(source)
@@ -204,16 +146,14 @@ def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -
         source.load()
         depth = 16 if mode.startswith("I;16") else 1 if mode == "1" else 8
         pixels = np.array(source).astype(np.uint16 if depth == 16 else np.uint8, copy=False)
-        found = metadata.with_colours(
-            metadata.from_info(_info(source), _exif(source)), _colours(source, scale)
-        )
-        return make_image(pixels, found + _texts(source), depth, mode == "P")
+        chunks = pillow_chunks(source, scale)
+        return make_image(pixels, chunks, depth, mode == "P")
 
 
 def _transparency(
     chunks: Iterable[PngChunk], palette: bool, scale: int
 ) -> bytes | int | tuple[int, ...] | None:
-    """Pillow's `transparency` for `tRNS`."""
+    """Return Pillow's `transparency` for a `tRNS` chunk."""
     alpha = transparency(chunks)
     if alpha is None or palette:
         return alpha
@@ -222,16 +162,23 @@ def _transparency(
 
 
 def pillow_info(chunks: Iterable[PngChunk], bit_depth: int, palette: bool) -> dict[str, Any]:
-    """Pillow's `info` for the metadata of an image, texts left out."""
+    """Return Pillow's `info` for the metadata of an image, without texts.
+
+    >>> pillow_info([PngChunk("tRNS", bytes([0, 7]))], bit_depth=8, palette=False)
+    {'transparency': 7}
+    """
     chunks = tuple(chunks)
     transparent = _transparency(chunks, palette, GREY_SCALES.get(bit_depth, 1))
     return metadata.to_info(chunks) | ({} if transparent is None else {"transparency": transparent})
 
 
 def pillow_mode(channels: int, bit_depth: int, palette: bool) -> str:
-    """Pillow's mode for samples.
+    """Return Pillow's mode for samples.
 
-    Raises `UnsupportedImageError` for 16-bit samples of more than one channel: it has no such mode.
+    Raises UnsupportedImageError for several channels of 16 bits, for which Pillow has no mode.
+
+    >>> pillow_mode(3, 8, palette=False)
+    'RGB'
     """
     if bit_depth == 16 and channels > 1:
         raise UnsupportedImageError(
@@ -244,10 +191,13 @@ def pillow_mode(channels: int, bit_depth: int, palette: bool) -> str:
 
 
 def to_pillow(image: Image) -> PIL.Image.Image:
-    """A Pillow image with the metadata that Pillow's `info` has a name for.
+    """Convert to a Pillow image, with the metadata for which Pillow's `info` has a name.
 
     Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does. Raises
-    `UnsupportedImageError` for 16-bit samples of more than one channel.
+    UnsupportedImageError for several channels of 16 bits.
+
+    >>> to_pillow(from_array(np.zeros((3, 4), np.uint8))).size
+    (4, 3)
     """
     height, width = image.pixels.shape[:2]
     pillow_mode(
@@ -266,15 +216,22 @@ def to_pillow(image: Image) -> PIL.Image.Image:
 
 
 def as_image(image: NDArray[Any] | PIL.Image.Image | Image) -> Image:
-    """An array, a Pillow image or an image as an image. Raises InputError."""
+    """Convert an array or a Pillow image to an image; an image is returned as it is.
+
+    Raises InputError on what is no image.
+
+    >>> as_image(np.zeros((3, 4), np.uint8)).bit_depth
+    8
+    """
     if isinstance(image, Image):
         return image
     return from_array(image) if isinstance(image, np.ndarray) else from_pillow(image)
 
 
 def saved_by_pillow(image: Image, kind: str, carried: tuple[str, ...], **options: Any) -> bytes:
-    """Pillow's file, with these entries of its `info`: what the writer of the format has a place
-    for.
+    """Write a file with Pillow, carrying over the `info` entries named in `carried`.
+
+    Raises OutputError if the format cannot hold the image.
     """
     if transparency(image.metadata) is not None:
         raise OutputError(f"{kind} holds no transparent colour (tRNS): choose PNG")

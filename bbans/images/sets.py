@@ -1,10 +1,10 @@
-"""Sets of images as sequences: a folder, an array of images (`.npy`, `.npz`) or idx, each image
-read when it is asked for.
+"""Sets of images as sequences: a folder, an `.npy`, `.npz` or idx file, or a single image; each
+image is read on access.
 
-Unlike `dataset.load_folder`, which makes RGB for training, nothing is converted: every image is
-what `read_image` makes of its file, with depth, palette and metadata, and an array's images have
-its samples. Bounded memory: an `.npy` file and a plain idx file are mapped, of an `.npz` one array
-at a time is in memory, a compressed idx file is inflated as a whole.
+Nothing is converted: an image of a folder has the depth, palette and metadata of its file, as
+`read_image` returns it, and images of an array have its samples. (`dataset.load_folder` instead
+makes RGB for training.) Memory is bounded: `.npy` and uncompressed idx files are memory-mapped, of
+an `.npz` one array at a time is loaded, and a compressed idx file is decompressed as a whole.
 
 idx is the format of MNIST (LeCun, Cortes and Burges): two zero bytes, a type (8: unsigned bytes),
 the number of axes, the length of each as a big-endian 32-bit integer, then the samples in C order.
@@ -33,16 +33,22 @@ from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image
 from bbans.images.pillow_convert import guarded
 
 Array = NDArray[Any]
-MAX_SET_BYTES = 2**32  # of an array that is not mapped
+MAX_SET_BYTES = 2**32
+"""Largest size of an array that is not memory-mapped."""
 IDX_BYTES = 8
-SNIFFED = 64  # bytes of a file that tell whether it is an image
+SNIFFED = 64
+"""Bytes of a file from which its format is detected."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet(Sequence[tuple[str, Array]]):
-    """A sequence of `(name, samples)`; `image(i)` gives the i-th image whole.
+    """A sequence of (name, samples). `image(i)` returns the i-th image with metadata; `skipped` are
+    the files of a folder that are no images.
 
-    `skipped` are files of a folder that are no images.
+    >>> from bbans.images.image import from_array
+    >>> images = ImageSet(("a",), lambda i: from_array(np.zeros((2, 3), np.uint8)))
+    >>> [(name, samples.shape) for name, samples in images]
+    [('a', (2, 3))]
     """
 
     names: tuple[str, ...]
@@ -73,15 +79,17 @@ def open_set(
     as_pixels: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> ImageSet:
-    """The images of a folder (all files below it, sorted by name), of an `.npy`, `.npz` or idx file
-    (also `.gz`), or of one image file.
+    """Open a folder (all files below it, sorted by name), an `.npy`, `.npz` or idx file (also
+    `.gz`), or one image file.
 
-    Arrays are uint8, uint16 or bool `(N, H, W)` or `(N, H, W, C)`, C from 1 to 4; bool makes images
-    of 1 bit. With `shape` (H, W) they are `(N, H W)`, or `(N, ceil(H W / 8))` of uint8 that hold 8
-    pixels of 1 bit a byte as `numpy.packbits` writes them. An `.npy` array `(H, W, 2 to 4)` is one
-    image. Images of one array are named by their position, those of several by the array's name and
-    their position. Raises InputError here on files that are no set, and on access on an image that
-    cannot be read.
+    Arrays are uint8, uint16 or bool, `(N, H, W)` or `(N, H, W, 1 to 4)`; bool gives images of 1
+    bit. With `shape` (H, W) they are `(N, H W)`, or uint8 `(N, ceil(H W / 8))` with 8 one-bit
+    pixels per byte in the order of `numpy.packbits`. An `.npy` array `(H, W, 2 to 4)` is a single
+    image. Images of one array are named by their position, those of several arrays by the array's
+    name and position.
+
+    `as_pixels` and `max_pixels`: see `read_image`. Raises InputError on files that are no set, and
+    on access on an image that cannot be read.
     """
     source = Path(path)
     if source.is_dir():
@@ -99,6 +107,7 @@ def open_set(
 
 
 def _start(path: Path) -> bytes:
+    """Return the first bytes of a regular file. Raises InputError."""
     try:
         if not path.is_file():
             raise InputError(
@@ -114,7 +123,7 @@ def _start(path: Path) -> bytes:
 
 
 def _folder(folder: Path, as_pixels: bool, max_pixels: int) -> ImageSet:
-    """Files that are no images by their first bytes are skipped."""
+    """Open a folder; files that are no images by their first bytes are skipped."""
     names, skipped = [], []
     files = {
         file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
@@ -140,7 +149,7 @@ def _map_npy(path: Path) -> Array:
 
 
 def _npz(path: Path, shape: tuple[int, int] | None) -> ImageSet:
-    """Every array of the file that can be images, one after the other."""
+    """Open every array of a file that can be images, one after the other."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [
@@ -157,15 +166,15 @@ def _npz(path: Path, shape: tuple[int, int] | None) -> ImageSet:
         raise InputError(
             f"{path.name}: a .npz file was expected, found a damaged one ({error})"
         ) from None
-    kept: dict[str, ImageSet] = {}
+    cache: dict[str, ImageSet] = {}
 
     def opened(name: str) -> ImageSet:
-        if name not in kept:
-            kept.clear()  # one array at a time
+        if name not in cache:
+            cache.clear()  # one array at a time
             with guarded(path.name), np.load(path, allow_pickle=False) as arrays:
                 array = arrays[name]
-            kept[name] = _array_set(array, f"{path.name}, array {name}", shape)
-        return kept[name]
+            cache[name] = _array_set(array, f"{path.name}, array {name}", shape)
+        return cache[name]
 
     sets = {}
     for name in members:
@@ -179,15 +188,18 @@ def _npz(path: Path, shape: tuple[int, int] | None) -> ImageSet:
             f"{path.name}: images (N, H, W) were expected, found none among {members[:8]}; give a "
             "shape for flat ones"
         )
-    places = [(name, i) for name, found in sets.items() for i in range(len(found))]
+    positions = [(name, i) for name, set_names in sets.items() for i in range(len(set_names))]
     names = tuple(
-        sets[name][i] if len(sets) == 1 else f"{name}/{sets[name][i]}" for name, i in places
+        sets[name][i] if len(sets) == 1 else f"{name}/{sets[name][i]}" for name, i in positions
     )
-    return ImageSet(names, lambda i: opened(places[i][0]).image(places[i][1]))
+    return ImageSet(names, lambda i: opened(positions[i][0]).image(positions[i][1]))
 
 
 def read_idx(path: Path, packed: bool) -> Array:
-    """The array of an idx file of unsigned bytes."""
+    """Read an idx file of unsigned bytes, `packed` by gzip or not, as a uint8 array.
+
+    Raises InputError on other files and on damage.
+    """
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
             head = file.read(4)
@@ -207,11 +219,11 @@ def read_idx(path: Path, packed: bool) -> Array:
             if len(axes) != head[3] or (packed and size > MAX_SET_BYTES):
                 raise InputError(f"{path.name}: damaged idx file: it has {head[3]} axes, of {axes}")
             if not packed:
-                found = os.fstat(file.fileno()).st_size - file.tell()
-                if found != size:
+                size_found = os.fstat(file.fileno()).st_size - file.tell()
+                if size_found != size:
                     raise InputError(
                         f"{path.name}: damaged idx file: {size} bytes of samples were expected, "
-                        f"found {found}"
+                        f"found {size_found}"
                     )
                 return (
                     np.memmap(path, np.uint8, "r", file.tell(), axes)
@@ -232,6 +244,7 @@ def read_idx(path: Path, packed: bool) -> Array:
 
 
 def _array_set(array: Array, where: str, shape: tuple[int, int] | None) -> ImageSet:
+    """Open an array as a set of images."""
     if array.dtype not in (np.uint8, np.uint16, np.bool_):
         raise InputError(
             f"{where}: samples of uint8, uint16 or bool were expected, found {array.dtype}"

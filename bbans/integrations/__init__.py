@@ -1,1 +1,3 @@
-"""The codec in other libraries: Pillow, zarr, numcodecs, chunks of arrays."""
+"""Plugins for other libraries: Pillow, zarr, numcodecs, and the coding of array chunks that the
+last two share.
+"""

@@ -1,14 +1,14 @@
-"""Chunks of arrays to bytes and back: one image, or planes of a stack together.
+"""Chunks of arrays to bytes and back: as one image, or as planes of a stack coded together.
 
-A chunk `(..., H, W)` or, with the channels last, `(..., H, W, C)` is planes over its leading axes.
-Its bytes are a file or an archive of ours, whichever of these it is:
+A chunk `(..., H, W)` or, with channels last, `(..., H, W, C)` consists of planes over its leading
+axes. Its bytes are a file or an archive of this package:
 
-- a latent chain's model: an archive of the planes, which share a message;
-- one plane: the file of that image;
-- several: the file of one image, the planes below each other; or, of grey planes, an archive of one
-  image whose pixels hold three neighbouring planes as their colours, so that the model predicts the
-  second from the first and the third from both, and of the one or two planes that are left over. A
-  sample of the chunk is coded both ways and tells which.
+- with a latent-variable model of whole images: an archive of the planes, which share a message;
+- a single plane: the file of that image;
+- several planes: the file of one image with the planes stacked vertically; or, for grey planes, an
+  archive of one image whose three colours are three neighbouring planes, so that the model predicts
+  the second from the first and the third from both, and of an image of the one or two planes left
+  over. A crop of the chunk is coded both ways to decide.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ from bbans.schemes import registry
 
 Array = NDArray[Any]
 Compress = Callable[[Array], bytes]
-SAMPLE_SIDE = 192  # of the crop of three planes that is coded both ways
+SAMPLE_SIDE = 192
+"""Side of the crop of three planes that is coded both ways."""
 BY_THREE = re.compile(r"three planes of (\d{1,10}) rows")
 REST = "rest"
 DTYPES = (np.dtype("u1"), np.dtype("<u2"))
@@ -50,10 +51,10 @@ DTYPES = (np.dtype("u1"), np.dtype("<u2"))
 
 @dataclass(frozen=True)
 class ChunkCoder:
-    """How chunks are coded.
+    """Settings of the coder.
 
-    `model` is a model's id in hexadecimal, or "none"; `channel_last` None: the shape says
-    (`has_channels`).
+    model: a model's id in hexadecimal, or "none". channel_last: whether the last axis is channels;
+    None: decided from the shape by `has_channels`. verify: decode every chunk after encoding.
     """
 
     model: str
@@ -65,32 +66,40 @@ class ChunkCoder:
 def chunk_coder(
     model: ModelLike, effort: str, channel_last: bool | None, verify: bool
 ) -> ChunkCoder:
-    """Check the options. `model`: a name, file or id in hexadecimal; None: that of the effort.
+    """Check the options and return the coder.
 
-    Raises InputError, and ModelNotFoundError where the search path has no such model: an array says
-    no more than its id.
+    model: a name, file or id in hexadecimal; None: the default of `effort`. Raises InputError on
+    invalid options, and ModelNotFoundError where the search path does not have the model, since an
+    array records no more than its id.
     """
     default = effort_named(effort).model
     if model == NO_MODEL or (isinstance(model, str) and re.fullmatch("[0-9a-f]{64}", model)):
         return ChunkCoder(str(model), effort, channel_last, verify)
-    found = load_model(model or default).id.hex()
-    _by_id(found)
-    return ChunkCoder(found, effort, channel_last, verify)
+    model_id = load_model(model or default).id.hex()
+    _by_id(model_id)
+    return ChunkCoder(model_id, effort, channel_last, verify)
 
 
 def has_channels(shape: tuple[int, ...]) -> bool:
-    """Whether the last axis of a chunk is taken for channels where nobody says so."""
+    """Return whether the last axis of a chunk is taken as channels by default.
+
+    >>> has_channels((10, 64, 64)), has_channels((64, 64, 3))
+    (False, True)
+    """
     return len(shape) > 2 and shape[-1] <= 4
 
 
 @lru_cache(maxsize=4)
 def _by_id(model: str) -> model_file.Model:
-    """A model is loaded once for all chunks."""
+    """Load a model by its id, once for all chunks."""
     return library.find_by_id(bytes.fromhex(model))
 
 
 def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
-    """The bytes of a chunk of uint8 or uint16. Raises InputError, ModelNotFoundError."""
+    """Return the bytes of a chunk of uint8 or uint16.
+
+    Raises InputError on other types and shapes, and ModelNotFoundError.
+    """
     planes = _planes(coder, chunk)
     model = NO_MODEL if coder.model == NO_MODEL else _by_id(coder.model)
     to_file = _encoder(coder, model)
@@ -99,31 +108,39 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
         return to_file(images.from_array(np.ascontiguousarray(image)))
 
     if isinstance(model, model_file.Model) and model.capabilities.whole_images:
-        chain = image_model(model, tiles.fastest_ops())
-        coding = registry.default_coding(chain.capabilities)
-        to_file = _encoder(coder, None)  # of planes that do not suit the model
-        named = [(records.plain_name(i, len(planes)), plane) for i, plane in enumerate(planes)]
+        image_model_of_planes = image_model(model, tiles.fastest_ops())
+        coding = registry.default_coding(image_model_of_planes.capabilities)
+        to_file = _encoder(coder, None)  # for planes that do not fit the model
+        named_planes = [
+            (records.plain_name(i, len(planes)), plane) for i, plane in enumerate(planes)
+        ]
         return _archived(
-            named, Settings(to_file, chain, coding, records.MAX_GROUP_ITEMS, False, coder.verify)
+            named_planes,
+            Settings(
+                to_file, image_model_of_planes, coding, records.MAX_GROUP_ITEMS, False, coder.verify
+            ),
         )
-    tall = planes.reshape(-1, *planes.shape[2:])
+    stacked = planes.reshape(-1, *planes.shape[2:])
     if planes.ndim == 4 or len(planes) < 3:
-        return compress(tall)
+        return compress(stacked)
     if coder.effort == "max":
-        return min(compress(tall), _by_three(planes, compress), key=len)
-    return _by_three(planes, compress) if _three_are_shorter(planes, compress) else compress(tall)
+        return min(compress(stacked), _by_three(planes, compress), key=len)
+    return (
+        _by_three(planes, compress) if _three_are_shorter(planes, compress) else compress(stacked)
+    )
 
 
 def _encoder(coder: ChunkCoder, model: ModelLike) -> Callable[[images.Image], bytes]:
+    """Return a function from an image to a file's bytes."""
     return codec.encoder(
         codec.CompressOptions(model, coder.effort, verify=coder.verify, execution=Execution(1))
     )
 
 
 def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Array:
-    """The samples of a chunk in C order, one axis, at most so many.
+    """Decode a chunk to its samples in C order along one axis, at most `samples` of them.
 
-    Raises FormatError, of which LimitError, and ModelNotFoundError.
+    Raises FormatError on damaged data, of which LimitError on more samples, and ModelNotFoundError.
     """
     if data.startswith(container.MAGIC):
         return _image(data, samples).pixels.reshape(-1)
@@ -138,8 +155,8 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
         )
     sources = models.to_read(data, index, None, 1, samples)
     sources = Sources(sources.model, lambda raw: _image(raw, samples))
-    found = dict(restore(data, index, sources, None, None))
-    planes = [found[number].pixels for number in range(len(index.archive.items))]
+    images_by_number = dict(restore(data, index, sources, None, None))
+    planes = [images_by_number[number].pixels for number in range(len(index.archive.items))]
     three = BY_THREE.fullmatch(index.archive.items[0].name)
     if three:
         planes[0] = _parted(planes[0], int(three.group(1)))
@@ -151,7 +168,11 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
 
 
 def fitting(samples: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Samples in the shape of their chunk. Raises FormatError where they are of another."""
+    """Reshape the samples of a chunk. Raises FormatError where their number or type is another.
+
+    >>> fitting(np.zeros(6, np.uint8), (2, 3), np.dtype(np.uint8)).shape
+    (2, 3)
+    """
     if samples.size != prod(shape) or samples.dtype != dtype:
         raise FormatError(
             f"a chunk {shape} of {dtype} was expected, found {samples.size} samples of "
@@ -161,7 +182,9 @@ def fitting(samples: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arr
 
 
 def _planes(coder: ChunkCoder, chunk: Array) -> Array:
-    """`(n, H, W)` or `(n, H, W, C)`. Raises InputError."""
+    """Return a chunk as `(n, H, W)` or `(n, H, W, C)`. Raises InputError on other types and
+    shapes.
+    """
     if chunk.dtype not in DTYPES:
         raise InputError(
             f"chunks of uint8 or little-endian uint16 are coded, found {chunk.dtype}; convert the "
@@ -170,15 +193,16 @@ def _planes(coder: ChunkCoder, chunk: Array) -> Array:
     channels = has_channels(chunk.shape) if coder.channel_last is None else coder.channel_last
     axes = 3 if channels else 2
     if chunk.ndim < axes or not chunk.size or (channels and chunk.shape[-1] > 4):
-        wanted = "(..., H, W, 1 to 4)" if channels else "(..., H, W)"
+        expected = "(..., H, W, 1 to 4)" if channels else "(..., H, W)"
         raise InputError(
-            f"chunks of shape {wanted} are coded, found {chunk.shape}; choose other chunks"
+            f"chunks of shape {expected} are coded, found {chunk.shape}; choose other chunks"
         )
     last = chunk.shape[-axes:-1] if chunk.shape[-1] == 1 and channels else chunk.shape[-axes:]
     return chunk.reshape(-1, *last)
 
 
 def _three_are_shorter(planes: Array, compress: Compress) -> bool:
+    """Return whether a crop of three planes is shorter as colours than stacked."""
     start = (len(planes) - 3) // 2
     top, left = (max(0, side - SAMPLE_SIDE) // 2 for side in planes.shape[1:])
     sample = planes[start : start + 3, top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]
@@ -188,6 +212,7 @@ def _three_are_shorter(planes: Array, compress: Compress) -> bool:
 
 
 def _by_three(planes: Array, compress: Compress) -> bytes:
+    """Code grey planes three by three as the colours of an image, the rest stacked."""
     count, rows, columns = len(planes) // 3, *planes.shape[1:]
     colours = (
         planes[: 3 * count]
@@ -195,14 +220,14 @@ def _by_three(planes: Array, compress: Compress) -> bytes:
         .transpose(0, 2, 3, 1)
         .reshape(-1, columns, 3)
     )
-    named = [(f"three planes of {rows} rows", np.ascontiguousarray(colours))]
+    named_images = [(f"three planes of {rows} rows", np.ascontiguousarray(colours))]
     if rest := len(planes) % 3:
-        named.append((REST, planes[-rest:].reshape(-1, columns)))
-    return _archived(named, Settings(_file_maker(compress)))
+        named_images.append((REST, planes[-rest:].reshape(-1, columns)))
+    return _archived(named_images, Settings(_file_maker(compress)))
 
 
 def _parted(colours: Array, rows: int) -> Array:
-    """Planes from the image that holds three of them as its colours."""
+    """Return the planes of an image that holds three of them as its colours."""
     if colours.ndim != 3 or colours.shape[2] != 3 or not rows or len(colours) % rows:
         raise FormatError(
             f"three planes of {rows} rows were expected, found an image {colours.shape}; the "
@@ -215,16 +240,16 @@ def _file_maker(compress: Compress) -> Callable[[images.Image], bytes]:
     return lambda image: compress(image.pixels)
 
 
-def _archived(named: list[tuple[str, Array]], settings: Settings) -> bytes:
+def _archived(named_images: list[tuple[str, Array]], settings: Settings) -> bytes:
     spool = BytesIO()
     built = build(
-        ((name, images.from_array(image)) for name, image in named), spool, settings, None
+        ((name, images.from_array(image)) for name, image in named_images), spool, settings, None
     )
     return write_index(built.archive) + spool.getvalue()
 
 
 def _image(data: bytes, samples: int) -> images.Image:
-    """The image in a file, its model loaded once for all chunks."""
-    needed = container.read_header(data, samples).model_id
-    model = None if needed == container.NO_MODEL else _by_id(needed.hex())
+    """Decode the image in a file, with its model loaded once for all chunks."""
+    model_id = container.read_header(data, samples).model_id
+    model = None if model_id == container.NO_MODEL else _by_id(model_id.hex())
     return codec.decompress_image(data, model=model, threads=1, max_pixels=samples)

@@ -1,8 +1,8 @@
-"""numcodecs codec `bbans`, for zarr format 2 and whatever else keeps arrays through numcodecs;
-found by entry point.
+"""numcodecs codec `bbans`, for zarr format 2 and other users of numcodecs; registered by entry
+point.
 
-Chunks keep the order of their memory: one in Fortran order is coded as its transpose. What a
-chunk's bytes are: `bbans.integrations.chunks`.
+A chunk is coded in the order of its memory: one in Fortran order is coded as its transpose.
+`bbans.integrations.chunks` describes the bytes of a chunk.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from bbans.integrations.chunks import chunk_coder, decode_chunk, encode_chunk
 
 
 class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
-    """Arrays of uint8 or little-endian uint16 as images; arguments and errors are those of
-    `bbans.integrations.zarr.BBans`.
+    """numcodecs codec of arrays of uint8 or little-endian uint16 as images.
 
-    Decoding gives the samples in one axis, in the order of memory; who asked knows the shape.
+    model: a name, a file, an id in hexadecimal, or "none"; None: the default of the effort. effort,
+    verify: as for `bbans.compress`. channel_last: whether the last axis is channels; None: it is
+    for three axes or more with up to 4 entries in the last. Raises InputError, ModelNotFoundError.
+
+    Decoding returns the samples along one axis, in the order of memory; the caller knows the shape.
     """
 
     codec_id = "bbans"
@@ -38,7 +41,7 @@ class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
         self.model, self.effort, self.channel_last = self._coder.model, effort, channel_last
 
     def encode(self, buf: Any) -> bytes:
-        """The bytes of an array. Raises InputError."""
+        """Return the bytes of an array. Raises InputError on arrays of other types and shapes."""
         array = np.asarray(buf)
         return encode_chunk(
             self._coder,
@@ -46,7 +49,9 @@ class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
         )
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """Inverse of `encode`. Raises FormatError, ModelNotFoundError."""
+        """Return the samples along one axis, or write them to `out`. Raises FormatError,
+        ModelNotFoundError.
+        """
         return ndarray_copy(decode_chunk(ensure_bytes(buf)), out)
 
 

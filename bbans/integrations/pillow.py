@@ -1,10 +1,9 @@
 """Pillow plugin: after `import bbans.integrations.pillow`, `Image.open("x.bbans")` reads and
-`image.save("x.bbans")` writes files of ours.
+`image.save("x.bbans")` writes files of this package.
 
-Pillow finds plugins of others by no entry point: the import registers format BBANS, its suffix, its
-MIME type and its magic bytes, once, in Pillow's own tables. Opening reads the header, the metadata
-and the table of contents, from a path or any file object that can seek; pixels are decoded when
-they are first asked for.
+Pillow does not find external plugins by entry point. The import registers the format BBANS, its
+suffix, MIME type and magic bytes in Pillow's tables. Opening reads the header, the metadata and the
+table of contents, from a path or any seekable file object; pixels are decoded on first access.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from bbans.images.image import check_colours, palette_entries
 from bbans.images.pillow_convert import pillow_info, pillow_mode
 
 FORMAT, SUFFIX, MIME = "BBANS", ".bbans", "image/x-bbans"
-ANY_SIZE = sys.maxsize  # of pixels: Pillow checks PIL.Image.MAX_IMAGE_PIXELS itself
+ANY_SIZE = sys.maxsize  # no limit on pixels: Pillow checks PIL.Image.MAX_IMAGE_PIXELS itself
 SAVE_OPTIONS = ("model", "effort", "verify", "threads")
 # Metadata that `save` takes by keyword: the kind of its chunk, and how it becomes one.
 METADATA: dict[str, tuple[str, Callable[[Any], images.PngChunk]]] = {
@@ -44,7 +43,7 @@ METADATA: dict[str, tuple[str, Callable[[Any], images.PngChunk]]] = {
 
 @contextmanager
 def _as_pillow(kind: type[OSError] = OSError) -> Iterator[None]:
-    """Errors of ours as Pillow's callers expect them."""
+    """Turn errors of this package into the errors that Pillow's callers expect."""
     try:
         yield
     except BbansError as error:
@@ -52,11 +51,10 @@ def _as_pillow(kind: type[OSError] = OSError) -> Iterator[None]:
 
 
 class BbansImageFile(ImageFile.ImageFile):
-    """A file of ours. `text` has its texts, as that of Pillow's PNG files has.
+    """An opened file. `text` maps keywords to texts, as for Pillow's PNG files.
 
-    Raises UnidentifiedImageError on damage before the pixels, and OSError on samples that Pillow
-    has no mode for, damaged pixels and a missing model. `verify` compares the checksums of the
-    compressed pixels and decodes none.
+    Raises UnidentifiedImageError on damage before the pixels, and OSError on samples for which
+    Pillow has no mode, on damaged pixels and on a missing model.
     """
 
     format = FORMAT
@@ -66,20 +64,22 @@ class BbansImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         with _as_pillow(UnidentifiedImageError):
             index = container.read_index(self._data(), ANY_SIZE)
-            found = container.FORMATS[index.header.pixel_format]
+            pixel_format = container.FORMATS[index.header.pixel_format]
             chunks = from_chunks(index.metadata)
-            check_colours(found.channels, chunks, found.palette)
+            check_colours(pixel_format.channels, chunks, pixel_format.palette)
             info, self.text = (
-                pillow_info(chunks, found.bit_depth, found.palette),
+                pillow_info(chunks, pixel_format.bit_depth, pixel_format.palette),
                 metadata.to_texts(chunks),
             )
             entries = palette_entries(chunks)
         with _as_pillow():
-            self._mode = pillow_mode(found.channels, found.bit_depth, found.palette)
+            self._mode = pillow_mode(
+                pixel_format.channels, pixel_format.bit_depth, pixel_format.palette
+            )
         self._size = index.header.width, index.header.height
         self.info.update(self.text)
         self.info.update(info)
-        if found.palette and entries is not None:
+        if pixel_format.palette and entries is not None:
             self.palette = ImagePalette.raw("RGB", entries)
         self.tile = [(FORMAT, (0, 0, *self._size), 0, ())]  # type: ignore[list-item]  # a tuple in every version of Pillow
 
@@ -87,9 +87,10 @@ class BbansImageFile(ImageFile.ImageFile):
         return container.FileBuffer(cast(BinaryIO, self.fp))
 
     def verify(self) -> None:
-        """Raise OSError where a checksum does not match.
+        """Verify the checksums of the compressed pixels without decoding them. Raises OSError on a
+        mismatch.
 
-        The image is to be opened again afterwards.
+        The image has to be opened anew afterwards.
         """
         with _as_pillow():
             data = self._data()
@@ -100,11 +101,12 @@ class BbansImageFile(ImageFile.ImageFile):
 
 
 class _Decoder(ImageFile.PyDecoder):
-    """All pixels at once."""
+    """Decodes all pixels at once."""
 
     _pulls_fd = True
 
     def decode(self, buffer: Any) -> tuple[int, int]:
+        """Decode the file and set the image's samples; called by Pillow."""
         with _as_pillow():
             picture = codec.decompress_image(
                 container.FileBuffer(cast(BinaryIO, self.fd)), max_pixels=ANY_SIZE
@@ -115,32 +117,34 @@ class _Decoder(ImageFile.PyDecoder):
 
 
 def _save(source: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """What `Image.save` calls; its keywords are in `source.encoderinfo`."""
-    given: dict[str, Any] = source.encoderinfo
+    """Write an image; called by `Image.save` with its keywords in `source.encoderinfo`."""
+    options: dict[str, Any] = source.encoderinfo
     with _as_pillow():
-        picture = with_metadata(images.from_pillow(source, ANY_SIZE), given)
+        picture = with_metadata(images.from_pillow(source, ANY_SIZE), options)
         file.write(
-            codec.compress(picture, **{name: given[name] for name in SAVE_OPTIONS if name in given})
+            codec.compress(
+                picture, **{name: options[name] for name in SAVE_OPTIONS if name in options}
+            )
         )
 
 
-def with_metadata(picture: images.Image, given: Mapping[str, Any]) -> images.Image:
-    """An image whose `icc_profile`, `exif`, `xmp` or `dpi` are those given (None: without it), and
-    `text`, keywords to texts, added.
+def with_metadata(picture: images.Image, options: Mapping[str, Any]) -> images.Image:
+    """Return the image with `icc_profile`, `exif`, `xmp` or `dpi` replaced by those in `options`
+    (None: removed), and the entries of `text` added.
     """
     chunks = picture.metadata
     for name, (kind, chunk) in METADATA.items():
-        if name in given:
+        if name in options:
             own = metadata.XMP_KEYWORD if name == "xmp" else b""
             chunks = tuple(c for c in chunks if c.kind != kind or not c.payload.startswith(own))
-            chunks += (chunk(given[name]),) if given[name] else ()
-    texts = given.get("text") or {}
+            chunks += (chunk(options[name]),) if options[name] else ()
+    texts = options.get("text") or {}
     chunks += tuple(metadata.text_chunk(key, text) for key, text in texts.items())
     colours = tuple(c for c in chunks if c.kind in metadata.COLOURS)
-    ordered = metadata.with_colours(
+    ordered_chunks = metadata.with_colours(
         tuple(c for c in chunks if c.kind not in metadata.COLOURS), colours
     )
-    return images.make_image(picture.pixels, ordered, picture.bit_depth, picture.palette)
+    return images.make_image(picture.pixels, ordered_chunks, picture.bit_depth, picture.palette)
 
 
 Image.register_open(FORMAT, BbansImageFile, lambda prefix: prefix.startswith(container.MAGIC))

@@ -1,9 +1,9 @@
-"""Codec of zarr format 3, from arrays to bytes: `zarr.create_array(..., serializer=BBans(),
+"""zarr format 3 codec from arrays to bytes: `zarr.create_array(..., serializer=BBans(),
 compressors=None)`.
 
-Found by entry point (group `zarr.codecs`, name `bbans`), so a store opens wherever the package is
-installed. Its configuration in the array's metadata: `model` (id in hexadecimal, or "none"),
-`effort`, `channel_last`. What a chunk's bytes are: `bbans.integrations.chunks`.
+Registered by entry point (group `zarr.codecs`, name `bbans`), so stores open wherever the package
+is installed. Its configuration in an array's metadata is `model` (id in hexadecimal, or "none"),
+`effort` and `channel_last`. `bbans.integrations.chunks` describes the bytes of a chunk.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ NAME = "bbans"
 
 @dataclass(frozen=True, init=False)
 class BBans(ArrayBytesCodec):
-    """Chunks of uint8 or uint16 `(..., H, W)` or `(..., H, W, C)`, C up to 4, as images; `coder`
-    says how.
+    """zarr codec of chunks of uint8 or uint16 `(..., H, W)` or `(..., H, W, C)`, C up to 4, as
+    images.
 
-    model: a name, a file, an id in hexadecimal, or "none"; it has to be on the search path of
-    models, since the array keeps its id alone. `effort` and `verify` are those of `bbans.compress`.
-    channel_last: whether the last axis is colours; by default it is where a chunk of three axes and
-    more has up to 4 there. Raises InputError, ModelNotFoundError.
+    model: a name, a file, an id in hexadecimal, or "none"; it must be on the search path of models,
+    since the array records only its id. effort, verify: as for `bbans.compress`. channel_last:
+    whether the last axis is channels; None: it is for three axes or more with up to 4 entries in
+    the last. Raises InputError, ModelNotFoundError.
     """
 
     is_fixed_size = False
@@ -55,33 +55,35 @@ class BBans(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BBans:
-        """The codec of an array's metadata."""
+        """Build the codec from an array's metadata."""
         return cls(**data.get("configuration", {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """What the array's metadata says of it."""
-        found = {
+        """Return the codec's entry in an array's metadata."""
+        configuration = {
             "model": self.coder.model,
             "effort": self.coder.effort,
             "channel_last": self.coder.channel_last,
         }
         return {
             "name": NAME,
-            "configuration": {key: value for key, value in found.items() if value is not None},
+            "configuration": {
+                key: value for key, value in configuration.items() if value is not None
+            },
         }
 
     def evolve_from_array_spec(self, array_spec: Any) -> BBans:
-        """The codec for chunks of a shape: it is settled whether the last axis is colours."""
+        """Return the codec for chunks of a given shape, with `channel_last` resolved."""
         if self.coder.channel_last is not None:
             return self
-        settled = BBans.__new__(BBans)
+        resolved = BBans.__new__(BBans)
         object.__setattr__(
-            settled, "coder", replace(self.coder, channel_last=has_channels(array_spec.shape))
+            resolved, "coder", replace(self.coder, channel_last=has_channels(array_spec.shape))
         )
-        return settled
+        return resolved
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
-        """No size is known beforehand."""
+        """Raise NotImplementedError: the encoded size is not known in advance."""
         raise NotImplementedError
 
     async def _encode_single(self, chunk_data: Any, chunk_spec: Any) -> Any:

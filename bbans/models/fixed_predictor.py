@@ -129,8 +129,8 @@ def log2_sixteenths(magnitude: Ints) -> Ints:
 
 
 def features(phase: int, known: list[Ints], sums: Ints, carried: Ints) -> Features:
-    """Features of a phase. known, sums as in `schemes.pyramid.level.PyramidNet.trunk`; carried:
-    error magnitudes `(h, w)` of what came before.
+    """Features of a phase. known, sums as in `schemes.pyramid.level.PyramidPredictor.trunk`;
+    carried: error magnitudes `(h, w)` of what came before.
     """
     (p, q, r, s), outer = neighbours(phase, known)
     ring: Ints = 2 * sums - np.sum(outer, axis=0, dtype=np.int32)
@@ -179,7 +179,9 @@ def outputs_of(f: Features, constants: Constants) -> NDArray[np.int16]:
 
 
 class FixedPredictor:
-    """The fixed predictor as a `schemes.pyramid.level.PyramidNet` whose latents are always off."""
+    """The fixed predictor as a `schemes.pyramid.level.PyramidPredictor` whose latents are always
+    off.
+    """
 
     def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
         """No latents."""

@@ -1,16 +1,18 @@
-"""-ELBO = E_q[-log2 p(x, z) + log2 q(z | x)] >= E[-log2 1/K sum_k w_k] >= -log2 p(x), w = p(x, z) /
-q(z | x): what coders should reach.
+"""-ELBO = E_q[-log2 p(x, z) + log2 q(z | x)] >= E[-log2 (1/K) sum_k w_k] >= -log2 p(x), where w =
+p(x, z) / q(z | x): the code lengths that coders should reach.
 
-Everything is evaluated with the rounded frequencies that code, and z is drawn as the coder draws
-it: by popping from a message, here of pseudo-random words, the same on every machine. All in bits.
+This module evaluates the bounds (`ideal_bits`, `importance_weighted_bits`, `weighted_bits`) and
+measures what coders need in practice (`push_measured`, `net_bits`, `initial_bits`). All figures are
+in bits and use the rounded frequencies that the coder uses. Latents are sampled by popping from
+pseudo-random words (`schemes.sampling`), so results are the same on every machine.
 
-Sources: Townsend, Bird and Barber 2019 (arXiv:1901.04866); the second bound: Burda, Grosse and
-Salakhutdinov 2016 (arXiv:1509.00519).
+Sources: Townsend, Bird and Barber 2019 (arXiv:1901.04866); the multi-sample bound: Burda, Grosse
+and Salakhutdinov 2016 (arXiv:1509.00519).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,29 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.coding.rans import Message, message_bits
-from bbans.distributions.distribution import Distribution, Ints, symbol_bits
+from bbans.distributions.distribution import Ints, symbol_bits
 from bbans.errors import UnderflowError
 from bbans.models.base import LatentModel
 from bbans.schemes import importance
 from bbans.schemes.metering import LIKELIHOOD, POSTERIOR, PRIOR, Account, Record, Scheme
+from bbans.schemes.sampling import LANES, random_message, sample_distribution
 
 Bits = NDArray[np.float64]
+"""Information in bits."""
 Given: TypeAlias = Callable[[slice], LatentModel]
-"""The chain of a slice of the items, of a model that is told something of each."""
+"""A conditional model: a function from a slice of the items to the model given their side
+information.
+"""
 
 BLOCK = 256
+"""Default number of items, or copies of an item, that are evaluated at once."""
 START_WORDS = 2**14
-LANES, LANES_PER_ITEM = (
-    1 << 15,
-    128,
-    # heads at hand for a block's latents: symbols from heads of their own are independent and
-    # unbiased
-)
+LANES_PER_ITEM = 128  # lanes for the latents of one item, up to `sampling.LANES` in all
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Bits of each item, float64 `(items,)`; `posterior` is negative."""
+    """-ELBO of each item in three terms, in bits: float64 `(items,)` each. `posterior` is +log2 q
+    and negative.
+    """
 
     prior: Bits
     likelihood: Bits
@@ -48,23 +52,30 @@ class Terms:
 
     @property
     def total(self) -> Bits:
-        """-ELBO, or -log2 w of one draw."""
+        """Return -ELBO per item, or -log2 w for a single sample of z."""
         return self.prior + self.likelihood + self.posterior
 
 
 def ideal_bits(
-    chain: LatentModel | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK
+    model: LatentModel | Given, x: Ints, draws: int = 16, seed: int = 0, block: int = BLOCK
 ) -> Terms:
-    """-ELBO of each item of x int64 `(items, dims)`, in three terms: the mean over seeded draws of
-    z from q.
+    """Estimate -ELBO of each item in three terms, as the mean over `draws` seeded samples of z ~ q.
 
-    `block` items or copies of an item are evaluated at once; it bounds the memory, and other blocks
-    draw other z. A model that is told something of every item is a function of a slice of x's rows.
+    x int64 `(items, dims)`. `block` is the number of items, or copies of an item, evaluated at
+    once; it bounds the memory, and changing it changes the samples of z. A model with side
+    information is passed as a function of a slice of x's rows (`Given`). Raises ValueError unless x
+    has two axes and at least one item.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes.sampling import sample_items
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> ideal_bits(model, sample_items(model, 4), draws=2).total.shape
+    (4,)
     """
     parts = []
-    for first, some in _blocks(x, draws, block):
-        sums = [np.zeros(len(some)) for _ in range(3)]
-        for terms in _draws(_of(chain, first, some), some, draws, (seed, first), block):
+    for first, rows in _blocks(x, draws, block):
+        sums = [np.zeros(len(rows)) for _ in range(3)]
+        for terms in _draws(_of(model, first, rows), rows, draws, (seed, first), block):
             for total, part in zip(
                 sums, (terms.prior, terms.likelihood, terms.posterior), strict=True
             ):
@@ -74,114 +85,96 @@ def ideal_bits(
     return Terms(prior, likelihood, posterior)
 
 
-def sample_bits(chain: LatentModel, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
-    """-log2 p(x_d | z_1, ...) of every sample, float64 `(items, dims)`: the mean over seeded draws
-    of z_1 from q(z_1 | x).
+def sample_bits(model: LatentModel, x: Ints, draws: int = 16, seed: int = 0) -> Bits:
+    """Estimate -log2 p(x_d | z_1, ...) of every sample, as the mean over seeded samples of z_1 ~
+    q(z_1 | x).
 
-    The sum over an item is its likelihood term. Samples that the distribution cannot tell apart get
-    their mean.
+    Returns bits, float64 `(items, dims)`; an item's sum is its likelihood term. Samples that the
+    distribution codes jointly share their mean.
     """
-    q, total = chain.posterior(1, x), np.zeros(x.shape)
+    q, total = model.posterior(1, x), np.zeros(x.shape)
     for draw in range(draws):
-        total += symbol_bits(chain.likelihood(0, drawn(q, (seed, 2, draw))), x)
+        total += symbol_bits(model.likelihood(0, sample_distribution(q, (seed, 2, draw))), x)
     return total / draws
 
 
 def importance_weighted_bits(
-    chain: LatentModel | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK
+    model: LatentModel | Given, x: Ints, draws: int = 5000, seed: int = 0, block: int = BLOCK
 ) -> Bits:
-    """-log2 (1 / K) sum of w over K seeded draws, for each item: float64 `(items,)`.
+    """Estimate -log2 (1/K) sum_k w_k of each item, with K = `draws` seeded samples of z ~ q.
 
-    Arguments as those of `ideal_bits`.
+    x int64 `(items, dims)`; returns bits, float64 `(items,)`. `seed` and `block` are used as in
+    `ideal_bits`: a different block size samples other z. Raises ValueError unless x has two axes
+    and at least one item.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes.sampling import sample_items
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> importance_weighted_bits(model, sample_items(model, 4), draws=8).shape
+    (4,)
     """
-    found = []
-    for first, some in _blocks(x, draws, block):
-        least, total = np.full(len(some), np.inf), np.zeros(len(some))
-        for terms in _draws(_of(chain, first, some), some, draws, (seed, first), block):
+    bits_of_blocks = []
+    for first, rows in _blocks(x, draws, block):
+        least, total = np.full(len(rows), np.inf), np.zeros(len(rows))
+        for terms in _draws(_of(model, first, rows), rows, draws, (seed, first), block):
             bits = terms.total
             lower = np.minimum(least, bits.min(0))
             total = total * np.exp2(lower - least) + np.exp2(lower - bits).sum(0)
             least = lower
-        found.append(least - np.log2(total / draws))
-    return np.concatenate(found)
+        bits_of_blocks.append(least - np.log2(total / draws))
+    return np.concatenate(bits_of_blocks)
 
 
 def weighted_bits(
-    chain: LatentModel | Given,
+    model: LatentModel | Given,
     x: Ints,
     particles: int,
     coupled: bool = False,
     draws: int = 16,
     seed: int = 0,
 ) -> Bits:
-    """The mean over seeded draws of -log2 (1 / K) sum of w over K particles, for each item: what
-    the net bits of `importance` should be.
+    """Estimate E[-log2 (1/K) sum_k w_k] of each item for K `particles`: the expected net bits of
+    `importance`.
 
-    `coupled` particles are those of BB-CIS. float64 `(items,)`.
+    The mean is over `draws` seeded sets of particles; they are independent (BB-IS), or `coupled` by
+    shared quantiles (BB-CIS). Returns bits, float64 `(items,)`.
     """
     if not coupled:
         runs = [
-            importance_weighted_bits(chain, x, particles, seed + 1_000_003 * draw)
+            importance_weighted_bits(model, x, particles, seed + 1_000_003 * draw)
             for draw in range(draws)
         ]
         return np.asarray(np.mean(runs, 0))
-    chain = _of(chain, 0, x)
-    q, prior = chain.posterior(1, x), chain.prior(len(x))
+    model = _of(model, 0, x)
+    q, prior = model.posterior(1, x), model.prior(len(x))
     rng = np.random.default_rng(seed)
     total = np.zeros(len(x))
     for _ in range(draws):
         z = importance.coupled_particles(q, rng, particles)
         logs = np.stack(
-            [q.bits(one) - prior.bits(one) - chain.likelihood(0, one).bits(x) for one in z]
+            [q.bits(one) - prior.bits(one) - model.likelihood(0, one).bits(x) for one in z]
         )
         best = logs.max(0)
         total -= best + np.log2(np.exp2(logs - best).mean(0))
     return total / draws
 
 
-def sample(chain: LatentModel, items: int, seed: int = 0) -> Ints:
-    """x ~ p(x), int64 `(items, dims)`: what the decoder makes of pseudo-random words."""
-    z = drawn(chain.prior(items), (seed, chain.capabilities.depth))
-    for layer in reversed(range(chain.capabilities.depth)):
-        z = drawn(chain.likelihood(layer, z), (seed, layer))
-    return z
-
-
-def drawn(
-    conditional: Distribution, seed: Sequence[int], lanes: int = LANES, words: int = 0
-) -> Ints:
-    """A draw: the pop from a message of pseudo-random words, of so many or as many as it takes;
-    other lanes, other draws.
-
-    Those that `two_part.grid` takes are part of the file format.
-    """
-    while True:
-        try:
-            return conditional.pop(random_message(words, seed, lanes))[1]
-        except UnderflowError:
-            words = max(
-                2 * words, lanes
-            )  # the words there were come first again, so that the draw is the same
-
-
-def random_message(words: int, seed: Sequence[int], lanes: int = LANES) -> Message:
-    """A message of heads, uniform in [2^62, 2^63), and pseudo-random words; more words do not
-    change the first ones.
-    """
-    raw = np.asarray(
-        np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(lanes + words), np.uint64
-    )
-    return (raw[:lanes] >> np.uint64(1)) | np.uint64(1 << 62), (
-        (raw[lanes:] >> np.uint64(32)).astype(np.uint32),
-        (),
-    )
-
-
 def push_measured(
-    scheme: Scheme, chain: LatentModel, message: Message, x: Ints
+    scheme: Scheme, model: LatentModel, message: Message, x: Ints
 ) -> tuple[Message, Account]:
-    """Push x and measure: `coder` is what the message grew by beyond the information in its
-    terms.
+    """Push x int64 `(items, dims)` and return the new message and its account in bits.
+
+    `coder` in the account is the growth of the message beyond the information in prior, likelihood
+    and posterior. Raises UnderflowError when the message cannot pay for the latents.
+
+    >>> from bbans.coding.rans import pseudo_random_message
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import bits_back, sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> x = sampling.sample_items(model, 4)
+    >>> _, account = push_measured(bits_back.codec, model, pseudo_random_message((1,), 99, 0), x)
+    >>> account.posterior < 0 < account.net
+    True
     """
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
 
@@ -189,62 +182,74 @@ def push_measured(
         sums[term] += bits
 
     before = message_bits(message)
-    (message,) = scheme(chain, len(x), record).push(message, x)
+    (message,) = scheme(model, len(x), record).push(message, x)
     return message, Account(**sums, coder=message_bits(message) - before - sum(sums.values()))
 
 
 def net_bits(
     scheme: Scheme, batches: Iterable[tuple[LatentModel, Ints]], seed: int = 0
 ) -> tuple[float, ...]:
-    """What one message of seeded pseudo-random words grows by, in bits, with each batch: a chain
-    and its x, int64 `(items, dims)`.
+    """Measure the net bits of each batch when one message codes all of them, starting from random
+    words.
 
-    There are two lanes for each latent of the first batch's z_1, up to 2^15, and the heads are
-    rolled by half their number before a batch, which a decoder would undo: so q(z_1) pops from
-    lanes whose last symbols were samples. Where it meets the latents pushed last instead, these
-    pass from batch to batch through the same lanes, and as they do not follow their prior they are
-    no clean bits: net rates on MNIST were 0.3 to 1.4 % over the ideal with some numbers of lanes. A
-    single lane is clean but fourteen times as slow. With about as many latents as samples no roll
-    keeps the two apart, and the result is no net rate: 200 bits for 64 samples were 23 % over. Such
-    a chain is measured a few items a batch, each on a message of its own.
+    `batches` yields pairs of a model and its x, int64 `(items, dims)`. The message has two lanes
+    for each latent of the first batch's z_1, up to 2^15. Before every further batch the heads are
+    rotated by half their number (a decoder would undo this), so that q(z_1) pops from lanes whose
+    last symbols were samples of x. Without the rotation q would pop the latents that were pushed
+    last. These do not follow their prior exactly and are no uniform bits: net rates on MNIST were
+    0.3 to 1.4 % above the ideal for some numbers of lanes. A single lane has no such bias but is
+    fourteen times slower.
+
+    The measurement is not valid for models with about as many latents as samples, which no rotation
+    separates (200 bits for 64 samples were 23 % too many); measure these a few items per batch,
+    each batch on a message of its own.
     """
-    found: list[float] = []
+    net: list[float] = []
     message: Message | None = None
-    for chain, x in batches:
+    for model, x in batches:
         message, account = (
-            _push_first(scheme, chain, x, seed)
+            _push_first(scheme, model, x, seed)
             if message is None
-            else push_measured(scheme, chain, _rolled(message), x)
+            else push_measured(scheme, model, _rolled(message), x)
         )
-        found.append(account.net)
-    return tuple(found)
+        net.append(account.net)
+    return tuple(net)
 
 
-def _push_first(scheme: Scheme, chain: LatentModel, x: Ints, seed: int) -> tuple[Message, Account]:
-    """`push_measured` onto as many words as it takes."""
-    lanes = min(LANES, 2 * chain.default_latent(len(x)).size)
+def _push_first(scheme: Scheme, model: LatentModel, x: Ints, seed: int) -> tuple[Message, Account]:
+    """Push onto a random message, doubling its words until `push_measured` succeeds."""
+    lanes = min(LANES, 2 * model.default_latent(len(x)).size)
     words = START_WORDS
     while True:
         try:
-            return push_measured(scheme, chain, random_message(words, (seed,), lanes), x)
+            return push_measured(scheme, model, random_message(words, (seed,), lanes), x)
         except UnderflowError:
             words *= 2
 
 
 def _rolled(message: Message) -> Message:
+    """Return the message with its lanes rotated by half their number."""
     head, tail = message
     return np.roll(head, len(head) // 2), tail
 
 
-def initial_bits(scheme: Scheme, chain: LatentModel, x: Ints, seed: int = 0) -> float:
-    """Bits that must be on the stack before x, int64 `(items, dims)`, can be coded: the largest
-    deficit on the way, for seeded latents.
+def initial_bits(scheme: Scheme, model: LatentModel, x: Ints, seed: int = 0) -> float:
+    """Return the initial bits of a scheme: the largest deficit of the message while x is pushed.
+
+    x int64 `(items, dims)`; the latents are sampled with `seed`. Bits of information, without the
+    coder's overhead.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import bits_back, sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> initial_bits(bits_back.codec, model, sampling.sample_items(model, 1)) > 0
+    True
     """
     words = LANES
     while True:
         changes: list[float] = []
         try:
-            scheme(chain, len(x), _listing(changes)).push(random_message(words, (seed,)), x)
+            scheme(model, len(x), _listing(changes)).push(random_message(words, (seed,)), x)
         except UnderflowError:
             words *= 2
         else:
@@ -252,14 +257,17 @@ def initial_bits(scheme: Scheme, chain: LatentModel, x: Ints, seed: int = 0) -> 
 
 
 def _listing(changes: list[float]) -> Record:
+    """Return a record that appends the bits of every step to `changes`."""
     return lambda _, bits: changes.append(bits)
 
 
-def _of(chain: LatentModel | Given, first: int, some: Ints) -> LatentModel:
-    return chain(slice(first, first + len(some))) if callable(chain) else chain
+def _of(model: LatentModel | Given, first: int, rows: Ints) -> LatentModel:
+    """Return the model of a block of rows that begins at row `first`."""
+    return model(slice(first, first + len(rows))) if callable(model) else model
 
 
 def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:
+    """Yield the first row and the rows of each block of x. Raises ValueError on an invalid x."""
     if x.ndim != 2 or not len(x) or draws < 1 or block < 1:
         raise ValueError(
             f"expected samples (items, dims) and at least one draw and block; found {x.shape}, "
@@ -269,10 +277,10 @@ def _blocks(x: Ints, draws: int, block: int) -> Iterator[tuple[int, Ints]]:
 
 
 def _draws(
-    chain: LatentModel, x: Ints, draws: int, seed: tuple[int, int], block: int
+    model: LatentModel, x: Ints, draws: int, seed: tuple[int, int], block: int
 ) -> Iterator[Terms]:
-    """Terms `(copies, items)` of as many copies of x as fit a block at a time, `draws` copies in
-    all.
+    """Yield `Terms` of shape `(copies, items)` until `draws` copies of x are evaluated, as many
+    copies at a time as fit a block.
     """
     most = max(1, block // len(x))
     copies, tiled = 0, x
@@ -280,16 +288,16 @@ def _draws(
         if min(most, draws - first) != copies:
             copies = min(most, draws - first)
             tiled = np.tile(x, (copies, 1))
-            q_of_x = chain.posterior(1, tiled)
+            q_of_x = model.posterior(1, tiled)
             lanes = min(LANES, LANES_PER_ITEM * len(tiled))
         z, prior, posterior = tiled, np.zeros(len(tiled)), np.zeros(len(tiled))
         likelihood = prior
-        for layer in range(1, chain.capabilities.depth + 1):
-            q = q_of_x if layer == 1 else chain.posterior(layer, z)
-            above = drawn(q, (*seed, first, layer), lanes)
+        for layer in range(1, model.capabilities.depth + 1):
+            q = q_of_x if layer == 1 else model.posterior(layer, z)
+            above = sample_distribution(q, (*seed, first, layer), lanes)
             posterior = posterior - q.bits(above)
-            below = chain.likelihood(layer - 1, above).bits(z)
+            below = model.likelihood(layer - 1, above).bits(z)
             likelihood, prior = (below, prior) if layer == 1 else (likelihood, prior + below)
             z = above
-        prior = prior + chain.prior(len(tiled)).bits(z)
+        prior = prior + model.prior(len(tiled)).bits(z)
         yield Terms(*(part.reshape(copies, len(x)) for part in (prior, likelihood, posterior)))

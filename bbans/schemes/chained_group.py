@@ -1,25 +1,25 @@
-"""bits = starters + sum of net bits + flush: items of one shape in one message, where each is paid
-for by those before it.
+"""bits = bits of starters + sum of net bits + flush: many items of one shape in one message, where
+earlier items pay the initial bits of later ones.
 
-A bits-back scheme pops before it pushes, and an empty message holds nothing to pop. So the first
-items pushed, the starters, go under p(x | z_1 = idle) alone, which pops nothing. Once the message
-holds enough, items follow in batches of 1, 2, 4, ... with the scheme proper, and lanes grow between
-batches as the message fills. Initial bits are 0, and only the group's starters pay.
+A bits-back scheme pops before it pushes, and an empty message has nothing to pop. The first items,
+the starters, are therefore pushed with p(x | z_1 = default latent) alone, which pops nothing. Once
+the message holds enough bits, items follow in batches of 1, 2, 4, ... with the scheme itself, and
+the number of lanes grows between batches. There are no initial bits; only the starters cost more
+than with the scheme.
 
-Items are pushed from the last to the first, so that they pop in their order and the starters are
-the last ones. Where the message could pay depends on the content: the encoder tries, goes back to
-the message before where a pop fails, and notes what succeeded. The decoder is told by the
-`Schedule`, and checks it before it believes it.
+Items are pushed from last to first, so that they pop in order and the starters are the last ones.
+Whether a message can pay for a batch depends on its content: the encoder tries, returns to the
+message before the batch if a pop fails, and records the batches that succeeded in a `Schedule`. The
+decoder reads the schedule and checks it before use (`group_schedule`).
 
-Sources: chaining is that of Townsend, Bird and Barber 2019 (arXiv:1901.04866), unordered groups are
-Severo et al. 2023 (arXiv:2107.09202); starters and the schedule are ours.
+Sources: chaining: Townsend, Bird and Barber 2019 (arXiv:1901.04866); unordered groups: Severo et
+al. 2023 (arXiv:2107.09202); starters and the schedule are new here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,56 +30,35 @@ from bbans.coding.blocks import GROWTH_WORDS, RUNGS
 from bbans.coding.codec import Codec
 from bbans.coding.rans import WORD_BITS, Message, Words, base_message, message_bits, tail_words
 from bbans.distributions.distribution import Ints
-from bbans.errors import FormatError, TooFlatError, UnderflowError
+from bbans.errors import TooFlatError, UnderflowError
 from bbans.models.base import LatentModel
 from bbans.schemes import multiset
+from bbans.schemes.group_schedule import (
+    CHAINED,
+    DRAWN,
+    MAX_BATCH,
+    MAX_ROWS,
+    STARTERS,
+    Schedule,
+    Stretch,
+    append_batch,
+    check_schedule,
+    check_size,
+    max_batch,
+)
 from bbans.schemes.metering import EMPTY_BITS
 
-MAX_ITEMS = multiset.MAX_ITEMS
-MAX_SAMPLES = 2**26  # of a group: bounds the decoder's memory
-MAX_ROWS = (
-    2**18
-)  # of a group, of which each takes some 20 to 200 microseconds: bounds the decoder's time
-MAX_STRETCHES = 255
-MAX_BATCH, MAX_BATCH_SAMPLES = (
-    256,
-    2**20,
-)  # of a batch: bounds the memory of a network's activations
-STARTER_SHARE = 8  # starters grow by an eighth at a time where many are needed
-RETRY_GROWTH = 1.25  # of the message, before what it could not pay is tried again
-
-STARTERS, CHAINED, DRAWN = range(3)
-"""Kinds of stretches: under the idle latents, with the scheme, and with the scheme after a draw
-from an unordered group.
-"""
+STARTER_SHARE = 8  # each further batch of starters is an eighth of the starters so far
+RETRY_GROWTH = 1.25  # growth of the message before a batch that it could not pay is tried again
 
 Scheme: TypeAlias = Callable[[LatentModel, int], Codec]
-"""`scheme(chain, items)`: the codec of x int64 `(items, dims)`, such as `bits_back.codec`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """`batches` batches of `batch` items each over `lanes` lanes, all of one kind."""
-
-    batches: int
-    batch: int
-    lanes: int
-    kind: int
-
-    @property
-    def items(self) -> int:
-        """Items of all its batches."""
-        return self.batches * self.batch
-
-
-Schedule: TypeAlias = tuple[Stretch, ...]
-"""Stretches in the order of pushing."""
+"""`scheme(model, items)`: the codec of x int64 `(items, dims)`, for example `bits_back.codec`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Bits that the message grew by, measured: of starters, of the others (their net bits), of
-    lanes, of the final flush.
+    """Bits by which the message grew, measured: of the starters, of the chained items (their net
+    bits), of new lanes, and of the final flush.
     """
 
     starters: float = 0.0
@@ -89,14 +68,18 @@ class Spent:
 
     @property
     def total(self) -> float:
-        """Bits of the payload."""
+        """Return the bits of the whole payload.
+
+        >>> Spent(starters=100.0, chained=50.0, flush=31.0).total
+        181.0
+        """
         return self.starters + self.chained + self.lanes + self.flush
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A group. `order[k]` is the row that comes k-th out of the decoder: 0, 1, 2, ... unless the
-    group is unordered.
+    """A coded group. `order[k]` is the row of x that the decoder returns k-th: 0, 1, 2, ... unless
+    the group is unordered.
     """
 
     words: Words
@@ -107,8 +90,8 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A message in progress; `pool` and `left` are what remains, the one of an unordered group, the
-    other of an ordered one.
+    """The message so far and the items that remain: their number `left`, and for an unordered group
+    also the items themselves, `pool`.
     """
 
     message: Message
@@ -117,24 +100,28 @@ class _State:
     order: tuple[tuple[int, ...], ...] = ()  # batches, in the order of pushing
 
 
-def max_batch(dims: int) -> int:
-    """Items that are coded at once at most."""
-    return max(1, min(MAX_BATCH, MAX_BATCH_SAMPLES // dims))
-
-
 def encode(
-    chain: LatentModel,
+    model: LatentModel,
     scheme: Scheme,
     x: NDArray[np.integer[Any]],
     *,
     unordered: bool = False,
     limit: int = MAX_BATCH,
 ) -> Encoded:
-    """Code items x, integers `(items, dims)`, as one message of at most `limit` items at once.
+    """Code items x, integers `(items, dims)`, as one message, in batches of at most `limit` items.
 
-    `unordered` gives up the order for log2 items! bits. Raises ValueError on x that is no group,
-    and TooFlatError where the items hold so little that a decoder would need more than MAX_ROWS
-    rows.
+    An `unordered` group saves up to log2 items! bits and returns its items in another order. Raises
+    FormatError on an x of a size that no group may have, and TooFlatError where the items hold so
+    few bits that a decoder would need more than MAX_ROWS rows of symbols.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import bits_back, sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> x = sampling.sample_items(model, 20)
+    >>> coded = encode(model, bits_back.codec, x)
+    >>> batches = decode(model, bits_back.codec, coded.words, coded.schedule, *x.shape)
+    >>> bool((np.concatenate(list(batches)) == x).all())
+    True
     """
     n, dims = x.shape
     check_size(n, dims)
@@ -144,36 +131,36 @@ def encode(
     spent = Spent()
     starters, retry_at, rows = 0, 0.0, 0
     while state.left:
-        held = tail_words(state.message[1])
-        plans = list(_plans(schedule, state, dims, largest, held, held >= retry_at))
-        after, stretch = _first_paid(chain, scheme, x, state, plans)
+        words_held = tail_words(state.message[1])
+        plans = list(_plans(schedule, state, dims, largest, words_held, words_held >= retry_at))
+        next_state, stretch = _first_paid(model, scheme, x, state, plans)
         if stretch != plans[0] and stretch is not None:
-            retry_at = RETRY_GROWTH * held + 1
+            retry_at = RETRY_GROWTH * words_held + 1
         if stretch is None:
             size = min(state.left, largest, max(1, starters // STARTER_SHARE))
             stretch = Stretch(1, size, len(state.message[0]), STARTERS)
-            after = _push(chain, scheme, x, state, stretch)
+            next_state = _push(model, scheme, x, state, stretch)
             starters += size
-        assert after is not None
+        assert next_state is not None
         rows += -(-stretch.batch * dims // stretch.lanes)
         if rows > MAX_ROWS:
             raise TooFlatError(
                 f"the items hold too little to fill lanes: {rows} rows of symbols, {MAX_ROWS} "
                 "allowed; code them one by one"
             )
-        spent = _add(spent, state.message, after.message, stretch)
-        state = after
-        schedule = _noted(schedule, stretch)
+        spent = _add(spent, state.message, next_state.message, stretch)
+        state = next_state
+        schedule = append_batch(schedule, stretch)
     words = lanes.finish(state.message)
     flush = WORD_BITS * len(words) - (message_bits(state.message) - EMPTY_BITS)
     order = tuple(i for batch in reversed(state.order) for i in batch)
-    found = tuple(schedule)
-    check_schedule(found, n, dims, unordered)
-    return Encoded(words, found, order, replace(spent, flush=flush))
+    coded_schedule = tuple(schedule)
+    check_schedule(coded_schedule, n, dims, unordered)
+    return Encoded(words, coded_schedule, order, replace(spent, flush=flush))
 
 
 def decode(
-    chain: LatentModel,
+    model: LatentModel,
     scheme: Scheme,
     words: NDArray[np.uint32],
     schedule: Schedule,
@@ -182,76 +169,32 @@ def decode(
     *,
     unordered: bool = False,
 ) -> Iterator[Ints]:
-    """Inverse of `encode`: batches of items, int64 `(batch, dims)`, in order.
+    """Yield the items of `encode` in order, in batches int64 `(batch, dims)`.
 
-    After the last the message is empty.
-
-    Raises FormatError on a schedule that cannot be, UnderflowError and TrailingDataError on a
-    message that is damaged.
+    The message must be empty after the last batch. Raises, while iterating, FormatError on an
+    invalid schedule and UnderflowError or TrailingDataError on a damaged message.
     """
     check_schedule(schedule, items, dims, unordered)
     message = lanes.grow(lanes.start(words), schedule[-1].lanes)
     pool: multiset.Pool | None = [] if unordered else None
-    for stretch, below in zip(
+    for stretch, lanes_before in zip(
         reversed(schedule), [*(s.lanes for s in schedule[-2::-1]), 1], strict=True
     ):
-        codec = _codec(chain, scheme, stretch)
+        codec = _codec(model, scheme, stretch)
         for _ in range(stretch.batches):
             message, x = codec.pop(message)
             if pool is not None:
                 message = _push_choice(message, pool, multiset.keys(x), stretch.kind)
             yield x
-        message = lanes.fold(message, below)
+        message = lanes.fold(message, lanes_before)
     lanes.check_empty(message)
 
 
-def check_size(items: int, dims: int) -> None:
-    """Raise FormatError unless a group may have so many items of so many samples."""
-    if not 1 <= items <= MAX_ITEMS:
-        raise FormatError(f"a group has 1 to {MAX_ITEMS} items; found {items}")
-    if dims < 1 or items * dims > MAX_SAMPLES:
-        raise FormatError(f"a group has up to {MAX_SAMPLES} samples; found {items} items of {dims}")
-
-
-def check_schedule(schedule: Sequence[Stretch], items: int, dims: int, unordered: bool) -> None:
-    """Raise FormatError unless a group of so many items, each of so many samples, may have this
-    schedule.
-    """
-    check_size(items, dims)
-    if not 1 <= len(schedule) <= MAX_STRETCHES:
-        raise FormatError(f"a group has 1 to {MAX_STRETCHES} stretches; found {len(schedule)}")
-    largest = max_batch(dims)
-    for s in schedule:
-        if not 1 <= s.batch <= largest or not 1 <= s.batches <= items:
-            raise FormatError(
-                f"a stretch has at least one batch of 1 to {largest} items; found {s.batches} of "
-                f"{s.batch}"
-            )
-        if s.lanes not in RUNGS:
-            raise FormatError(f"lanes are one of {RUNGS}; found {s.lanes}")
-        if not 0 <= s.kind <= (DRAWN if unordered else CHAINED):
-            raise FormatError(
-                f"kind {s.kind} of a stretch is unknown, or does not go with the group's order"
-            )
-    if any(b.lanes < a.lanes for a, b in pairwise(schedule)):
-        raise FormatError(f"lanes never shrink; found {[s.lanes for s in schedule][:8]}")
-    if any(_alike(a, b) for a, b in pairwise(schedule)):
-        raise FormatError(
-            "stretches that follow each other differ in batch, lanes or kind; found two alike"
-        )
-    if sum(s.items for s in schedule) != items:
-        raise FormatError(
-            f"the stretches of a group of {items} items hold {sum(s.items for s in schedule)}"
-        )
-    if (rows := sum(s.batches * -(-s.batch * dims // s.lanes) for s in schedule)) > MAX_ROWS:
-        raise FormatError(f"a group has up to {MAX_ROWS} rows of symbols; found {rows}")
-
-
 def _plans(
-    schedule: list[Stretch], state: _State, dims: int, largest: int, held: int, eager: bool
+    schedule: list[Stretch], state: _State, dims: int, largest: int, words_held: int, eager: bool
 ) -> Iterator[Stretch]:
-    """What could come next, the most wanted first: a larger batch over more lanes, down to a single
-    item.
+    """Yield candidates for the next batch, best first: a larger batch or more lanes, then smaller
+    batches down to a single item.
     """
     width = len(state.message[0])
     kind = CHAINED if state.pool is None else DRAWN
@@ -259,7 +202,7 @@ def _plans(
     batch = min(chained[-1] if chained else 1, state.left)
     double = min(2 * batch if chained else 1, largest, state.left)
     if eager:
-        wider = _wider(width, held, min(largest, state.left) * dims)
+        wider = _wider(width, words_held, min(largest, state.left) * dims)
         for size, over in ((double, wider), (double, width), (batch, wider)):
             if over and (size, over) != (batch, width):
                 yield Stretch(1, size, over, kind)
@@ -270,35 +213,38 @@ def _plans(
         yield Stretch(1, 1, width, CHAINED)
 
 
-def _wider(width: int, held: int, samples: int) -> int | None:
-    """The next rung, where the message fills it and a batch does too."""
+def _wider(width: int, words_held: int, samples: int) -> int | None:
+    """Return the next larger number of lanes, or None unless the message and a batch both fill
+    it.
+    """
     rung = RUNGS.index(width) + 1
     return (
         RUNGS[rung]
-        if rung < len(RUNGS) and held >= GROWTH_WORDS * RUNGS[rung] and samples >= RUNGS[rung]
+        if rung < len(RUNGS) and words_held >= GROWTH_WORDS * RUNGS[rung] and samples >= RUNGS[rung]
         else None
     )
 
 
 def _first_paid(
-    chain: LatentModel,
+    model: LatentModel,
     scheme: Scheme,
     x: NDArray[np.integer[Any]],
     state: _State,
     plans: Sequence[Stretch],
 ) -> tuple[_State | None, Stretch | None]:
+    """Push the first plan that the message can pay for; return (None, None) where there is none."""
     for plan in plans:
         try:
-            return _push(chain, scheme, x, state, plan), plan
+            return _push(model, scheme, x, state, plan), plan
         except UnderflowError:
             continue
     return None, None
 
 
 def _push(
-    chain: LatentModel, scheme: Scheme, x: NDArray[np.integer[Any]], state: _State, stretch: Stretch
+    model: LatentModel, scheme: Scheme, x: NDArray[np.integer[Any]], state: _State, stretch: Stretch
 ) -> _State:
-    """One batch. Raises UnderflowError where the message cannot pay for it."""
+    """Push one batch. Raises UnderflowError where the message cannot pay for it."""
     message = lanes.grow(state.message, stretch.lanes)
     left, size, pool = state.left, stretch.batch, state.pool
     if pool is None:
@@ -306,44 +252,39 @@ def _push(
     elif stretch.kind != DRAWN:
         chosen, pool = [i for _, i in pool[-size:]], pool[:-size]
     else:
-        message, drawn, pool = multiset.draw(message, pool, size)
-        chosen = [i for _, i in drawn]
-    (message,) = _codec(chain, scheme, stretch).push(
+        message, sampled, pool = multiset.draw(message, pool, size)
+        chosen = [i for _, i in sampled]
+    (message,) = _codec(model, scheme, stretch).push(
         message, np.ascontiguousarray(x[chosen], np.int64)
     )
     return _State(message, pool, left - size, (*state.order, tuple(chosen)))
 
 
-def _push_choice(message: Message, pool: multiset.Pool, drawn: multiset.Pool, kind: int) -> Message:
-    """What the encoder popped to choose these items, if it did."""
+def _push_choice(
+    message: Message, pool: multiset.Pool, sampled: multiset.Pool, kind: int
+) -> Message:
+    """Push the choice of these items back to the message, where the encoder popped it, and return
+    the items to the pool.
+    """
     if kind == DRAWN:
-        return multiset.put_back(message, pool, drawn)
-    pool.extend(drawn)
+        return multiset.put_back(message, pool, sampled)
+    pool.extend(sampled)
     pool.sort()
     return message
 
 
-def _codec(chain: LatentModel, scheme: Scheme, stretch: Stretch) -> Codec:
+def _codec(model: LatentModel, scheme: Scheme, stretch: Stretch) -> Codec:
+    """Return the codec of a batch: the scheme, or for starters p(x | z_1 = default latent)."""
     if stretch.kind != STARTERS:
-        return scheme(chain, stretch.batch)
-    found = chain.likelihood(0, chain.default_latent(stretch.batch))
-    return Codec(found.push, found.pop)
-
-
-def _alike(a: Stretch, b: Stretch) -> bool:
-    return (a.batch, a.lanes, a.kind) == (b.batch, b.lanes, b.kind)
-
-
-def _noted(schedule: list[Stretch], new: Stretch) -> list[Stretch]:
-    """The schedule with one more batch."""
-    if schedule and _alike(schedule[-1], new):
-        return [*schedule[:-1], replace(new, batches=schedule[-1].batches + 1)]
-    return [*schedule, new]
+        return scheme(model, stretch.batch)
+    starter = model.likelihood(0, model.default_latent(stretch.batch))
+    return Codec(starter.push, starter.pop)
 
 
 def _add(spent: Spent, before: Message, after: Message, stretch: Stretch) -> Spent:
-    grown = message_bits(lanes.grow(before, stretch.lanes)) - message_bits(before)
-    coded = message_bits(after) - message_bits(before) - grown
+    """Add the growth of the message by one batch to the account."""
+    lane_bits = message_bits(lanes.grow(before, stretch.lanes)) - message_bits(before)
+    batch_bits = message_bits(after) - message_bits(before) - lane_bits
     if stretch.kind == STARTERS:
-        return replace(spent, starters=spent.starters + coded, lanes=spent.lanes + grown)
-    return replace(spent, chained=spent.chained + coded, lanes=spent.lanes + grown)
+        return replace(spent, starters=spent.starters + batch_bits, lanes=spent.lanes + lane_bits)
+    return replace(spent, chained=spent.chained + batch_bits, lanes=spent.lanes + lane_bits)

@@ -1,8 +1,8 @@
-"""Net rate = -log2 p(x | z_1) - log2 p(z_1 | z_2) ... p(z_L) at the z that q is certain of: no bits
-back and no initial bits.
+"""Net rate = -log2 p(x | z_1) - log2 p(z_1 | z_2) ... p(z_L) at the one z of a deterministic
+posterior, with no initial bits.
 
-The coder of a VQ-VAE, whose posterior is one codeword. Nothing is popped while encoding, and the
-decoder never runs q.
+This is the coder of a VQ-VAE, whose posterior is a single codeword. The encoder pops nothing, and
+the decoder never evaluates q.
 
 Source: van den Oord, Vinyals and Kavukcuoglu 2017 (VQ-VAE, arXiv:1711.00937).
 """
@@ -17,32 +17,37 @@ from bbans.models.base import LatentModel
 from bbans.schemes.metering import PRIOR, Record, check_items, generative, metered
 
 
-def codec(chain: LatentModel, items: int, record: Record | None = None) -> Codec:
-    """The codec of samples int64 `(items, dims)`.
+def codec(model: LatentModel, items: int, record: Record | None = None) -> Codec:
+    """Build the codec of samples x int64 `(items, dims)` for a model with a deterministic
+    posterior.
 
-    Pushing raises ValueError on a chain whose posterior is not certain.
+    `record`, if given, receives the bits of every step. Pushing raises ValueError on x of another
+    shape, and on a model whose posterior is not deterministic.
     """
 
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
         below = x
-        for layer in range(1, chain.capabilities.depth + 1):
-            above = _certain(chain.posterior(layer, below))
-            (message,) = generative(chain, layer - 1, above, record).push(message, below)
+        for layer in range(1, model.capabilities.depth + 1):
+            above = _point(model.posterior(layer, below))
+            (message,) = generative(model, layer - 1, above, record).push(message, below)
             below = above
-        return metered(chain.prior(items), PRIOR, record).push(message, below)
+        return metered(model.prior(items), PRIOR, record).push(message, below)
 
     def pop(message: Message) -> tuple[Message, Ints]:
-        message, z = metered(chain.prior(items), PRIOR, record).pop(message)
-        for layer in reversed(range(chain.capabilities.depth)):
-            message, z = generative(chain, layer, z, record).pop(message)
+        message, z = metered(model.prior(items), PRIOR, record).pop(message)
+        for layer in reversed(range(model.capabilities.depth)):
+            message, z = generative(model, layer, z, record).pop(message)
         return message, z
 
     return Codec(push, pop)
 
 
-def _certain(posterior: Distribution) -> Ints:
-    """The one value that q gives; it takes nothing from a message, so an empty one will do."""
+def _point(posterior: Distribution) -> Ints:
+    """Return the only value that q gives. Popping it takes no bits, so an empty message suffices.
+
+    Raises ValueError if q is not deterministic.
+    """
     try:
         _, z = posterior.pop(base_message((1,)))
     except UnderflowError:

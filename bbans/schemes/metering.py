@@ -1,22 +1,20 @@
-"""The account of a message: total = prior + likelihood - posterior + initial + coder overhead +
-flush, every term measured.
+"""total = prior + likelihood + posterior + initial + coder + flush: the account of a message in
+bits, every term measured.
 
-`prior`, `likelihood`, `posterior` are exact information contents, -log2(freq / 2^precision), of the
-intervals used. `coder` is what the message's state grew or shrank by beyond them, step by step;
-`initial` is what was on the stack before the first push and is paid for (nothing, in a tile that
-funds itself); `flush` is the 31 bits that an empty message's head holds plus what writing whole
-words adds to the final state. All in bits.
+- `prior`: -log2 p(z_L) and -log2 p(z_l | z_(l+1)) of the layers between.
+- `likelihood`: -log2 p(x | z_1).
+- `posterior`: +log2 q, which is negative: bits got back.
+- `initial`: bits that were on the stack before the first push and are paid for (0 in a message that
+  funds itself).
+- `coder`: growth of the message's state beyond the information of the steps; the overhead of rANS.
+- `flush`: the 31 bits that an empty message's head holds, and the padding of the final state to
+  whole 32-bit words.
 
-What a decoder tells of every symbol, if it is asked: its bits, and where in the pyramid it belongs.
+Prior, likelihood and posterior are exact information contents, -log2(freq / 2^precision), of the
+intervals that the coder used. Decoding records the same figures as encoding.
 
-Bits are exact information contents, of the intervals that the coder used; those of a posterior are
-negative.
-
-net = prior + likelihood + posterior: the three terms of a code length, recorded while coding.
-
-`likelihood` is -log2 p(x | z_1), `prior` -log2 of p(z_L) and of every p(z_l | z_(l + 1)) between,
-`posterior` +log2 q, which is negative: bits got back. All in bits of the rounded frequencies.
-Decoding records the same figures as encoding.
+There are two ways to observe a coder: `Record` receives the sum of bits of each step of a scheme,
+`Watch` the bits of every symbol of a tile with its place in the pyramid.
 """
 
 from __future__ import annotations
@@ -33,12 +31,18 @@ from bbans.coding.rans import Message
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.models.base import LatentModel
 
-EMPTY_BITS = 31.0  # log2 of an empty message's head
+EMPTY_BITS = 31.0
+"""log2 of the head of an empty message."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Bits of one tile's message. `posterior` is negative: bits got back."""
+    """Bits of one message by term. `posterior` is negative: bits got back. Accounts can be added.
+
+    >>> account = Account(prior=8.0, likelihood=100.0, posterior=-5.0, flush=32.0)
+    >>> account.net, account.total
+    (103.0, 135.0)
+    """
 
     prior: float = 0.0
     likelihood: float = 0.0
@@ -49,23 +53,31 @@ class Account:
 
     @property
     def net(self) -> float:
-        """What the coder's message grew by."""
+        """Return the growth of the message: prior + likelihood + posterior + coder."""
         return self.prior + self.likelihood + self.posterior + self.coder
 
     @property
     def total(self) -> float:
-        """Bits of the payload."""
+        """Return the bits of the payload: net + initial + flush."""
         return self.net + self.initial + self.flush
 
     def __add__(self, other: Account) -> Account:
+        """Return the sum of two accounts, term by term."""
         a, b = asdict(self), asdict(other)
         return Account(**{name: a[name] + b[name] for name in a})
 
 
 class Ledger:
-    """Adds up an account while coding.
+    """Adds up an `Account` step by step while a message is coded.
 
-    Backwards (decoding), a step's information leaves the message.
+    state: bits of the message before the first step. backwards: for decoding, where each step
+    removes its information from the message.
+
+    >>> ledger = Ledger(31.0)
+    >>> ledger.add("likelihood", 10.0, state=41.5)
+    >>> account = ledger.close(payload=64.0)
+    >>> account.likelihood, account.coder, account.flush
+    (10.0, 0.5, 53.5)
     """
 
     def __init__(self, state: float, backwards: bool = False) -> None:
@@ -74,28 +86,30 @@ class Ledger:
         self._backwards = backwards
 
     def add(self, term: str, bits: float, state: float) -> None:
-        """A step of `bits` of information after which the message holds `state` bits."""
+        """Record a step of `bits` of information, after which the message holds `state` bits."""
         grown = self._state - state if self._backwards else state - self._state
         self._sums[term] += bits
         self._sums["coder"] += grown - bits
         self._state = state
 
     def close(self, payload: float) -> Account:
-        """The account of a payload of so many bits."""
+        """Return the account of a payload of `payload` bits."""
         empty, full = (self._state, self._start) if self._backwards else (self._start, self._state)
         return Account(**self._sums, initial=empty - EMPTY_BITS, flush=EMPTY_BITS + payload - full)
 
 
-COARSEST = -1
-"""The phase of the coarsest image, and of latents, which have none."""
+NO_PHASE = -1
+"""Value of `Symbols.phase` for symbols outside the phases of a level: the coarsest image and
+latents.
+"""
 
 
 class Symbols(NamedTuple):
-    """Symbols that were coded together: a phase of a level, the coarsest image, or a level's
-    latents.
+    """Bits of symbols that were coded together: a phase of a level, the coarsest image, or the
+    latents of a level.
 
-    bits float64 `(rows, columns, channels)`; `term` is a name of `Account`. The coarsest image is
-    the level after the last one.
+    term: a name of `Account`. level: 0 is the full resolution; the coarsest image has the largest
+    number. bits: float64 `(rows, columns, channels)`, negative for a posterior.
     """
 
     term: str
@@ -105,47 +119,65 @@ class Symbols(NamedTuple):
 
 
 Watch: TypeAlias = Callable[[Symbols], None]
+"""Receives the bits of each group of symbols, in the order of decoding."""
 
 
 PRIOR, LIKELIHOOD, POSTERIOR = "prior", "likelihood", "posterior"
 
 Record: TypeAlias = Callable[[str, float], None]
-"""`record(term, bits)` is told of every step of a scheme, in the order of the steps."""
+"""`record(term, bits)` is called after every step of a scheme, in the order of the steps."""
 Scheme: TypeAlias = Callable[[LatentModel, int, "Record | None"], Codec]
-"""`scheme(chain, items, record) -> Codec` of samples int64 `(items, dims)`."""
+"""`scheme(model, items, record)` is the codec of samples int64 `(items, dims)`."""
 
 
-def metered(conditional: Distribution, term: str, record: Record | None) -> Codec:
-    """The conditional's codec, which tells `record` its bits: the sum over items."""
+def metered(distribution: Distribution, term: str, record: Record | None) -> Codec:
+    """Return the codec of a distribution that reports its bits, summed over items, to `record`.
+
+    Bits are reported under `term`, and are negative for POSTERIOR.
+
+    >>> from bbans.coding.rans import base_message
+    >>> from bbans.distributions import builders
+    >>> steps = []
+    >>> distribution = builders.uniform((1, 2), 16)
+    >>> codec = metered(distribution, PRIOR, lambda term, bits: steps.append((term, bits)))
+    >>> _ = codec.push(base_message((1,)), np.array([[3, 5]]))
+    >>> steps
+    [('prior', 8.0)]
+    """
     if record is None:
-        return Codec(conditional.push, conditional.pop)
-    tell = record
+        return Codec(distribution.push, distribution.pop)
+    report = record
     sign = -1.0 if term == POSTERIOR else 1.0
 
     def push(message: Message, x: Any) -> tuple[Message]:
-        pushed = conditional.push(message, x)
-        tell(term, sign * float(conditional.bits(x).sum()))
+        pushed = distribution.push(message, x)
+        report(term, sign * float(distribution.bits(x).sum()))
         return pushed
 
     def pop(message: Message) -> tuple[Message, Any]:
-        message, x = conditional.pop(message)
-        tell(term, sign * float(conditional.bits(x).sum()))
+        message, x = distribution.pop(message)
+        report(term, sign * float(distribution.bits(x).sum()))
         return message, x
 
     return Codec(push, pop)
 
 
-def generative(chain: LatentModel, layer: int, above: Ints, record: Record | None) -> Codec:
-    """p(z_layer | z_(layer + 1) = above), counted as likelihood or prior."""
-    return metered(chain.likelihood(layer, above), PRIOR if layer else LIKELIHOOD, record)
+def generative(model: LatentModel, layer: int, above: Ints, record: Record | None) -> Codec:
+    """Return the codec of p(z_layer | z_(layer+1) = above), reported as likelihood (layer 0) or
+    prior.
+    """
+    return metered(model.likelihood(layer, above), PRIOR if layer else LIKELIHOOD, record)
 
 
-def inference(chain: LatentModel, layer: int, below: Ints, record: Record | None) -> Codec:
-    """q(z_layer | z_(layer - 1) = below), counted as posterior."""
-    return metered(chain.posterior(layer, below), POSTERIOR, record)
+def inference(model: LatentModel, layer: int, below: Ints, record: Record | None) -> Codec:
+    """Return the codec of q(z_layer | z_(layer-1) = below), reported as posterior."""
+    return metered(model.posterior(layer, below), POSTERIOR, record)
 
 
 def check_items(x: Ints, items: int) -> None:
-    """Raise ValueError unless x is `(items, dims)`."""
+    """Raise ValueError unless x has shape `(items, dims)`.
+
+    >>> check_items(np.zeros((2, 3), np.int64), 2)
+    """
     if x.ndim != 2 or len(x) != items:
         raise ValueError(f"expected samples ({items}, dims); found an array {x.shape}")

@@ -1,10 +1,10 @@
-"""bits = sum of model bits - log2(n! / (m_1! m_2! ...)): a set of n items with m_k copies of the
-k-th costs less than any order of it.
+"""bits = sum of model bits - log2(n! / (m_1! m_2! ...)): a multiset of n items, with m_k copies of
+the k-th, costs less than any ordered sequence of it.
 
-The encoder pops which of the remaining items comes next, uniformly, and codes that one; the
-decoder, who holds the items that were coded after it, pushes the choice back. Items are told apart
-by a 128-bit digest of their symbols: equal items share an interval, and so would items of equal
-digest, which costs nothing but the bits that name them.
+The encoder pops uniformly which of the remaining items comes next, and codes that one. The decoder,
+which holds all items coded after it, pushes the choice back. Items are compared by a 128-bit digest
+of their symbols, and equal items share an interval. Different items of equal digest would share one
+too, which would change the code length a little and the decoded items not at all.
 
 Source: Severo, Townsend, Khisti, Makhzani and Ullrich 2023 (arXiv:2107.09202).
 """
@@ -22,19 +22,25 @@ from numpy.typing import NDArray
 from bbans.coding.rans import Message, pop, push
 
 PRECISION = 24
-MAX_ITEMS = (
-    2**16
-)  # keeps a rank's mass within 0.4 % of 1 / n, which costs less than 10^-5 bits an item
+MAX_ITEMS = 2**16
+"""Largest number of items. It keeps the probability of a rank within 0.4 % of 1/n, which costs less
+than 1e-5 bits per item.
+"""
 DIGEST_BYTES = 16
 
 Key: TypeAlias = tuple[bytes, int]
-"""Digest of an item, and which item it is."""
+"""Digest of an item, and the item's row."""
 Pool: TypeAlias = list[Key]
 """The remaining items, sorted by digest."""
 
 
 def keys(x: NDArray[np.integer[Any]]) -> Pool:
-    """A key for each row of x, `(items, dims)`, in their order."""
+    """Return a key for each row of x, integers `(items, dims)`, in their order.
+
+    >>> a, b = keys(np.array([[1, 2], [1, 2]]))
+    >>> a[0] == b[0], a[1], b[1]
+    (True, 0, 1)
+    """
     rows = (np.ascontiguousarray(row, "<i8").data for row in x)
     return [
         (hashlib.blake2b(row, digest_size=DIGEST_BYTES).digest(), i) for i, row in enumerate(rows)
@@ -42,27 +48,35 @@ def keys(x: NDArray[np.integer[Any]]) -> Pool:
 
 
 def draw(message: Message, pool: Pool, count: int) -> tuple[Message, Pool, Pool]:
-    """Pop `count` of the pool's items without putting back: the message, the items in the order
-    drawn, the pool without them.
+    """Sample `count` items of the pool without replacement by popping them from the message.
 
-    Raises UnderflowError. Changes nothing that it is given.
+    Returns the message, the items in the order sampled, and the remaining pool. The arguments are
+    not modified. Raises UnderflowError when the message holds too little.
+
+    >>> from bbans.coding.rans import pseudo_random_message
+    >>> pool = sorted(keys(np.arange(8)[:, None]))
+    >>> message, sampled, remaining = draw(pseudo_random_message((1,), 9, seed=0), pool, 3)
+    >>> len(sampled), len(remaining)
+    (3, 5)
     """
-    rest, drawn = list(pool), []
+    remaining, sampled = list(pool), []
     for _ in range(count):
         sub, finish = pop((message[0][:1], message[1]), PRECISION)
-        rank = ((int(sub[0]) + 1) * len(rest) - 1) >> PRECISION
-        first, last = _copies(rest, rest[rank])
-        (coded,) = finish(*_interval(first, last, len(rest)))
+        rank = ((int(sub[0]) + 1) * len(remaining) - 1) >> PRECISION
+        first, last = _copies(remaining, remaining[rank])
+        (coded,) = finish(*_interval(first, last, len(remaining)))
         message = _with_first_lane(message, coded)
-        drawn.append(rest.pop(first))
-    return message, drawn, rest
+        sampled.append(remaining.pop(first))
+    return message, sampled, remaining
 
 
-def put_back(message: Message, pool: Pool, drawn: Sequence[Key]) -> Message:
-    """Inverse of `draw`: push the choice of these items, given in the order drawn, and add them to
-    the pool in place.
+def put_back(message: Message, pool: Pool, sampled: Sequence[Key]) -> Message:
+    """Invert `draw`: push the choice of these items, given in the order sampled, and return the
+    message.
+
+    The items are added to `pool` in place.
     """
-    for key in reversed(drawn):
+    for key in reversed(sampled):
         insort(pool, key)
         first, last = _copies(pool, key)
         (coded,) = push((message[0][:1], message[1]), *_interval(first, last, len(pool)), PRECISION)
@@ -71,14 +85,18 @@ def put_back(message: Message, pool: Pool, drawn: Sequence[Key]) -> Message:
 
 
 def _copies(pool: Pool, key: Key) -> tuple[int, int]:
-    """The ranks of the items that equal this one, first and last + 1."""
+    """Return the ranks of the items that equal this one, as a half-open range (first, last + 1)."""
     return bisect_left(pool, (key[0], -1)), bisect_right(pool, (key[0], MAX_ITEMS))
 
 
 def _interval(first: int, last: int, n: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return start and width of the interval of ranks first..last-1 out of n, in units of
+    2^-PRECISION.
+    """
     start = (first << PRECISION) // n
     return np.array([start], np.uint64), np.array([((last << PRECISION) // n) - start], np.uint64)
 
 
 def _with_first_lane(message: Message, coded: Message) -> Message:
+    """Return the message with lane 0 replaced by the one lane of `coded`."""
     return np.concatenate([coded[0], message[0][1:]]), coded[1]

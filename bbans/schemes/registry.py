@@ -1,8 +1,7 @@
-"""The table of schemes: what the formats know of one (`container.schemes`), which models it is for,
-and the codec that it makes.
+"""Table of schemes: for each its entry in the formats (`container.schemes`), the models that it
+suits, and its codec.
 
-A row is added by `register`, for instance from a module of one's own; nothing in the package has to
-be touched.
+`register` adds a row, also from a module outside this package; nothing else has to be changed.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from bbans.schemes.bounds import Given
 from bbans.schemes.metering import Scheme
 
 IdealBits = Callable[[LatentModel | Given, Ints, Coding, int, int], bounds.Bits]
+"""`(model, x, coding, draws, seed)` -> expected net bits, float64 `(items,)`."""
 
 DEFAULT_PARTICLES = 8
 GAUSSIANS = "one layer of latents with a diagonal Gaussian posterior, which this model has not"
@@ -45,12 +45,13 @@ GAUSSIANS = "one layer of latents with a diagonal Gaussian posterior, which this
 
 @dataclass(frozen=True)
 class SchemeRow:
-    """A scheme. format: its number, name and what is written of it. `build(coding)` is its codec.
+    """A scheme.
 
-    `ideal_bits(model, x, coding, draws, seed)` is what its net bits should be in expectation,
-    float64 `(items,)`, by seeded draws; None: -ELBO. `unsuited(capabilities)` says why a model of
-    these cannot be coded so, None where it can; deterministic: it is for models whose posterior is
-    a point, and for no others.
+    format: its number, name and parameters in the formats. build: makes the scheme of a `Coding`.
+    unsuited: a function from a model's capabilities to the reason why the model cannot be coded
+    with this scheme, None where it can. deterministic: whether the scheme is for models with a
+    deterministic posterior, and for these only. ideal_bits: estimates the expected net bits of
+    items from seeded samples; None for -ELBO.
     """
 
     format: SchemeFormat
@@ -61,16 +62,22 @@ class SchemeRow:
 
     @property
     def name(self) -> str:
-        """As users write it."""
+        """Return the scheme's name as users write it."""
         return self.format.name
 
 
 SCHEMES: dict[str, SchemeRow] = {}
-"""The rows by name."""
+"""All schemes by name."""
 
 
 def register(row: SchemeRow) -> None:
-    """Add a scheme, and its format where that is new. Raises ValueError on one that is there."""
+    """Add a scheme, and its format if that is new. Raises ValueError if the name is taken.
+
+    >>> register(SCHEMES["bits-back"])
+    Traceback (most recent call last):
+    ...
+    ValueError: the scheme 'bits-back' is there already; choose another name
+    """
     if row.name in SCHEMES:
         raise ValueError(f"the scheme {row.name!r} is there already; choose another name")
     if formats.SCHEMES.get(row.format.number) is not row.format:
@@ -79,6 +86,8 @@ def register(row: SchemeRow) -> None:
 
 
 def _one_layer(name: str) -> Callable[[Capabilities], str | None]:
+    """Return an `unsuited` function for importance weighting."""
+
     def unsuited(model: Capabilities) -> str | None:
         if model.depth != 1:
             return (
@@ -96,6 +105,8 @@ def _one_layer(name: str) -> Callable[[Capabilities], str | None]:
 
 
 def _gaussians(name: str) -> Callable[[Capabilities], str | None]:
+    """Return an `unsuited` function for schemes that need diagonal Gaussian latents."""
+
     def unsuited(model: Capabilities) -> str | None:
         return None if model.refinable else f"{name} codes {GAUSSIANS}; take {named(BITS_BACK)}"
 
@@ -103,7 +114,11 @@ def _gaussians(name: str) -> Callable[[Capabilities], str | None]:
 
 
 def named(number: int) -> str:
-    """The name of the scheme with this number."""
+    """Return the name of the scheme with this number.
+
+    >>> named(BIT_SWAP)
+    'bit-swap'
+    """
     return formats.SCHEMES[number].name
 
 
@@ -144,15 +159,29 @@ register(
 
 
 def build(coding: Coding) -> Scheme:
-    """The codec of a coding; refinement is the model's (`schemes.posterior_refinement`)."""
+    """Return the scheme of a coding.
+
+    Refinement is not included: it is a property of the model (`posterior_refinement.refined`).
+
+    >>> callable(build(Coding(BITS_BACK)))
+    True
+    """
     return SCHEMES[coding.format.name].build(coding)
 
 
 def ideal_bits(
     coding: Coding, model: LatentModel | Given, x: Ints, draws: int, seed: int = 0
 ) -> bounds.Bits:
-    """What the net bits of items x `(items, dims)` should be in expectation, float64 `(items,)`:
-    -ELBO, or the bound of the scheme's particles.
+    """Estimate the expected net bits of items x int64 `(items, dims)`, float64 `(items,)`.
+
+    The result is -ELBO, or the bound of the scheme's particles, from `draws` seeded samples of the
+    latents.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> ideal_bits(Coding(BITS_BACK), model, sampling.sample_items(model, 4), draws=2).shape
+    (4,)
     """
     bound = SCHEMES[coding.format.name].ideal_bits
     if bound is None:
@@ -161,8 +190,12 @@ def ideal_bits(
 
 
 def by_name(name: str, particles: int = 1) -> Scheme:
-    """The codec of a scheme; `particles` is 1 where it has none. Two-part codes have the fineness
-    of most images. Raises ValueError.
+    """Return a scheme by name, with `particles` particles; two-part codes get the default fineness.
+
+    Raises ValueError on an unknown name, and on several particles of a scheme without particles.
+
+    >>> callable(by_name("bb-is", particles=4))
+    True
     """
     row = SCHEMES.get(name)
     if row is None or (particles != 1 and not row.format.weighted):
@@ -175,13 +208,22 @@ def by_name(name: str, particles: int = 1) -> Scheme:
 
 
 def weighted() -> tuple[str, ...]:
-    """Names of the schemes of several particles."""
+    """Return the names of the schemes with several particles.
+
+    >>> weighted()
+    ('bb-is', 'bb-cis')
+    """
     return tuple(name for name, row in SCHEMES.items() if row.format.weighted)
 
 
 def particles_of(name: str, particles: int | None) -> int:
-    """How many a scheme has where so many were asked for, None for as many as it likes; 1 where it
-    has none.
+    """Return the number of particles of a scheme when `particles` are requested; None is the
+    default.
+
+    A scheme without particles always has 1.
+
+    >>> particles_of("bb-is", None), particles_of("bits-back", None)
+    (8, 1)
     """
     return (particles or DEFAULT_PARTICLES) if SCHEMES[name].format.weighted else 1
 
@@ -189,8 +231,15 @@ def particles_of(name: str, particles: int | None) -> int:
 def incompatibility(
     name: str, model: Capabilities, particles: int | None, refine: int | None = None
 ) -> str | None:
-    """Why a model cannot be coded with a scheme, so many particles (None: as many as it likes) and
-    steps of refinement; None if it can.
+    """Return why a model cannot be coded with a scheme, None if it can.
+
+    `particles` None stands for the scheme's default; `refine` is the number of refinement steps.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> incompatibility("bits-back", LinearGaussian().capabilities, None) is None
+    True
+    >>> incompatibility("bits-back", LinearGaussian().capabilities, 4)
+    'bits-back has one particle, and 4 were asked for; take bb-is or bb-cis'
     """
     if refine and not model.refinable:
         return f"refinement is for {GAUSSIANS}; leave it out"
@@ -199,12 +248,12 @@ def incompatibility(
             f"a posterior is refined by 0 to {posterior_refinement.MAX_STEPS} steps, and "
             f"{refine} were asked for"
         )
-    fitting = [n for n, row in SCHEMES.items() if row.deterministic == model.deterministic]
-    if name not in fitting:
-        return f"this model is not coded with {name!r}; take one of {', '.join(fitting)}"
+    suitable = [n for n, row in SCHEMES.items() if row.deterministic == model.deterministic]
+    if name not in suitable:
+        return f"this model is not coded with {name!r}; take one of {', '.join(suitable)}"
     row = SCHEMES[name]
-    if why := row.unsuited(model):
-        return why
+    if reason := row.unsuited(model):
+        return reason
     count = 1 if particles is None else particles
     if not row.format.weighted and count != 1:
         return (
@@ -217,7 +266,12 @@ def incompatibility(
 
 
 def default_coding(model: Capabilities) -> Coding:
-    """What groups of an archive are coded with unless somebody asks for another scheme."""
+    """Return the coding of an archive's groups for a model when no scheme is requested.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> default_coding(LinearGaussian().capabilities).format.name
+    'bits-back'
+    """
     if model.deterministic:
         return Coding(DETERMINISTIC)
     return Coding(BIT_SWAP if model.depth > 1 else BITS_BACK)
@@ -230,25 +284,27 @@ def resolve_scheme(
     refine: int | None,
     in_files: bool = False,
 ) -> Coding:
-    """The coding that a user asks for, None for what suits the model, of a file of one image or of
-    an archive's groups.
+    """Return the coding for the requested scheme, particles and refinement steps; None requests a
+    default.
 
-    Raises InputError where it does not fit the model or the format. Refinement of two-part codes is
-    the encoder's alone, which also chooses their fineness.
+    `in_files`: for a file of one image, where other schemes are allowed than for an archive's
+    groups. For two-part codes the refinement is not recorded, since only the encoder uses it, and
+    their fineness is chosen later. Raises InputError where the request does not fit the model or
+    the format.
     """
     name = default_coding(model).format.name if scheme is None else scheme
-    if why := incompatibility(name, model, particles, refine):
-        raise InputError(why)
-    known, count = SCHEMES[name].format, particles_of(name, particles)
-    if not (known.in_archives or in_files):
-        wanted = ", ".join(formats.names(in_files=False))
+    if reason := incompatibility(name, model, particles, refine):
+        raise InputError(reason)
+    scheme_format, count = SCHEMES[name].format, particles_of(name, particles)
+    if not (scheme_format.in_archives or in_files):
+        allowed = ", ".join(formats.names(in_files=False))
         raise InputError(
             f"{name} codes files of one image, and a group of an archive is coded with one of "
-            f"{wanted}"
+            f"{allowed}"
         )
     if count > MAX_PARTICLES:
         raise InputError(
             f"a file or a group of an archive has up to {MAX_PARTICLES} particles, and {count} "
             "were asked for"
         )
-    return Coding(known.number, count, refine or 0)
+    return Coding(scheme_format.number, count, refine or 0)

@@ -1,10 +1,11 @@
-"""bits = initial + net + flush: one item of a latent chain by any scheme, in a message of its own
-that pays for its initial bits.
+"""bits = initial + net + flush: one item coded by any scheme in a message of its own, which pays
+for its initial bits.
 
-A scheme that gets bits back pops before it pushes, so that the message begins with pseudo-random
-words, no more than it needs; what is left of them after decoding says how many there were. In a
-long message the items before serve instead (`stream`); `two_part` needs none. Whoever wants x alone
-need not give those bits back, and so needs no posterior (`samples`).
+A scheme that gets bits back pops before it pushes. The message therefore starts with pseudo-random
+words, as few as possible; the decoder finds their number from what remains after decoding. In a
+message of many items the earlier items serve instead (`chained_group`), and `two_part` needs no
+initial bits. A decoder that wants x alone need not restore the initial words, and so needs no
+posterior (`samples`).
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ from bbans.schemes.metering import EMPTY_BITS, LIKELIHOOD, POSTERIOR, PRIOR, Acc
 from bbans.schemes.wrapped import Wrapped
 
 SEED = 0
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class Decoded(NamedTuple):
-    """An item int64 `(1, dims)`, the z_1 `(1, latents)` under which it was coded, and the account
-    of its bytes.
+    """A decoded item: x int64 `(1, dims)`, the z_1 int64 `(1, latents)` under which it was coded,
+    and the account of its message in bits.
     """
 
     x: Ints
@@ -48,8 +49,10 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Memoised(Wrapped):
-    """The model, which keeps its last posterior of z_1, so that x is not looked at twice, and the
-    z_1 that it was first asked for.
+    """A model that caches its last posterior of z_1, so that x is not evaluated twice, and keeps
+    the first z_1 given to the likelihood.
+
+    posteriors, means: caches of at most one entry. latents: the first z_1, once known.
     """
 
     posteriors: list[tuple[Ints, Distribution]] = field(default_factory=list)
@@ -57,32 +60,41 @@ class Memoised(Wrapped):
     latents: list[Ints] = field(default_factory=list)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        """p(z_layer | z_(layer + 1) = above); the first z_1 is kept."""
+        """Return p(z_layer | z_(layer+1) = above), and keep the first z_1."""
         if layer == 0 and not self.latents:
             self.latents.append(above)
         return self.model.likelihood(layer, above)
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
-        """q(z_layer | z_(layer - 1) = below); that of z_1 is kept."""
+        """Return q(z_layer | z_(layer-1) = below), cached for z_1."""
         if layer != 1:
             return self.model.posterior(layer, below)
         return _kept(self.posteriors, below, lambda: self.model.posterior(1, below))
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
-        """Means, sigma indices and latent precision of q(z_1 | x), which are kept."""
+        """Return means in 1/128, sigma indices and latent precision of q(z_1 | x), cached."""
         return _kept(self.means, x, lambda: super(Memoised, self).gaussians(x))
 
 
-def _kept(memory: list[tuple[Ints, Made]], x: Ints, make: Callable[[], Made]) -> Made:
-    """What was made of x, if that came last, else made and kept."""
+def _kept(memory: list[tuple[Ints, Result]], x: Ints, make: Callable[[], Result]) -> Result:
+    """Return the cached result for x if x is the last argument, else compute and cache it."""
     if not (memory and np.array_equal(memory[0][0], x)):
         memory[:] = [(x, make())]
     return memory[0][1]
 
 
-def encode(chain: LatentModel, scheme: Scheme, x: Ints) -> bytes:
-    """The message of an item x int64 `(1, dims)`, of which as few as possible are initial bits."""
-    codec = scheme(Memoised(chain), 1, None)
+def encode(model: LatentModel, scheme: Scheme, x: Ints) -> bytes:
+    """Code an item x int64 `(1, dims)` as a message with as few initial words as possible.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import bits_back, sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> x = sampling.sample_items(model, 1)
+    >>> data = encode(model, bits_back.codec, x)
+    >>> bool((decode(model, bits_back.codec, data).x == x).all())
+    True
+    """
+    codec = scheme(Memoised(model), 1, None)
     words = 0
     while True:
         try:
@@ -93,27 +105,30 @@ def encode(chain: LatentModel, scheme: Scheme, x: Ints) -> bytes:
     if words == 0:
         return packed(lanes.finish(message))
     words = max(1, words - _untouched(_initial(words), message))
-    while True:  # a word that was popped may have come back as it was by chance, once in 2^32 items
+    # A word that was popped may have been replaced by an equal one, by chance once in 2^32 items.
+    # Then it was counted as untouched, and one more word is needed.
+    while True:
         try:
             return packed(lanes.finish(codec.push(_initial(words), x)[0]))
         except UnderflowError:
             words += 1
 
 
-def decode(chain: LatentModel, scheme: Scheme, data: bytes, paid: bool = True) -> Decoded:
-    """Inverse of `encode`; a scheme that takes nothing has no initial bits to be paid for.
+def decode(model: LatentModel, scheme: Scheme, data: bytes, paid: bool = True) -> Decoded:
+    """Decode a message of `encode`. `paid`: whether the scheme needs initial bits; otherwise the
+    message must be empty at the end.
 
-    Raises FormatError, of which TrailingDataError, and UnderflowError on damage.
+    Raises FormatError (also TrailingDataError) or UnderflowError on damaged data.
     """
-    watched = Memoised(chain)
+    memoised = Memoised(model)
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
 
     def record(term: str, bits: float) -> None:
         sums[term] += bits
 
     message = lanes.start(unpacked(data))
-    held = message_bits(message) - EMPTY_BITS
-    message, x = scheme(watched, 1, record).pop(message)
+    held_bits = message_bits(message) - EMPTY_BITS
+    message, x = scheme(memoised, 1, record).pop(message)
     if not message_equal(message, _initial(tail_words(message[1]) if paid else 0)):
         raise TrailingDataError(
             "what is left of a decoded message must be its initial bits; found others: the data "
@@ -123,35 +138,49 @@ def decode(chain: LatentModel, scheme: Scheme, data: bytes, paid: bool = True) -
     account = Account(
         **sums,
         initial=initial,
-        coder=held - initial - sum(sums.values()),
-        flush=8.0 * len(data) - held,
+        coder=held_bits - initial - sum(sums.values()),
+        flush=8.0 * len(data) - held_bits,
     )
-    return Decoded(x, watched.latents[0], account)
+    return Decoded(x, memoised.latents[0], account)
 
 
-def samples(chain: LatentModel, data: bytes) -> Ints:
-    """The item of `encode` with a chain of one layer whose z is the last to be pushed and x the one
-    before: no posterior is made.
+def samples(model: LatentModel, data: bytes) -> Ints:
+    """Decode x int64 `(1, dims)` alone, without posterior: for one-layer schemes that push x and
+    then z last.
 
-    What is left of the message is not looked at. Raises FormatError, UnderflowError on damage.
+    The rest of the message is not checked. Raises FormatError or UnderflowError on damaged data.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import bits_back, sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> x = sampling.sample_items(model, 1)
+    >>> bool((samples(model, encode(model, bits_back.codec, x)) == x).all())
+    True
     """
-    message, z = chain.prior(1).pop(lanes.start(unpacked(data)))
-    return chain.likelihood(0, z).pop(message)[1]
+    message, z = model.prior(1).pop(lanes.start(unpacked(data)))
+    return model.likelihood(0, z).pop(message)[1]
 
 
 def packed(words: Words) -> bytes:
-    """A message of one lane as bytes: its head, big-endian without the zeros in front, then the
+    """Serialise a message of one lane: its head as big-endian bytes without leading zeros, then its
     other words, little-endian.
+
+    >>> packed(np.array([0, 2**31, 7], np.uint32)).hex()
+    '8000000007000000'
     """
     head = int(words[0]) << 32 | int(words[1])
     return head.to_bytes((head.bit_length() + 7) // 8, "big") + words[2:].astype("<u4").tobytes()
 
 
 def unpacked(data: bytes) -> Words:
-    """Inverse of `packed`. Four bytes of a head, which is 2^31 at least, begin with a set bit;
-    eight, which is below 2^63, do not.
+    """Parse bytes of `packed` and return the words, uint32.
 
-    Raises FormatError on bytes that it cannot have made.
+    The length of the head follows from its value: a head of four bytes is at least 2^31, so its
+    first bit is set; one of eight bytes is below 2^63, so its first bit is not. Raises FormatError
+    on bytes that `packed` cannot have written.
+
+    >>> unpacked(bytes.fromhex("8000000007000000")).tolist()
+    [0, 2147483648, 7]
     """
     size = 4 + len(data) % 4
     if size == 4 and data and data[0] < 0x80:
@@ -166,14 +195,14 @@ def unpacked(data: bytes) -> Words:
 
 
 def _initial(words: int) -> Message:
-    """The message that coding begins with: an empty one, or one of so many pseudo-random words, the
-    same on every machine.
+    """Return the initial message: `words` pseudo-random words, the same on every machine, or an
+    empty message.
     """
     return pseudo_random_message((1,), words, SEED) if words else base_message((1,))
 
 
 def _untouched(before: Message, after: Message) -> int:
-    """Words at the bottom of a message that no pop has reached."""
+    """Return the number of words at the bottom of a message that no pop has reached."""
     oldest = min(tail_words(before[1]), tail_words(after[1]))
     if not oldest:
         return 0

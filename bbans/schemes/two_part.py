@@ -1,20 +1,20 @@
-"""Net rate = -log2 p(x | c) - log2 P(cell of c): latents at the centre of a cell that the encoder
-chooses and pays for; nothing is popped.
+"""Net rate = -log2 p(x | c) - log2 P(cell of c): two-part codes, where the encoder chooses a cell
+of latent space, codes the cell, and codes x given its centre c.
 
-So there are no initial bits, and a single item costs hardly more than -ELBO. In cells of width D
-around a posterior of standard deviation sigma, the latent costs -log2 D and the likelihood loses
-D^2 / 24 sigma^2 nats; bits back get -log2 sigma sqrt(2 pi e) and lose half a nat. At the best D =
-sqrt(12) sigma what remains is log2(2 pi e / 12) / 2 = 0.2546 bits a latent, the space-filling loss
-of scalar quantisation, in exchange for the draw from q that bits-back needs.
+Nothing is popped, so there are no initial bits, and a single item costs hardly more than -ELBO.
+With cells of width D and a posterior of standard deviation sigma, a latent costs -log2 D and the
+likelihood loses D^2 / (24 sigma^2) nats. Bits back gets -log2(sigma sqrt(2 pi e)) and loses half a
+nat. At the best width D = sqrt(12) sigma the difference is log2(2 pi e / 12) / 2 = 0.2546 bits per
+latent, the space-filling loss of scalar quantisation, in exchange for not having to sample from q.
 
-Cells of a latent are even, and have the prior's mass. They are wide where q is wide, and the
-decoder must know that before x: it is taken from the posteriors of samples of the model itself, and
-from a fineness that the encoder chooses. A latent whose posterior is the prior has one cell, and
-costs nothing.
+The cells of a latent have equal widths, and the probability of a cell is its prior mass. Cells
+should be wide where q is wide, and the decoder must know the widths before x. They are therefore
+computed from the posteriors of samples of the model itself, times a fineness that the encoder
+chooses and sends. A latent whose posterior equals its prior has a single cell and costs nothing.
 
-Sources: two-part codes are Wallace and Boulton 1968 and Rissanen 1978; bits back as what they lack,
-Hinton and van Camp 1993; the loss, Gish and Pierce 1968. Cells from the model's own samples are
-ours.
+Sources: two-part codes: Wallace and Boulton 1968, Rissanen 1978; bits back as the remedy of their
+redundancy: Hinton and van Camp 1993; the space-filling loss: Gish and Pierce 1968. Cells from the
+model's own samples are new here.
 """
 
 from __future__ import annotations
@@ -30,117 +30,147 @@ from bbans.distributions import builders, normal_cells
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS, inverse_sigmas, standard_normal_bins
 from bbans.models.base import DiagonalGaussianModel, LatentModel
-from bbans.schemes import bounds
+from bbans.schemes import sampling
 from bbans.schemes.metering import PRIOR, Record, Scheme, check_items, generative, metered
 from bbans.schemes.wrapped import unwrapped
 
-FINENESS = 5  # of most images
+FINENESS = 5
+"""The best fineness of most images."""
 FINENESSES = 16
-SAMPLES, LANES = (
-    4,
-    64,
-    # of the model, for the widths of its posteriors: with `bounds.drawn` and its seeds, part of the
-    # file format
-)
-WORDS = 2**12  # at first: a network that goes step by step begins again where they do not suffice
-SIGMA_ONE = 48  # index of a posterior as wide as the prior
-# of the sum over samples, in eighths of an octave: below it a posterior is as good as the prior
-IDLE = 5
-COARSEST = 24  # eighths of an octave by which cells of fineness 0 are wider than the posterior
-ALL = 2**14  # the width of a cell that is all
+SAMPLES, LANES = 4, 64
+"""Number of samples of the model from which cell widths are computed, and lanes of the sampling.
+Part of the file format, as are the seeds in `grid`.
+"""
+WORDS = 2**12
+"""Words of the random message to sample x from. Sampling restarts with more where these do not
+suffice, which is slow for autoregressive networks.
+"""
+SIGMA_ONE = 48
+"""Sigma index of a posterior as wide as the prior."""
+PRIOR_MARGIN = 5
+"""A posterior counts as the prior if its sigma indices, summed over the samples, are fewer than
+this many eighths of an octave below those of the prior.
+"""
+COARSEST_EIGHTHS = 24
+"""Cells of fineness 0 are this many eighths of an octave wider than the posterior."""
+ALL = 2**14
+"""Width of a cell that covers the whole latent."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """`widths`: log2 of the width of each latent's posterior in eighths, over 2^-6, int64
-    `(dims,)`; -1 where it is the prior.
+    """Cell widths of a model's latents, before the fineness.
+
+    widths: log2 of the width of each latent's posterior over 2^-6, in eighths, int64 `(latents,)`;
+    -1 where the posterior equals the prior.
     """
 
     widths: Ints
     latent_precision: int
 
     def steps(self, fineness: int) -> Ints:
-        """The widths of cells in 1/128, int64 `(dims,)`; a step of fineness is a quarter of an
-        octave.
+        """Return the widths of cells in 1/128, int64 `(latents,)`.
+
+        A step of `fineness` divides the widths by 2^(1/4).
         """
-        exponent = (
-            self.widths.clip(0) + 8 + COARSEST - 2 * fineness
-        )  # 2^(8/8) / 128 is 2^-6; 2 at least
+        # log2 of the width in eighths, over 1/128: 8 converts from units of 2^-6. At least 2.
+        exponent = self.widths.clip(0) + 8 + COARSEST_EIGHTHS - 2 * fineness
         whole, eighths = np.divmod(exponent, 8)
-        found = np.maximum(1, inverse_sigmas()[SIGMAS - 1 - eighths] << whole >> 15)
-        return np.where(self.widths < 0, ALL, found)
+        steps = np.maximum(1, inverse_sigmas()[SIGMAS - 1 - eighths] << whole >> 15)
+        return np.where(self.widths < 0, ALL, steps)
 
     def prior(self, items: int, fineness: int) -> Distribution:
-        """p(cell)."""
+        """Return P(cell), the distribution of the cells of `items` items."""
         return builders.cells(items, self.steps(fineness), self.latent_precision)
 
     def cells(self, mean: Ints, fineness: int) -> Ints:
-        """The cells of the bins nearest to means in 1/128, `(items, dims)`."""
+        """Return the cells that contain the bins nearest to means in 1/128; both int64 `(items,
+        latents)`.
+        """
         medians = standard_normal_bins(self.latent_precision)[1]
         return normal_cells.cell_of(
             medians[normal_cells.bin_at(mean, self.latent_precision)], self.steps(fineness)
         )
 
-    def centres(self, chosen: Ints, fineness: int) -> Ints:
-        """The bins in the middle of cells, `(items, dims)`."""
+    def centres(self, cells: Ints, fineness: int) -> Ints:
+        """Return the bins at the centres of cells; both int64 `(items, latents)`."""
         return normal_cells.centre(
-            chosen, np.broadcast_to(self.steps(fineness), chosen.shape), self.latent_precision
+            cells, np.broadcast_to(self.steps(fineness), cells.shape), self.latent_precision
         )
 
 
-def grid(chain: LatentModel) -> Grid:
-    """The grid of a chain with diagonal Gaussian posteriors (`Capabilities.refinable`), refined or
-    not: the same on every machine.
+def grid(model: LatentModel) -> Grid:
+    """Compute the grid of a model with diagonal Gaussian posteriors, the same on every machine.
+
+    The grid of a refined model is that of the model without refinement.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> grid(LinearGaussian(latents=8, k=3)).widths.shape
+    (8,)
     """
-    base = _gaussian(unwrapped(chain))
-    z = bounds.drawn(base.prior(SAMPLES), (0, 1), LANES)
-    x = bounds.drawn(base.likelihood(0, z), (0, 0), LANES, WORDS)
+    base = _gaussian(unwrapped(model))
+    z = sampling.sample_distribution(base.prior(SAMPLES), (0, 1), LANES)
+    x = sampling.sample_distribution(base.likelihood(0, z), (0, 0), LANES, WORDS)
     _, sigma, precision = base.gaussians(x)
     total = sigma.sum(0)
     return Grid(
-        np.where(SIGMA_ONE * SAMPLES - total < IDLE, -1, (total + SAMPLES // 2) // SAMPLES),
+        np.where(SIGMA_ONE * SAMPLES - total < PRIOR_MARGIN, -1, (total + SAMPLES // 2) // SAMPLES),
         precision,
     )
 
 
 def codec(
-    chain: LatentModel,
+    model: LatentModel,
     items: int,
     record: Record | None = None,
     fineness: int = FINENESS,
-    known: Grid | None = None,
+    computed_grid: Grid | None = None,
 ) -> Codec:
-    """The codec of samples int64 `(items, dims)`; a refined chain's posteriors have better means,
-    which only the encoder looks for.
+    """Build the two-part codec of samples x int64 `(items, dims)`.
 
-    `known`: the chain's grid, if somebody has made it.
+    `record`, if given, receives the bits of every step. The model may be refined: only the encoder
+    evaluates its posterior means. `computed_grid` is the model's grid, if it is available.
+
+    >>> from bbans.coding.rans import base_message
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> x = sampling.sample_items(model, 4)
+    >>> (message,) = codec(model, 4).push(base_message((1,)), x)
+    >>> bool((codec(model, 4).pop(message)[1] == x).all())
+    True
     """
 
     def push(message: Message, x: Ints) -> tuple[Message]:
         check_items(x, items)
-        found = known or grid(chain)
-        chosen = found.cells(_gaussian(chain).gaussians(x)[0], fineness)
-        (message,) = generative(chain, 0, found.centres(chosen, fineness), record).push(message, x)
-        return metered(found.prior(items, fineness), PRIOR, record).push(message, chosen)
+        cell_grid = computed_grid or grid(model)
+        cells = cell_grid.cells(_gaussian(model).gaussians(x)[0], fineness)
+        (message,) = generative(model, 0, cell_grid.centres(cells, fineness), record).push(
+            message, x
+        )
+        return metered(cell_grid.prior(items, fineness), PRIOR, record).push(message, cells)
 
     def pop(message: Message) -> tuple[Message, Ints]:
-        found = known or grid(chain)
-        message, chosen = metered(found.prior(items, fineness), PRIOR, record).pop(message)
-        return generative(chain, 0, found.centres(chosen, fineness), record).pop(message)
+        cell_grid = computed_grid or grid(model)
+        message, cells = metered(cell_grid.prior(items, fineness), PRIOR, record).pop(message)
+        return generative(model, 0, cell_grid.centres(cells, fineness), record).pop(message)
 
     return Codec(push, pop)
 
 
-def scheme(fineness: int, known: Grid | None = None) -> Scheme:
-    """The scheme with cells of a fineness. Raises ValueError unless it is 0 to 15."""
+def scheme(fineness: int, computed_grid: Grid | None = None) -> Scheme:
+    """Return the scheme with cells of a `fineness` from 0 to 15; `computed_grid` as in `codec`.
+
+    Raises ValueError on another fineness.
+    """
     if not 0 <= fineness < FINENESSES:
         raise ValueError(f"cells have a fineness of 0 to {FINENESSES - 1}; found {fineness}")
-    return lambda chain, items, record: codec(chain, items, record, fineness, known)
+    return lambda model, items, record: codec(model, items, record, fineness, computed_grid)
 
 
 class Best(NamedTuple):
-    """The fineness that is best for an item, the bits that this takes, and the grid of its
-    chain.
+    """Result of `best`: the best fineness for an item, the code length in bits, and the model's
+    grid.
     """
 
     fineness: int
@@ -148,16 +178,26 @@ class Best(NamedTuple):
     grid: Grid
 
 
-def best(chain: LatentModel, x: Ints) -> Best:
-    """What suits one item x, int64 `(1, dims)`: every fineness is tried."""
-    found, mean = grid(chain), _gaussian(chain).gaussians(x)[0]
-    chosen = [found.cells(mean, fineness) for fineness in range(FINENESSES)]
-    centres = np.concatenate([found.centres(c, fineness) for fineness, c in enumerate(chosen)])
-    prior = np.concatenate([found.prior(1, fineness).bits(c) for fineness, c in enumerate(chosen)])
-    totals = prior + chain.likelihood(0, centres).bits(np.repeat(x, FINENESSES, 0))
+def best(model: LatentModel, x: Ints) -> Best:
+    """Find the fineness with the shortest code for one item x int64 `(1, dims)`, by trying all.
+
+    >>> from bbans.models.analytic import LinearGaussian
+    >>> from bbans.schemes import sampling
+    >>> model = LinearGaussian(latents=8, k=3)
+    >>> 0 <= best(model, sampling.sample_items(model, 1)).fineness < FINENESSES
+    True
+    """
+    cell_grid, mean = grid(model), _gaussian(model).gaussians(x)[0]
+    cells = [cell_grid.cells(mean, fineness) for fineness in range(FINENESSES)]
+    centres = np.concatenate([cell_grid.centres(c, fineness) for fineness, c in enumerate(cells)])
+    prior = np.concatenate(
+        [cell_grid.prior(1, fineness).bits(c) for fineness, c in enumerate(cells)]
+    )
+    totals = prior + model.likelihood(0, centres).bits(np.repeat(x, FINENESSES, 0))
     fineness = int(totals.argmin())
-    return Best(fineness, float(totals[fineness]), found)
+    return Best(fineness, float(totals[fineness]), cell_grid)
 
 
-def _gaussian(chain: LatentModel) -> DiagonalGaussianModel:
-    return cast(DiagonalGaussianModel, chain)
+def _gaussian(model: LatentModel) -> DiagonalGaussianModel:
+    """Return the model under its type with `gaussians`, without a check."""
+    return cast(DiagonalGaussianModel, model)

@@ -1,5 +1,5 @@
-"""One tile of an image to its record and back: codecs for its channels, and the choice among
-them.
+"""Coding of one tile of an image: a table of codecs for the tile's channels, and the choice of the
+shortest.
 """
 
 from bbans.tiles.bit_map import Costs, Share, together

@@ -1,4 +1,4 @@
-"""What a tile codec is: a row of the table of `tiles.registry`."""
+"""The interface of a tile codec: `TileCodec`, a row of the table in `tiles.registry`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from bbans.tiles.bit_map import Costs, spread_evenly
 from bbans.tiles.context import Context
 
 Samples = NDArray[Any]
+"""Samples of any unsigned type, `(h, w)` or `(h, w, channels)`."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a part's coder knows besides the part: its tile's shape `(h, w)`, the pixel format, and
-    the models at hand.
+    """Context of a part besides its bytes: the tile's shape `(h, w)`, the pixel format, and the
+    models.
     """
 
     shape: tuple[int, int]
@@ -34,25 +35,33 @@ Preview = Callable[[TilePart, Place, int], Samples]
 IdealBits = Callable[[TilePart, Samples, Place, int], float]
 Map = Callable[[TilePart, Sequence[Symbols], Account, Place], Costs]
 Offer = Callable[[Samples, Place], "TilePart | None"]
+"""Codes all channels of a tile, or returns None."""
 
 
 def all_that_it_takes(part: TilePart, samples: Samples, place: Place, draws: int) -> float:
-    """Bits of the payload: the ideal of a codec without a model."""
+    """Return the bits of the payload: the ideal code length of a codec without a model."""
     return 8.0 * len(part.payload)
 
 
 @dataclass(frozen=True)
 class TileCodec:
-    """A codec of some channels of a tile, with all that is known of it.
+    """A codec of some channels of a tile.
 
-    `decode(part, place, watch, accounted)`: samples `(h, w, channels)` and the account of the
-    payload, which may be empty unless it is asked for; `watch` is told the bits of every symbol.
-    Raises FormatError, UnderflowError on damage. `preview(part, place, level)`: every 2^level-th
-    row and column; None: of all that is decoded. `ideal_bits(part, samples, place, draws)`: what
-    the payload should take under the exact model. `map(part, symbols, account, place)`: bits of
-    every pixel; None: spread evenly. `offer(samples, place)`: a part for all channels of a tile
-    `(h, w, channels)`, which is taken where it is the shortest, or None; None: the encoder knows
-    when it tries this codec.
+    decode: `(part, place, watch, accounted)` -> samples `(h, w, channels)` and the account of the
+    payload in bits. The account may be empty unless `accounted`; `watch` receives the bits of every
+    symbol. Raises FormatError or UnderflowError on damaged data.
+
+    preview: `(part, place, level)` -> every 2^level-th row and column; None: the whole part is
+    decoded and subsampled.
+
+    ideal_bits: `(part, samples, place, draws)` -> expected bits of the payload under the exact
+    model.
+
+    map: `(part, symbols, account, place)` -> bits of every pixel; None: spread evenly.
+
+    offer: `(samples, place)` -> a part for all channels of a tile `(h, w, channels)`, which is used
+    where it is the shortest, or None. Without this function the codec is only tried where the
+    encoder names it.
     """
 
     format: CodecFormat
@@ -64,13 +73,13 @@ class TileCodec:
 
     @property
     def watched(self) -> bool:
-        """Whether its decoder tells the bits of symbols."""
+        """Return whether the decoder reports the bits of its symbols."""
         return self.map is not None
 
     def costs(
         self, part: TilePart, symbols: Sequence[Symbols], account: Account, place: Place
     ) -> Costs:
-        """Bits of every pixel."""
+        """Return the bits of every pixel, from the symbols and the account of a decoded part."""
         if self.map is None:
             return spread_evenly(self.format.name, account.likelihood, place.shape)
         return self.map(part, symbols, account, place)

@@ -1,6 +1,4 @@
-"""What tiles are coded with: a photograph model's network, a latent model of whole images, or none
-of both, and how new tiles are to be coded.
-"""
+"""The models with which tiles are coded, and how new tiles are to be coded."""
 
 from __future__ import annotations
 
@@ -23,17 +21,19 @@ from bbans.models.image_model import ImageModel, image_model
 from bbans.models.model_file import Model
 from bbans.models.photo import ExactPhoto
 from bbans.schemes import registry
-from bbans.schemes.pyramid.level import PyramidNet
+from bbans.schemes.pyramid.level import PyramidPredictor
 
-TORCH_BYTES = 640 * 2**20  # of address space: what torch takes on import and in its first seconds
+TORCH_BYTES = 640 * 2**20
+"""Address space that torch takes on import and in its first seconds."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What predicts samples: the network of a model for images of any size, or a model of whole
-    images, if there is one, and the model that it is of.
+    """Predictors of samples and the requested coding.
 
-    coding: how new tiles of whole images are to be coded; None: as short as can be.
+    net: network of a model for images of any size. image_model: a model of whole images of one
+    shape. model: the model file that either comes from. All None: model-free coding. coding: the
+    coding requested for new tiles of whole images; None: the shortest.
     """
 
     net: ExactPhoto | None = None
@@ -41,10 +41,11 @@ class Context:
     image_model: ImageModel | None = None
     coding: Coding | None = None
 
-    def pyramid(self, codec: int) -> PyramidNet:
-        """The predictor of a codec.
+    def pyramid(self, codec: int) -> PyramidPredictor:
+        """Return the predictor of a tile codec by its number: the fixed predictor or the model's
+        network.
 
-        Raises FormatError when a model is needed and none is there.
+        Raises FormatError when a model is needed and there is none.
         """
         if codec == FIXED:
             return FixedPredictor()
@@ -55,7 +56,7 @@ class Context:
         return self.net
 
     def whole_images(self) -> ImageModel:
-        """The model of whole images. Raises FormatError where there is none."""
+        """Return the model of whole images. Raises FormatError where there is none."""
         if self.image_model is None:
             raise FormatError(
                 "a coded tile needs a latent chain; the file is damaged or its model another"
@@ -64,7 +65,9 @@ class Context:
 
 
 def context_of(model: Model, ops: Ops) -> Context:
-    """A model with its network. Raises InputError on one that no single image is coded with."""
+    """Build the context of a model. Raises InputError on a model that cannot code a single
+    image.
+    """
     if model.capabilities.media == ANY_SIZE:
         return Context(model.network(ops), model)
     return Context(None, model, image_model(model, ops))
@@ -73,13 +76,18 @@ def context_of(model: Model, ops: Ops) -> Context:
 def resolve_scheme(
     context: Context, scheme: str | None, particles: int | None, refine: int | None
 ) -> Context:
-    """The context whose model of whole images codes new tiles with a scheme by name, so many
-    particles, so many steps of refinement; None: what suits. Raises InputError.
+    """Return the context in which new tiles of whole images are coded as requested.
+
+    scheme: a name; particles: their number; refine: steps of posterior refinement; None requests
+    the default. Raises InputError where the request does not fit the model or the image's size.
+
+    >>> resolve_scheme(Context(), None, None, None) == Context()
+    True
     """
     model = context.image_model
     if model is None:
-        plain = registry.named(BITS_BACK)
-        if scheme not in (None, plain) or particles not in (None, 1) or refine:
+        default_scheme = registry.named(BITS_BACK)
+        if scheme not in (None, default_scheme) or particles not in (None, 1) or refine:
             raise InputError(
                 "other schemes, particles and refinement are for a latent chain; leave them out or "
                 "name a model of one with --model"
@@ -88,19 +96,22 @@ def resolve_scheme(
     if scheme is None and particles in (None, 1):
         if not refine:
             return context
-        if model.capabilities.refinable:  # better latents of what is coded unless told otherwise
+        if model.capabilities.refinable:  # by default these are two-part codes
             scheme = registry.named(TWO_PART)
-    found = registry.resolve_scheme(model.capabilities, scheme, particles, refine, in_files=True)
-    if not found.format.fineness and prod(model.shape) * found.evaluations > MAX_WEIGHTED_SAMPLES:
+    coding = registry.resolve_scheme(model.capabilities, scheme, particles, refine, in_files=True)
+    if not coding.format.fineness and prod(model.shape) * coding.evaluations > MAX_WEIGHTED_SAMPLES:
         raise InputError(
-            f"an image of {prod(model.shape)} samples is evaluated up to {found.evaluations} "
+            f"an image of {prod(model.shape)} samples is evaluated up to {coding.evaluations} "
             "times so; ask for fewer steps"
         )
-    return replace(context, coding=found) if found.format.in_files else context
+    return replace(context, coding=coding) if coding.format.in_files else context
 
 
 def fastest_ops(device: str = "cpu") -> Ops:
-    """torch when it is installed, else numpy."""
+    """Return torch operations on `device` if torch is installed, else numpy's.
+
+    Raises MemoryError where a limited address space has no room for torch.
+    """
     if importlib.util.find_spec("torch") is None:
         return NumpyOps(np.float32)
     _check_room_for_torch()
@@ -110,8 +121,9 @@ def fastest_ops(device: str = "cpu") -> Ops:
 
 
 def _check_room_for_torch() -> None:
-    """Raise MemoryError where a limited address space is too small to load torch, whose C++ ends
-    the process in that case.
+    """Raise MemoryError where a limited address space is too small to load torch.
+
+    Without this check torch's C++ code would end the process.
     """
     if "torch" in sys.modules or not sys.platform.startswith("linux"):
         return
@@ -129,7 +141,10 @@ def _check_room_for_torch() -> None:
 
 
 def oracle_ops() -> Ops:
-    """The float64 carrier with unfolding and matrix products: slow, and independent of convolution
-    libraries.
+    """Return the reference operations in float64: slow, by unfolding and matrix products,
+    independent of convolution libraries.
+
+    >>> oracle_ops() is not None
+    True
     """
     return NumpyOps(np.float64)

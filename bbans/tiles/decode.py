@@ -1,4 +1,4 @@
-"""A tile's record to its samples: each part by its codec, then the checksum of the whole."""
+"""Decoding of a tile's record: every part by its codec, then the checksum of all samples."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bbans.tiles.context import Context, context_of, oracle_ops
 from bbans.tiles.registry import CODECS
 
 Watches = Callable[[int], Watch]
+"""`watches(i)` returns the `Watch` of part i."""
 
 
 def decode_tile(
@@ -28,13 +29,16 @@ def decode_tile(
     watches: Watches | None = None,
     accounted: bool = True,
 ) -> tuple[Samples, list[Account]]:
-    """Samples of a tile, `(h, w)` or `(h, w, channels)`, and an account of each part, which some
-    are quicker without (not `accounted`).
+    """Decode a tile: return samples `(h, w)` or `(h, w, channels)`, and the account of each part in
+    bits.
 
-    A tile that fails is decoded once more by the oracle before damage is reported. Raises
-    ChecksumError when the samples are not those that were coded. `watches(i)` is called when the
-    decoder of part i begins, if it is one that tells the bits of symbols (once more with the
-    oracle), and gives what to tell.
+    Accounts may be empty unless `accounted`; some codecs are faster without. `watches(i)` is called
+    before part i is decoded by a codec that reports its symbols, and returns the function that
+    receives them.
+
+    A tile that fails with a trained model is decoded a second time with the float64 reference
+    operations before damage is reported; `watches` is then called again. Raises FormatError on
+    damaged data, of which ChecksumError when the samples are not those that were coded.
     """
     try:
         return _decode(record, Place(shape, pixel_format, context), watches, accounted)
@@ -49,12 +53,13 @@ def decode_tile(
 def _decode(
     record: TileRecord, place: Place, watches: Watches | None, accounted: bool
 ) -> tuple[Samples, list[Account]]:
-    told = [
+    """Decode all parts and verify range and checksum of the samples."""
+    watches_of_parts = [
         watches(i) if watches is not None and CODECS[part.codec].watched else None
         for i, part in enumerate(record.parts)
     ]
     parts = []
-    for part, watch in zip(record.parts, told, strict=True):
+    for part, watch in zip(record.parts, watches_of_parts, strict=True):
         with _short_messages_named():
             parts.append(CODECS[part.codec].decode(part, place, watch, accounted))
     samples = np.concatenate([values for values, _ in parts], axis=2)
@@ -71,7 +76,7 @@ def _decode(
 
 @contextmanager
 def _short_messages_named() -> Iterator[None]:
-    """A message that is too short is damage of the file."""
+    """Turn UnderflowError, a message that is too short, into ChecksumError."""
     try:
         yield
     except UnderflowError as error:
@@ -87,8 +92,11 @@ def preview_tile(
     context: Context,
     level: int,
 ) -> Samples:
-    """Every 2^level-th row and column of a tile, from the coarse levels alone where it is
-    predicted. Its checksum cannot be verified.
+    """Decode every 2^level-th row and column of a tile, where possible from the coarse levels
+    alone.
+
+    Returns samples `(rows, columns)` or `(rows, columns, channels)`. The checksum covers the whole
+    tile and is not verified. Raises FormatError on damaged data.
     """
     place, step = Place(shape, pixel_format, context), 2**level
     parts = []
@@ -106,7 +114,10 @@ def preview_tile(
 def measured_tile(
     record: TileRecord, shape: tuple[int, int], pixel_format: PixelFormat, context: Context
 ) -> tuple[Samples, list[Account], Costs]:
-    """`decode_tile`, and what every pixel cost. Raises as that does."""
+    """Decode a tile like `decode_tile`; also return the bits of every pixel.
+
+    Raises FormatError, of which ChecksumError, on damaged data.
+    """
     symbols: dict[int, list[Symbols]] = {}
 
     def watches(i: int) -> Watch:
@@ -119,15 +130,22 @@ def measured_tile(
         CODECS[part.codec].costs(part, symbols.get(i, ()), accounts[i], place)
         for i, part in enumerate(record.parts)
     ]
-    bits = np.sum([some.bits for some in costs], 0)
-    return pixels, accounts, Costs(bits, tuple(share for some in costs for share in some.shares))
+    bits = np.sum([part_costs.bits for part_costs in costs], 0)
+    return (
+        pixels,
+        accounts,
+        Costs(bits, tuple(share for part_costs in costs for share in part_costs.shares)),
+    )
 
 
 def ideal_bits(
     record: TileRecord, pixels: Samples, pixel_format: PixelFormat, context: Context, draws: int
 ) -> float:
-    """What the parts of a tile `(h, w, channels)` should take under the exact model, in bits: -ELBO
-    or a scheme's bound by so many draws, and what they take where another library coded them.
+    """Estimate the bits of the parts of a tile under the exact model, with `draws` samples of
+    latents.
+
+    pixels `(h, w, channels)`. A part counts with its -ELBO or its scheme's bound, and with its
+    actual size where another library coded it.
     """
     place, total, first = Place(pixels.shape[:2], pixel_format, context), 0.0, 0
     for part in record.parts:

@@ -1,8 +1,8 @@
-"""A tile to its record: which codec for which channels.
+"""Encoding of a tile: the choice of codecs for its channels.
 
-Colour and alpha are coded apart by the model or the fixed predictor, or all channels together by a
-fallback coder, whichever is shorter; which of them are tried follows from the samples
-(`palette_ratio`).
+Colour and alpha are coded separately by a model or the fixed predictor, or all channels together by
+a fallback codec (WebP, LZMA), whichever is shorter. `palette_ratio` decides from the samples which
+of them are tried.
 """
 
 from __future__ import annotations
@@ -29,32 +29,37 @@ from bbans.tiles.context import Context
 from bbans.tiles.registry import CODECS
 from bbans.tiles.transforms.pipeline import Prepared, prepare
 
-TRY_ALL_PIXELS = 2**14  # up to this many pixels every codec is tried
-REPEATED, DISTINCT = (
-    0.25,
-    0.25,
-)  # graphics have more repeated pixels and fewer distinct colours among the others
-FLAT = 0.02  # with so few distinct colours the model is not tried
-# one channel that has more levels may be a scan on a flat background: the model is tried too
+TRY_ALL_PIXELS = 2**14
+"""Tiles of up to this many pixels are coded with every codec."""
+REPEATED, DISTINCT = 0.25, 0.25
+"""A graphic has a larger share of repeated pixels than REPEATED, and at most DISTINCT distinct
+colours per remaining pixel.
+"""
+FLAT = 0.02
+"""The model is not tried where `palette_ratio` is at most this, except on small tiles."""
 GREYS = 64
+"""A grey tile of more levels may be a scan on a flat background, so the model is tried as well."""
 
 
 def palette_ratio(pixels: Samples) -> float:
-    """Distinct colours per pixel of a tile `(h, w, channels)` that looks drawn, infinity where it
-    looks photographed.
+    """Return distinct colours per pixel of a tile that looks like a graphic, infinity for a
+    photograph.
 
-    One channel of more than GREYS levels may be either, and counts as the least drawn. Pixels that
-    repeat their left and upper neighbours are not counted. Every fourth pair of rows is looked at:
-    this costs little.
+    pixels `(h, w, channels)`. Pixels that equal both their left and upper neighbours are not
+    counted. A grey tile of more than GREYS levels may be either, and gets DISTINCT, the largest
+    ratio of graphics. Only every fourth pair of rows is examined, to save time.
+
+    >>> palette_ratio(np.zeros((8, 8, 3), np.uint8)) <= FLAT
+    True
     """
     rows = np.arange(1, len(pixels), 4) if len(pixels) > 256 else np.arange(1, len(pixels))
     if not len(rows) or pixels.shape[1] < 2:
         return 0.0
-    here, left, above = pixels[rows, 1:], pixels[rows, :-1], pixels[rows - 1, 1:]
-    repeated = ((here == left) & (here == above)).all(-1)
+    pixel, left, above = pixels[rows, 1:], pixels[rows, :-1], pixels[rows - 1, 1:]
+    repeated = ((pixel == left) & (pixel == above)).all(-1)
     if repeated.mean() <= REPEATED:
         return np.inf
-    others = here[~repeated].astype(np.uint64)
+    others = pixel[~repeated].astype(np.uint64)
     weights = np.uint64(65536) ** np.arange(pixels.shape[2], dtype=np.uint64)
     distinct = len(np.unique(others @ weights))
     if pixels.shape[2] == 1 and distinct > GREYS:
@@ -66,11 +71,16 @@ def palette_ratio(pixels: Samples) -> float:
 def encode_tile(
     pixels: Samples, pixel_format: PixelFormat, context: Context, exhaustive: bool = False
 ) -> TileRecord:
-    """Code a tile `(h, w)` or `(h, w, channels)` as short as the codecs that suit it can, or in
-    every orientation too if `exhaustive`.
+    """Code a tile `(h, w)` or `(h, w, channels)` with the codecs that suit it, and return the
+    shortest.
 
-    A tile of a model of whole images has the model's shape. Raises InputError where a scheme was
-    asked for that makes the tile larger than its samples.
+    `exhaustive` tries all eight orientations. A tile of a model of whole images has the model's
+    shape. Raises InputError where the requested scheme makes the tile larger than its samples.
+
+    >>> from bbans.container import FORMATS
+    >>> record = encode_tile(np.zeros((8, 8), np.uint8), FORMATS[0], Context())
+    >>> len(record.parts), len(record.parts[0].payload)
+    (1, 1)
     """
     raw = to_raw(pixels, pixel_format.bit_depth)
     crc = zlib.crc32(raw)
@@ -83,13 +93,14 @@ def encode_tile(
     small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
     colours = 0.0 if pixel_format.palette else palette_ratio(samples)
     candidates: list[tuple[TilePart, ...]] = []
-    to_beat = None
+    bytes_to_beat = None
     if not pixel_format.palette and (small or colours > FLAT):
         orientations = range(8) if exhaustive else ()
         candidates.append(_predicted(samples, pixel_format, context.net, small, orientations))
-        to_beat = _cost(candidates[0]) if colours == np.inf else None
-    if small or colours < np.inf:  # first, which of two equally short ones is taken
-        fallback = _fallback(samples, pixel_format, exhaustive=small, to_beat=to_beat)
+        bytes_to_beat = _cost(candidates[0]) if colours == np.inf else None
+    if small or colours < np.inf:
+        # Inserted first, so that the fallback is taken where both are equally short.
+        fallback = _fallback(samples, pixel_format, exhaustive=small, bytes_to_beat=bytes_to_beat)
         candidates.insert(0, (fallback,))
     place = Place(samples.shape[:2], pixel_format, context)
     offers = (codec.offer(samples, place) for codec in CODECS.values() if codec.offer is not None)
@@ -99,45 +110,54 @@ def encode_tile(
 
 
 def _cost(parts: tuple[TilePart, ...]) -> int:
-    """Bytes of the payloads and, roughly, of the table's entries.
+    """Return the bytes of the payloads and, approximately, of their entries in the table of
+    contents.
 
-    An image of a latent model is one tile, which pays for the model's id.
+    An image of a latent model is a single tile, which also pays for the model's id.
     """
-    named = MODEL_ID_SIZE if CODECS[parts[0].codec].format.latent_model else 0
-    return named + sum(
+    id_bytes = MODEL_ID_SIZE if CODECS[parts[0].codec].format.latent_model else 0
+    return id_bytes + sum(
         len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts
     )
 
 
-def _by_scheme(context: Context, samples: Samples, most: int) -> TilePart:
-    """The part that was asked for. Raises InputError where it takes more than the samples."""
+def _by_scheme(context: Context, samples: Samples, limit: int) -> TilePart:
+    """Code a tile with the requested scheme. Raises InputError where that is larger than the
+    samples.
+    """
     part = encode_latent(context.whole_images(), context.coding, samples)
-    if (cost := _cost((part,))) > most:
+    if (cost := _cost((part,))) > limit:
         name = "" if part.coding is None else f" by {part.coding.name}"
-        why = ""
+        hint = ""
         if part.coding is not None and not part.coding.format.funded:
-            why = "initial bits are paid for every latent and particle; ask for fewer particles, "
+            hint = "initial bits are paid for every latent and particle; ask for fewer particles, "
         raise InputError(
-            f"coded{name} this image takes {cost} bytes, and its samples {most}: {why}leave the "
+            f"coded{name} this image takes {cost} bytes, and its samples {limit}: {hint}leave the "
             "scheme out, or archive many images"
         )
     return part
 
 
 def _fallback(
-    samples: Samples, pixel_format: PixelFormat, exhaustive: bool = True, to_beat: int | None = None
+    samples: Samples,
+    pixel_format: PixelFormat,
+    exhaustive: bool = True,
+    bytes_to_beat: int | None = None,
 ) -> TilePart:
-    """WebP where it can hold the samples; LZMA where it cannot, or to see whether that is shorter.
+    """Code all channels with WebP where it can hold the samples; with LZMA where it cannot, or
+    where that may be shorter.
 
-    `to_beat`: see `encode_webp`.
+    `to_beat`: bytes of another coding, see `encode_webp`.
     """
     channels, depth = samples.shape[2], pixel_format.bit_depth
-    coded = []
+    candidates = []
     if depth <= 8 and max(samples.shape[:2]) <= WEBP_SIDE:
-        coded.append((WEBP, encode_webp(samples.astype(np.uint8), to_beat)))
-    if not coded or channels == 1 or exhaustive:
-        coded.append((LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8))))
-    codec, payload = min(coded, key=lambda found: len(found[1]))
+        candidates.append((WEBP, encode_webp(samples.astype(np.uint8), bytes_to_beat)))
+    if not candidates or channels == 1 or exhaustive:
+        candidates.append(
+            (LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8)))
+        )
+    codec, payload = min(candidates, key=lambda candidate: len(candidate[1]))
     return TilePart(codec, channels, payload)
 
 
@@ -148,15 +168,18 @@ def _predicted(
     exhaustive: bool,
     orientations: Sequence[int],
 ) -> tuple[TilePart, ...]:
-    """Colour and alpha, each on its own; colour in the shortest of these orientations, or without
-    any in the one that suits it.
+    """Code colour and alpha separately; colour in the shortest of the orientations, or without any
+    in the one that suits it.
     """
     channels = samples.shape[2]
     colour = samples[:, :, : 1 if channels < 3 else 3]
-    found = [Prepared(colour)] if net is None else prepare(colour, orientations)
+    preparations = [Prepared(colour)] if net is None else prepare(colour, orientations)
     parts = [
         min(
-            (_predicted_part(colour, each, pixel_format, net, exhaustive) for each in found),
+            (
+                _predicted_part(colour, prepared, pixel_format, net, exhaustive)
+                for prepared in preparations
+            ),
             key=lambda part: _cost((part,)),
         )
     ]
@@ -176,7 +199,9 @@ def _predicted_part(
     net: ExactPhoto | None,
     exhaustive: bool,
 ) -> TilePart:
-    """Samples as they were prepared for the model, or by a fallback coder as they are."""
+    """Code samples as they were prepared for the model, or the original ones with a fallback
+    codec.
+    """
     if is_constant(colour):
         return encode_constant(colour, pixel_format)
     codec, predictor, latents = (

@@ -1,7 +1,6 @@
-"""The table of tile codecs: all that is known of each, by its number in a file.
+"""Table of tile codecs by their numbers in files.
 
-A row is added by `register`, for instance from a module of one's own; nothing in the package has to
-be touched.
+`register` adds a row, also from a module outside this package; nothing else has to be changed.
 """
 
 from __future__ import annotations
@@ -11,10 +10,17 @@ from bbans.tiles.codec import TileCodec
 from bbans.tiles.codecs import constant, latent, lzma, pyramid, stored, webp
 
 CODECS: dict[int, TileCodec] = {}
+"""All tile codecs by number."""
 
 
 def register(codec: TileCodec) -> None:
-    """Add a codec, and its format where that is new. Raises ValueError on one that is there."""
+    """Add a codec, and its format if that is new. Raises ValueError if the number is taken.
+
+    >>> register(stored.CODEC)
+    Traceback (most recent call last):
+    ...
+    ValueError: tile codec 0 is there already; choose another number
+    """
     number = codec.format.number
     if number in CODECS:
         raise ValueError(f"tile codec {number} is there already; choose another number")

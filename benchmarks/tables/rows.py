@@ -22,7 +22,7 @@ from bbans.evaluation import evaluate
 from bbans.images import atomic_write
 from bbans.models.base import LatentModel
 from bbans.models.model_file import Model
-from bbans.schemes import bits_back, bounds
+from bbans.schemes import bits_back, bounds, sampling
 from benchmarks.tables.sets import Pixels
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "rows"
@@ -130,7 +130,7 @@ def clean_net_bits(
     of the one before, which do not follow their prior: 200 bits for 64 samples, trained for a short
     while, then cost 6 to 23 % over the ideal.
     """
-    start = (bounds.random_message(words, (SEED, i), lanes) for i in itertools.count())
+    start = (sampling.random_message(words, (SEED, i), lanes) for i in itertools.count())
     return [
         bounds.push_measured(bits_back.codec, chain, next(start), x)[1].net for chain, x in batches
     ]

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from bbans.distributions.normal_cells import bin_at
 from bbans.models.vae import ExactVae
-from bbans.schemes.bounds import drawn
+from bbans.schemes.sampling import sample_distribution
 
 Ints = NDArray[np.int64]
 
 
 def reconstruct(chain: ExactVae, x: Ints, seed: int = 0) -> Ints:
     """x int64 `(items, dims)` through the means of q(z_1 | x) and back, of x's shape."""
-    return drawn(chain.likelihood(0, nearest_bins(chain, chain.means(x)[0])), (seed,))
+    return sample_distribution(chain.likelihood(0, nearest_bins(chain, chain.means(x)[0])), (seed,))
 
 
 def interpolate(chain: ExactVae, first: Ints, last: Ints, steps: int, seed: int = 0) -> Ints:
@@ -30,7 +30,7 @@ def interpolate(chain: ExactVae, first: Ints, last: Ints, steps: int, seed: int 
     ends = chain.means(np.stack([first, last]))[0]
     a = np.arange(steps)[:, None]
     z = ((steps - 1 - a) * ends[0] + a * ends[1]) // max(1, steps - 1)
-    return drawn(chain.likelihood(0, nearest_bins(chain, z)), (seed,))
+    return sample_distribution(chain.likelihood(0, nearest_bins(chain, z)), (seed,))
 
 
 def nearest_bins(chain: ExactVae, u: Ints) -> Ints:

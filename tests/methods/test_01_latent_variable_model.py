@@ -4,7 +4,7 @@ marginal.
 
 import numpy as np
 
-from bbans.schemes.bounds import drawn
+from bbans.schemes.sampling import sample_distribution
 from tests.methods.toys import chi_square, enumerated, mixture
 
 N = 30_000
@@ -13,8 +13,8 @@ N = 30_000
 def test_ancestral_samples_follow_the_enumerated_model():
     """Chi-square at a false-alarm rate of 1e-4: 19 and 4 degrees of freedom."""
     chain = mixture()
-    z = drawn(chain.prior(N), (1,))
-    x = drawn(chain.likelihood(0, z), (2,))
+    z = sample_distribution(chain.prior(N), (1,))
+    x = sample_distribution(chain.likelihood(0, z), (2,))
     prior, likelihood, _ = enumerated(chain)
     joint = likelihood.T * prior[:, None]
     counts = np.bincount(z[:, 0] * 5 + x[:, 0], minlength=20)

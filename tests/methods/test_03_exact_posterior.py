@@ -8,7 +8,8 @@ import pytest
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bits_back
-from bbans.schemes.bounds import push_measured, sample
+from bbans.schemes.bounds import push_measured
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import markov, mixture
 
 SIDE = pseudo_random_message((1,), 2000, 7)
@@ -31,7 +32,7 @@ def test_finite_models(chain):
 @pytest.mark.parametrize("k", [1, 2])
 def test_linear_gaussian_model(k):
     chain = LinearGaussian(k=k, latent_precision=10)
-    x = sample(chain, 300, 3)
+    x = sample_items(chain, 300, 3)
     y = (
         (x - 512) / 32
     )  # within 6 sigma and where bins are narrow, the floor of one and the bins' widths do not show

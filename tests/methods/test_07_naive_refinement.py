@@ -10,7 +10,7 @@ from bbans.distributions import builders
 from bbans.models.analytic import LinearGaussian
 from bbans.models.base import Capabilities
 from bbans.schemes import bits_back
-from bbans.schemes.bounds import sample
+from bbans.schemes.sampling import sample_items
 
 CHAIN = LinearGaussian(latents=2)
 SHIFTS = np.arange(-24, 25, 8)
@@ -50,7 +50,7 @@ def coded():
     """
     found = []
     for seed in range(12):
-        x, side = sample(CHAIN, 1, seed), pseudo_random_message((1,), 40, seed)
+        x, side = sample_items(CHAIN, 1, seed), pseudo_random_message((1,), 40, seed)
         (message,) = bits_back.codec(Naive(side), 1).push(side, x)
         (plain,) = bits_back.codec(CHAIN, 1).push(side, x)
         found.append((x, side, message, plain))

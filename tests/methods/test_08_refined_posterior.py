@@ -14,13 +14,14 @@ import bbans
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bits_back, importance, posterior_refinement
-from bbans.schemes.bounds import ideal_bits, sample
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.sampling import sample_items
 from bbans.training import latent_run
 from tests.digits import digits
 from tests.methods.trained import RECIPES, data, trained
 
 OFF = LinearGaussian(latents=3, mean_offset=20)  # q is off its place by a third of a sigma
-X = sample(OFF, 24, 1)
+X = sample_items(OFF, 24, 1)
 ROOT = Path(__file__).resolve().parents[2]
 
 

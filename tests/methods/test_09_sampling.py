@@ -7,7 +7,7 @@ import numpy as np
 
 from bbans.coding.rans import pseudo_random_message
 from bbans.distributions import builders, categorical
-from bbans.schemes.bounds import sample
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import chi_square, markov, mixture
 
 
@@ -26,10 +26,10 @@ def test_models_are_sampled():
     Two layers, and one layer of another model as a control.
     """
     chain, other = markov(2), mixture(9, 6, 2)
-    x = sample(chain, 50_000, 4)
+    x = sample_items(chain, 50_000, 4)
     counts = np.bincount(chain.index(x), minlength=25)
     assert chi_square(counts, np.exp2(-chain.evidence)) < 58.6
     assert chi_square(counts, np.exp2(-other.evidence)) > 1000
-    assert np.array_equal(x, sample(chain, 50_000, 4)) and not np.array_equal(
-        x, sample(chain, 50_000, 5)
+    assert np.array_equal(x, sample_items(chain, 50_000, 4)) and not np.array_equal(
+        x, sample_items(chain, 50_000, 5)
     )

@@ -8,7 +8,8 @@ import pytest
 from bbans.coding.rans import message_bits, pseudo_random_message
 from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bit_swap, bits_back
-from bbans.schemes.bounds import ideal_bits, sample
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import markov, mixture, standard_errors, tilted
 
 MESSAGES = 1200
@@ -32,7 +33,7 @@ def net_bits(scheme, chain, x):
     ids=["mixture", "markov", "gaussian"],
 )
 def test_mean_net_rate_is_the_bound(scheme, chain):
-    x = sample(chain, MESSAGES, 8)
+    x = sample_items(chain, MESSAGES, 8)
     bound = ideal_bits(chain, x, draws=100).total
     difference = net_bits(scheme, chain, x) - bound
     assert standard_errors(difference) < 4
@@ -43,7 +44,7 @@ def test_the_bound_of_the_linear_gaussian_model_in_closed_form():
     """-ELBO = -log2 p(x) + KL(q || p(z | x)), densities against the exact sums of the discrete
     model.
     """
-    x = sample(GAUSSIAN, 300, 8)
+    x = sample_items(GAUSSIAN, 300, 8)
     x = x[
         np.abs((x - 512).reshape(-1, 3, 3).sum(2)).max(1) < 1.5 * 4 * 32
     ]  # bins far out are wide, so that there KL is less

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bbans.distributions import builders, gaussian_bins
-from bbans.schemes.bounds import drawn
+from bbans.schemes.sampling import sample_distribution
 
 N = 20_000
 
@@ -18,7 +18,7 @@ def test_moments_of_draws(precision):
     Rounding of u to its bins adds below 0.3 % of sigma.
     """
     mean, sigma = np.array([[-96, 40]]), np.array([[32, 24]])  # sigma 2^-2 and 2^-3
-    z = drawn(
+    z = sample_distribution(
         builders.gaussian(np.repeat(mean, N, 0), np.repeat(sigma, N, 0), precision), (precision,)
     )
     u = gaussian_bins.value(precision, z) / 128

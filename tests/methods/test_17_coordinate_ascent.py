@@ -8,13 +8,14 @@ import pytest
 from bbans.coding.rans import pseudo_random_message
 from bbans.models.negative_binomial import mean_field
 from bbans.schemes import bits_back
-from bbans.schemes.bounds import ideal_bits, sample
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.sampling import sample_items
 from tests.laws import check_codec
 from tests.methods.analytic_posteriors import FINE, MEAN_FIELD, Correlated
 from tests.methods.mean_field import MEAN, PRECISION, gap, optimum
 
 CHAIN = Correlated(MEAN_FIELD)
-X = sample(CHAIN, 100, 3)
+X = sample_items(CHAIN, 100, 3)
 
 
 def test_every_sweep_improves():

@@ -8,7 +8,8 @@ import pytest
 from bbans.coding.rans import pseudo_random_message
 from bbans.models.analytic import finite_mixture
 from bbans.schemes import bits_back
-from bbans.schemes.bounds import push_measured, sample
+from bbans.schemes.bounds import push_measured
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import mixture
 from tests.methods.variational_em import (
     Mixture,
@@ -31,7 +32,7 @@ def net_bits(model, x):
 
 
 def test_mixture():
-    x = sample(mixture(3, 3, 4, 4), 1000, 0)
+    x = sample_items(mixture(3, 3, 4, 4), 1000, 0)
     rng = np.random.default_rng(0)
     model = Mixture(np.full(3, 1 / 3), rng.dirichlet(np.ones(4), (3, 4)))
     elbos, nets = [], []

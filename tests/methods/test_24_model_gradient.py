@@ -6,7 +6,7 @@ import numpy as np
 
 from bbans.distributions.categorical import from_weights, weights
 from bbans.models.analytic import finite_mixture
-from bbans.schemes.bounds import drawn
+from bbans.schemes.sampling import sample_distribution
 from tests.methods.toys import enumerated
 
 DRAWS = 20_000
@@ -29,7 +29,7 @@ def test_unbiased_estimates_of_the_gradient():
     chain = finite_mixture(weights(LIKELIHOOD[:, 0])[:, None], weights(PRIOR[None])[0], Q)
     p_z, _, q = enumerated(chain)
     for x in range(5):
-        z = drawn(chain.posterior(1, np.full((DRAWS, 1), x)), (x, 1))
+        z = sample_distribution(chain.posterior(1, np.full((DRAWS, 1), x)), (x, 1))
         estimates = p_z - np.eye(4)[z[:, 0]]
         exact = p_z - q[x]
         error = estimates.std(0) / np.sqrt(DRAWS)

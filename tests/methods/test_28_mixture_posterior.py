@@ -8,12 +8,13 @@ import pytest
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.distributions import builders, composite
 from bbans.schemes import bits_back, importance
-from bbans.schemes.bounds import push_measured, sample
+from bbans.schemes.bounds import push_measured
+from bbans.schemes.sampling import sample_items
 from tests.laws import check_bits_back, check_codec
 from tests.methods.analytic_posteriors import GAUSSIAN, Bimodal
 
 CHAIN = Bimodal()
-X = sample(CHAIN, 30, 2)
+X = sample_items(CHAIN, 30, 2)
 
 
 def parts(items, count=5, dims=3, seed=0):

@@ -8,12 +8,13 @@ import pytest
 from bbans.coding.rans import pseudo_random_message
 from bbans.distributions import builders, composite
 from bbans.schemes import bits_back
-from bbans.schemes.bounds import ideal_bits, push_measured, sample
+from bbans.schemes.bounds import ideal_bits, push_measured
+from bbans.schemes.sampling import sample_items
 from tests.laws import check_bits_back, check_codec
 from tests.methods.analytic_posteriors import FLOW, MEAN_FIELD, Correlated
 
 N = 1 << 8
-X = sample(Correlated(), 60, 1)
+X = sample_items(Correlated(), 60, 1)
 
 
 def shift(s, a):

@@ -2,7 +2,8 @@
 a random z.
 """
 
-from bbans.schemes.bounds import ideal_bits, sample
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.sampling import sample_items
 from tests.methods.trained import trained
 
 
@@ -13,7 +14,7 @@ def test_random_latents_decode_to_garbage():
     _, vae, (*_, usual), _ = trained("vae")
     _, autoencoder, (*_, before), _ = trained("autoencoder")
     own, garbage = (
-        ideal_bits(vae, sample(chain, 200, 5), 4).total.mean() for chain in (vae, autoencoder)
+        ideal_bits(vae, sample_items(chain, 200, 5), 4).total.mean() for chain in (vae, autoencoder)
     )
     assert garbage > 1.2 * own
     assert before["likelihood"] < 0.9 * usual["likelihood"] and before["rate"] > 1.2 * usual["rate"]

@@ -4,7 +4,8 @@ given a label.
 
 import numpy as np
 
-from bbans.schemes.bounds import ideal_bits, sample
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.sampling import sample_items
 from tests.methods.latent_space import interpolate, nearest_bins, reconstruct
 from tests.methods.trained import trained
 
@@ -56,6 +57,6 @@ def test_samples_show_their_label():
     """Samples given a label are coded best given that label, more often than one in ten by far."""
     _, chain, _, _ = trained("labelled")
     labels = np.arange(100) % 10
-    x = sample(chain.given(labels), 100, 3)
+    x = sample_items(chain.given(labels), 100, 3)
     rates = np.array([ideal_bits(chain.given(np.full(100, y)), x, 4).total for y in range(10)])
     assert (rates.argmin(0) == labels).sum() > 50

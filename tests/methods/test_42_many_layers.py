@@ -7,7 +7,8 @@ import pytest
 from bbans.coding.rans import pseudo_random_message
 from bbans.errors import UnderflowError
 from bbans.schemes import bit_swap, bits_back
-from bbans.schemes.bounds import ideal_bits, initial_bits, push_measured, sample
+from bbans.schemes.bounds import ideal_bits, initial_bits, push_measured
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import markov, standard_errors, tilted
 
 DEPTHS = (1, 2, 4, 8)
@@ -20,7 +21,7 @@ def hierarchy(depth):
 
 def test_initial_bits():
     chains = [hierarchy(depth) for depth in DEPTHS]
-    x = [sample(chain, ITEMS, 1) for chain in chains]
+    x = [sample_items(chain, ITEMS, 1) for chain in chains]
     bb = [
         initial_bits(bits_back.codec, chain, some) / ITEMS
         for chain, some in zip(chains, x, strict=True)
@@ -39,7 +40,7 @@ def test_initial_bits():
 
 def test_a_small_message_pays_for_one_scheme_only():
     chain = hierarchy(8)
-    x = sample(chain, ITEMS, 1)
+    x = sample_items(chain, ITEMS, 1)
     side = pseudo_random_message((1,), int(initial_bits(bit_swap.codec, chain, x) / 32) + 3, 5)
     bit_swap.codec(chain, ITEMS).push(side, x)
     with pytest.raises(UnderflowError, match="more than the message holds"):
@@ -49,7 +50,7 @@ def test_a_small_message_pays_for_one_scheme_only():
 @pytest.mark.parametrize("depth", [2, 4])
 def test_equal_net_rates(depth):
     chain = hierarchy(depth)
-    x = sample(chain, 1000, 2)
+    x = sample_items(chain, 1000, 2)
     side = pseudo_random_message((64,), 3000, 5)
     nets = [push_measured(scheme.codec, chain, side, x)[1].net for scheme in (bits_back, bit_swap)]
     assert nets[0] == pytest.approx(nets[1], rel=1e-3)
@@ -61,7 +62,7 @@ def test_equal_net_rates_with_another_q():
     items of 10 bits and more.
     """
     chain = tilted(hierarchy(3), most=3)
-    x = sample(chain, 20_000, 2)
+    x = sample_items(chain, 20_000, 2)
     side = pseudo_random_message((4096,), 30_000, 5)
     nets = [push_measured(scheme.codec, chain, side, x)[1].net for scheme in (bits_back, bit_swap)]
     assert nets[0] == pytest.approx(nets[1], rel=1e-3)

@@ -8,8 +8,9 @@ import pytest
 from bbans.coding.rans import message_bits, message_equal, pseudo_random_message
 from bbans.models.analytic import LinearGaussian
 from bbans.schemes import bits_back, importance
-from bbans.schemes.bounds import initial_bits, push_measured, sample
-from bbans.schemes.importance import shifts
+from bbans.schemes.bounds import initial_bits, push_measured
+from bbans.schemes.coupled_cells import shifts
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import enumerated, importance_bound, mixture, standard_errors
 
 CHAIN = mixture(0, dims=2, wrong=True)
@@ -92,7 +93,7 @@ def spread(particles):
 def test_towards_the_evidence():
     """Gaussian latents, a q that is too wide and off its place by a third of a sigma."""
     chain = LinearGaussian(mean_offset=20, sigma_steps=2)
-    x = sample(chain, 400, 1)
+    x = sample_items(chain, 400, 1)
     evidence = chain.evidence_bits(x).mean()
     side = pseudo_random_message((64,), 60_000, 5)
     for coupled in (False, True):
@@ -109,7 +110,7 @@ def test_initial_bits():
     interval, and j adds log2 K at most.
     """
     chain = LinearGaussian(latents=3)
-    x = sample(chain, 100, 1)
+    x = sample_items(chain, 100, 1)
     alone = initial_bits(bits_back.codec, chain, x) / 100
     for particles in (2, 8, 32):
         independent, coupled = (

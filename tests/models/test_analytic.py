@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bbans.models.analytic import LinearGaussian, discrete_chain, finite_mixture
-from bbans.schemes.bounds import ideal_bits, sample
+from bbans.schemes.bounds import ideal_bits
+from bbans.schemes.sampling import sample_items
 from tests.methods.toys import enumerated, markov, mixture, tilted
 
 
@@ -83,7 +84,7 @@ def test_any_sample_can_be_coded() -> None:
     assert (
         np.isfinite(ideal_bits(chain, x).total).all() and np.isfinite(chain.evidence_bits(x)).all()
     )
-    assert sample(chain, 10).max() < 300 and chain.default_latent(3).shape == (3, 2)
+    assert sample_items(chain, 10).max() < 300 and chain.default_latent(3).shape == (3, 2)
 
 
 def test_tilting_makes_q_worse() -> None:

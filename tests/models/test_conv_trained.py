@@ -15,7 +15,7 @@ from bbans.errors import InputError
 from bbans.evaluation import evaluate, pictures
 from bbans.models import model_file
 from bbans.models.conv_vae import ConvVaeConfig
-from bbans.schemes.bounds import drawn
+from bbans.schemes.sampling import sample_distribution
 from bbans.training import latent_run
 from bbans.training.latent import LatentRecipe, Samples
 from bbans.training.latent_task import train
@@ -83,7 +83,7 @@ def test_the_integers_cost_what_the_reals_cost():
     """
     net, chain, _, _, test = trained()
     x = test.x.astype(np.int64)
-    z = drawn(chain.posterior(1, x), (3,))
+    z = sample_distribution(chain.posterior(1, x), (3,))
     u = torch.tensor(gaussian_bins.value(12, z) / 128, dtype=torch.float32)
     with torch.no_grad():
         real = (

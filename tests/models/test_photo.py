@@ -15,7 +15,7 @@ from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models import library, model_file
 from bbans.models.photo import ExactPhoto, check_layers
-from bbans.schemes.pyramid import self_funding
+from bbans.schemes.pyramid import traversal
 from bbans.schemes.pyramid.level import analyse
 from bbans.training.networks import photo_planes
 from tests.tiny import CONFIG, smooth_image, tiny_model, tiny_net
@@ -72,7 +72,8 @@ def test_exact_rate_is_the_trained_rate():
                 )
                 float_bits += float(bits.sum())
                 exact += sum(
-                    part.bits for part in self_funding._intervals(level, i, level.posterior()[0], 3)
+                    part.bits
+                    for part in traversal.phase_intervals(level, i, level.posterior()[0], 3)
                 )
             carried = photo_planes.spread(flow, 2, *current.shape[-2:])
     assert exact == pytest.approx(float_bits, rel=3e-3)

@@ -12,7 +12,7 @@ from bbans.errors import ModelFormatError, NoCodecError
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.models import rich_vae
 from bbans.models.rich_vae import ExactRichVae, RichVaeConfig
-from bbans.schemes.bounds import sample
+from bbans.schemes.sampling import sample_items
 from bbans.training import latent_run
 from bbans.training.latent import LatentRecipe, Samples
 from bbans.training.latent_task import train
@@ -102,7 +102,7 @@ def planar_gap():
     mean over items that it has not seen.
     """
     bench = Correlated(MEAN_FIELD)
-    x = torch.from_numpy(sample(bench, 600, 1))
+    x = torch.from_numpy(sample_items(bench, 600, 1))
     y = (x - N // 2).float() / 2.0**bench.scale
     config = replace(
         CONFIG,

@@ -10,14 +10,8 @@ import pytest
 from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.errors import UnderflowError
 from bbans.schemes import bit_swap, bits_back
-from bbans.schemes.bounds import (
-    drawn,
-    ideal_bits,
-    importance_weighted_bits,
-    initial_bits,
-    random_message,
-    sample,
-)
+from bbans.schemes.bounds import ideal_bits, importance_weighted_bits, initial_bits
+from bbans.schemes.sampling import random_message, sample_distribution, sample_items
 from tests.methods.toys import enumerated, markov, mixture, tilted
 
 CHAIN = tilted(markov(2))
@@ -80,7 +74,7 @@ def test_draws_beyond_the_lanes() -> None:
     chain = mixture(wrong=True)
     q = enumerated(chain)[2]
     for x in range(5):
-        z = drawn(chain.posterior(1, np.full((70_000, 1), x)), (x, 9))
+        z = sample_distribution(chain.posterior(1, np.full((70_000, 1), x)), (x, 9))
         p = q[x]
         assert (
             np.abs(np.bincount(z[:, 0], minlength=4) / 70_000 - p)
@@ -95,14 +89,16 @@ def test_more_words_keep_the_draw() -> None:
 
 
 def test_sample_is_of_one_layer_as_of_two() -> None:
-    assert sample(CHAIN, 7, 0).shape == (7, 2) and sample(mixture(dims=3), 5, 0).shape == (5, 3)
+    assert sample_items(CHAIN, 7, 0).shape == (7, 2) and sample_items(
+        mixture(dims=3), 5, 0
+    ).shape == (5, 3)
 
 
 @pytest.mark.parametrize("scheme", [bits_back, bit_swap])
 def test_initial_bits_are_what_a_message_must_hold(scheme) -> None:  # type: ignore[no-untyped-def]
     """A message of one lane runs short below them, and not much above them."""
     chain = markov(5, k=32, values=32)
-    x = sample(chain, 40, 0)
+    x = sample_items(chain, 40, 0)
     need = initial_bits(scheme.codec, chain, x)
     scheme.codec(chain, 40).push(pseudo_random_message((1,), int(need * 1.05 / 32) + 4, 3), x)
     with pytest.raises(UnderflowError):

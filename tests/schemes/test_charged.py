@@ -11,7 +11,7 @@ from bbans.coding.rans import pseudo_random_message
 from bbans.errors import FormatError, UnderflowError
 from bbans.models.analytic import LinearGaussian
 from bbans.models.base import LatentModel
-from bbans.schemes import bounds, posterior_refinement, registry, single_message
+from bbans.schemes import bounds, posterior_refinement, registry, sampling, single_message
 from tests.chains import CONFIGS, exact, fresh, samples
 from tests.methods.toys import markov
 
@@ -60,7 +60,7 @@ def test_every_chain_by_every_scheme_that_fits(name: str, scheme: str, particles
 @pytest.mark.parametrize(("scheme", "particles"), [("bits-back", 1), ("bb-is", 4), ("bb-cis", 4)])
 def test_one_initial_word_less_is_too_few(scheme: str, particles: int) -> None:
     chain, coder = LinearGaussian(latents=6), registry.by_name(scheme, particles)
-    x = bounds.sample(chain, 1, 3)
+    x = sampling.sample_items(chain, 1, 3)
     initial = single_message.decode(
         chain, coder, single_message.encode(chain, coder, x)
     ).account.initial
@@ -72,7 +72,7 @@ def test_one_initial_word_less_is_too_few(scheme: str, particles: int) -> None:
 def test_net_bits_are_those_of_the_scheme() -> None:
     """Mean over 60 items within 4 standard errors of the bound."""
     chain = markov(0)
-    x = bounds.sample(chain, 60, 4)
+    x = sampling.sample_items(chain, 60, 4)
     for scheme, particles in (("bits-back", 1), ("bb-is", 5)):
         coder = registry.by_name(scheme, particles)
         nets = np.array(
@@ -99,7 +99,7 @@ def test_a_refined_posterior() -> None:
 
     chain = Counting(latents=3, k=2, mean_offset=25)
     better, coder = posterior_refinement.refined(chain, 2), registry.by_name("bits-back")
-    x = bounds.sample(chain, 1, 5)
+    x = sampling.sample_items(chain, 1, 5)
     data = single_message.encode(better, coder, x)
     assert looked == [1]
     assert np.array_equal(single_message.decode(better, coder, data).x, x)
@@ -113,7 +113,7 @@ def test_damage_is_named(scheme: str) -> None:
         LinearGaussian(latents=4),
         registry.by_name(scheme, 3 if scheme == "bb-cis" else 1),
     )
-    x = bounds.sample(chain, 1, 6)
+    x = sampling.sample_items(chain, 1, 6)
     data = single_message.encode(chain, coder, x)
     for damaged in (
         data[:-4],

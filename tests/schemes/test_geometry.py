@@ -22,7 +22,7 @@ def test_predictions_are_those_of_training(h, w, phase):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (13, 1), (9, 9), (17, 64), (97, 101), (2, 1000)])
 def test_every_pixel_belongs_to_one_phase_of_one_level(shape):
     shapes = polyphase.level_shapes(*shape)
-    assert max(shapes[-1]) <= polyphase.COARSEST
+    assert max(shapes[-1]) <= polyphase.COARSEST_SIDE
     count = shapes[-1][0] * shapes[-1][1]
     for h, w in shapes[:-1]:
         seen = np.zeros((h, w), int)

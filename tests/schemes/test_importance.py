@@ -11,7 +11,7 @@ from bbans.coding.rans import message_equal, pseudo_random_message
 from bbans.errors import UnderflowError
 from bbans.schemes import bits_back, chained_group, importance
 from bbans.schemes.bounds import initial_bits, push_measured
-from bbans.schemes.importance import shifts
+from bbans.schemes.coupled_cells import shifts
 from tests.chains import CONFIGS, exact, fresh, samples
 from tests.linear_chain import draws, linear
 from tests.methods.toys import markov, mixture

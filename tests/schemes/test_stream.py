@@ -19,8 +19,15 @@ from bbans.distributions.distribution import Distribution, Ints, factorised, poi
 from bbans.errors import BbansError, FormatError, TooFlatError, TrailingDataError
 from bbans.models.analytic import DiscreteChain, discrete_chain
 from bbans.models.base import Capabilities
-from bbans.schemes import bit_swap, bits_back, chained_group, deterministic, multiset
-from bbans.schemes.chained_group import CHAINED, DRAWN, STARTERS, Stretch
+from bbans.schemes import (
+    bit_swap,
+    bits_back,
+    chained_group,
+    deterministic,
+    group_schedule,
+    multiset,
+)
+from bbans.schemes.group_schedule import CHAINED, DRAWN, STARTERS, Stretch
 from tests.linear_chain import Linear, draws, linear
 
 LINEAR = linear(48, 6)
@@ -194,7 +201,7 @@ def test_items_that_fill_no_lanes_are_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(TooFlatError, match="code them one by one"):
         chained_group.encode(chain, bits_back.codec, np.zeros((300, 1000), np.int64))
     with pytest.raises(FormatError, match="rows"):
-        chained_group.check_schedule((Stretch(300, 1, 1, CHAINED),), 300, 1000, False)
+        group_schedule.check_schedule((Stretch(300, 1, 1, CHAINED),), 300, 1000, False)
 
 
 GOOD = (Stretch(2, 1, 1, STARTERS), Stretch(1, 4, 8, CHAINED))
@@ -217,17 +224,17 @@ GOOD = (Stretch(2, 1, 1, STARTERS), Stretch(1, 4, 8, CHAINED))
         ((Stretch(2**62, 1, 1, CHAINED),), 6, "at least one batch"),
     ],
 )
-def test_hostile_schedules(schedule: chained_group.Schedule, items: int, words: str) -> None:
-    chained_group.check_schedule(GOOD, 6, 5, False)
+def test_hostile_schedules(schedule: group_schedule.Schedule, items: int, words: str) -> None:
+    group_schedule.check_schedule(GOOD, 6, 5, False)
     with pytest.raises(FormatError, match=words):
-        chained_group.check_schedule(schedule, items, 5, False)
+        group_schedule.check_schedule(schedule, items, 5, False)
 
 
 def test_groups_beyond_the_limits() -> None:
     with pytest.raises(FormatError, match="samples"):
-        chained_group.check_schedule(GOOD, 6, chained_group.MAX_SAMPLES, False)
+        group_schedule.check_schedule(GOOD, 6, group_schedule.MAX_SAMPLES, False)
     with pytest.raises(FormatError, match="1 to 1 items"):
-        chained_group.check_schedule(GOOD, 6, 2**20, False)
+        group_schedule.check_schedule(GOOD, 6, 2**20, False)
 
 
 def test_damaged_messages_are_refused_or_differ() -> None:
@@ -335,9 +342,9 @@ def test_the_deterministic_scheme() -> None:
 
 def test_the_archive_format_has_the_same_limits() -> None:
     for name in ("MAX_STRETCHES", "MAX_BATCH", "MAX_BATCH_SAMPLES", "MAX_ROWS", "RUNGS"):
-        assert getattr(archive_records, name) == getattr(chained_group, name)
+        assert getattr(archive_records, name) == getattr(group_schedule, name)
     assert (archive_records.MAX_GROUP_ITEMS, archive_records.MAX_GROUP_SAMPLES) == (
-        chained_group.MAX_ITEMS,
-        chained_group.MAX_SAMPLES,
+        group_schedule.MAX_ITEMS,
+        group_schedule.MAX_SAMPLES,
     )
     assert archive_records.STRETCH_KINDS == DRAWN + 1

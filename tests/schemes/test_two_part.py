@@ -14,7 +14,7 @@ from bbans.container import schemes
 from bbans.distributions import gaussian_bins
 from bbans.models.analytic import LinearGaussian
 from bbans.models.base import Capabilities
-from bbans.schemes import bounds, posterior_refinement, registry, single_message, two_part
+from bbans.schemes import bounds, posterior_refinement, registry, sampling, single_message, two_part
 from tests.chains import BACKENDS, CONFIGS, exact, fresh, samples
 from tests.laws import check_bits, check_codec
 from tests.methods.toys import markov
@@ -32,7 +32,7 @@ def test_the_loss_is_that_of_scalar_quantisation(k: int) -> None:
     step between finenesses.
     """
     chain = LinearGaussian(latents=8, k=k)
-    x = bounds.sample(chain, 200, 0)
+    x = sampling.sample_items(chain, 200, 0)
     grid, mean, evidence = two_part.grid(chain), chain.gaussians(x)[0], chain.evidence_bits(x)
     losses = []
     for fineness in FINENESSES:
@@ -58,7 +58,7 @@ def test_one_item_takes_the_best_fineness() -> None:
     promised.
     """
     chain = LinearGaussian(latents=4, k=2)
-    x = bounds.sample(chain, 30, 1)
+    x = sampling.sample_items(chain, 30, 1)
     total = 0.0
     for one in x[:, None]:
         found = two_part.best(chain, one)
@@ -112,7 +112,7 @@ def test_latents_that_say_nothing_cost_nothing() -> None:
     chain = Half(latents=4, k=2)
     grid = two_part.grid(chain)
     assert grid.widths.tolist() == [32, 32, -1, -1]
-    mean = chain.gaussians(bounds.sample(chain, 3))[0]
+    mean = chain.gaussians(sampling.sample_items(chain, 3))[0]
     for fineness in FINENESSES:
         cells = grid.cells(mean, fineness)
         assert (
@@ -125,7 +125,7 @@ def test_refinement_is_the_encoders() -> None:
     """Better means make a code that is no longer, and the unrefined chain decodes it."""
     chain = LinearGaussian(latents=4, k=2, mean_offset=30)
     better = posterior_refinement.refined(chain, 3)
-    x = bounds.sample(chain, 20, 2)
+    x = sampling.sample_items(chain, 20, 2)
     plain, found = (
         sum(two_part.best(one, row).bits for row in x[:, None]) for one in (chain, better)
     )

@@ -1,1 +1,1 @@
-"""Image files: one module a format, with what tells them apart, reads and writes them."""
+"""Image file formats: one module per format, and the table that detects, reads and writes them."""

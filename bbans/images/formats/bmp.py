@@ -1,8 +1,8 @@
-"""BMP (Windows bitmap): indices and 24 or 32-bit colours that are not compressed are read here, the
-others by Pillow.
+"""BMP (Windows bitmap). Uncompressed palette indices and 24 or 32-bit colours are read here, other
+files by Pillow.
 
-Pillow takes a palette that is a ramp of grey for the samples themselves even where they have 4
-bits, and forgets the depth.
+Pillow treats a palette that is a ramp of grey as the samples themselves, even for 4 bits, and loses
+the depth.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ EMBEDDED_PROFILE = 0x4D424544
 
 
 def _described(data: bytes, header: int) -> tuple[PngChunk, ...]:
-    """Resolution and ICC profile."""
-    found: list[PngChunk] = []
+    """Return resolution and ICC profile."""
+    chunks: list[PngChunk] = []
     if (
         header >= V5_HEADER
         and len(data) >= 14 + V5_HEADER
@@ -34,16 +34,16 @@ def _described(data: bytes, header: int) -> tuple[PngChunk, ...]:
     ):
         offset, size = struct.unpack_from("<II", data, 14 + 112)
         if size and 14 + offset + size <= len(data):
-            found.append(metadata.icc_chunk(data[14 + offset : 14 + offset + size]))
+            chunks.append(metadata.icc_chunk(data[14 + offset : 14 + offset + size]))
     if header >= 40:
         x, y = struct.unpack_from("<ii", data, 38)
         if x > 0 and y > 0:
-            found.append(PngChunk("pHYs", struct.pack(">IIB", x, y, 1)))
-    return tuple(found)
+            chunks.append(PngChunk("pHYs", struct.pack(">IIB", x, y, 1)))
+    return tuple(chunks)
 
 
 def _palette(data: bytes, header: int, bits: int) -> bytes:
-    """The entries in the order red, green, blue."""
+    """Return the palette entries in the order red, green, blue."""
     count = struct.unpack_from("<I", data, 46)[0] if header >= 40 else 0
     size = 3 if header == OLD_HEADER else 4
     stored = data[14 + header :][: size * (count or 2**bits)]
@@ -57,7 +57,9 @@ def _palette(data: bytes, header: int, bits: int) -> bytes:
 
 
 def _raw(data: bytes, width: int, height: int, bits: int, upside_down: bool) -> Samples:
-    """The pixels of a BMP that is not compressed: rows of a multiple of 4 bytes, blue first."""
+    """Return the pixels of an uncompressed BMP: rows padded to a multiple of 4 bytes, blue
+    first.
+    """
     (start,) = struct.unpack_from("<I", data, 10)
     row = (width * bits + 31) // 32 * 4
     if len(data) - start < row * height:
@@ -79,9 +81,13 @@ def _raw(data: bytes, width: int, height: int, bits: int, upside_down: bool) -> 
 
 
 def read_bmp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of 1, 4 or 8-bit indices or grey, of RGB, or of RGBA (masks).
+    """Read a BMP of 1, 4 or 8-bit indices or grey, of RGB, or of RGBA (bit masks).
 
-    Raises `InputError` and `UnsupportedImageError`.
+    Raises InputError on damage, and UnsupportedImageError on other kinds.
+
+    >>> from bbans.images.image import from_array
+    >>> read_bmp(bmp_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+    (2, 3)
     """
     (header,) = struct.unpack_from("<I", data, 14)
     if (header != OLD_HEADER and not 40 <= header <= V5_HEADER) or len(data) < 14 + header:
@@ -128,8 +134,9 @@ def read_bmp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
 
 def bmp_bytes(image: Image) -> bytes:
-    """The bytes of a BMP file. Raises OutputError on an image that it cannot hold."""
+    """Return the bytes of a BMP file. Raises OutputError on an image that it cannot hold."""
     eight = image.bit_depth == 8 and (image.pixels.ndim == 2 or image.pixels.shape[2] == 3)
     if not eight and (image.bit_depth != 1 or image.palette):
         raise OutputError("BMP holds 8-bit grey, palette or RGB and 1-bit grey: choose PNG")
-    return saved_by_pillow(image, "BMP", ("dpi",), dpi=(0, 0))  # Pillow would make one up
+    # Without a resolution Pillow would write a default one.
+    return saved_by_pillow(image, "BMP", ("dpi",), dpi=(0, 0))

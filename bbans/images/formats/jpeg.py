@@ -1,4 +1,4 @@
-"""JPEG by Pillow: its decoded pixels, for whoever asks for them."""
+"""JPEG, read by Pillow: the decoded pixels, on explicit request only."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from bbans.images.pillow_convert import check_size, from_pillow, guarded
 
 
 def read_jpeg(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """The image that a JPEG decodes to. Raises JpegInputError unless `as_pixels`, InputError."""
+    """Read the decoded pixels of a JPEG.
+
+    Raises JpegInputError unless `as_pixels`, InputError on damage.
+    """
     if not as_pixels:
         raise JpegInputError(f"a JPEG: {LOSSY_ADVICE}")
-    # called directly and not through `PIL.Image.open`, whose size limit belongs to the process
+    # Not opened by `PIL.Image.open`, which applies the process-wide size limit.
     with guarded("JPEG"):
         source = JpegImagePlugin.JpegImageFile(BytesIO(data))
         check_size(source.width, source.height, max_pixels)

@@ -1,8 +1,8 @@
-"""JPEG 2000 (ISO/IEC 15444-1): what the headers say is decided here, OpenJPEG decodes.
+"""JPEG 2000 (ISO/IEC 15444-1), decoded by OpenJPEG after its headers have been checked here.
 
-A file is a codestream, or boxes around one (JP2). A wavelet transform of kind 0 (9/7) rounds: such
-a file is lossy, and asked about like a JPEG. One of kind 1 (5/3) is taken as it is, since its
-pixels are all there ever were in the file.
+A file is a codestream, or boxes around one (JP2). Wavelet transform 0 (9/7) rounds, so its files
+are lossy and treated like JPEG. Transform 1 (5/3) is reversible, and its pixels are taken as they
+are: the file never held others.
 """
 
 from __future__ import annotations
@@ -28,16 +28,19 @@ OTHER_PROFILES = (
     b"YCbr",
     b"Luv ",
     b"HSV ",
-)  # colour spaces of ICC profiles, at byte 16
+)
+"""Colour spaces of ICC profiles, at their byte 16, that are not coded."""
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 EXIF_UUID = b"JpgTiffExif->JP2"
 MAX_TILES = 65535
-# of the shortest tile, all of them headers; the decoder takes kilobytes for each before it looks
 TILE_BYTES = 14
+"""Bytes of the shortest tile, which is headers only. The decoder allocates kilobytes per tile
+before it reads them.
+"""
 
 
 class Codestream(NamedTuple):
-    """What the main header says about the samples, and whether their transform is reversible."""
+    """Fields of the main header about the samples, and whether their transform is reversible."""
 
     width: int
     height: int
@@ -47,7 +50,7 @@ class Codestream(NamedTuple):
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, first byte and end of the content of every box."""
+    """Yield the kind, the start and the end of the content of every box."""
     while start + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, start)
         body = start + 8
@@ -62,6 +65,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]
 
 
 def _size(data: bytes, body: int) -> Codestream:
+    """Parse the size marker."""
     x1, y1, x0, y0, tile_x, tile_y, from_x, from_y, channels = struct.unpack_from(
         ">8IH", data, body + 2
     )
@@ -95,8 +99,8 @@ def _size(data: bytes, body: int) -> Codestream:
 
 
 def _codestream(data: bytes, start: int) -> Codestream:
-    """The main header: markers up to the first tile."""
-    found: Codestream | None = None
+    """Parse the main header: the markers before the first tile."""
+    header: Codestream | None = None
     reversible: list[bool] = []
     position = start + 2
     while True:
@@ -105,19 +109,21 @@ def _codestream(data: bytes, start: int) -> Codestream:
             break
         body = position + 4
         if marker == SIZ:
-            found = _size(data, body)
+            header = _size(data, body)
         elif marker == COD:
             reversible.append(data[body + 9] == 1)
-        elif marker == COC:  # of at most 4 channels: their number has one byte
+        elif marker == COC:  # a channel's number has one byte, since there are at most 4 channels
             reversible.append(data[body + 6] == 1)
         position += 2 + size
-    if found is None or not reversible:
+    if header is None or not reversible:
         raise InputError("damaged JPEG 2000: its main header has no size or no coding style")
-    return found._replace(reversible=all(reversible))
+    return header._replace(reversible=all(reversible))
 
 
 def _resolution(data: bytes, body: int) -> PngChunk:
-    """Pixels per metre: two fractions, vertical first, and their decimal exponents."""
+    """Return the resolution: two fractions in pixels per metre, vertical first, with decimal
+    exponents.
+    """
     over_y, under_y, over_x, under_x, power_y, power_x = struct.unpack_from(">4H2b", data, body)
     per_metre = over_x / under_x * 10.0**power_x, over_y / under_y * 10.0**power_y
     return metadata.resolution_chunk(
@@ -126,10 +132,11 @@ def _resolution(data: bytes, body: int) -> PngChunk:
 
 
 def _colours(data: bytes, body: int, end: int, channels: int) -> tuple[PngChunk, ...]:
-    """ICC profile and resolution of the header box, once palettes, other colour spaces and strange
-    channels are refused.
+    """Return ICC profile and resolution from the header box.
+
+    Raises UnsupportedImageError on palettes, other colour spaces and unusual channels.
     """
-    found: tuple[PngChunk, ...] = ()
+    profile: tuple[PngChunk, ...] = ()
     resolution: tuple[PngChunk, ...] = ()
     for kind, at, stop in _boxes(data, body, end):
         if kind in (b"pclr", b"cmap"):
@@ -144,8 +151,8 @@ def _colours(data: bytes, body: int, end: int, channels: int) -> tuple[PngChunk,
                     "a JPEG 2000 with colours other than sRGB or grey is not coded: convert it to "
                     "RGB"
                 )
-            if method in (2, 3) and not found:
-                found = (metadata.icc_chunk(data[at + 3 : stop]),)
+            if method in (2, 3) and not profile:
+                profile = (metadata.icc_chunk(data[at + 3 : stop]),)
         if kind == b"res ":
             resolution += tuple(
                 _resolution(data, inner)
@@ -158,40 +165,42 @@ def _colours(data: bytes, body: int, end: int, channels: int) -> tuple[PngChunk,
                 struct.unpack_from(">HHH", data, at + 2 + 6 * index) for index in range(count)
             )
             colours = channels - (channels in (2, 4))
-            wanted = [(index, 0, index + 1) for index in range(colours)] + [
+            expected = [(index, 0, index + 1) for index in range(colours)] + [
                 (index, 1, 0) for index in range(colours, channels)
             ]
-            if rows != wanted:
+            if rows != expected:
                 raise UnsupportedImageError(
                     "a JPEG 2000 with premultiplied alpha or channels out of order is not coded: "
                     "convert it to PNG"
                 )
-    return found + resolution[:1]
+    return profile + resolution[:1]
 
 
 def _jp2(data: bytes) -> tuple[Codestream, tuple[PngChunk, ...]]:
-    found: Codestream | None = None
+    """Parse the boxes of a JP2 file."""
+    codestream: Codestream | None = None
     header: tuple[int, int] | None = None
     described: tuple[PngChunk, ...] = ()
     for kind, body, stop in _boxes(data, 0, len(data)):
         if kind == b"jp2h":
             header = body, stop
-        elif kind == b"jp2c" and found is None:
-            found = _codestream(data, body)
+        elif kind == b"jp2c" and codestream is None:
+            codestream = _codestream(data, body)
         elif kind == b"uuid" and data[body : body + 16] == XMP_UUID:
             described += (metadata.xmp_chunk(data[body + 16 : stop]),)
         elif kind == b"uuid" and data[body : body + 16] == EXIF_UUID:
             described += (metadata.exif_chunk(data[body + 16 : stop]),)
-    if found is None:
+    if codestream is None:
         raise InputError("damaged JPEG 2000: it has no codestream")
-    return found, (_colours(data, *header, found.channels) if header else ()) + described
+    return codestream, (_colours(data, *header, codestream.channels) if header else ()) + described
 
 
 def read_jpeg2000(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of 1 to 4 channels of unsigned 8 or 16-bit samples; the second or fourth is alpha.
+    """Read an image of 1 to 4 channels of unsigned 8 or 16-bit samples; the second or fourth is
+    alpha.
 
-    Raises `InputError`, `UnsupportedImageError` and, for a lossy file unless `as_pixels`,
-    `JpegInputError`.
+    Raises InputError on damage, UnsupportedImageError on other kinds and, for a lossy file unless
+    `as_pixels`, JpegInputError.
     """
     import imagecodecs
 

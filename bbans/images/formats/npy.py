@@ -1,5 +1,5 @@
-"""NumPy's `.npy` files of 8 or 16-bit samples: the header is read and checked before any memory is
-taken, nothing is unpickled.
+"""NumPy's `.npy` files of 8 or 16-bit samples. The header is checked before memory is allocated,
+and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ MAX_HEADER = 10_000
 
 
 def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of an array of a shape and type that `from_array` takes.
+    """Read an image of an array of a shape and type that `from_array` accepts.
 
-    Raises `InputError` and `UnsupportedImageError`.
+    Raises InputError on damage and other shapes, UnsupportedImageError on other types and versions.
+
+    >>> read_npy(npy_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+    (2, 3)
     """
     file = BytesIO(data)
     with guarded("NPY"):
@@ -47,16 +50,19 @@ def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
             f"shape {shape}"
         )
     check_size(shape[1], shape[0], max_pixels)
-    found = len(data) - file.tell()
-    if found != (expected := prod(shape) * dtype.itemsize):
-        raise InputError(f"damaged NPY: {expected} bytes of samples were expected, found {found}")
+    size_found = len(data) - file.tell()
+    if size_found != (expected := prod(shape) * dtype.itemsize):
+        raise InputError(
+            f"damaged NPY: {expected} bytes of samples were expected, found {size_found}"
+        )
     flat = np.frombuffer(data, dtype, offset=file.tell())
     return from_array(flat.reshape(shape, order="F" if fortran else "C"))
 
 
 def npy_bytes(image: Image) -> bytes:
-    """The samples alone. Raises `OutputError` for images that are more than an array of 8 or 16-bit
-    samples.
+    """Return the samples as an `.npy` file.
+
+    Raises OutputError for images that are more than an array of 8 or 16-bit samples.
     """
     if image.bit_depth < 8 or image.palette or transparency(image.metadata) is not None:
         raise OutputError(

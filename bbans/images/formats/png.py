@@ -1,8 +1,8 @@
 """PNG as a sequence of chunks (W3C PNG, third edition, section 5).
 
-The chunks are walked here and not in Pillow, because Pillow turns 16-bit RGB into 8-bit, forgets
-most ancillary chunks and spells the others anew. The decoders get the header and the pixels,
-nothing else (see `png_pixels`).
+The chunks are parsed here and not by Pillow, because Pillow reduces 16-bit RGB to 8-bit, drops most
+ancillary chunks and rewrites the others. Decoders get the header and the pixels only (see
+`png_pixels`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ ADAM7 = (
     (2, 0, 4, 2),
     (0, 1, 2, 2),
     (1, 0, 2, 1),
-)  # top, left, down, right
-PIECE = 2**20  # bytes inflated at a time where they are only counted
+)
+"""First row, first column, row step and column step of the seven passes."""
+PIECE = 2**20
+"""Bytes that are inflated at a time where they are only counted."""
 BIT_DEPTHS = {
     GREY: (1, 2, 4, 8, 16),
     RGB: (8, 16),
@@ -46,12 +48,18 @@ def _is_kind(kind: bytes) -> bool:
 
 
 def chunks(data: bytes) -> list[tuple[str, bytes]]:
-    """`(kind, payload)` of every chunk up to `IEND`, checksums verified. Raises `InputError`."""
+    """Return (kind, payload) of every chunk up to `IEND`, with checksums verified.
+
+    Raises InputError on damaged or truncated data.
+
+    >>> chunks(serialise(Header(1, 1, 8, GREY, 0, 0, 0)))[1]
+    ('IEND', b'')
+    """
     if not data.startswith(SIGNATURE):
         raise InputError("damaged PNG: its signature is wrong")
-    found: list[tuple[str, bytes]] = []
+    parts: list[tuple[str, bytes]] = []
     position = len(SIGNATURE)
-    while not found or found[-1][0] != "IEND":
+    while not parts or parts[-1][0] != "IEND":
         if position + 12 > len(data):
             raise InputError("truncated PNG: it ends before its IEND chunk")
         (size,) = struct.unpack_from(">I", data, position)
@@ -65,9 +73,9 @@ def chunks(data: bytes) -> list[tuple[str, bytes]]:
             raise InputError(
                 f"damaged PNG: the checksum of its {kind.decode()} chunk does not match"
             )
-        found.append((kind.decode(), data[position + 8 : end]))
+        parts.append((kind.decode(), data[position + 8 : end]))
         position = end + 4
-    return found
+    return parts
 
 
 def _serialise(parts: Iterable[tuple[str, bytes]]) -> bytes:
@@ -79,6 +87,7 @@ def _serialise(parts: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _check_order(kinds: Sequence[str]) -> None:
+    """Raise InputError unless `IHDR` is first and `IDAT` chunks are present and consecutive."""
     if kinds[0] != "IHDR" or kinds.count("IHDR") > 1:
         raise InputError("damaged PNG: it must have one IHDR chunk, the first")
     if "IDAT" not in kinds:
@@ -89,7 +98,7 @@ def _check_order(kinds: Sequence[str]) -> None:
 
 
 class Header(NamedTuple):
-    """What `IHDR` says."""
+    """Fields of the `IHDR` chunk."""
 
     width: int
     height: int
@@ -101,9 +110,9 @@ class Header(NamedTuple):
 
 
 def check_supported(parts: Sequence[tuple[str, bytes]]) -> Header:
-    """The header of a PNG of one image.
+    """Return the header of a PNG of a single image.
 
-    Raises `UnsupportedImageError` or `InputError` for any other.
+    Raises UnsupportedImageError on animations and unknown critical chunks, InputError on damage.
     """
     kinds = [kind for kind, _ in parts]
     _check_order(kinds)
@@ -125,18 +134,21 @@ def check_supported(parts: Sequence[tuple[str, bytes]]) -> Header:
         )
     if any(kind in ANIMATION for kind in kinds):
         raise UnsupportedImageError("an animated PNG is not coded: save its frames one by one")
-    strange = [kind for kind in kinds if kind[0].isupper() and kind not in (*STRUCTURE, "PLTE")]
-    if strange:
+    unknown = [kind for kind in kinds if kind[0].isupper() and kind not in (*STRUCTURE, "PLTE")]
+    if unknown:
         raise UnsupportedImageError(
-            f"a PNG with a critical chunk of unknown kind {strange[0]} is not coded: write it "
+            f"a PNG with a critical chunk of unknown kind {unknown[0]} is not coded: write it "
             "anew as plain PNG"
         )
     return header
 
 
 def raw_size(header: Header) -> int:
-    """Bytes of the filtered rows: one more than the bytes of its samples for each row, in seven
+    """Return the bytes of the filtered rows: one filter byte and the samples of each row, in seven
     passes if interlaced.
+
+    >>> raw_size(Header(3, 2, 8, GREY, 0, 0, 0))
+    8
     """
     width, height, depth, channels = (
         header.width,
@@ -157,8 +169,8 @@ def raw_size(header: Header) -> int:
 
 
 def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
-    """Raises `InputError` unless the pixels of a supported PNG are all there: decoders take missing
-    rows for black ones.
+    """Raise InputError unless all pixels of a supported PNG are present; decoders would take
+    missing rows for black.
     """
     missing = raw_size(header)
     stream = zlib.decompressobj()
@@ -167,9 +179,8 @@ def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
             while pending and missing > 0:
                 missing -= len(stream.decompress(pending, PIECE))
                 pending = stream.unconsumed_tail
-        if (
-            missing > 0
-        ):  # then no input is left, but a piece that was full may have held some output back
+        # All input is consumed, but the last piece may have been full and held output back.
+        if missing > 0:
             missing -= len(stream.flush())
     except zlib.error as error:
         raise InputError(f"damaged PNG: {error}") from None
@@ -178,12 +189,16 @@ def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
 
 
 def serialise(header: Header, *others: tuple[str, bytes]) -> bytes:
-    """A PNG from its header and the chunks between that and `IEND`."""
+    """Build a PNG from its header and the chunks between `IHDR` and `IEND`.
+
+    >>> serialise(Header(1, 1, 8, GREY, 0, 0, 0)).startswith(SIGNATURE)
+    True
+    """
     return _serialise([("IHDR", struct.pack(IHDR, *header)), *others, ("IEND", b"")])
 
 
 def metadata(parts: Sequence[tuple[str, bytes]]) -> tuple[PngChunk, ...]:
-    """Everything else, in order, verbatim."""
+    """Return all other chunks, in order and verbatim."""
     first = [kind for kind, _ in parts].index("IDAT")
     return tuple(
         PngChunk(kind, payload, at > first)
@@ -193,11 +208,10 @@ def metadata(parts: Sequence[tuple[str, bytes]]) -> tuple[PngChunk, ...]:
 
 
 def insert(plain: bytes, extra: Iterable[PngChunk]) -> bytes:
-    """A plain PNG with chunks put before its first `IDAT` and after its last: the inverse of
-    `metadata`.
+    """Insert chunks before the first `IDAT` of a PNG and after its last, the inverse of `metadata`.
 
-    Raises `InputError` for a chunk that may not be inserted: the metadata may come from a file that
-    somebody else made.
+    Raises InputError for a chunk that may not be inserted, since metadata may come from untrusted
+    files.
     """
     extra = tuple(extra)
     for chunk in extra:

@@ -1,7 +1,7 @@
-"""The pixels of a PNG to samples and back, at their own depth.
+"""Pixels of a PNG to samples and back, at their own bit depth.
 
-Pillow holds neither samples below 8 bits nor RGB of 16: the first are read as if they were palette
-indices, which Pillow does not scale, and all 16-bit samples by libpng.
+Pillow has no mode for samples below 8 bits and for 16-bit RGB. The former are read as if they were
+palette indices, which Pillow does not scale; all 16-bit samples are decoded by libpng.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from bbans.images.formats.rows import pack_rows
 from bbans.images.image import Image, Samples, make_image
 from bbans.images.pillow_convert import check_size, guarded
 
-LIBPNG_SIDE = 1_000_000  # libpng takes no wider or higher image unless it is compiled to
-BLOCK = 2**22  # bytes of rows that are compressed at a time
+LIBPNG_SIDE = 1_000_000
+"""Largest side of an image that libpng accepts by default."""
+BLOCK = 2**22
+"""Bytes of rows that are compressed at a time."""
 
 
 def _inflate(parts: Sequence[tuple[str, bytes]], size: int) -> bytes:
@@ -32,8 +34,8 @@ def _inflate(parts: Sequence[tuple[str, bytes]], size: int) -> bytes:
 
 
 def _decode_deep(header: png.Header, parts: Sequence[tuple[str, bytes]]) -> Samples:
-    """16-bit samples. libpng complains on stderr about interlaced ones, so that their passes are
-    decoded one by one.
+    """Decode 16-bit samples. The passes of an interlaced image are decoded one by one, since libpng
+    would print a warning.
     """
     import imagecodecs
 
@@ -81,7 +83,14 @@ def _decode(header: png.Header, parts: Sequence[tuple[str, bytes]]) -> Samples:
 
 
 def read_png(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of every colour type and depth. Raises `InputError` and `UnsupportedImageError`."""
+    """Read a PNG of any colour type and depth.
+
+    Raises InputError on damage and UnsupportedImageError on other kinds.
+
+    >>> from bbans.images.image import from_array
+    >>> read_png(png_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+    (2, 3)
+    """
     parts = png.chunks(data)
     header = png.check_supported(parts)
     check_size(header.width, header.height, max_pixels)
@@ -92,18 +101,18 @@ def read_png(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
 
 def _unfiltered(image: Image, colour: int) -> bytes:
-    """A PNG whose rows are not filtered: differences between indices or among few levels say
-    nothing (section 12.7).
+    """Write a PNG whose rows are not filtered: differences of indices or of few levels carry no
+    information (section 12.7).
     """
     height, width = image.pixels.shape[:2]
     packer = zlib.compressobj(9)
-    found = []
+    pieces_packed = []
     step = max(1, BLOCK // width)
     for top in range(0, height, step):
         rows = pack_rows(image.pixels[top : top + step], image.bit_depth)
-        found.append(packer.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes()))
-    found.append(packer.flush())
-    body = b"".join(found)
+        pieces_packed.append(packer.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes()))
+    pieces_packed.append(packer.flush())
+    body = b"".join(pieces_packed)
     pieces = [("IDAT", body[at : at + 2**30]) for at in range(0, len(body), 2**30)]
     return png.serialise(png.Header(width, height, image.bit_depth, colour, 0, 0, 0), *pieces)
 
@@ -128,8 +137,8 @@ def _encode(image: Image) -> bytes:
 
 
 def png_bytes(image: Image) -> bytes:
-    """A PNG of the image's own depth and colour type, with all its chunks in their places.
+    """Write a PNG of the image's own depth and colour type, with all its chunks in place.
 
-    Raises `InputError` for a chunk of no image.
+    Raises InputError for a chunk that no image may have.
     """
     return png.insert(_encode(image), image.metadata)

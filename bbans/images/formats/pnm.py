@@ -1,8 +1,7 @@
-"""PBM, PGM, PPM (`P1` to `P6`) and PAM (`P7`), as the manual pages of Netpbm define them, with
-samples of 1, 8 or 16 bits.
+"""PBM, PGM, PPM (`P1` to `P6`) and PAM (`P7`) as defined by Netpbm's manual pages, with samples of
+1, 8 or 16 bits.
 
-A sample of a PBM is 1 for black; in an image, as in PNG and PAM, 1 is white. 16-bit samples have
-their high byte first.
+In a PBM 1 is black; in an image, as in PNG and PAM, 1 is white. 16-bit samples are big-endian.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ SPACE = b" \t\n\v\f\r"
 
 
 class Header(NamedTuple):
-    """Sizes, the largest sample, and where the samples start."""
+    """Sizes, the largest sample value, and the byte at which the samples start."""
 
     width: int
     height: int
@@ -34,7 +33,7 @@ class Header(NamedTuple):
 
 
 def _header(data: bytes) -> Header:
-    """The header of P1 to P6 (`#` comments run to the end of their line)."""
+    """Parse the header of P1 to P6; comments run from `#` to the end of the line."""
     values: list[int] = []
     position = 2
     wanted = 2 if data[1:2] in b"14" else 3
@@ -62,6 +61,7 @@ def _header(data: bytes) -> Header:
 
 
 def _pam_header(data: bytes) -> Header:
+    """Parse the header of P7."""
     end = re.search(rb"\nENDHDR[ \t\r]*\n", data[: 2**16])
     if end is None:
         raise InputError("damaged PAM: its header has no end (ENDHDR)")
@@ -86,6 +86,7 @@ def _pam_header(data: bytes) -> Header:
 
 
 def _check_last(rest: bytes) -> None:
+    """Raise UnsupportedImageError if another image follows."""
     if rest.startswith(b"P"):
         raise UnsupportedImageError(
             "a PNM file of several images is not coded: save them one by one"
@@ -93,7 +94,7 @@ def _check_last(rest: bytes) -> None:
 
 
 def _text(data: bytes, header: Header, depth: int) -> Samples:
-    """The samples of P1, P2 and P3."""
+    """Return the samples of P1, P2 and P3, written as text."""
     body = re.sub(rb"#[^\r\n]*", b"", data[header.start - 1 :])
     count = header.width * header.height * header.channels
     if depth == 1:
@@ -121,7 +122,7 @@ def _text(data: bytes, header: Header, depth: int) -> Samples:
 
 
 def _raster(data: bytes, header: Header, depth: int) -> Samples:
-    """The samples of P4 to P7: bits in P4, one or two bytes in the others."""
+    """Return the samples of P4 to P7: bits in P4, one or two bytes in the others."""
     width, height, channels, _, start = header
     packed = data[1:2] == b"4"
     row = row_bytes(width, channels, 1 if packed else max(depth, 8))
@@ -142,9 +143,12 @@ def _raster(data: bytes, header: Header, depth: int) -> Samples:
 
 
 def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of 8 or 16-bit samples, or of 1-bit grey.
+    """Read a PNM of 8 or 16-bit samples, or of 1-bit grey.
 
-    Raises `InputError` and `UnsupportedImageError`.
+    Raises InputError on damage and UnsupportedImageError on other kinds.
+
+    >>> read_pnm(b"P2 2 1 255 7 8", False, 100).pixels.tolist()
+    [[7, 8]]
     """
     header = _pam_header(data) if data[1:2] == b"7" else _header(data)
     if header.width < 1 or header.height < 1:
@@ -162,9 +166,9 @@ def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
 
 def pnm_bytes(image: Image) -> bytes:
-    """PBM of 1-bit grey, PGM of grey, PPM of RGB, PAM with alpha.
+    """Write 1-bit grey as PBM, grey as PGM, RGB as PPM, and images with alpha as PAM.
 
-    Raises `OutputError` for other images.
+    Raises OutputError for other images.
     """
     if image.bit_depth in (2, 4) or image.palette or transparency(image.metadata) is not None:
         raise OutputError(

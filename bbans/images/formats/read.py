@@ -1,6 +1,5 @@
-"""A file, or its bytes, to an image.
-
-Nothing is taken that cannot be given back: what is not coded is refused by name.
+"""Reading of image files. Images that could not be written back exactly are refused with an error
+that names the reason.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from bbans.images.image import DEFAULT_MAX_PIXELS, Image
 
 
 def file_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a regular file.
+    """Return the bytes of a regular file.
 
-    Raises `InputError` for anything else, and does not wait for a pipe.
+    Raises InputError for anything else, without waiting for a pipe.
     """
     try:
         mode = os.stat(path).st_mode
@@ -40,15 +39,19 @@ def read_image(
     as_pixels: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Image:
-    """Reads PNG, lossless WebP, TIFF, BMP, PBM to PAM, JPEG 2000 or NPY from a path or from bytes;
-    the content decides, not the name.
+    """Read PNG, lossless WebP, TIFF, BMP, PBM to PAM, JPEG 2000 or NPY from a path or from bytes.
 
-    Depth and palette are those of the file. Every chunk of a PNG besides its pixels becomes
-    metadata, verbatim. `as_pixels` takes the decoded pixels of JPEG, lossy WebP and lossy JPEG
-    2000, which are refused otherwise. Raises, as one line that starts with the path:
-    `JpegInputError`, `UnsupportedImageError` for samples that are not unsigned integers of 1, 2, 4,
-    8 or 16 bits and colours that are not grey, RGB or a palette, `InputError` for what is damaged,
-    missing, larger than `max_pixels` or no image.
+    The format is detected from the content, not the name. Depth and palette are those of the file.
+    Every chunk of a PNG besides its pixels becomes metadata, verbatim. `as_pixels` accepts the
+    decoded pixels of JPEG, lossy WebP and lossy JPEG 2000, which are refused otherwise.
+
+    Raises JpegInputError on a lossy file, UnsupportedImageError on samples that are not unsigned
+    integers of 1, 2, 4, 8 or 16 bits and colours that are not grey, RGB or a palette, and
+    InputError on a file that is damaged, missing, larger than `max_pixels` or no image. Messages
+    are a single line that starts with the path.
+
+    >>> read_image(b"P2 2 1 255 7 8").pixels.tolist()
+    [[7, 8]]
     """
     if isinstance(source, bytes):
         return format_of_bytes(source).read(source, as_pixels, max_pixels)

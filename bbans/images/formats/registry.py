@@ -1,8 +1,8 @@
-"""The table of image formats: how each is told from its first bytes, and who reads and writes it.
+"""Table of image formats: how each is detected from a file's bytes, and its reader and writer.
 
-What a file is called is not believed. A row is added by `register`, for instance from a module of
-one's own; nothing in the package has to be touched. Light: readers and writers are imported when
-they are called.
+File names are not used for detection. `register` adds a row, also from a module outside this
+package; nothing else has to be changed. Importing this module is cheap: readers and writers are
+imported when they are called.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ LOSSY_ADVICE = (
 class ImageFormat:
     """A format of image files.
 
-    name: as users write it, in capitals; label: for people. suffixes: of file names, in small
-    letters, the first is the one that is written. `detect(data)`: whether a file's bytes are of
-    this format. reader, writer: "module:function" or functions; `reader(data, as_pixels,
-    max_pixels)` is the image of a file's bytes, where `as_pixels` takes what was lossy;
-    `writer(image)` is the bytes of a file, None: the format is not written. lossless: whether files
-    of it are what an image should come as.
+    name: as users write it, in capitals. label: for messages. suffixes: of file names, in lower
+    case; files are written with the first. detect: whether a file's bytes are of this format.
+    reader, writer: functions, or "module:function". `reader(data, as_pixels, max_pixels)` returns
+    the image; `as_pixels` accepts lossy files. `writer(image)` returns a file's bytes; None: the
+    format is not written. lossless: whether files of the format are suitable input.
     """
 
     name: str
@@ -45,31 +44,40 @@ class ImageFormat:
     lossless: bool = True
 
     def read(self, data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-        """The image of a file's bytes. Raises InputError."""
+        """Return the image of a file's bytes. Raises InputError."""
         image: Image = _loaded(self.reader)(data, as_pixels, max_pixels)
         return image
 
     def write(self, image: Image) -> bytes:
-        """The bytes of a file. Raises OutputError on an image that the format cannot hold."""
+        """Return the bytes of a file. Raises OutputError on an image that the format cannot
+        hold.
+        """
         assert self.writer is not None
         data: bytes = _loaded(self.writer)(image)
         return data
 
 
 def _loaded(function: str | Callable[..., Any]) -> Callable[..., Any]:
+    """Import a function that is given as "module:function"."""
     if not isinstance(function, str):
         return function
     module, name = function.split(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    loaded: Callable[..., Any] = getattr(import_module(module), name)
+    return loaded
 
 
 FORMATS: dict[str, ImageFormat] = {}
-"""The formats by name, in the order in which they are tried."""
+"""All formats by name, in the order in which they are tried."""
 
 
 def register(row: ImageFormat) -> None:
-    """Add a format. Raises ValueError on a name that is there."""
+    """Add a format. Raises ValueError if the name is taken.
+
+    >>> register(FORMATS["PNG"])
+    Traceback (most recent call last):
+    ...
+    ValueError: the format 'PNG' is there already; choose another name
+    """
     if row.name in FORMATS:
         raise ValueError(f"the format {row.name!r} is there already; choose another name")
     FORMATS[row.name] = row
@@ -165,9 +173,13 @@ UNREAD = (
 
 
 def format_of_bytes(data: bytes) -> ImageFormat:
-    """The format that a file's first bytes say it is of.
+    r"""Detect the format of a file from its first bytes.
 
-    Raises UnsupportedImageError for images of other formats, InputError for the rest.
+    Raises UnsupportedImageError for known formats that are not read, InputError for everything
+    else.
+
+    >>> format_of_bytes(b"\x89PNG\r\n").name
+    'PNG'
     """
     if not data:
         raise InputError("an image was expected, found an empty file")
@@ -182,10 +194,18 @@ def format_of_bytes(data: bytes) -> ImageFormat:
 
 
 def written() -> dict[str, tuple[str, ...]]:
-    """Suffixes of the formats that are written, by their names in small letters."""
+    """Return the suffixes of the formats that are written, by their names in lower case.
+
+    >>> written()["png"]
+    ('.png',)
+    """
     return {row.name.lower(): row.suffixes for row in FORMATS.values() if row.writer is not None}
 
 
 def suffixes() -> tuple[str, ...]:
-    """Suffixes of all formats that are read."""
+    """Return the suffixes of all formats that are read.
+
+    >>> ".png" in suffixes()
+    True
+    """
     return tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)

@@ -1,4 +1,4 @@
-"""Rows of samples as the bytes of PNG, TIFF, BMP and PBM: samples from the high bits down, a row
+"""Rows of samples as the bytes of PNG, TIFF, BMP and PBM: samples from the high bits down, each row
 padded to whole bytes.
 """
 
@@ -11,13 +11,20 @@ from bbans.images.image import Samples
 
 
 def row_bytes(width: int, channels: int, depth: int) -> int:
-    """Bytes of a row."""
+    """Return the bytes of a row: ceil(width * channels * depth / 8).
+
+    >>> row_bytes(10, 1, 1)
+    2
+    """
     return (width * channels * depth + 7) // 8
 
 
 def pack_rows(pixels: Samples, depth: int) -> NDArray[np.uint8]:
-    """uint8 `(H, row_bytes)` of samples `(H, W)` or `(H, W, C)`; 16-bit samples have their high
-    byte first.
+    """Pack samples `(H, W)` or `(H, W, C)` into uint8 `(H, row_bytes)`; 16-bit samples are
+    big-endian.
+
+    >>> pack_rows(np.array([[1, 0, 1]], np.uint8), 1).tolist()
+    [[160]]
     """
     height, width = pixels.shape[:2]
     if depth == 16:
@@ -37,7 +44,11 @@ def pack_rows(pixels: Samples, depth: int) -> NDArray[np.uint8]:
 
 
 def unpack_rows(packed: NDArray[np.uint8], width: int, depth: int) -> NDArray[np.uint8]:
-    """The samples `(H, W)` of rows of 1, 2, 4 or 8-bit samples: the inverse of `pack_rows`."""
+    """Unpack rows of 1, 2, 4 or 8-bit samples to uint8 `(H, width)`, the inverse of `pack_rows`.
+
+    >>> unpack_rows(np.array([[160]], np.uint8), 3, 1).tolist()
+    [[1, 0, 1]]
+    """
     if depth == 8:
         return packed[:, :width]
     samples = np.empty((packed.shape[0], packed.shape[1] * 8 // depth), np.uint8)

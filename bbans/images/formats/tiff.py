@@ -1,8 +1,8 @@
-"""TIFF (Adobe, revision 6.0): what the tags say is decided here, libtiff decodes, and files are
-written uncompressed.
+"""TIFF (Adobe, revision 6.0): tags are checked here, libtiff decodes, and files are written
+uncompressed.
 
-Pillow reads the tags and spells them, but holds no 16-bit colours and undoes premultiplied alpha,
-which loses samples.
+Pillow parses and writes the tags, but it has no mode for 16-bit colours, and undoes premultiplied
+alpha, which loses samples.
 """
 
 from __future__ import annotations
@@ -10,164 +10,58 @@ from __future__ import annotations
 import contextlib
 import struct
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import PIL.Image
 from PIL import ExifTags, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from bbans.errors import InputError, JpegInputError, OutputError, UnsupportedImageError
+from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
-from bbans.images.formats.registry import LOSSY_ADVICE
 from bbans.images.formats.rows import pack_rows
+from bbans.images.formats.tiff_tags import (
+    BITS,
+    CHANNELS,
+    COLOUR_MAP,
+    COMPRESSION,
+    EXTRA,
+    HEIGHT,
+    ICC,
+    MAX_TILE,
+    MIN_IS_BLACK,
+    MIN_IS_WHITE,
+    ORIENTATION,
+    PALETTE,
+    PHOTOMETRIC,
+    PIXELS_PER_UNIT,
+    PLANAR,
+    RGB,
+    ROWS_PER_STRIP,
+    STRIP_BYTES,
+    STRIPS,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    UNASSOCIATED_ALPHA,
+    UNIT,
+    WIDTH,
+    X_RESOLUTION,
+    XMP,
+    Y_RESOLUTION,
+    Kind,
+    as_tuple,
+    check_compression,
+    head,
+    is_big,
+    kind_of,
+    read_directory,
+)
 from bbans.images.image import Image, PngChunk, Samples, make_image, palette_entries, transparency
 from bbans.images.pillow_convert import check_size, from_pillow, guarded
 
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = (
-    256,
-    257,
-    258,
-    259,
-    262,
-    273,
-    274,
-    277,
-)
-ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 278, 279, 282, 283, 284, 296
-COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, EXTRA, SAMPLE_FORMAT, XMP, ICC = (
-    320,
-    322,
-    323,
-    338,
-    339,
-    700,
-    34675,
-)
-MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE = range(4)
-UNASSOCIATED_ALPHA = 2
-JPEG = (6, 7)
-# None, CCITT, LZW, Deflate (three names), PackBits, LZMA, Zstandard: what decodes to the samples
-# that were encoded.
-LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
-MAX_TILE = 2**24  # pixels of a tile: it is decoded whole, however small the image
-PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}  # of the resolution unit, to the inch
-
-
-def _is_big(data: bytes) -> bool:
-    return data[2] == 43
-
-
-def _head(data: bytes) -> bytes:
-    return data[: 16 if _is_big(data) else 8]
-
-
-def _directory(data: bytes) -> ImageFileDirectory_v2:
-    """The tags of the only page."""
-    if data.startswith(b"MM\0+"):  # Pillow takes its offsets for those of a small file
-        raise UnsupportedImageError(
-            "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
-        )
-    directory = ImageFileDirectory_v2(_head(data))
-    file = BytesIO(data)
-    first = directory.next
-    file.seek(first)
-    directory.load(file)
-    if directory.next == first or not {WIDTH, HEIGHT} <= set(
-        directory
-    ):  # Pillow only warns, and reads no further
-        raise InputError("damaged TIFF: its tags are incomplete")
-    if directory.next:
-        raise UnsupportedImageError("a TIFF of several pages is not coded: save them one by one")
-    return directory
-
-
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-class Kind(NamedTuple):
-    """What the tags say about the samples."""
-
-    width: int
-    height: int
-    channels: int
-    bits: int
-    photometric: int
-    planar: bool
-
-
-def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
-    """The bits of every sample, once other types are refused."""
-    bits, formats = set(_tuple(tags.get(BITS, 1))), set(_tuple(tags.get(SAMPLE_FORMAT, 1)))
-    if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
-        sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
-        kind = f"{sign} samples of {max(bits)} bits"
-        raise UnsupportedImageError(
-            f"a TIFF with {kind} is not coded: convert it to unsigned 8 or 16-bit samples"
-        )
-    return int(max(bits))
-
-
-def _kind(tags: ImageFileDirectory_v2) -> Kind:
-    """What the tags say, once colours and channels that are not coded are refused."""
-    photometric, channels, extra = (
-        tags.get(PHOTOMETRIC, MIN_IS_WHITE),
-        tags.get(CHANNELS, 1),
-        _tuple(tags.get(EXTRA, ())),
-    )
-    bits = _check_samples(tags, channels)
-    if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE):
-        name = {5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(
-            photometric, f"photometric interpretation {photometric}"
-        )
-        raise UnsupportedImageError(
-            f"a TIFF with colours of {name} is not coded: convert it to RGB or grey"
-        )
-    colours = 3 if photometric == RGB else 1
-    if channels == 4 and colours == 3 and not extra:
-        extra = (UNASSOCIATED_ALPHA,)  # some writers leave the tag out
-    alpha = (
-        channels == colours + 1
-        and extra == (UNASSOCIATED_ALPHA,)
-        and photometric in (MIN_IS_BLACK, RGB)
-    )
-    if not alpha and channels != colours:
-        kind = "premultiplied alpha" if 1 in extra else "extra channels of unknown meaning"
-        raise UnsupportedImageError(
-            f"a TIFF with {kind} is not coded: convert it to RGBA with alpha that is not "
-            "premultiplied"
-        )
-    if photometric == PALETTE and bits == 16:
-        raise UnsupportedImageError(
-            "a TIFF with a palette of 65536 colours is not coded: convert it to RGB"
-        )
-    return Kind(
-        int(tags[WIDTH]),
-        int(tags[HEIGHT]),
-        channels,
-        bits,
-        photometric,
-        channels > 1 and tags.get(PLANAR, 1) == 2,
-    )
-
-
-def _check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
-    """Whether the pixels are those of a JPEG, which must be asked for."""
-    compression = tags.get(COMPRESSION, 1)
-    if compression in JPEG:
-        if not as_pixels:
-            raise JpegInputError(f"a TIFF that holds JPEG data: {LOSSY_ADVICE}")
-        return True
-    if compression not in LOSSLESS:
-        raise UnsupportedImageError(
-            f"a TIFF of compression {compression} is not coded: write it anew with LZW or Deflate"
-        )
-    return False
-
 
 def _upright(pixels: Samples, orientation: int) -> Samples:
-    """The pixels as they are to be looked at (the tag is left behind with the file)."""
+    """Return the pixels in the orientation in which they are to be viewed; the tag is not kept."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     vertical, horizontal = {
@@ -182,8 +76,10 @@ def _upright(pixels: Samples, orientation: int) -> Samples:
 
 
 def _decode_packed(data: bytes, kind: Kind) -> Samples:
-    """Samples of 1, 2 or 4 bits by Pillow, which scales grey ones to 0 to 255 and turns black to 0:
-    imagecodecs before 2026 has none.
+    """Decode samples of 1, 2 or 4 bits with Pillow, which scales grey to 0 to 255 and maps black to
+    0.
+
+    imagecodecs decodes them only from its releases of 2026 on.
     """
     source = TiffImagePlugin.TiffImageFile(BytesIO(data))
     scale = 1 if source.mode in ("1", "P") else 255 // (2**kind.bits - 1)
@@ -217,8 +113,10 @@ def _decode(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
 
 
 def _palette(tags: ImageFileDirectory_v2, bits: int) -> PngChunk:
-    """The colour map as `PLTE`: 16-bit entries that are 8-bit ones spelt as v 257 or v 256."""
-    entries = np.array(_tuple(tags[COLOUR_MAP]), np.uint32)
+    """Return the colour map as `PLTE`. Its 16-bit entries must be 8-bit values v written as 257 v
+    or 256 v.
+    """
+    entries = np.array(as_tuple(tags[COLOUR_MAP]), np.uint32)
     if entries.size != 3 * 2**bits:
         raise InputError(
             f"damaged TIFF: a colour map of {3 * 2**bits} entries was expected, found "
@@ -233,6 +131,7 @@ def _palette(tags: ImageFileDirectory_v2, bits: int) -> PngChunk:
 
 
 def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]:
+    """Return the metadata of the tags."""
     info: dict[str, Any] = {"icc_profile": tags.get(ICC), "xmp": tags.get(XMP)}
     if X_RESOLUTION in tags and (scale := PIXELS_PER_UNIT.get(tags.get(UNIT, 2))):
         info["dpi"] = (
@@ -240,31 +139,36 @@ def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]
             tags.get(Y_RESOLUTION, tags[X_RESOLUTION]) * scale,
         )
     exif = PIL.Image.Exif()
-    exif.endian, exif.bigtiff = "<" if data.startswith(b"II") else ">", _is_big(data)
-    exif.load_from_fp(BytesIO(data), ImageFileDirectory_v2(_head(data)).next)
+    exif.endian, exif.bigtiff = "<" if data.startswith(b"II") else ">", is_big(data)
+    exif.load_from_fp(BytesIO(data), ImageFileDirectory_v2(head(data)).next)
     return metadata.from_info(info, metadata.tiff_exif(exif))
 
 
 def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """An image of 1 to 16-bit grey or indices, 8 or 16-bit RGB, either with alpha that is not
-    premultiplied; upright.
+    """Read a TIFF of 1 to 16-bit grey or indices or 8 or 16-bit RGB, either with alpha that is not
+    premultiplied; turned upright.
 
-    Raises `InputError`, `UnsupportedImageError` and, unless `as_pixels`, `JpegInputError`.
+    Raises InputError on damage, UnsupportedImageError on other kinds and, unless `as_pixels`,
+    JpegInputError on JPEG data.
+
+    >>> from bbans.images.image import from_array
+    >>> read_tiff(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+    (2, 3)
     """
     with guarded("TIFF"):
-        tags = _directory(data)
-        if _check_compression(tags, as_pixels):
+        tags = read_directory(data)
+        if check_compression(tags, as_pixels):
             source = TiffImagePlugin.TiffImageFile(BytesIO(data))
             return from_pillow(source, max_pixels)
-        kind = _kind(tags)
+        kind = kind_of(tags)
         if kind.width < 1 or kind.height < 1:
             raise InputError(f"damaged TIFF: no valid size ({kind.width} x {kind.height})")
         check_size(kind.width, kind.height, max_pixels)
         pixels = _upright(_decode(data, kind, tags), tags.get(ORIENTATION, 1))
-        found = _described(data, tags)
+        chunks = _described(data, tags)
         if kind.photometric == PALETTE:
-            found = metadata.with_colours(found, (_palette(tags, kind.bits),))
-        return make_image(pixels, found, kind.bits, kind.photometric == PALETTE)
+            chunks = metadata.with_colours(chunks, (_palette(tags, kind.bits),))
+        return make_image(pixels, chunks, kind.bits, kind.photometric == PALETTE)
 
 
 def _rational(value: float) -> TiffImagePlugin.IFDRational:
@@ -272,13 +176,14 @@ def _rational(value: float) -> TiffImagePlugin.IFDRational:
 
 
 def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) -> None:
+    """Write the metadata to the tags."""
     info = metadata.to_info(chunks)
     if "exif" in info:
         exif = PIL.Image.Exif()
         with (
             contextlib.suppress(InputError),
             guarded("EXIF"),
-        ):  # a block that cannot be read is not believed
+        ):  # an EXIF block that cannot be parsed is left out
             exif.load(info["exif"])
             directory.update(
                 {tag: exif[tag] for tag in (*metadata.DESCRIPTIVE_TAGS, ORIENTATION) if tag in exif}
@@ -297,9 +202,9 @@ def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) ->
 
 
 def tiff_bytes(image: Image) -> bytes:
-    """A TIFF that is not compressed, with ICC profile, EXIF and resolution.
+    """Write an uncompressed TIFF with ICC profile, EXIF and resolution.
 
-    Raises `OutputError` for what it cannot hold.
+    Raises OutputError for what it cannot hold.
     """
     if transparency(image.metadata) is not None:
         raise OutputError("TIFF holds no transparent colour (tRNS): choose PNG")

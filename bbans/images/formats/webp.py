@@ -1,4 +1,6 @@
-"""WebP by Pillow, which does not tell once it has opened a file whether it is lossless."""
+"""WebP, read and written by Pillow. Whether a file is lossless is determined here, since Pillow
+does not report it.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,19 @@ from bbans.images.pillow_convert import check_size, from_pillow, guarded, saved_
 
 
 def read_webp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """The image of a WebP file's bytes.
+    """Read a WebP file.
 
-    Raises JpegInputError on a lossy one unless `as_pixels`, and InputError.
+    Raises JpegInputError on a lossy file unless `as_pixels`, UnsupportedImageError on an animation,
+    InputError on damage.
+
+    >>> from bbans.images.image import from_array
+    >>> import numpy as np
+    >>> image = from_array(np.zeros((2, 3, 3), np.uint8))
+    >>> read_webp(webp_bytes(image), False, 100).pixels.shape
+    (2, 3, 3)
     """
     check_webp(data, as_pixels)
-    # called directly and not through `PIL.Image.open`, whose size limit belongs to the process
+    # Not opened by `PIL.Image.open`, which applies the process-wide size limit.
     with guarded("WEBP"):
         source = WebPImagePlugin.WebPImageFile(BytesIO(data))
         check_size(source.width, source.height, max_pixels)
@@ -27,8 +36,8 @@ def read_webp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
 
 def check_webp(data: bytes, as_pixels: bool) -> None:
-    """Raises `UnsupportedImageError` for an animated WebP, and `JpegInputError` for a lossy one
-    unless `as_pixels`.
+    """Raise UnsupportedImageError for an animated WebP, and JpegInputError for a lossy one unless
+    `as_pixels`.
     """
     position, kinds = 12, set[bytes]()
     while position + 8 <= len(data):
@@ -42,7 +51,9 @@ def check_webp(data: bytes, as_pixels: bool) -> None:
 
 
 def webp_bytes(image: Image) -> bytes:
-    """The bytes of a lossless WebP file. Raises OutputError on an image that it cannot hold."""
+    """Return the bytes of a lossless WebP file. Raises OutputError on an image that it cannot
+    hold.
+    """
     if image.bit_depth != 8 or image.palette:
         raise OutputError(
             "WEBP holds 8-bit RGB and RGBA, no palette and no other depth: choose PNG"

@@ -1,5 +1,5 @@
-"""An image to a file: PNG with every chunk that it came with, or another lossless format with what
-that can carry.
+"""Writing of image files: PNG with every chunk of the image, or another lossless format with the
+metadata that it can hold.
 """
 
 from __future__ import annotations
@@ -12,12 +12,19 @@ from bbans.images.image import Image, make_image
 
 
 def write_image(image: Image, fp: IO[bytes], format: str = "PNG") -> None:
-    """Writes to a binary file object, at the depth and in the colours of the image.
+    r"""Write an image to a binary file object, with its own depth and colours.
 
-    PNG holds every image with all its metadata, chunk for chunk; TIFF, WebP and BMP what they have
-    a place for, the others pixels alone. PPM stands for PBM, PGM, PPM or PAM, whichever fits. WebP
-    turns grey into RGB. Raises `OutputError` for a format that is not written or that cannot hold
-    the image, `InputError` for an image whose parts do not fit each other.
+    PNG holds every image with all its metadata, chunk for chunk; TIFF, WebP and BMP hold some
+    metadata, the others pixels alone. PPM stands for PBM, PGM, PPM or PAM, whichever fits. WebP
+    turns grey into RGB. Raises OutputError for a format that is not written or that cannot hold the
+    image, InputError for an image whose parts do not fit each other.
+
+    >>> from io import BytesIO
+    >>> import numpy as np
+    >>> file = BytesIO()
+    >>> write_image(make_image(np.zeros((2, 3), np.uint8)), file, "PPM")
+    >>> file.getvalue()[:11]
+    b'P5\n3 2\n255\n'
     """
     row = FORMATS.get(format.upper())
     if row is None or row.writer is None:

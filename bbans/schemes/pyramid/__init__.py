@@ -1,3 +1,3 @@
-"""Bits-back through a pyramid of images: levels of half the size, phases of a level, and a message
-that funds itself.
+"""Bits-back coding on a pyramid of images: levels of half the size, each level coded in phases, and
+a message that needs no initial bits.
 """

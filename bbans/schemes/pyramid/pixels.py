@@ -1,4 +1,4 @@
-"""Colour pixels on the message: channel by channel over all pixels of a phase, with or without
+"""Colour samples of a phase on the message: channel by channel over all positions, with or without
 growing lanes.
 """
 
@@ -16,11 +16,12 @@ from bbans.distributions.colour import PRECISION, PixelModel
 
 Ints = NDArray[np.int64]
 Growth = tuple[tuple[int, int], ...]
+"""Growth points: pairs of the number of symbols pushed before and the new number of lanes."""
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of symbols in decode order; starts and freqs `(N,)`, out of 2^precision."""
+    """Intervals of symbols in decoding order: starts and freqs int64 `(N,)`, out of 2^precision."""
 
     starts: Ints
     freqs: Ints
@@ -28,13 +29,18 @@ class Intervals:
 
     @property
     def bits(self) -> float:
-        """Exact information content."""
+        """Return the information content in bits, N precision - sum of log2 freqs.
+
+        >>> Intervals(np.zeros(2, np.int64), np.array([1, 4]), precision=4).bits
+        6.0
+        """
         return float(len(self.freqs) * self.precision - np.log2(self.freqs).sum())
 
 
 def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals]:
-    """Intervals of each channel's values in decode order; x `(N, channels)` with 1 or 3 channels,
-    values of the axis.
+    """Compute the intervals of samples x `(N, channels)`, one entry per channel.
+
+    x has 1 or 3 channels of values of the model's axis; the order is that of decoding.
     """
     starts, freqs = colour.intervals(model, x)
     return [Intervals(starts[c], freqs[c], PRECISION) for c in range(x.shape[1])]
@@ -43,36 +49,40 @@ def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals
 def pop_pixels(
     message: Message, model: PixelModel, channels: int, growth: Growth | None = None
 ) -> tuple[Message, Ints, Ints]:
-    """Inverse of pushing `pixel_intervals` last channel first; with `growth`, of the growing push.
+    """Pop the samples of a phase, the inverse of pushing `pixel_intervals` with the last channel
+    first.
 
-    Values `(N, channels)` and the frequencies, out of 2^PRECISION, `(channels, N)`, that they had.
-
-    With `growth` all channels were pushed as one sequence, whose growth points count symbols over
-    the whole of it.
+    Returns the message, the values int64 `(N, channels)` and their frequencies out of 2^PRECISION,
+    int64 `(channels, N)`. With `growth`, all channels were pushed as one sequence with growing
+    lanes, and growth points count symbols over the whole sequence.
     """
     n = len(model.outputs)
     mixtures: colour.Channel | None = None
     values = np.zeros((n, channels), np.int64)
-    used = np.empty((channels, n), np.int64)
+    freqs_of_channels = np.empty((channels, n), np.int64)
     for c in range(channels):
-        freqs = used[c]
+        freqs = freqs_of_channels[c]
         mixtures = colour.open_channel(model, values, c, mixtures)
-        find = colour.locator(mixtures, model.axis)
+        find_symbol = colour.locator(mixtures, model.axis)
 
         def locate(
-            cf: NDArray[np.integer], first: int, last: int, f: Ints = freqs, find: Locate = find
+            cf: NDArray[np.integer],
+            first: int,
+            last: int,
+            f: Ints = freqs,
+            find_symbol: Locate = find_symbol,
         ) -> tuple[Ints, Ints, Ints]:
-            x, start, f[first:last] = find(cf, first, last)
+            x, start, f[first:last] = find_symbol(cf, first, last)
             return x, start, f[first:last]
 
         if growth is None:
             message, values[:, c] = pop_block(message, n, PRECISION, locate)
         else:
             pushed_before = n * (channels - 1 - c)
-            part = tuple(
+            channel_growth = tuple(
                 (at - pushed_before, lanes)
                 for at, lanes in growth
                 if pushed_before <= at < pushed_before + n
             )
-            message, values[:, c] = pop_growing(message, n, PRECISION, locate, part)
-    return message, values, used
+            message, values[:, c] = pop_growing(message, n, PRECISION, locate, channel_growth)
+    return message, values, freqs_of_channels

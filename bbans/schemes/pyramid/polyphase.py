@@ -1,8 +1,9 @@
-"""The polyphase pyramid in integers: x^(s+1) is phase 00 of x^(s); phases 11, 01, 10 are what a
-level codes.
+"""Polyphase decomposition in integers: level x^(s+1) is phase 00 of x^(s); the other phases, 11, 01
+and 10, are what a level codes.
 
-Arrays are `(3, h, w)` int32. The grid of a level is that of its phase 00; where an odd side leaves
-a phase shorter, the networks see its edge repeated, and nothing is coded there.
+Images are int32 `(3, h, w)`. The grid of a level is that of its phase 00. Where an odd side leaves
+another phase a row or column shorter, the networks see its edge repeated, and nothing is coded
+there.
 """
 
 from __future__ import annotations
@@ -10,29 +11,43 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-COARSEST = 8  # no side of the coarsest image is longer
+COARSEST_SIDE = 8
+"""Largest side of the coarsest image."""
 OFFSETS = ((1, 1), (0, 1), (1, 0))
+"""Row and column offsets of the coded phases, in decoding order."""
 
 Ints = NDArray[np.int32]
 
 
 def level_shapes(h: int, w: int) -> list[tuple[int, int]]:
-    """Sizes of x^(0), x^(1), ... down to the coarsest image."""
+    """Return the sizes of x^(0), x^(1), ... down to the coarsest image.
+
+    >>> level_shapes(20, 33)
+    [(20, 33), (10, 17), (5, 9), (3, 5)]
+    """
     shapes = [(h, w)]
-    while max(shapes[-1]) > COARSEST:
+    while max(shapes[-1]) > COARSEST_SIDE:
         h, w = -(-h // 2), -(-w // 2)
         shapes.append((h, w))
     return shapes
 
 
 def phase_shape(h: int, w: int, phase: int) -> tuple[int, int]:
-    """Rows and columns of a phase of an `h x w` image (either may be 0)."""
+    """Return rows and columns of a phase of an `h x w` image; either may be 0.
+
+    >>> phase_shape(5, 1, 0), phase_shape(5, 1, 2)
+    ((2, 0), (2, 1))
+    """
     row, column = OFFSETS[phase]
     return (h - row + 1) // 2, (w - column + 1) // 2
 
 
 def complete(values: Ints, grid: tuple[int, int], substitute: Ints) -> Ints:
-    """A phase on the whole grid: its edge repeated, or `substitute` where the phase is empty."""
+    """Pad a phase to the whole grid by repeating its edge; an empty phase becomes `substitute`.
+
+    >>> complete(np.ones((3, 1, 2), np.int32), (2, 2), np.zeros((3, 2, 2), np.int32)).shape
+    (3, 2, 2)
+    """
     _, h, w = values.shape
     if h == 0 or w == 0:
         return substitute
@@ -40,7 +55,11 @@ def complete(values: Ints, grid: tuple[int, int], substitute: Ints) -> Ints:
 
 
 def shift(x: Ints, rows: int, columns: int) -> Ints:
-    """x[i + rows, j + columns] with the edge repeated; rows, columns in {-1, 0, 1}."""
+    """Return x[i + rows, j + columns] with the edge repeated; rows and columns are in {-1, 0, 1}.
+
+    >>> shift(np.array([[[1, 2, 3]]]), 0, 1).tolist()
+    [[[2, 3, 3]]]
+    """
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode="edge")
     moved: Ints = padded[
         :, 1 + rows : padded.shape[1] - 1 + rows, 1 + columns : padded.shape[2] - 1 + columns
@@ -49,8 +68,12 @@ def shift(x: Ints, rows: int, columns: int) -> Ints:
 
 
 def neighbour_sums(phase: int, known: list[Ints]) -> Ints:
-    """Four times the prediction of a phase from phases 00 (and 11): the sum of the four nearest
-    known pixels.
+    """Return four times the prediction of a phase: the sum of its four nearest known samples.
+
+    `known`: phase 00 and, for phases 1 and 2, phase 11, int32 `(3, rows, columns)` each.
+
+    >>> neighbour_sums(0, [np.full((3, 1, 1), 5, np.int32)]).ravel().tolist()
+    [20, 20, 20]
     """
     a = known[0]
     if phase == 0:
@@ -64,19 +87,30 @@ def neighbour_sums(phase: int, known: list[Ints]) -> Ints:
 def positions(
     array: NDArray[np.int16], grid: tuple[int, int], shape: tuple[int, int]
 ) -> NDArray[np.int16]:
-    """Rows of a position-major `(h * w, n)` array that lie within a phase of `shape`, `(rows *
-    columns, n)`.
+    """Select the rows of a `(grid rows * grid columns, n)` array that lie within a phase of
+    `shape`.
+
+    Returns `(rows * columns, n)`.
     """
     n = array.shape[1]
     return np.asarray(array.reshape(*grid, n)[: shape[0], : shape[1]].reshape(-1, n))
 
 
 def to_positions(x: Ints, shape: tuple[int, int]) -> Ints:
-    """`(3, h, w)` cropped to `shape`, as `(rows * columns, 3)`."""
+    """Crop `(3, h, w)` to `shape` and return it as `(rows * columns, 3)`.
+
+    >>> to_positions(np.zeros((3, 4, 5), np.int32), (2, 3)).shape
+    (6, 3)
+    """
     return np.asarray(x[:, : shape[0], : shape[1]].transpose(1, 2, 0).reshape(-1, x.shape[0]))
 
 
 def from_positions(values: NDArray[np.integer], shape: tuple[int, int]) -> Ints:
-    """`(rows * columns, channels)` as `(3, rows, columns)`; a single channel is repeated."""
+    """Return `(rows * columns, channels)` as int32 `(3, rows, columns)`; a single channel is
+    repeated.
+
+    >>> from_positions(np.zeros((6, 1)), (2, 3)).shape
+    (3, 2, 3)
+    """
     x = values.reshape(*shape, -1).transpose(2, 0, 1).astype(np.int32)
     return np.repeat(x, 3, axis=0) if x.shape[0] == 1 else x

@@ -1,3 +1,3 @@
-"""Codecs of a tile's channels: by a pyramid model, by a latent-variable model of whole images, or
-by another library.
+"""Codecs of a tile's channels: with a pyramid model, with a latent-variable model of whole images,
+or with another library.
 """

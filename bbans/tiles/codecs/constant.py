@@ -1,4 +1,4 @@
-"""Samples that are all those of one pixel, which is stored."""
+"""Constant tiles: all pixels are equal, and one is stored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from bbans.tiles.codec import Place, Samples, TileCodec
 
 
 def is_constant(samples: Samples) -> bool:
-    """Whether all pixels of samples `(h, w, channels)` are equal."""
+    """Return whether all pixels of samples `(h, w, channels)` are equal.
+
+    >>> is_constant(np.ones((2, 2, 3), np.uint8))
+    True
+    """
     return bool((samples == samples[0, 0]).all())
 
 
 def encode_constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
-    """Samples `(h, w, channels)` whose pixels are all equal, as one of them."""
+    """Store one pixel of samples `(h, w, channels)` that are all equal."""
     payload = to_raw(samples[:1, :1], max(8, pixel_format.bit_depth))
     return TilePart(tile_codecs.CONSTANT, samples.shape[2], payload)
 

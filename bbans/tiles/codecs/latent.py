@@ -1,8 +1,9 @@
-"""A tile as an item of a latent model of whole images, in a message of its own.
+"""A tile as one item of a latent model of whole images, in a message of its own.
 
-Under the model's default latent or a latent that is a point (`schemes.default_latent`), or by a
-scheme: with latents that the encoder chooses (`schemes.two_part`), which is mostly the shortest, or
-with latents that are bits of the message's own (`schemes.single_message`), for whoever asks.
+Without a scheme it is coded under the model's default latent, or under the point of a deterministic
+posterior (`schemes.default_latent`). With a scheme it is coded by `schemes.two_part`, where the
+encoder chooses the latents, which is mostly the shortest, or on request by any other scheme, which
+pays its initial bits (`schemes.single_message`).
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from bbans.errors import FormatError, InputError
 from bbans.models.base import LatentModel
 from bbans.models.image_model import ImageModel
 from bbans.schemes import default_latent, posterior_refinement, registry, single_message, two_part
-from bbans.schemes.metering import COARSEST, Account, Scheme, Symbols, Watch
+from bbans.schemes.metering import NO_PHASE, Account, Scheme, Symbols, Watch
 from bbans.tiles.bit_map import Costs, Share
 from bbans.tiles.codec import Place, Samples, TileCodec
 
-CODING_BYTES = 2  # of an entry: scheme and fineness
+CODING_BYTES = 2
+"""Bytes of a table entry for scheme and fineness."""
 
 Ints = NDArray[np.int64]
 
 
 def check_fit(model: ImageModel, pixels: Samples, palette: bool) -> None:
-    """Raise InputError unless an image `(h, w)` or `(h, w, channels)` is one that the model codes
-    in a file.
+    """Raise InputError unless the model can code an image `(h, w)` or `(h, w, channels)` in a
+    file.
     """
     model.check(pixels, palette)
     if pixels.size > MAX_ROWS:
@@ -43,33 +45,40 @@ def check_fit(model: ImageModel, pixels: Samples, palette: bool) -> None:
 
 
 def encode_default(model: ImageModel, samples: Samples) -> bytes:
-    """The payload of a tile `(H, W, channels)` that fits, under the default latent or a latent that
-    is a point.
+    """Return the payload of a tile `(h, w, channels)` of the model's shape, coded without a
+    scheme.
     """
     return default_latent.encode(model.latent, _item(samples)).astype("<u4").tobytes()
 
 
 def encode_latent(model: ImageModel, coding: Coding | None, samples: Samples) -> TilePart:
-    """A tile that fits as `coding` says, or as short as it can be."""
+    """Code a tile `(h, w, channels)` of the model's shape as `coding` requests, or as short as
+    possible.
+    """
     x, channels, latent = _item(samples), samples.shape[2], model.latent
     if coding is not None and coding.format.fineness:
-        # what is searched for is the encoder's alone: a decoder is told the cells
+        # Only the encoder searches for the latents: the decoder reads their cells.
         return _two_part(posterior_refinement.refined(latent, coding.refinement), x, channels)
     if coding is not None:
         refined = posterior_refinement.refined(latent, coding.refinement)
         payload = single_message.encode(refined, registry.build(coding), x)
         return TilePart(CODED_CHAIN, channels, payload, coding=coding)
-    plain = TilePart(CHAIN, channels, encode_default(model, samples))
+    default_coded = TilePart(CHAIN, channels, encode_default(model, samples))
     if not model.capabilities.refinable:
-        return plain
-    chosen = _two_part(latent, x, channels)
-    return chosen if len(chosen.payload) + CODING_BYTES < len(plain.payload) else plain
+        return default_coded
+    two_part_coded = _two_part(latent, x, channels)
+    return (
+        two_part_coded
+        if len(two_part_coded.payload) + CODING_BYTES < len(default_coded.payload)
+        else default_coded
+    )
 
 
 def _two_part(model: LatentModel, x: Ints, channels: int) -> TilePart:
-    kept = single_message.Memoised(model)
-    best = two_part.best(kept, x)
-    payload = single_message.encode(kept, two_part.scheme(best.fineness, best.grid), x)
+    """Code an item with two-part codes of the best fineness."""
+    memoised = single_message.Memoised(model)
+    best = two_part.best(memoised, x)
+    payload = single_message.encode(memoised, two_part.scheme(best.fineness, best.grid), x)
     coding = Coding(TWO_PART, fineness=best.fineness)
     return TilePart(CODED_CHAIN, channels, payload, coding=coding)
 
@@ -82,11 +91,12 @@ def decode_latent(
     accounted: bool = True,
     watch: Watch | None = None,
 ) -> tuple[Samples, Account]:
-    """Samples of a part of a tile of this shape, `(H, W, channels)`, and the account of its bytes;
-    `watch` is told of samples and latents.
+    """Decode a part of a tile of `shape` `(h, w, channels)`: return its samples and the account of
+    its bytes in bits.
 
-    Raises FormatError, UnderflowError on damage. Unless the account is asked for, it is empty, and
-    initial bits, which say nothing of the samples, are not looked at.
+    `watch` receives the bits of samples and latents. Unless `accounted`, the account may be empty,
+    and initial bits, which carry no information about the samples, are not verified. Raises
+    FormatError or UnderflowError on damaged data.
     """
     if shape != model.shape:
         raise FormatError(
@@ -123,41 +133,46 @@ def decode_latent(
             f"samples of {bit_depth} bits were expected, found {x.max()}; the file is damaged"
         )
     if watch is not None:
-        for some in symbols:
-            watch(some)
+        for group in symbols:
+            watch(group)
     return x.reshape(shape).astype(np.uint16 if bit_depth == 16 else np.uint8), account
 
 
 def _symbols(sample_bits: NDArray[np.float64], **latents: float) -> list[Symbols]:
-    """Bits of samples `(H, W, channels)`, and of all latents together."""
+    """Return the bits of samples `(h, w, channels)`, and of all latents together."""
     return [
-        Symbols("likelihood", 0, COARSEST, sample_bits),
-        *(Symbols(term, 0, COARSEST, np.full((1, 1, 1), bits)) for term, bits in latents.items()),
+        Symbols("likelihood", 0, NO_PHASE, sample_bits),
+        *(Symbols(term, 0, NO_PHASE, np.full((1, 1, 1), bits)) for term, bits in latents.items()),
     ]
 
 
 def ideal_bits(model: ImageModel, part: TilePart, samples: Samples, draws: int) -> float:
-    """What a part should take under the exact model, in bits: -ELBO or the bound of its scheme by
-    so many draws, if it has latents.
+    """Estimate the bits of a part under the exact model: -ELBO or its scheme's bound, with `draws`
+    samples of the latents.
+
+    Without a scheme the result is exact.
     """
     x = _item(samples)
     if part.coding is None:
         return default_latent.ideal_bits(model.latent, x)
-    kept = single_message.Memoised(_coder(model, part.coding)[0])
-    return float(registry.ideal_bits(part.coding, kept, x, draws)[0])
+    memoised = single_message.Memoised(_coder(model, part.coding)[0])
+    return float(registry.ideal_bits(part.coding, memoised, x, draws)[0])
 
 
 def _coder(model: ImageModel, coding: Coding) -> tuple[LatentModel, Scheme]:
-    """The model and the scheme of a part. Raises FormatError where the model has no such."""
+    """Return model and scheme of a part. Raises FormatError where the model does not support the
+    scheme.
+    """
     particles = coding.particles if coding.format.weighted else None
-    if why := registry.incompatibility(
+    if reason := registry.incompatibility(
         coding.format.name, model.capabilities, particles, coding.refinement
     ):
-        raise FormatError(f"the file is damaged or its model another: {why}")
+        raise FormatError(f"the file is damaged or its model another: {reason}")
     return posterior_refinement.refined(model.latent, coding.refinement), registry.build(coding)
 
 
 def _item(samples: Samples) -> Ints:
+    """Return samples as one item, int64 `(1, dims)`."""
     return samples.reshape(1, -1).astype(np.int64)
 
 
@@ -174,11 +189,13 @@ def _ideal_bits(part: TilePart, samples: Samples, place: Place, draws: int) -> f
 
 
 def _map(part: TilePart, symbols: Sequence[Symbols], account: Account, place: Place) -> Costs:
-    """Latents, which belong to no pixel, are spread evenly over the tile."""
+    """Count bits of samples at their pixels, and spread those of latents, which belong to no pixel,
+    evenly.
+    """
     name, bits = codec_name(part), np.zeros(place.shape)
-    for some in symbols:
-        bits += some.bits.sum(2) if some.term == "likelihood" else some.bits.sum() / bits.size
-    shares = (Share(name, None, some.term, float(some.bits.sum())) for some in symbols)
+    for group in symbols:
+        bits += group.bits.sum(2) if group.term == "likelihood" else group.bits.sum() / bits.size
+    shares = (Share(name, None, group.term, float(group.bits.sum())) for group in symbols)
     return Costs(bits, tuple(shares))
 
 
@@ -191,4 +208,4 @@ CODECS = (
     TileCodec(tile_codecs.CODECS[CHAIN], _decode, None, _ideal_bits, _map, _offer),
     TileCodec(tile_codecs.CODECS[CODED_CHAIN], _decode, None, _ideal_bits, _map),
 )
-"""Without a scheme, and by one. What is offered is the shorter of both."""
+"""Codecs without a scheme and with one. `offer` returns the shorter of both."""

@@ -1,7 +1,7 @@
-"""LZMA (Python's own), for what a photograph's model does not suit.
+"""LZMA from Python's standard library, for tiles that a model of photographs does not suit.
 
-A payload is a byte with the distance of a delta filter (0: none) and a raw LZMA2 stream of the raw
-pixels.
+A payload is one byte with the distance of a delta filter (0: none), then a raw LZMA2 stream of the
+raw samples.
 """
 
 from __future__ import annotations
@@ -16,21 +16,25 @@ from bbans.errors import FormatError
 from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, Samples, TileCodec
 
-DICTIONARY = 2**24  # bytes: bounds the memory of the decoder
+DICTIONARY = 2**24
+"""Largest dictionary in bytes; bounds the decoder's memory."""
 SMALLEST_DICTIONARY = 2**12
 
 
 def _filters(delta: int, dictionary: int = DICTIONARY) -> list[dict[str, Any]]:
-    before: list[dict[str, Any]] = [{"id": lzma.FILTER_DELTA, "dist": delta}] if delta else []
-    return [*before, {"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": dictionary}]
+    delta_filter: list[dict[str, Any]] = [{"id": lzma.FILTER_DELTA, "dist": delta}] if delta else []
+    return [*delta_filter, {"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": dictionary}]
 
 
 def encode_lzma(raw: bytes, sample_bytes: int) -> bytes:
-    """Raw pixels as LZMA, with or without differences of bytes `sample_bytes` apart, whichever is
+    """Compress raw samples, with or without a delta filter of distance `sample_bytes`, whichever is
     shorter.
+
+    >>> decode_lzma(encode_lzma(b"abc" * 100, 1), 300) == b"abc" * 100
+    True
     """
-    # a dictionary as large as the pixels finds what a larger one does, whose tables cost more than
-    # a small image
+    # A dictionary as large as the samples finds every match, and its tables cost less time than
+    # those of a larger one, which would dominate for a small image.
     dictionary = min(max(SMALLEST_DICTIONARY, 1 << (len(raw) - 1).bit_length()), DICTIONARY)
     coded = (
         lzma.compress(raw, lzma.FORMAT_RAW, filters=_filters(delta, dictionary))
@@ -43,8 +47,9 @@ def encode_lzma(raw: bytes, sample_bytes: int) -> bytes:
 
 
 def decode_lzma(payload: bytes, size: int) -> bytes:
-    """`size` raw bytes. Raises FormatError on damage or another size; never makes more than one
-    byte too many.
+    """Decompress a payload to exactly `size` bytes.
+
+    Raises FormatError on damaged data or another size. At most `size` + 1 bytes are produced.
     """
     if not payload:
         raise FormatError("an LZMA tile is empty; the file is damaged")

@@ -1,5 +1,5 @@
-"""Channels of a tile through a pyramid model: samples of any depth laid out over its grey levels,
-coded, and back.
+"""Channels of a tile coded with a pyramid model: samples of any bit depth mapped to the axis of the
+model's grey levels.
 """
 
 from __future__ import annotations
@@ -14,39 +14,57 @@ from bbans.container.file_records import Axis, TilePart
 from bbans.distributions import sample_grid as axes
 from bbans.errors import FormatError
 from bbans.models.fixed_predictor import FixedPredictor
-from bbans.schemes.metering import COARSEST, Account, Symbols, Watch
+from bbans.schemes.metering import NO_PHASE, Account, Symbols, Watch
 from bbans.schemes.pyramid import polyphase, self_funding
-from bbans.schemes.pyramid.level import PyramidNet, analyse
+from bbans.schemes.pyramid.level import PyramidPredictor, analyse
 from bbans.tiles.bit_map import Bits, Costs, Share, together
 from bbans.tiles.codec import Place, Samples, TileCodec
 from bbans.tiles.transforms import pipeline
 from bbans.tiles.transforms.orientation import turn_back, turned_shape
 
-SAMPLE_SIDE = 256  # of the crop on which curves are compared
+SAMPLE_SIDE = 256
+"""Side of the central crop on which tone curves are compared."""
 
 Ints = NDArray[np.int32]
 
 
 def layout(axis: Axis | None) -> axes.Axis:
-    """The axis of a model's distributions for a range of samples; 8-bit samples have none."""
+    """Return the axis of the model's distributions for a range of samples; None is that of 8-bit
+    samples.
+
+    >>> layout(None).n
+    256
+    """
     return axes.regular() if axis is None else axes.stretched(axis.span + 1, axis.curve)
 
 
 def to_planes(samples: Samples, axis: Axis | None) -> Ints:
-    """`(h, w, 1 or 3)` to `(3, h, w)`, grey repeated, counted from the smallest value."""
+    """Convert samples `(h, w, 1 or 3)` to int32 `(3, h, w)`, counted from the smallest value; grey
+    is repeated.
+
+    >>> to_planes(np.zeros((4, 5, 1), np.uint8), None).shape
+    (3, 4, 5)
+    """
     planes = samples.transpose(2, 0, 1).astype(np.int32) - (0 if axis is None else axis.low)
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *samples.shape[:2])))
 
 
 def from_planes(x: Ints, axis: Axis | None, channels: int, bit_depth: int) -> Samples:
-    """Inverse of `to_planes`, uint8 or uint16."""
+    """Invert `to_planes`: return samples `(h, w, channels)`, uint16 for a bit depth of 16, else
+    uint8.
+
+    >>> from_planes(np.zeros((3, 4, 5), np.int32), None, 1, 8).shape
+    (4, 5, 1)
+    """
     values = x[:channels].transpose(1, 2, 0) + (0 if axis is None else axis.low)
     return np.ascontiguousarray(values.astype(np.uint16 if bit_depth == 16 else np.uint8))
 
 
 def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
-    """The range of the samples and the curve on which the fixed predictor codes their middle
-    shortest; None for 8 bits.
+    """Return the range of the samples, and the tone curve on which the fixed predictor codes their
+    central crop shortest.
+
+    None for 8-bit samples.
     """
     if bit_depth == 8:
         return None
@@ -63,60 +81,66 @@ def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
 
 
 def code_channels(
-    predictor: PyramidNet, samples: Samples, axis: Axis | None, latents: bool
+    predictor: PyramidPredictor, samples: Samples, axis: Axis | None, latents: bool
 ) -> Iterator[self_funding.Encoded]:
-    """Codings of samples `(h, w, 1 or 3)`, finest latents first."""
+    """Yield codings of samples `(h, w, 1 or 3)`, highest latent precision first."""
     chosen = layout(axis)
     levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
     return self_funding.encodings(levels, coarsest, samples.shape[2], latents, chosen)
 
 
 def decode_channels(
-    predictor: PyramidNet,
+    predictor: PyramidPredictor,
     part: TilePart,
     shape: tuple[int, int],
     bit_depth: int,
     watch: Watch | None = None,
 ) -> tuple[Samples, Account]:
-    """Samples `(h, w, channels)` of a part, and its account.
+    """Decode a part: return samples `(h, w, channels)` and the account of its payload in bits.
 
-    Raises FormatError or UnderflowError on damage.
-
-    `watch` is told the bits of every symbol, of samples as they were prepared.
+    `watch` receives the bits of every symbol, in the orientation and colour planes in which the
+    samples were coded. Raises FormatError or UnderflowError on damaged data.
     """
-    at, colours, words = pipeline.split(part, shape)
+    exception_pixels, colours, words = pipeline.split_payload(part, shape)
     x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0, watch)
     samples = turn_back(from_planes(x, part.axis, part.channels, bit_depth), part.orientation)
     if part.lattice:
-        samples = pipeline.restored(samples, part.lattice, at, colours)
+        samples = pipeline.undo_lattice(samples, part.lattice, exception_pixels, colours)
         account += Account(likelihood=8.0 * (len(part.payload) - len(words)))
     return samples, account
 
 
 def preview_channels(
-    predictor: PyramidNet, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int
+    predictor: PyramidPredictor, part: TilePart, shape: tuple[int, int], bit_depth: int, level: int
 ) -> Samples:
-    """Every 2^level-th row and column of a part's samples, which of a turned part are not those of
-    the coarse levels.
+    """Decode every 2^level-th row and column of a part.
+
+    The coarse levels suffice, unless the part was coded in another orientation: then its coarse
+    levels hold other rows and columns, and the whole part is decoded. Raises FormatError or
+    UnderflowError on damaged data.
     """
     if part.orientation:
         return decode_channels(predictor, part, shape, bit_depth)[0][:: 2**level, :: 2**level]
-    at, colours, words = pipeline.split(part, shape)
+    exception_pixels, colours, words = pipeline.split_payload(part, shape)
     samples = from_planes(
         _decode(predictor, part, words, shape, level)[0], part.axis, part.channels, bit_depth
     )
     return (
-        pipeline.restored(samples, part.lattice, at, colours, shape[1], 2**level)
+        pipeline.undo_lattice(samples, part.lattice, exception_pixels, colours, shape[1], 2**level)
         if part.lattice
         else samples
     )
 
 
 def ideal_bits(
-    predictor: PyramidNet, samples: Samples, axis: Axis | None, latent_precision: int, draws: int
+    predictor: PyramidPredictor,
+    samples: Samples,
+    axis: Axis | None,
+    latent_precision: int,
+    draws: int,
 ) -> float:
-    """-ELBO of samples `(h, w, 1 or 3)` under the exact model, in bits; `draws` of the latents are
-    averaged.
+    """Estimate -ELBO in bits of samples `(h, w, 1 or 3)` under the exact model, with `draws`
+    samples of the latents.
     """
     chosen = layout(axis)
     levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
@@ -126,13 +150,14 @@ def ideal_bits(
 
 
 def _decode(
-    predictor: PyramidNet,
+    predictor: PyramidPredictor,
     part: TilePart,
     message: bytes,
     shape: tuple[int, int],
     level: int,
     watch: Watch | None = None,
 ) -> tuple[Ints, Account]:
+    """Decode a message of whole words down to resolution `level`."""
     if len(message) % 4:
         raise FormatError(
             f"a tile's message is whole 32-bit words, found {len(message)} bytes; the file is "
@@ -165,43 +190,46 @@ def _preview(part: TilePart, place: Place, level: int) -> Samples:
 
 
 def _ideal_bits(part: TilePart, samples: Samples, place: Place, draws: int) -> float:
-    """-ELBO of the samples as the model coded them, and what lists the exceptions of a lattice."""
-    coded = pipeline.again(samples, part)
+    """Estimate -ELBO of the samples as the model coded them, plus the bits of the list of
+    exceptions.
+    """
+    coded = pipeline.reapply(samples, part)
     bits = ideal_bits(
         place.context.pyramid(part.codec), coded, part.axis, part.latent_precision, draws
     )
-    return bits + 8.0 * (len(part.payload) - len(pipeline.split(part, place.shape)[2]))
+    return bits + 8.0 * (len(part.payload) - len(pipeline.split_payload(part, place.shape)[2]))
 
 
 def _map(part: TilePart, symbols: Sequence[Symbols], account: Account, place: Place) -> Costs:
-    """A level's latents belong to no pixel: a cell of their map stands for a square of the tile,
-    and what it costs net (prior minus what the posterior gave back, which may be below zero) is
-    spread evenly over that square. Exceptions of a lattice are shared by the pixels that are
-    exceptions.
+    """Map symbols to pixels. A cell of a level's latents describes a square of the tile, and its
+    net bits (prior minus bits back, possibly negative) are spread evenly over that square. The bits
+    of the list of exceptions are shared by the exceptional pixels.
     """
     net = place.context.net
     block = 1 if net is None else net.config.latent_block
     coded = np.zeros(turned_shape(place.shape, part.orientation))
-    for some in symbols:
-        _add(coded, some, block)
+    for group in symbols:
+        _add(coded, group, block)
     bits = np.ascontiguousarray(turn_back(coded, part.orientation))
     name = tile_codecs.CODECS[part.codec].name
-    shares = [Share(name, some.level, some.term, float(some.bits.sum())) for some in symbols]
-    at, _, message = pipeline.split(part, place.shape)
-    if listed := 8.0 * (len(part.payload) - len(message)):
-        shares.append(Share(name, None, "exceptions", listed))
+    shares = [Share(name, group.level, group.term, float(group.bits.sum())) for group in symbols]
+    exception_pixels, _, message = pipeline.split_payload(part, place.shape)
+    if exception_bits := 8.0 * (len(part.payload) - len(message)):
+        shares.append(Share(name, None, "exceptions", exception_bits))
         flat = bits.reshape(-1)
-        flat[at if len(at) else slice(None)] += listed / (len(at) or flat.size)
+        flat[exception_pixels if len(exception_pixels) else slice(None)] += exception_bits / (
+            len(exception_pixels) or flat.size
+        )
     return Costs(bits, together(shares))
 
 
 def _add(coded: Bits, symbols: Symbols, block: int) -> None:
-    """Put symbols where they belong in the tile as it was coded.
+    """Add the bits of symbols to the tile as it was coded.
 
-    `block` positions of a level's grid, each way, have one cell of latents.
+    One cell of latents covers `block` x `block` positions of a level's grid.
     """
     bits, step = symbols.bits.sum(2), 1 << symbols.level
-    if symbols.phase != COARSEST:
+    if symbols.phase != NO_PHASE:
         row, column = polyphase.OFFSETS[symbols.phase]
         coded[row * step :: 2 * step, column * step :: 2 * step] += bits
     elif symbols.term == "likelihood":
@@ -219,4 +247,6 @@ CODECS = tuple(
     TileCodec(tile_codecs.CODECS[number], _decode_part, _preview, _ideal_bits, _map)
     for number in (tile_codecs.BITS_BACK, tile_codecs.FIXED, tile_codecs.PREPARED)
 )
-"""By a model, by the fixed predictor, and by a model after some preparation."""
+"""Codecs with a model, with the fixed predictor, and with a model after a transform of the
+samples.
+"""

@@ -1,4 +1,4 @@
-"""Samples as they are: raw pixels, which everything else has to be shorter than."""
+"""Stored tiles: raw samples without compression, the upper limit of every other codec."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What is done to a tile before it is coded and undone after: orientation, and samples that keep to
-a lattice.
+"""Reversible transforms of a tile before it is coded: orientation, and recovery of luma and
+chroma.
 """

@@ -1,8 +1,9 @@
-"""What is done to samples before a model codes them, and how it is undone: luma and chroma in place
-of RGB, another orientation.
+"""Transforms of samples before a model codes them, and their inverses: recovered luma and chroma in
+place of RGB (`ycc_lattice`), then orientation.
 
-Where there is a lattice, the payload begins with the exceptions to it: their number, then for each
-the pixels passed over since the one before and its three samples. The message follows.
+Where a lattice was found, the payload begins with the list of exceptions, pixels whose colours do
+not lie on it: their number, then for each the number of pixels skipped since the previous exception
+(variable-length integers) and its three samples. The message follows.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from bbans.tiles.transforms.orientation import detect_orientation, turn
 
 Samples = NDArray[Any]
 Ints = NDArray[np.int64]
-MOST_EXCEPTIONS = 256  # a decoder takes one pixel in so many
+MOST_EXCEPTIONS = 256
+"""A decoder accepts at most one exception per this many pixels."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Samples as a model codes them, how they were made, and what the payload begins with."""
+    """Samples as a model codes them, the transforms applied, and the bytes that precede the
+    message.
+    """
 
     samples: Samples
     orientation: int = 0
@@ -36,56 +40,64 @@ class Prepared:
 
 
 def prepare(samples: Samples, orientations: Sequence[int] = ()) -> list[Prepared]:
-    """Samples `(h, w, channels)` in luma and chroma where these are found, in each of the
-    orientations, or in the one that suits them.
+    """Return samples `(h, w, channels)` as a model may code them: in luma and chroma where these
+    can be recovered, in each of `orientations`, or in the detected orientation if none are given.
+
+    >>> [p.orientation for p in prepare(np.zeros((4, 6, 1), np.uint8), orientations=(0, 1))]
+    [0, 1]
     """
-    found = (
+    recovered = (
         ycc_lattice.recover(samples)
         if samples.dtype == np.uint8 and samples.shape[2] == 3
         else None
     )
-    planes = samples if found is None else found.planes
-    lattice, before = 0, b""
-    if found is not None:
-        gaps = np.diff(found.at, prepend=-1) - 1
-        listed = b"".join(
+    planes = samples if recovered is None else recovered.planes
+    lattice, prefix = 0, b""
+    if recovered is not None:
+        gaps = np.diff(recovered.at, prepend=-1) - 1
+        entries = b"".join(
             varint(int(gap)) + colour.tobytes()
-            for gap, colour in zip(gaps, found.colours, strict=True)
+            for gap, colour in zip(gaps, recovered.colours, strict=True)
         )
-        lattice, before = found.lattice, varint(len(found.at)) + listed
+        lattice, prefix = recovered.lattice, varint(len(recovered.at)) + entries
     return [
-        Prepared(turn(planes, o), o, lattice, before)
+        Prepared(turn(planes, o), o, lattice, prefix)
         for o in orientations or (detect_orientation(planes),)
     ]
 
 
-def again(samples: Samples, part: TilePart) -> Samples:
-    """What a part's model coded for these samples, exceptions as near as can be."""
+def reapply(samples: Samples, part: TilePart) -> Samples:
+    """Apply the transforms of a coded part to samples `(h, w, channels)`; exceptions become the
+    nearest colours on the lattice.
+
+    The result is what the part's model coded, except at the exceptions.
+    """
     return turn(
         ycc_lattice.to_planes(samples, part.lattice) if part.lattice else samples, part.orientation
     )
 
 
-def split(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray[np.uint8], bytes]:
-    """Indices and samples `(n, 3)` of a part's exceptions, and its message.
+def split_payload(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray[np.uint8], bytes]:
+    """Split a part's payload: return indices int64 `(n,)` and samples uint8 `(n, 3)` of its
+    exceptions, and its message.
 
-    Raises FormatError on damage.
+    Raises FormatError on damaged data.
     """
     if not part.lattice:
         return np.zeros(0, np.int64), np.zeros((0, 3), np.uint8), part.payload
     pixels = shape[0] * shape[1]
     cursor = Cursor(part.payload, "list of exceptions")
     count = cursor.varint("their number", pixels // MOST_EXCEPTIONS)
-    at, colours, place = np.empty(count, np.int64), np.empty((count, 3), np.uint8), -1
+    pixels_listed, colours, pixel = np.empty(count, np.int64), np.empty((count, 3), np.uint8), -1
     for i in range(count):
-        place += 1 + cursor.varint("a gap", pixels)
-        at[i], colours[i] = place, np.frombuffer(cursor.take(3), np.uint8)
-    if place >= pixels:
-        raise FormatError(f"an exception is pixel {place} of {pixels}: the file is damaged")
-    return at, colours, part.payload[cursor.position :]
+        pixel += 1 + cursor.varint("a gap", pixels)
+        pixels_listed[i], colours[i] = pixel, np.frombuffer(cursor.take(3), np.uint8)
+    if pixel >= pixels:
+        raise FormatError(f"an exception is pixel {pixel} of {pixels}: the file is damaged")
+    return pixels_listed, colours, part.payload[cursor.position :]
 
 
-def restored(
+def undo_lattice(
     planes: Samples,
     lattice: int,
     at: Ints,
@@ -93,11 +105,14 @@ def restored(
     width: int = 0,
     step: int = 1,
 ) -> Samples:
-    """RGB `(h, w, 3)` of planes, which hold every step-th row and column of a tile of this
-    width.
+    """Convert planes of luma and chroma to RGB `(h, w, 3)`, with the exceptions `at` set to their
+    `colours`.
+
+    The planes hold every step-th row and column of a tile of this width; `width` 0 is that of the
+    planes.
     """
     rgb = ycc_lattice.to_rgb(planes, lattice)
     row, column = np.divmod(at, width or rgb.shape[1])
-    kept = (row % step == 0) & (column % step == 0)
-    rgb[row[kept] // step, column[kept] // step] = colours[kept]
+    included = (row % step == 0) & (column % step == 0)
+    rgb[row[included] // step, column[included] // step] = colours[included]
     return rgb

@@ -1,19 +1,19 @@
-"""RGB samples that were computed from 8-bit luma and chroma, taken back to these: one bit a sample
-less to code, and more.
+"""RGB = clip(M (Y, C1, C2)): recovery of the 8-bit luma and chroma from which RGB samples were
+computed.
 
-A conversion of 8-bit luma and chroma to 8-bit RGB reaches one colour in 4.2 (JPEG) or 9.4 (Photo
-CD) of those in its range, so that log2 4.2 or log2 9.4 bits a pixel of what a smooth density of RGB
-costs say nothing. Where chroma was interpolated from half resolution it is nearly certain too, once
-it is seen in whole numbers. No format of pixels says where they came from; the colours do: all of a
-decoded JPEG's lie on the lattice, and a hundredth to a half of another photograph's.
+A conversion from 8-bit luma and chroma to 8-bit RGB reaches one in 4.2 (JPEG) or 9.4 (Photo CD) of
+the colours in its range. A smooth density over RGB therefore wastes log2 4.2 or log2 9.4 bits per
+pixel. Chroma that was interpolated from half resolution is also nearly predictable once it is seen
+as integers. No pixel format records where its samples come from, but the colours do: all colours of
+a decoded JPEG lie on its lattice, against a hundredth to a half of those of other photographs.
 
-A model of photographs codes (Y + Cr, Y, Y + Cb), modulo 256 and with chroma counted from grey: it
-looks like red, green and blue, and each such triple is one of luma and chroma. Colours that no luma
-and chroma give are listed as exceptions. All arithmetic is of integers.
+A model of photographs codes (Y + Cr, Y, Y + Cb) modulo 256, with chroma relative to grey. These
+planes resemble red, green and blue, and each triple is one of luma and chroma. Colours that no luma
+and chroma give are listed as exceptions. All arithmetic is in integers.
 
-Sources: ITU-T T.871 (JFIF) with the constants of 16 bits that libjpeg has; Photo YCC with the
-constants of Kodak's Photo CD documents and the rounding that gives the 24 photographs known as
-Kodak's, but for 323 of 9.4 million pixels (`docs/decisions/0017-lattices.md`).
+Sources: ITU-T T.871 (JFIF), with the 16-bit constants of libjpeg; Photo YCC, with the constants of
+Kodak's Photo CD documents and the rounding that reproduces the 24 Kodak photographs up to 323 of
+9.4 million pixels (`docs/decisions/0017-lattices.md`).
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ Steps = Sequence[tuple[int, ...]]
 Samples = NDArray[Any]
 
 JPEG, PHOTO_YCC = 1, 2
-LOOKED_AT = 4096  # pixels, before all are
-AT_ONCE = 1 << 16  # pixels of a tile that is decoded: bounds the memory
-EXCEPTIONS = 1024  # an encoder takes one pixel in so many
-WRAPPED = 64  # nor where more than one pixel in so many leaves 0..255, which looks like noise
+EXAMINED = 4096  # pixels that are examined before all are
+AT_ONCE = 1 << 16  # pixels that are decoded at once: bounds the memory
+EXCEPTIONS = 1024  # an encoder accepts at most one exception per this many pixels
+WRAPPED = 64  # and at most one pixel per this many with planes beyond 0..255, which look like noise
 NEAR = sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step)))
-BEYOND = range(3, 90, 3)  # how far a sample that was cut off at 0 or 255 may have been beyond
+BEYOND = range(3, 90, 3)  # tried distances of a clipped sample beyond 0 or 255
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A conversion. `to_rgb` takes luma, blue and red chroma `(n,)` to red, green and blue before
-    they are cut to 0..255.
+    """A conversion from luma and chroma to RGB.
 
-    `grey` are the two chroma of no colour. `inverse`, in 2^-16, takes RGB to luma and chroma from
-    `grey`, nearly.
+    to_rgb: maps luma, blue and red chroma, int32 `(n,)` each, to red, green and blue before
+    clipping to 0..255. grey: the two chroma values of a colour without chroma. inverse: approximate
+    inverse matrix in units of 2^-16, from RGB to luma and chroma relative to `grey`. half: 1 if
+    `to_rgb` rounds down, else 0.
     """
 
     to_rgb: Callable[[Ints, Ints, Ints], tuple[Ints, Ints, Ints]]
@@ -65,9 +66,8 @@ def _jpeg(y: Ints, cb: Ints, cr: Ints) -> tuple[Ints, Ints, Ints]:
 
 def _photo_ycc(y: Ints, c1: Ints, c2: Ints) -> tuple[Ints, Ints, Ints]:
     b, r = 22179 * (c1 - 156), 18215 * (c2 - 137)
-    green = (
-        13584 * y - 1940 * (b // 10000) - 5090 * (r // 10000) - 1
-    )  # down, from whole numbers too
+    # The 1 subtracted makes the division below round exact integers down as well.
+    green = 13584 * y - 1940 * (b // 10000) - 5090 * (r // 10000) - 1
     return (13584 * y + r) // 10000, green // 10000, (13584 * y + b) // 10000
 
 
@@ -85,12 +85,15 @@ LATTICES = {
         1,
     ),
 }
+"""Conversions by their numbers in files."""
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a model codes instead of RGB, uint8 `(h, w, 3)`, and the exceptions: indices of pixels,
-    ascending, and their RGB.
+    """Result of `recover`.
+
+    lattice: number of the conversion. planes: what a model codes instead of RGB, uint8 `(h, w, 3)`.
+    at, colours: indices of the exceptional pixels, ascending, and their RGB, uint8 `(n, 3)`.
     """
 
     lattice: int
@@ -100,88 +103,103 @@ class Recovered:
 
 
 def recover(samples: Samples) -> Recovered | None:
-    """The lattice that the colours of samples `(h, w, 3)` lie on, of 8 bits, and what they were
-    there; None if there is none.
+    """Find the lattice of the colours of 8-bit samples `(h, w, 3)`; None if there is none.
+
+    >>> ycc = np.random.default_rng(0).integers(90, 160, (32, 32, 3)).astype(np.uint8)
+    >>> rgb = to_rgb(ycc, JPEG)
+    >>> recovered = recover(rgb)
+    >>> recovered.lattice == JPEG, len(recovered.at)
+    (True, 0)
     """
     rgb = _rows(samples)
     pixels = rgb.shape[1]
     for number, lattice in LATTICES.items():
-        looked_at = np.ascontiguousarray(rgb[:, :: -(-pixels // LOOKED_AT)])
+        subset = np.ascontiguousarray(rgb[:, :: -(-pixels // EXAMINED)])
+        if _hopeless(lattice, subset) or 64 * len(_invert(lattice, subset)[1]) > subset.shape[1]:
+            continue
+        ycc, exceptions = _invert(lattice, rgb)
+        sums = _sums(lattice, ycc)
         if (
-            _hopeless(lattice, looked_at)
-            or 64 * len(_invert(lattice, looked_at)[1]) > looked_at.shape[1]
+            len(exceptions) * EXCEPTIONS > pixels
+            or WRAPPED * int((sums >> 8).any(0).sum()) > pixels
         ):
             continue
-        found, missing = _invert(lattice, rgb)
-        sums = _sums(lattice, found)
-        if len(missing) * EXCEPTIONS > pixels or WRAPPED * int((sums >> 8).any(0).sum()) > pixels:
-            continue
         planes = _planes(sums, samples.shape)
-        if not np.array_equal(planes, samples):  # as all grey ones are
-            return Recovered(number, planes, missing, samples.reshape(-1, 3)[missing])
+        if not np.array_equal(planes, samples):  # planes of a grey image equal its samples
+            return Recovered(number, planes, exceptions, samples.reshape(-1, 3)[exceptions])
     return None
 
 
 def to_planes(samples: Samples, number: int) -> NDArray[np.uint8]:
-    """What samples `(h, w, 3)` are on a lattice; exceptions as near as can be."""
-    found, _ = _invert(LATTICES[number], _rows(samples))
-    return _planes(_sums(LATTICES[number], found), samples.shape)
+    """Return the planes of samples `(h, w, 3)` on a lattice; exceptions become nearby colours on
+    it.
+    """
+    ycc, _ = _invert(LATTICES[number], _rows(samples))
+    return _planes(_sums(LATTICES[number], ycc), samples.shape)
 
 
 def to_rgb(planes: Samples, number: int) -> NDArray[np.uint8]:
-    """Inverse of `to_planes` for colours on the lattice: samples `(h, w, 3)` of planes."""
+    """Convert planes `(h, w, 3)` to RGB, the inverse of `to_planes` for colours on the lattice.
+
+    >>> rgb = to_rgb(np.full((1, 1, 3), 128, np.uint8), JPEG)
+    >>> rgb.tolist()
+    [[[128, 128, 128]]]
+    """
     lattice = LATTICES[number]
     first, second = lattice.grey
     flat = planes.reshape(-1, 3)
-    found = np.empty(flat.shape, np.uint8)
+    rgb = np.empty(flat.shape, np.uint8)
     for start in range(0, len(flat), AT_ONCE):
         red, luma, blue = _rows(flat[start : start + AT_ONCE])
         ycc = np.stack([luma, (blue - luma + first) & 255, (red - luma + second) & 255])
-        found[start : start + AT_ONCE] = _forward(lattice, ycc).T
-    return found.reshape(planes.shape)
+        rgb[start : start + AT_ONCE] = _forward(lattice, ycc).T
+    return rgb.reshape(planes.shape)
 
 
 def _rows(samples: Samples) -> Ints:
-    """`(h, w, 3)` as `(3, h * w)`, along whose rows numpy is fast."""
+    """Return `(h, w, 3)` as int32 `(3, h * w)`; numpy is fast along its rows."""
     return np.ascontiguousarray(samples.reshape(-1, 3).T, np.int32)
 
 
 def _sums(lattice: Lattice, ycc: Ints) -> Ints:
+    """Return (Y + C2, Y, Y + C1) `(3, n)`, with chroma relative to grey."""
     luma, blue, red = ycc
     first, second = lattice.grey
     return np.stack([luma + red - second, luma, luma + blue - first])
 
 
 def _planes(sums: Ints, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return sums modulo 256 as planes of `shape`."""
     return np.ascontiguousarray((sums & 255).astype(np.uint8).T).reshape(shape)
 
 
 def _invert(lattice: Lattice, rgb: Ints) -> tuple[Ints, NDArray[np.intp]]:
-    """Luma and chroma `(3, n)` of RGB, and the indices of those that have none, for which they are
-    near.
+    """Return luma and chroma `(3, n)` of RGB, and the indices of colours that have none.
+
+    For these the luma and chroma returned are only near.
     """
-    found = _start(lattice, rgb)
-    missing = np.flatnonzero((_forward(lattice, found) != rgb).any(0))
-    missing = _search(lattice, rgb, found, missing, found[:, missing], NEAR[1:])
+    ycc = _start(lattice, rgb)
+    missing = np.flatnonzero((_forward(lattice, ycc) != rgb).any(0))
+    missing = _search(lattice, rgb, ycc, missing, ycc[:, missing], NEAR[1:])
     cut = missing[((rgb[:, missing] == 0) | (rgb[:, missing] == 255)).any(0)]
     for beyond in BEYOND:
         if not len(cut):
             break
-        there = rgb[:, cut]
+        cut_rgb = rgb[:, cut]
         cut = _search(
             lattice,
             rgb,
-            found,
+            ycc,
             cut,
-            _start(lattice, there + beyond * (there == 255) - beyond * (there == 0)),
+            _start(lattice, cut_rgb + beyond * (cut_rgb == 255) - beyond * (cut_rgb == 0)),
             NEAR,
         )
-    return found, missing[(_forward(lattice, found[:, missing]) != rgb[:, missing]).any(0)]
+    return ycc, missing[(_forward(lattice, ycc[:, missing]) != rgb[:, missing]).any(0)]
 
 
 def _hopeless(lattice: Lattice, rgb: Ints) -> bool:
-    """Whether so many colours within the cube are none of the nearest luma and chroma that a search
-    around these would find too few.
+    """Return whether so few colours inside the RGB cube match their nearest luma and chroma that
+    the search around these cannot succeed.
     """
     inside = rgb[:, ((rgb > 0) & (rgb < 255)).all(0)]
     missed = (_forward(lattice, _start(lattice, inside)) != inside).any(0)
@@ -189,31 +207,35 @@ def _hopeless(lattice: Lattice, rgb: Ints) -> bool:
 
 
 def _start(lattice: Lattice, rgb: Ints) -> Ints:
-    """Luma and chroma near RGB, within 0..255."""
+    """Return luma and chroma near RGB, within 0..255."""
     twice = [2 * row + lattice.half for row in rgb]
     offsets = 0, *lattice.grey
-    near = [sum(m * row for m, row in zip(line, twice, strict=True)) for line in lattice.inverse]
+    products = [
+        sum(m * row for m, row in zip(line, twice, strict=True)) for line in lattice.inverse
+    ]
     return np.stack(
-        [((row + 65536) >> 17) + offset for row, offset in zip(near, offsets, strict=True)]
+        [((row + 65536) >> 17) + offset for row, offset in zip(products, offsets, strict=True)]
     ).clip(0, 255)
 
 
 def _search(
-    lattice: Lattice, rgb: Ints, found: Ints, wanted: NDArray[np.intp], start: Ints, steps: Steps
+    lattice: Lattice, rgb: Ints, ycc: Ints, pixels: NDArray[np.intp], start: Ints, steps: Steps
 ) -> NDArray[np.intp]:
-    """Look around `start` for what gives the wanted pixels' RGB and write it to `found`.
+    """Search around `start` for luma and chroma that give the RGB of the given pixels, and write
+    them to `ycc`.
 
-    Returns the indices of those left.
+    Returns the indices of the pixels that remain.
     """
     for step in steps:
-        if not len(wanted):
+        if not len(pixels):
             break
-        tried = (start + np.array(step, np.int32)[:, None]).clip(0, 255)
-        missed = (_forward(lattice, tried) != rgb[:, wanted]).any(0)
-        found[:, wanted[~missed]] = tried[:, ~missed]
-        wanted, start = wanted[missed], start[:, missed]
-    return wanted
+        candidates = (start + np.array(step, np.int32)[:, None]).clip(0, 255)
+        missed = (_forward(lattice, candidates) != rgb[:, pixels]).any(0)
+        ycc[:, pixels[~missed]] = candidates[:, ~missed]
+        pixels, start = pixels[missed], start[:, missed]
+    return pixels
 
 
 def _forward(lattice: Lattice, ycc: Ints) -> Ints:
+    """Convert luma and chroma `(3, n)` to RGB, clipped to 0..255."""
     return np.stack(lattice.to_rgb(*ycc)).clip(0, 255)

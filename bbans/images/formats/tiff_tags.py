@@ -1,0 +1,174 @@
+"""Tags of a TIFF (Adobe, revision 6.0), parsed by Pillow and checked here: which samples a file
+has, and whether they can be coded.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from bbans.errors import InputError, JpegInputError, UnsupportedImageError
+from bbans.images.formats.registry import LOSSY_ADVICE
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = (
+    256,
+    257,
+    258,
+    259,
+    262,
+    273,
+    274,
+    277,
+)
+ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 278, 279, 282, 283, 284, 296
+COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, EXTRA, SAMPLE_FORMAT, XMP, ICC = (
+    320,
+    322,
+    323,
+    338,
+    339,
+    700,
+    34675,
+)
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE = range(4)
+UNASSOCIATED_ALPHA = 2
+JPEG = (6, 7)
+LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
+"""Lossless compressions: none, CCITT, LZW, Deflate (three numbers), PackBits, LZMA, Zstandard."""
+MAX_TILE = 2**24
+"""Largest number of pixels of a tile, which is decoded whole however small the image."""
+PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}
+"""Factors from a resolution unit to pixels per inch."""
+
+
+def is_big(data: bytes) -> bool:
+    """Return whether a file is a BigTIFF."""
+    return data[2] == 43
+
+
+def head(data: bytes) -> bytes:
+    """Return the file header: 16 bytes of a BigTIFF, else 8."""
+    return data[: 16 if is_big(data) else 8]
+
+
+def read_directory(data: bytes) -> ImageFileDirectory_v2:
+    """Parse the tags of a file's only page.
+
+    Raises InputError on damage, UnsupportedImageError on several pages and on big-endian BigTIFF.
+    """
+    if data.startswith(b"MM\0+"):  # Pillow would misread its offsets
+        raise UnsupportedImageError(
+            "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
+        )
+    directory = ImageFileDirectory_v2(head(data))
+    file = BytesIO(data)
+    first = directory.next
+    file.seek(first)
+    directory.load(file)
+    # Where tags are cut off, Pillow only warns and stops reading.
+    if directory.next == first or not {WIDTH, HEIGHT} <= set(directory):
+        raise InputError("damaged TIFF: its tags are incomplete")
+    if directory.next:
+        raise UnsupportedImageError("a TIFF of several pages is not coded: save them one by one")
+    return directory
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return a tag's value as a tuple; Pillow unwraps single values.
+
+    >>> as_tuple(8), as_tuple((8, 8))
+    ((8,), (8, 8))
+    """
+    return value if isinstance(value, tuple) else (value,)
+
+
+class Kind(NamedTuple):
+    """The samples that the tags describe. planar: channels are stored one after the other."""
+
+    width: int
+    height: int
+    channels: int
+    bits: int
+    photometric: int
+    planar: bool
+
+
+def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
+    """Return the bits of every sample. Raises UnsupportedImageError on other types."""
+    bits, formats = set(as_tuple(tags.get(BITS, 1))), set(as_tuple(tags.get(SAMPLE_FORMAT, 1)))
+    if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
+        sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
+        kind = f"{sign} samples of {max(bits)} bits"
+        raise UnsupportedImageError(
+            f"a TIFF with {kind} is not coded: convert it to unsigned 8 or 16-bit samples"
+        )
+    return int(max(bits))
+
+
+def kind_of(tags: ImageFileDirectory_v2) -> Kind:
+    """Parse the tags about the samples.
+
+    Raises UnsupportedImageError on types, colours and channels that are not coded.
+    """
+    photometric, channels, extra = (
+        tags.get(PHOTOMETRIC, MIN_IS_WHITE),
+        tags.get(CHANNELS, 1),
+        as_tuple(tags.get(EXTRA, ())),
+    )
+    bits = _check_samples(tags, channels)
+    if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE):
+        name = {5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(
+            photometric, f"photometric interpretation {photometric}"
+        )
+        raise UnsupportedImageError(
+            f"a TIFF with colours of {name} is not coded: convert it to RGB or grey"
+        )
+    colours = 3 if photometric == RGB else 1
+    if channels == 4 and colours == 3 and not extra:
+        extra = (UNASSOCIATED_ALPHA,)  # some writers leave the tag out
+    alpha = (
+        channels == colours + 1
+        and extra == (UNASSOCIATED_ALPHA,)
+        and photometric in (MIN_IS_BLACK, RGB)
+    )
+    if not alpha and channels != colours:
+        kind = "premultiplied alpha" if 1 in extra else "extra channels of unknown meaning"
+        raise UnsupportedImageError(
+            f"a TIFF with {kind} is not coded: convert it to RGBA with alpha that is not "
+            "premultiplied"
+        )
+    if photometric == PALETTE and bits == 16:
+        raise UnsupportedImageError(
+            "a TIFF with a palette of 65536 colours is not coded: convert it to RGB"
+        )
+    return Kind(
+        int(tags[WIDTH]),
+        int(tags[HEIGHT]),
+        channels,
+        bits,
+        photometric,
+        channels > 1 and tags.get(PLANAR, 1) == 2,
+    )
+
+
+def check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
+    """Return whether the pixels are JPEG data.
+
+    Raises JpegInputError for these unless `as_pixels`, and UnsupportedImageError on other
+    compressions that may lose samples.
+
+    >>> check_compression({COMPRESSION: 5}, as_pixels=False)
+    False
+    """
+    compression = tags.get(COMPRESSION, 1)
+    if compression in JPEG:
+        if not as_pixels:
+            raise JpegInputError(f"a TIFF that holds JPEG data: {LOSSY_ADVICE}")
+        return True
+    if compression not in LOSSLESS:
+        raise UnsupportedImageError(
+            f"a TIFF of compression {compression} is not coded: write it anew with LZW or Deflate"
+        )
+    return False
