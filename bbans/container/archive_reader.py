@@ -40,9 +40,9 @@ from bbans.container.archive_records import (
     has_plain_names,
     plain_name,
 )
-from bbans.container.binary import Buffer, Cursor
-from bbans.container.file_reader import check_crc, inflate, read_chunks
-from bbans.container.file_records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
+from bbans.container.binary import Buffer, Cursor, check_crc, inflate
+from bbans.container.file_records import MODEL_ID_SIZE, U32_MAX
+from bbans.container.metadata import MAX_METADATA_BYTES, read_chunks
 from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEMES, Coding
 from bbans.errors import (
     ChecksumError,

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bbans.container import schemes
+from bbans.container.binary import require
 from bbans.container.file_records import (
     MODEL_ID_SIZE,
     NO_MODEL,
     U32_MAX,
-    MetadataChunk,
-    check_metadata,
 )
+from bbans.container.metadata import MetadataChunk, check_metadata
 from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
 from bbans.errors import FormatError, VersionError
@@ -142,12 +142,6 @@ def plain_name(position: int, items: int) -> str:
 def has_plain_names(items: Sequence[Item]) -> bool:
     """Whether every item is named by its position."""
     return all(item.name == plain_name(i, len(items)) for i, item in enumerate(items))
-
-
-def require(name: str, value: int, low: int, high: int) -> None:
-    """Raise FormatError unless low <= value <= high."""
-    if not low <= value <= high:
-        raise FormatError(f"{name} must be {low} to {high}, found {value}")
 
 
 def check_name(name: str) -> None:

@@ -25,8 +25,8 @@ from bbans.container.archive_records import (
     check_archive,
     has_plain_names,
 )
-from bbans.container.binary import u32, varint
-from bbans.container.file_writer import chunks_body, with_crc
+from bbans.container.binary import u32, varint, with_crc
+from bbans.container.metadata import chunks_body
 from bbans.errors import FormatError
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import struct
 import threading
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from bbans.errors import FormatError, TruncatedError
+from bbans.errors import ChecksumError, FormatError, TruncatedError
 
 
 class Buffer(Protocol):
@@ -125,3 +126,35 @@ class Cursor:
                 "form"
             )
         return value
+
+
+def require(name: str, value: int, low: int, high: int) -> None:
+    """Raise FormatError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise FormatError(f"{name} must be {low} to {high}, found {value}")
+
+
+def with_crc(section: bytes) -> bytes:
+    """A section and its checksum."""
+    return section + u32(zlib.crc32(section))
+
+
+def check_crc(cursor: Cursor, start: int) -> None:
+    """Compare the checksum at the cursor with that of the bytes from `start` to it."""
+    computed = zlib.crc32(cursor.data[start : cursor.position])
+    if cursor.u32() != computed:
+        raise ChecksumError(f"the {cursor.section} is damaged: its checksum does not match")
+
+
+def inflate(packed: bytes, size: int, section: str = "metadata") -> bytes:
+    """The `size` bytes of a zlib stream that fills `packed`; never makes more than one byte too
+    many.
+    """
+    stream = zlib.decompressobj()
+    try:
+        body = stream.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise FormatError(f"the {section} is damaged: {error}") from None
+    if len(body) != size or not stream.eof or stream.unused_data:
+        raise FormatError(f"the {section} is damaged: it does not decompress to {size} bytes")
+    return body

@@ -10,14 +10,12 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, replace
 
-from bbans.container.binary import Buffer, Cursor
+from bbans.container.binary import Buffer, Cursor, check_crc
 from bbans.container.file_records import (
     DEFAULT_MAX_PIXELS,
     HAS_METADATA,
     HAS_MODEL,
     MAGIC,
-    MAX_METADATA_BYTES,
-    MAX_METADATA_CHUNKS,
     MODEL_ID_SIZE,
     NO_MODEL,
     ONE_TILE,
@@ -27,15 +25,14 @@ from bbans.container.file_records import (
     Axis,
     Container,
     Header,
-    MetadataChunk,
     TilePart,
     TileRecord,
     check_header,
-    check_metadata,
     check_model_use,
     check_tile_entry,
     tile_shapes,
 )
+from bbans.container.metadata import MetadataChunk, read_metadata
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.schemes import MAX_PARTICLES, SCHEMES, Coding
 from bbans.container.tile_codecs import CODECS
@@ -76,13 +73,6 @@ def _check_magic(data: Buffer) -> None:
     raise NotBbansError(
         f"not a bbans file: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}"
     )
-
-
-def check_crc(cursor: Cursor, start: int) -> None:
-    """Compare the checksum at the cursor with that of the bytes from `start` to it."""
-    computed = zlib.crc32(cursor.data[start : cursor.position])
-    if cursor.u32() != computed:
-        raise ChecksumError(f"the {cursor.section} is damaged: its checksum does not match")
 
 
 def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
@@ -139,63 +129,6 @@ def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
 def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
     """The checked header alone. Reads at most 67 bytes, so the start of a file is enough."""
     return _header(data, max_pixels)[0]
-
-
-def inflate(packed: bytes, size: int, section: str = "metadata") -> bytes:
-    """The `size` bytes of a zlib stream that fills `packed`; never makes more than one byte too
-    many.
-    """
-    stream = zlib.decompressobj()
-    try:
-        body = stream.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise FormatError(f"the {section} is damaged: {error}") from None
-    if len(body) != size or not stream.eof or stream.unused_data:
-        raise FormatError(f"the {section} is damaged: it does not decompress to {size} bytes")
-    return body
-
-
-def read_chunks(body: bytes) -> tuple[MetadataChunk, ...]:
-    """The chunks that fill a body, checked."""
-    cursor = Cursor(body, "metadata")
-    chunks: list[MetadataChunk] = []
-    while cursor.remaining:
-        if len(chunks) == MAX_METADATA_CHUNKS:
-            raise FormatError(f"there may be {MAX_METADATA_CHUNKS} metadata chunks, found more")
-        kind = cursor.u8()
-        chunks.append(
-            MetadataChunk(
-                kind & 0x7F,
-                bool(kind >> 7),
-                cursor.take(cursor.varint("chunk length", MAX_METADATA_BYTES)),
-            )
-        )
-    check_metadata(chunks)
-    return tuple(chunks)
-
-
-def _metadata(data: Buffer, start: int) -> tuple[tuple[MetadataChunk, ...], int]:
-    """The chunks and the offset of what follows them."""
-    cursor = Cursor(data, "metadata", start)
-    method = cursor.u8()
-    if method > 1:
-        raise VersionError(
-            f"metadata has compression {method}, unknown to this release (it knows 0 and 1): use "
-            "a newer bbans"
-        )
-    size = cursor.varint("size", MAX_METADATA_BYTES)
-    if not size:
-        raise FormatError("the metadata section is empty: it must be left out")
-    if not method:
-        body = cursor.take(size)
-        check_crc(cursor, start)
-        return read_chunks(body), cursor.position
-    before = cursor.position
-    packed = cursor.take(cursor.varint("compressed size", MAX_METADATA_BYTES))
-    if cursor.position - before >= size:
-        raise FormatError("the metadata is compressed although that does not make it smaller")
-    check_crc(cursor, start)
-    return read_chunks(inflate(packed, size)), cursor.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +258,7 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
     header, position = _header(data, max_pixels)
     metadata: tuple[MetadataChunk, ...] = ()
     if header.has_metadata:
-        metadata, position = _metadata(data, position)
+        metadata, position = read_metadata(data, position)
 
     count = tile_count(header.width, header.height, header.tile_width, header.tile_height)
     raw, end = _table(data, position, count, FORMATS[header.pixel_format])

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bbans.container import schemes
+from bbans.container.binary import require
+from bbans.container.metadata import MetadataChunk
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.schemes import Coding
 from bbans.container.tile_codecs import CHAIN, CODECS, STORED
@@ -26,14 +28,8 @@ ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4
 LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.transforms.ycc_lattice`
 CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
 
-ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
-METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
-
 HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
-MAX_METADATA_BYTES = 2**26  # after decompression
-MAX_METADATA_CHUNKS = 2**16
-MAX_METADATA_KIND = 2**7 - 1
 MAX_GROWTH_STEPS = 255
 MAX_ROWS = 2**16  # samples a lane: bounds the time of its decoder
 MAX_PREDICTED_PIXELS = 2**24  # of a tile: bounds the memory of its decoder
@@ -95,18 +91,6 @@ class TileRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class MetadataChunk:
-    """Something besides pixels.
-
-    A reader refuses a critical chunk of a kind it does not know and carries an ancillary one along.
-    """
-
-    kind: int
-    critical: bool
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Header:
     """The first section of a file. `model_id` is `NO_MODEL` when no tile needs a model."""
 
@@ -141,11 +125,6 @@ def header_of(container: Container) -> Header:
     )
 
 
-def _require_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise FormatError(f"{name} must be {low} to {high}, found {value}")
-
-
 def check_header(header: Header) -> None:
     """Raises `FormatError` (an unknown pixel format: `VersionError`) unless the header keeps the
     rules.
@@ -155,10 +134,10 @@ def check_header(header: Header) -> None:
             f"pixel format {header.pixel_format} is unknown to this release (it knows 0 to "
             f"{max(FORMATS)}): use a newer bbans"
         )
-    _require_range("width", header.width, 1, U32_MAX)
-    _require_range("height", header.height, 1, U32_MAX)
-    _require_range("tile width", header.tile_width, 1, header.width)
-    _require_range("tile height", header.tile_height, 1, header.height)
+    require("width", header.width, 1, U32_MAX)
+    require("height", header.height, 1, U32_MAX)
+    require("tile width", header.tile_width, 1, header.width)
+    require("tile height", header.tile_height, 1, header.height)
     if len(header.model_id) != MODEL_ID_SIZE:
         raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes, found {len(header.model_id)}")
 
@@ -188,7 +167,7 @@ def check_tile_entry(
         raise FormatError(
             f"{where}: its parts must have {pixel_format.channels} channels, found {found}"
         )
-    _require_range(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
+    require(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
     if [part.codec for part in tile.parts] == [STORED] and payload_crc != tile.pixels_crc:
         raise FormatError(
             f"{where} is stored: the checksums of its payload and of its pixels must be equal"
@@ -206,11 +185,11 @@ def _check_part(
             "newer bbans"
         )
     name = f"{where} ({codec.name})"
-    _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
-    _require_range(
+    require(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
+    require(
         f"{name}: latent precision", part.latent_precision, 0, 255 if codec.latent_precision else 0
     )
-    _require_range(f"{name}: orientation", part.orientation, 0, 7 if codec.prepared else 0)
+    require(f"{name}: orientation", part.orientation, 0, 7 if codec.prepared else 0)
     if codec.prepared and part.lattice not in LATTICES:
         raise VersionError(
             f"{name}: lattice {part.lattice} is unknown to this release (it knows 0 to "
@@ -220,15 +199,15 @@ def _check_part(
         raise FormatError(f"{name}: a lattice belongs to three prepared channels of 8 bits")
     if codec.prepared and not part.orientation and not part.lattice:
         raise FormatError(f"{name}: samples as they are need no preparation")
-    _require_range(
+    require(
         f"{name}: number of growth steps",
         len(part.growth),
         0,
         MAX_GROWTH_STEPS if codec.predictive else 0,
     )
     for symbols, lanes in part.growth:
-        _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
-        _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
+        require(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
+        require(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
     if codec.predictive and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
     rows = (
@@ -239,9 +218,7 @@ def _check_part(
     if part.coding is not None:
         schemes.check_coding(name, part.coding, in_files=True)
         evaluated = shape[0] * shape[1] * part.channels * part.coding.evaluations
-        _require_range(
-            f"{name}: samples of all evaluations", evaluated, 1, schemes.MAX_WEIGHTED_SAMPLES
-        )
+        require(f"{name}: samples of all evaluations", evaluated, 1, schemes.MAX_WEIGHTED_SAMPLES)
     if codec.latent_model and part.channels != pixel_format.channels:
         raise FormatError(
             f"{name}: it codes all {pixel_format.channels} channels together, found {part.channels}"
@@ -267,8 +244,8 @@ def _check_part(
         )
     if part.axis is not None:
         top = 2**pixel_format.bit_depth - 1
-        _require_range(f"{name}: range of samples", part.axis.span, 1, top)
-        _require_range(f"{name}: smallest sample", part.axis.low, 0, top - part.axis.span)
+        require(f"{name}: range of samples", part.axis.span, 1, top)
+        require(f"{name}: smallest sample", part.axis.low, 0, top - part.axis.span)
         if part.axis.curve not in CURVES:
             raise VersionError(
                 f"{name}: curve {part.axis.curve} is unknown to this release: use a newer bbans"
@@ -287,28 +264,6 @@ def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
         raise FormatError("a tile needs a model, but the header names none")
     if not needed and model_id != NO_MODEL:
         raise FormatError("the header names a model that no tile needs")
-
-
-def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
-    """Raises `FormatError` (a critical chunk of an unknown kind: `VersionError`) unless the chunks
-    keep the rules.
-    """
-    _require_range("number of metadata chunks", len(chunks), 0, MAX_METADATA_CHUNKS)
-    for chunk in chunks:
-        _require_range("metadata kind", chunk.kind, 1, MAX_METADATA_KIND)
-        if chunk.critical and chunk.kind not in METADATA_KINDS:
-            raise VersionError(
-                f"critical metadata of kind {chunk.kind} is unknown to this release: use a newer "
-                "bbans"
-            )
-        name = chunk.payload[:4]
-        if chunk.kind in (PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS) and not (
-            len(name) == 4 and name.isalpha() and name.isascii()
-        ):
-            raise FormatError(
-                "a PNG chunk in the metadata must start with its four letters, found "
-                f"{name.hex(' ') or 'nothing'}"
-            )
 
 
 def tile_shapes(header: Header) -> list[tuple[int, int]]:

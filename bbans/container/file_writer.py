@@ -7,36 +7,28 @@ from __future__ import annotations
 
 import zlib
 
-from bbans.container.binary import u32, varint
+from bbans.container.binary import u32, varint, with_crc
 from bbans.container.file_records import (
     HAS_METADATA,
     HAS_MODEL,
     MAGIC,
-    MAX_METADATA_BYTES,
     NO_MODEL,
     ONE_TILE,
     VERSION,
     Container,
     Header,
-    MetadataChunk,
     TilePart,
     TileRecord,
     check_header,
-    check_metadata,
     check_model_use,
     check_tile_count,
     check_tile_entry,
     header_of,
     tile_shapes,
 )
+from bbans.container.metadata import check_metadata, metadata_section
 from bbans.container.schemes import Coding
 from bbans.container.tile_codecs import CODECS
-from bbans.errors import FormatError
-
-
-def with_crc(section: bytes) -> bytes:
-    """A section and its checksum."""
-    return section + u32(zlib.crc32(section))
 
 
 def _header_section(header: Header) -> bytes:
@@ -48,29 +40,6 @@ def _header_section(header: Header) -> bytes:
     ]
     fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
     return with_crc(fields + header.model_id * has_model)
-
-
-def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
-    """Chunks back to back. Raises FormatError when they are too long."""
-    body = b"".join(
-        bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload
-        for chunk in chunks
-    )
-    if len(body) > MAX_METADATA_BYTES:
-        raise FormatError(
-            f"metadata may have {MAX_METADATA_BYTES} bytes, found {len(body)}: strip it"
-        )
-    return body
-
-
-def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
-    if not chunks:
-        return b""
-    body = chunks_body(chunks)
-    packed = zlib.compress(body, 9)
-    if len(varint(len(packed))) + len(packed) < len(body):
-        return with_crc(b"\x01" + varint(len(body)) + varint(len(packed)) + packed)
-    return with_crc(b"\x00" + varint(len(body)) + body)
 
 
 def _part_entry(part: TilePart) -> bytes:
@@ -126,7 +95,7 @@ def _framing(container: Container) -> bytes:
     entries = b"".join(map(_tile_entry, container.tiles))
     return (
         _header_section(header)
-        + _metadata_section(container.metadata)
+        + metadata_section(container.metadata)
         + with_crc(varint(len(entries)) + entries)
     )
 

@@ -1,0 +1,43 @@
+"""Examples in docstrings run and print what they say; every module of functions has one."""
+
+import doctest
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+PACKAGES = ("bbans.coding", "bbans.distributions", "bbans.exact", "bbans.container")
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+WITHOUT_EXAMPLES = {"bbans.distributions.mixture_numba"}  # loops that `mixture` calls
+
+
+def modules() -> list[str]:
+    names = []
+    for package in PACKAGES:
+        found = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
+        names += [package, *(module.name for module in found)]
+    return names
+
+
+def public_functions(name: str) -> list[str]:
+    module = import_module(name)
+    return [
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_")
+        and inspect.isroutine(value)
+        and getattr(value, "__module__", None) == name
+    ]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_run(name: str) -> None:
+    results = doctest.testmod(import_module(name), optionflags=FLAGS)
+    assert results.failed == 0
+    if public_functions(name):
+        assert bool(results.attempted) == (name not in WITHOUT_EXAMPLES)
+
+
+def test_no_module_is_named_in_vain() -> None:
+    assert set(modules()) >= WITHOUT_EXAMPLES
