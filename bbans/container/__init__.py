@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bbans.container.binary import Buffer, FileBuffer
-    from bbans.container.file_reader import Index, read, read_header, read_index, read_tile
+    from bbans.container.file_header import read_header
+    from bbans.container.file_reader import Index, read, read_index, read_tile
     from bbans.container.file_records import (
         DEFAULT_MAX_PIXELS,
         MAGIC,
@@ -92,7 +93,7 @@ PLACES = {
     "from_raw": "tile_grid",
     "pixels_crc": "tile_grid",
     "read": "file_reader",
-    "read_header": "file_reader",
+    "read_header": "file_header",
     "read_index": "file_reader",
     "read_tile": "file_reader",
     "tile_count": "tile_grid",

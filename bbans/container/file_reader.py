@@ -11,23 +11,16 @@ import zlib
 from dataclasses import dataclass, replace
 
 from bbans.container.binary import Buffer, Cursor, check_crc
+from bbans.container.file_header import decode_header
 from bbans.container.file_records import (
     DEFAULT_MAX_PIXELS,
-    HAS_METADATA,
-    HAS_MODEL,
-    MAGIC,
-    MODEL_ID_SIZE,
-    NO_MODEL,
-    ONE_TILE,
     U16_MAX,
     U32_MAX,
-    VERSION,
     Axis,
     Container,
     Header,
     TilePart,
     TileRecord,
-    check_header,
     check_model_use,
     check_tile_entry,
     tile_shapes,
@@ -40,8 +33,6 @@ from bbans.container.tile_grid import tile_count
 from bbans.errors import (
     ChecksumError,
     FormatError,
-    LimitError,
-    NotBbansError,
     TrailingDataError,
     TruncatedError,
     VersionError,
@@ -49,86 +40,6 @@ from bbans.errors import (
 
 MIN_TILE_ENTRY = 10  # codec and channels, one byte of length, two checksums
 MAX_PAYLOAD = 2**63 - 1
-
-
-def _check_magic(data: Buffer) -> None:
-    start = data[: len(MAGIC)]
-    if start == MAGIC:
-        return
-    if not start:
-        raise TruncatedError("a bbans file was expected, found no bytes at all")
-    if MAGIC.startswith(start):
-        raise TruncatedError(
-            f"the file ends in its magic bytes: {len(MAGIC)} expected, {len(start)} found"
-        )
-    if start.startswith(MAGIC[:4]):
-        raise NotBbansError(
-            "the magic bytes are damaged as by a transfer in text mode: copy the file again in "
-            "binary mode"
-        )
-    if start[:4] == bytes(byte & 0x7F for byte in MAGIC[:4]):
-        raise NotBbansError(
-            "the magic bytes have lost their top bits: copy the file again over an 8-bit channel"
-        )
-    raise NotBbansError(
-        f"not a bbans file: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}"
-    )
-
-
-def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
-    """The header and the offset of what follows it."""
-    _check_magic(data)
-    cursor = Cursor(data, "header", len(MAGIC))
-    version = cursor.u8()
-    if version == 0:
-        raise VersionError(
-            "format version 0 was a draft and is not read any more: decode the file with the "
-            "bbans that wrote it"
-        )
-    if version != VERSION:
-        raise VersionError(
-            f"format version {version} is unknown to this release (it reads version {VERSION}): "
-            "use another bbans"
-        )
-    flags, pixel_format = cursor.u8(), cursor.u8()
-    width, height = tile_width, tile_height = (
-        cursor.varint("width", U32_MAX),
-        cursor.varint("height", U32_MAX),
-    )
-    if not flags & ONE_TILE:
-        tile_width, tile_height = (
-            cursor.varint("tile width", U32_MAX),
-            cursor.varint("tile height", U32_MAX),
-        )
-    model_id = cursor.take(MODEL_ID_SIZE) if flags & HAS_MODEL else NO_MODEL
-    check_crc(cursor, 0)
-    if flags & ~(HAS_METADATA | HAS_MODEL | ONE_TILE):
-        raise VersionError(
-            f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans"
-        )
-    if not flags & ONE_TILE and (tile_width, tile_height) == (width, height):
-        raise FormatError(
-            "the header gives the size of a tile that is the whole image, which is left out"
-        )
-    if flags & HAS_MODEL and model_id == NO_MODEL:
-        raise FormatError(
-            "the header has a model id of zeros, which stands for no model and is left out"
-        )
-    header = Header(
-        width, height, pixel_format, tile_width, tile_height, model_id, bool(flags & HAS_METADATA)
-    )
-    check_header(header)
-    if width * height > max_pixels:
-        raise LimitError(
-            f"the image has {width} x {height} pixels, more than the limit of {max_pixels}: raise "
-            "the limit to decode it"
-        )
-    return header, cursor.position
-
-
-def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
-    """The checked header alone. Reads at most 67 bytes, so the start of a file is enough."""
-    return _header(data, max_pixels)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +166,7 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
 
     With `whole` a file that ends early or goes on is refused too. Raises as `read` does.
     """
-    header, position = _header(data, max_pixels)
+    header, position = decode_header(data, max_pixels)
     metadata: tuple[MetadataChunk, ...] = ()
     if header.has_metadata:
         metadata, position = read_metadata(data, position)

@@ -8,15 +8,9 @@ from __future__ import annotations
 import zlib
 
 from bbans.container.binary import u32, varint, with_crc
+from bbans.container.file_header import header_section
 from bbans.container.file_records import (
-    HAS_METADATA,
-    HAS_MODEL,
-    MAGIC,
-    NO_MODEL,
-    ONE_TILE,
-    VERSION,
     Container,
-    Header,
     TilePart,
     TileRecord,
     check_header,
@@ -29,17 +23,6 @@ from bbans.container.file_records import (
 from bbans.container.metadata import check_metadata, metadata_section
 from bbans.container.schemes import Coding
 from bbans.container.tile_codecs import CODECS
-
-
-def _header_section(header: Header) -> bytes:
-    has_model = header.model_id != NO_MODEL
-    one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
-    flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
-    geometry = (header.width, header.height, header.tile_width, header.tile_height)[
-        : 2 if one_tile else 4
-    ]
-    fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
-    return with_crc(fields + header.model_id * has_model)
 
 
 def _part_entry(part: TilePart) -> bytes:
@@ -94,7 +77,7 @@ def _framing(container: Container) -> bytes:
     check_model_use(container.model_id, container.tiles)
     entries = b"".join(map(_tile_entry, container.tiles))
     return (
-        _header_section(header)
+        header_section(header)
         + metadata_section(container.metadata)
         + with_crc(varint(len(entries)) + entries)
     )
