@@ -1,8 +1,9 @@
-"""The file format: header, metadata, table of contents, payloads, and a checksum over each.
+"""The two file formats as bytes: files of one image (header, metadata, table of contents, payloads)
+and archives of many (header, index, payloads), with a checksum over each section.
 
-Specification: `docs/format.md`.
-
-Bytes in, bytes out. Nothing here knows what a model is or how a payload is coded.
+Specifications: `docs/format.md` and `docs/archive.md`. Nothing here depends on how a model works or
+how a payload is coded. `file_records` and `archive_records` hold the contents as values with the
+rules of a valid file; the modules `*_writer` and `*_reader` convert them to bytes and back.
 """
 
 from importlib import import_module
@@ -101,9 +102,8 @@ PLACES = {
     "to_raw": "tile_grid",
     "write": "file_writer",
 }
-"""The module of every name.
-
-None is imported before a name of it is used: tables alone are light.
+"""The module of each name of this package. A module is imported when one of its names is first
+used, so that importing the package is fast.
 """
 __all__ = [
     "BITS_BACK",

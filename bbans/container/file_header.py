@@ -1,4 +1,8 @@
-"""The header."""
+"""Encodes and decodes the header of a file of one image: magic bytes, version, sides of the image
+and of its tiles, pixel format, model.
+
+Specification: `docs/format.md`.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,11 @@ from bbans.errors import FormatError, LimitError, NotBbansError, TruncatedError,
 
 
 def header_section(header: Header) -> bytes:
+    """Encodes a header, with its checksum.
+
+    >>> len(header_section(Header(30, 20, 0, 30, 20, NO_MODEL, has_metadata=False)))
+    17
+    """
     has_model = header.model_id != NO_MODEL
     one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
     flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
@@ -31,6 +40,7 @@ def header_section(header: Header) -> bytes:
 
 
 def _check_magic(data: Buffer) -> None:
+    """Raises NotBbansError or TruncatedError unless the magic bytes are those of a file."""
     start = data[: len(MAGIC)]
     if start == MAGIC:
         return
@@ -55,7 +65,15 @@ def _check_magic(data: Buffer) -> None:
 
 
 def decode_header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
-    """The header and the offset of what follows it."""
+    """Decodes and checks the header; returns it with the offset of its end.
+
+    Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError, or LimitError
+    for an image of more than `max_pixels` pixels.
+
+    >>> section = header_section(Header(30, 20, 0, 30, 20, NO_MODEL, has_metadata=False))
+    >>> decode_header(section, max_pixels=1000)[1] == len(section)
+    True
+    """
     _check_magic(data)
     cursor = Cursor(data, "header", len(MAGIC))
     version = cursor.u8()
@@ -106,5 +124,13 @@ def decode_header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
 
 
 def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
-    """The checked header alone. Reads at most 67 bytes, so the start of a file is enough."""
+    """Decodes and checks the header alone; it reads at most 67 bytes, so the start of a file is
+    enough.
+
+    Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError, or LimitError
+    for an image of more than `max_pixels` pixels.
+
+    >>> read_header(header_section(Header(30, 20, 0, 30, 20, NO_MODEL, False))).width
+    30
+    """
     return decode_header(data, max_pixels)[0]

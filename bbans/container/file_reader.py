@@ -1,8 +1,10 @@
-"""Bytes to container. Hostile input is the normal case: each length is bounded before memory is
-taken for it.
+"""Decodes bytes to the contents of a file of one image.
 
-Memory beyond the file itself: the payloads once more, at most 64 MiB of metadata twice, and the
-objects of the table of contents, which are proportional to it (an entry has at least 12 bytes).
+Hostile input is expected: every length is bounded before memory is allocated for it. Memory beyond
+the file itself: the payloads once more, at most 64 MiB of metadata twice, and the objects of the
+table of contents, which are proportional to it (an entry has at least 10 bytes).
+
+Specification: `docs/format.md`.
 """
 
 from __future__ import annotations
@@ -38,14 +40,14 @@ from bbans.errors import (
     VersionError,
 )
 
-MIN_TILE_ENTRY = 10  # codec and channels, one byte of length, two checksums
+MIN_TILE_ENTRY = 10  # bytes: codec and channels, length of the payload, two checksums
 MAX_PAYLOAD = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class TileEntry:
-    """A line of the table of contents: a tile whose parts have no payloads yet, and where these
-    are.
+    """An entry of the table of contents: a tile whose parts have empty payloads, the sizes of the
+    payloads, their offset in the file, and their CRC-32.
     """
 
     tile: TileRecord
@@ -56,7 +58,7 @@ class TileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Everything in a file but the payloads."""
+    """The contents of a file without the payloads."""
 
     header: Header
     metadata: tuple[MetadataChunk, ...]
@@ -64,11 +66,11 @@ class Index:
 
 
 def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
-    """A part without its payload, and the payload's size."""
+    """A part with an empty payload, and the size of its payload."""
     kind = cursor.u8()
     number, channels = kind & 0x0F, (kind >> 4 & 3) + 1
     codec = CODECS.get(number)
-    if kind >> 6 or codec is None:  # what follows in the table is unknown then
+    if kind >> 6 or codec is None:  # the rest of the table cannot be read
         known = ", ".join(known.name for known in CODECS.values())
         raise VersionError(
             f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use "
@@ -106,9 +108,10 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
 
 
 def _coding(cursor: Cursor) -> Coding:
+    """The scheme with which a latent model codes a part, and its parameters."""
     scheme = cursor.u8()
     known = SCHEMES.get(scheme)
-    if known is None or not known.in_files:  # what follows in the table is unknown then
+    if known is None or not known.in_files:  # the rest of the table cannot be read
         raise VersionError(
             f"a tile is coded by scheme {scheme}, unknown to this release: use a newer bbans"
         )
@@ -122,7 +125,7 @@ def _coding(cursor: Cursor) -> Coding:
 
 
 def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
-    """An entry whose offset is not known yet."""
+    """An entry whose offset is still 0."""
     parts: list[TilePart] = []
     sizes: list[int] = []
     while sum(part.channels for part in parts) < pixel_format.channels:
@@ -136,7 +139,7 @@ def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
 def _table(
     data: Buffer, start: int, count: int, pixel_format: PixelFormat
 ) -> tuple[list[TileEntry], int]:
-    """The entries of `count` tiles and the offset of what follows the table."""
+    """The entries of `count` tiles, and the offset of the end of the table."""
     cursor = Cursor(data, "table of contents", start)
     size = cursor.varint("size", MAX_PAYLOAD)
     if size > cursor.remaining:
@@ -160,11 +163,18 @@ def _table(
 
 
 def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool = True) -> Index:
-    """Header, metadata and table of contents, their checksums verified.
+    """Decodes header, metadata and table of contents, and verifies their checksums.
 
-    `data` may be a mapped file: payloads are not touched.
+    `data` may be a mapped file, since payloads are not read. If `whole`, a file that ends early or
+    has more bytes is refused too. Raises a FormatError: NotBbansError, VersionError,
+    TruncatedError, ChecksumError, TrailingDataError, or LimitError for an image of more than
+    `max_pixels` pixels.
 
-    With `whole` a file that ends early or goes on is refused too. Raises as `read` does.
+    >>> from bbans.container.file_writer import write
+    >>> from bbans.container.tile_codecs import CONSTANT
+    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+    >>> read_index(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))).entries[0].sizes
+    (1,)
     """
     header, position = decode_header(data, max_pixels)
     metadata: tuple[MetadataChunk, ...] = ()
@@ -192,9 +202,16 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
 
 
 def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
-    """A tile with its payloads, their checksum verified.
+    """Reads one tile with its payloads, and verifies their checksum.
 
-    Raises `TruncatedError` or `ChecksumError`.
+    Raises TruncatedError or ChecksumError.
+
+    >>> from bbans.container.file_writer import write
+    >>> from bbans.container.tile_codecs import CONSTANT
+    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+    >>> data = write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))
+    >>> read_tile(data, read_index(data), 0) == tile
+    True
     """
     entry = index.entries[number]
     cursor = Cursor(data, "payloads", min(entry.offset, len(data)))
@@ -215,11 +232,18 @@ def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
 
 
 def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
-    """The container, with every checksum of the file itself verified; those of decoded pixels are
-    left to who decodes.
+    """Decodes a whole file and verifies its checksums, except those of the pixels, which are left
+    to the decoder of the payloads.
 
-    Raises a `FormatError`: `NotBbansError`, `VersionError`, `TruncatedError`, `ChecksumError`,
-    `TrailingDataError`, or `LimitError` for an image of more than `max_pixels` pixels.
+    Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError,
+    TrailingDataError, or LimitError for an image of more than `max_pixels` pixels.
+
+    >>> from bbans.container.file_writer import write
+    >>> from bbans.container.tile_codecs import CONSTANT
+    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+    >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
+    >>> read(write(container)) == container
+    True
     """
     index = read_index(data, max_pixels)
     tiles = tuple(read_tile(data, index, number) for number in range(len(index.entries)))

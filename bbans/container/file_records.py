@@ -1,7 +1,9 @@
-"""What a file holds, as values, and the rules that a valid file keeps.
+"""The contents of a file of one image as values, and the rules of a valid file.
 
-The rules are written once, in `check_header` and `check_container`: the writer and the reader both
-call them, so whatever can be written can be read, and a file that breaks a rule is refused by both.
+The rules are implemented once, in the functions `check_*`. The writer and the reader both call
+them, so that whatever can be written can be read, and both refuse what breaks a rule.
+
+Specification: `docs/format.md`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-# bits of an orientation, in the order in which an encoder does them
+# bits of an orientation, in the order in which an encoder applies them
 ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4
 LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.transforms.ycc_lattice`
 CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
@@ -31,8 +33,8 @@ CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
 HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
 MAX_GROWTH_STEPS = 255
-MAX_ROWS = 2**16  # samples a lane: bounds the time of its decoder
-MAX_PREDICTED_PIXELS = 2**24  # of a tile: bounds the memory of its decoder
+MAX_ROWS = 2**16  # samples a lane of a tile: bounds the time of its decoder
+MAX_PREDICTED_PIXELS = 2**24  # pixels of a tile: bounds the memory of its decoder
 U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 
 
@@ -40,7 +42,7 @@ U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 class Axis:
     """The range of a part's samples, `low` to `low + span`, and the curve on which they lie.
 
-    Only of formats that are not 8-bit.
+    It is present for predictive codecs of samples that do not have 8 bits.
     """
 
     low: int
@@ -50,11 +52,12 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TilePart:
-    """Some consecutive channels of a tile and their coded bytes.
+    """Some consecutive channels of a tile, and their coded bytes.
 
-    `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec;
-    `latent_precision` is in bits, 0 without latents; `axis` belongs to predictive codecs of samples
-    that are not 8-bit, `orientation` and `lattice` to prepared ones, `coding` to coded chains.
+    `growth` is the lane schedule, pairs `(symbols, lanes)` that the codec defines.
+    `latent_precision` is in bits, 0 for codecs without latents. `axis` belongs to predictive codecs
+    of samples that do not have 8 bits, `orientation` and `lattice` to prepared codecs, and `coding`
+    to codecs of latent models that are coded by a scheme other than plain bits-back.
     """
 
     codec: int
@@ -69,7 +72,11 @@ class TilePart:
 
 
 def codec_name(part: TilePart) -> str:
-    """A part's codec for people, with its scheme where it has one."""
+    """Returns the name of a part's codec for people, with its scheme if it has one.
+
+    >>> codec_name(TilePart(STORED, 1, b""))
+    'stored'
+    """
     if part.coding is None:
         return CODECS[part.codec].name
     return f"{CODECS[CHAIN].name}, {part.coding.name}"
@@ -77,8 +84,8 @@ def codec_name(part: TilePart) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TileRecord:
-    """One tile: its parts in the order of the channels, and the checksum of its raw pixels
-    (`geometry.pixels_crc`).
+    """A tile: its parts in the order of the channels, and the CRC-32 of its raw pixels
+    (`tile_grid.pixels_crc`).
     """
 
     parts: tuple[TilePart, ...]
@@ -86,13 +93,13 @@ class TileRecord:
 
     @property
     def payload(self) -> bytes:
-        """The payloads of the parts, back to back."""
+        """The payloads of the parts, concatenated."""
         return b"".join(part.payload for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first section of a file. `model_id` is `NO_MODEL` when no tile needs a model."""
+    """The first section of a file. `model_id` is `NO_MODEL` if no tile needs a model."""
 
     width: int
     height: int
@@ -105,7 +112,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A whole file. Tiles are in the order of `geometry.tile_rectangles`."""
+    """The contents of a file. Tiles are in the order of `tile_grid.tile_rectangles`."""
 
     width: int
     height: int
@@ -118,7 +125,12 @@ class Container:
 
 
 def header_of(container: Container) -> Header:
-    """The header that belongs to a container."""
+    """Returns the header of a container.
+
+    >>> from bbans.container.pixel_formats import GREY8
+    >>> header_of(Container(30, 20, GREY8, 30, 20, NO_MODEL, (), ())).has_metadata
+    False
+    """
     c = container
     return Header(
         c.width, c.height, c.pixel_format, c.tile_width, c.tile_height, c.model_id, bool(c.metadata)
@@ -126,8 +138,10 @@ def header_of(container: Container) -> Header:
 
 
 def check_header(header: Header) -> None:
-    """Raises `FormatError` (an unknown pixel format: `VersionError`) unless the header keeps the
-    rules.
+    """Raises FormatError unless the header keeps the rules, and VersionError on an unknown pixel
+    format.
+
+    >>> check_header(Header(30, 20, 0, 30, 20, NO_MODEL, False))
     """
     if header.pixel_format not in FORMATS:
         raise VersionError(
@@ -150,11 +164,16 @@ def check_tile_entry(
     sizes: Sequence[int],
     payload_crc: int,
 ) -> None:
-    """Raises `FormatError` (an unknown codec: `VersionError`) unless a tile's entry keeps the
-    rules.
+    """Raises FormatError unless the entry of a tile keeps the rules, and VersionError on an unknown
+    codec.
 
-    Sizes of the parts' payloads and the checksum of the tile's are arguments, because the reader
-    checks an entry before it takes the payload.
+    `index` is the number of the tile and `shape` its `(height, width)`. The sizes of the parts'
+    payloads and the checksum of the tile's payload are arguments, because the reader checks an
+    entry before it reads the payload.
+
+    >>> tile = TileRecord((TilePart(STORED, 1, b"7"),), pixels_crc=5)
+    >>> header = Header(1, 1, 0, 1, 1, NO_MODEL, has_metadata=False)
+    >>> check_tile_entry(0, header, (1, 1), tile, sizes=[1], payload_crc=5)
     """
     where = f"tile {index}"
     pixel_format = FORMATS[header.pixel_format]
@@ -162,10 +181,10 @@ def check_tile_entry(
         _check_part(where, pixel_format, shape, part, size)
         if CODECS[part.codec].coded and shape != (header.height, header.width):
             raise FormatError(f"{where}: a coded chain's tile is the whole image")
-    found = sum(part.channels for part in tile.parts)
-    if found != pixel_format.channels:
+    channels = sum(part.channels for part in tile.parts)
+    if channels != pixel_format.channels:
         raise FormatError(
-            f"{where}: its parts must have {pixel_format.channels} channels, found {found}"
+            f"{where}: its parts must have {pixel_format.channels} channels, found {channels}"
         )
     require(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
     if [part.codec for part in tile.parts] == [STORED] and payload_crc != tile.pixels_crc:
@@ -177,6 +196,7 @@ def check_tile_entry(
 def _check_part(
     where: str, pixel_format: PixelFormat, shape: tuple[int, int], part: TilePart, size: int
 ) -> None:
+    """Raises FormatError, or VersionError on what is unknown, unless a part keeps the rules."""
     codec = CODECS.get(part.codec)
     if codec is None:
         known = ", ".join(known.name for known in CODECS.values())
@@ -258,7 +278,10 @@ def _check_part(
 
 
 def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
-    """Raises `FormatError` unless a model is named exactly when a tile needs one."""
+    """Raises FormatError unless the header names a model if and only if a tile needs one.
+
+    >>> check_model_use(NO_MODEL, [TileRecord((TilePart(STORED, 1, b"7"),), 0)])
+    """
     needed = any(CODECS[part.codec].modelled for tile in tiles for part in tile.parts)
     if needed and model_id == NO_MODEL:
         raise FormatError("a tile needs a model, but the header names none")
@@ -267,7 +290,12 @@ def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
 
 
 def tile_shapes(header: Header) -> list[tuple[int, int]]:
-    """`(height, width)` of every tile. The number of tiles must have been bounded before."""
+    """Returns `(height, width)` of every tile, in order; the number of tiles must have been bounded
+    before.
+
+    >>> tile_shapes(Header(5, 2, 0, 3, 2, NO_MODEL, False))
+    [(2, 3), (2, 2)]
+    """
     return [
         part[2:]
         for part in tile_rectangles(
@@ -277,7 +305,10 @@ def tile_shapes(header: Header) -> list[tuple[int, int]]:
 
 
 def check_tile_count(header: Header, found: int) -> None:
-    """Raises `FormatError` unless there are as many tiles as the geometry asks for."""
+    """Raises FormatError unless `found` is the number of tiles that the header implies.
+
+    >>> check_tile_count(Header(5, 2, 0, 3, 2, NO_MODEL, False), 2)
+    """
     expected = tile_count(header.width, header.height, header.tile_width, header.tile_height)
     if found != expected:
         raise FormatError(f"the geometry asks for {expected} tiles, found {found}")

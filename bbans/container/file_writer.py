@@ -1,6 +1,7 @@
-"""Container to bytes: header, metadata when there is any, table of contents, payloads.
+"""Encodes the contents of a file of one image: header, metadata if there is any, table of contents,
+payloads.
 
-Tables in `docs/format.md`.
+Specification: `docs/format.md`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bbans.container.tile_codecs import CODECS
 
 
 def _part_entry(part: TilePart) -> bytes:
+    """A part in an entry of the table of contents."""
     codec = CODECS[part.codec]
     entry = bytes([part.codec | (part.channels - 1) << 4])
     if codec.latent_precision:
@@ -44,6 +46,7 @@ def _part_entry(part: TilePart) -> bytes:
 
 
 def _coding(coding: Coding) -> bytes:
+    """The scheme with which a latent model codes a part, and its parameters."""
     particles = varint(coding.particles) if coding.format.weighted else b""
     return (
         bytes([coding.scheme])
@@ -53,6 +56,7 @@ def _coding(coding: Coding) -> bytes:
 
 
 def _tile_entry(tile: TileRecord) -> bytes:
+    """An entry of the table of contents."""
     return (
         b"".join(map(_part_entry, tile.parts))
         + u32(zlib.crc32(tile.payload))
@@ -61,6 +65,7 @@ def _tile_entry(tile: TileRecord) -> bytes:
 
 
 def _framing(container: Container) -> bytes:
+    """Header, metadata and table of contents. Raises FormatError if a rule is broken."""
     header = header_of(container)
     check_header(header)
     check_metadata(container.metadata)
@@ -84,10 +89,28 @@ def _framing(container: Container) -> bytes:
 
 
 def framing_bits(container: Container) -> int:
-    """Bits of the file that are not payload: header, metadata and table of contents."""
+    """Returns the number of bits of a file that are not payload: header, metadata and table of
+    contents.
+
+    Raises FormatError if the container breaks a rule.
+
+    >>> from bbans.container.tile_codecs import CONSTANT
+    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+    >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
+    >>> framing_bits(container) == 8 * len(write(container)) - 8
+    True
+    """
     return 8 * len(_framing(container))
 
 
 def write(container: Container) -> bytes:
-    """The file. `FormatError` if the container breaks a rule that a reader would refuse it for."""
+    """Encodes a container as the bytes of a file.
+
+    Raises FormatError if the container breaks a rule for which a reader would refuse the file.
+
+    >>> from bbans.container.tile_codecs import CONSTANT
+    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+    >>> len(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
+    33
+    """
     return b"".join([_framing(container), *(tile.payload for tile in container.tiles)])

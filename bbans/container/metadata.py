@@ -1,4 +1,11 @@
-"""metadata"""
+"""Metadata of an image: chunks of a kind, a flag and a payload; their rules, and their bytes in
+files and archives.
+
+The bytes of the chunks are a body. A file of one image has a section of its own for them,
+compressed if that makes it smaller. In an archive the body is part of an item's entry in the index.
+
+Specification: `docs/format.md`.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +25,12 @@ MAX_METADATA_KIND = 2**7 - 1
 
 @dataclass(frozen=True, slots=True)
 class MetadataChunk:
-    """Something besides pixels.
+    """A piece of information besides the pixels: its kind (ICC_PROFILE, EXIF, ...) and payload.
 
-    A reader refuses a critical chunk of a kind it does not know and carries an ancillary one along.
+    A reader refuses a critical chunk of a kind that it does not know, and keeps an ancillary one.
+
+    >>> MetadataChunk(TEXT, critical=False, payload=b"Comment").kind
+    4
     """
 
     kind: int
@@ -29,8 +39,10 @@ class MetadataChunk:
 
 
 def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
-    """Raises `FormatError` (a critical chunk of an unknown kind: `VersionError`) unless the chunks
-    keep the rules.
+    """Raises FormatError unless the chunks keep the rules, and VersionError on a critical chunk of
+    an unknown kind.
+
+    >>> check_metadata([MetadataChunk(TEXT, False, b"Comment")])
     """
     require("number of metadata chunks", len(chunks), 0, MAX_METADATA_CHUNKS)
     for chunk in chunks:
@@ -51,7 +63,11 @@ def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
 
 
 def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
-    """Chunks back to back. Raises FormatError when they are too long."""
+    r"""Encodes chunks as a body. Raises FormatError if it would exceed MAX_METADATA_BYTES.
+
+    >>> chunks_body((MetadataChunk(TEXT, False, b"abc"),))
+    b'\x04\x03abc'
+    """
     body = b"".join(
         bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload
         for chunk in chunks
@@ -64,7 +80,13 @@ def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
 
 
 def read_chunks(body: bytes) -> tuple[MetadataChunk, ...]:
-    """The chunks that fill a body, checked."""
+    """Decodes the chunks of a body and checks them: the inverse of `chunks_body`.
+
+    Raises FormatError, VersionError on a critical chunk of an unknown kind, and TruncatedError.
+
+    >>> read_chunks(chunks_body((MetadataChunk(TEXT, False, b"abc"),)))[0].payload
+    b'abc'
+    """
     cursor = Cursor(body, "metadata")
     chunks: list[MetadataChunk] = []
     while cursor.remaining:
@@ -83,6 +105,13 @@ def read_chunks(body: bytes) -> tuple[MetadataChunk, ...]:
 
 
 def metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
+    """Encodes the metadata section of a file, empty if there are no chunks.
+
+    Raises FormatError if the body would exceed MAX_METADATA_BYTES.
+
+    >>> len(metadata_section((MetadataChunk(TEXT, False, b"abc"),)))  # 2 + 5 bytes, checksum
+    11
+    """
     if not chunks:
         return b""
     body = chunks_body(chunks)
@@ -93,7 +122,16 @@ def metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
 
 
 def read_metadata(data: Buffer, start: int) -> tuple[tuple[MetadataChunk, ...], int]:
-    """The chunks and the offset of what follows them."""
+    """Decodes the metadata section that begins at `start`; returns the chunks and the offset of its
+    end.
+
+    Raises FormatError on a section that breaks the rules: VersionError, TruncatedError or
+    ChecksumError where these apply.
+
+    >>> section = metadata_section((MetadataChunk(TEXT, False, b"abc"),))
+    >>> read_metadata(section, 0)[1]
+    11
+    """
     cursor = Cursor(data, "metadata", start)
     method = cursor.u8()
     if method > 1:
