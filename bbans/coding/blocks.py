@@ -274,8 +274,8 @@ def _push_few(
 def _pop_rows(
     message: Message, n: int, precision: int, locate: Locate, offset: int
 ) -> tuple[Message, NDArray[np.int64]]:
-    """Pops n symbols, numbers `offset` onwards for `locate`; returns the message and the
-    symbols.
+    """Pops n symbols, the first of which has number `offset` for `locate`; returns the message and
+    the symbols.
     """
     head, tail = message[0].copy(), message[1]
     if head.ndim != 1:

@@ -230,6 +230,7 @@ def bijection(codec: Codec, forward: Callable[[Any], Any], backward: Callable[[A
 
 
 def _with_lanes(message: Message, index: Any, sub: Message) -> Message:
+    """The message with some lanes, and the tail, replaced by those of `sub`."""
     head = message[0].copy()
     head[index] = sub[0]
     return head, sub[1]

@@ -134,6 +134,7 @@ def check_empty(message: Message, lanes: int = 1) -> None:
 
 
 def _check_lanes(message: Message, lanes: int) -> None:
+    """Raises FormatError unless the head has one axis and both numbers of lanes are permitted."""
     if message[0].ndim != 1 or not 1 <= len(message[0]) <= MAX_LANES:
         raise FormatError(
             f"lanes are one axis of 1 to {MAX_LANES} heads; found a head of shape "

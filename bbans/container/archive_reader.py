@@ -176,6 +176,14 @@ def read_message(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
     """Reads the message of a chained group.
 
     Raises TruncatedError or ChecksumError, and ValueError if the group is not chained.
+
+    >>> from bbans.container.archive_writer import write_index
+    >>> crc = zlib.crc32(b"8 bytes.")
+    >>> group = ChainedGroup(0, Coding(0), False, 0, 30, 20, (Stretch(1, 1, 1, 0),), 8, crc, 0)
+    >>> archive = Archive((ModelEntry(bytes(range(32))),), (group,), (Item("a", 0, 0, 30, 20),))
+    >>> data = write_index(archive) + b"8 bytes."
+    >>> read_message(data, read_archive_index(data), 0)
+    b'8 bytes.'
     """
     group = index.archive.groups[number]
     if not isinstance(group, ChainedGroup):

@@ -57,7 +57,7 @@ class TilePart:
     `growth` is the lane schedule, pairs `(symbols, lanes)` that the codec defines.
     `latent_precision` is in bits, 0 for codecs without latents. `axis` belongs to predictive codecs
     of samples that do not have 8 bits, `orientation` and `lattice` to prepared codecs, and `coding`
-    to codecs of latent models that are coded by a scheme other than plain bits-back.
+    to codecs that store the scheme of a latent model (`CodecFormat.coded`).
     """
 
     codec: int

@@ -68,10 +68,12 @@ def register_format(codec: CodecFormat) -> None:
 
 
 def _raw_bytes(shape: tuple[int, int], channels: int, pixel_format: PixelFormat) -> int:
+    """Size of the payload of `STORED`: that of the raw pixels."""
     return pixel_format.raw_bytes(*shape, channels)
 
 
 def _one_pixel(shape: tuple[int, int], channels: int, pixel_format: PixelFormat) -> int:
+    """Size of the payload of `CONSTANT`: that of one pixel."""
     return channels * (2 if pixel_format.bit_depth == 16 else 1)
 
 

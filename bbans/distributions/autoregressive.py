@@ -128,11 +128,11 @@ def columnwise(
 
 
 def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Distribution:
-    """p(k) = prod_i softmax(l_i(k_0, ..., k_(i-1)))[k_i]: returns the distribution of categorical
-    symbols `(items, dims)` that are coded column by column.
+    """p(k) = prod_i p_i(k_i), p_i(j) proportional to 2^(l_ij / 16): returns the distribution of
+    categorical symbols `(items, dims)` that are coded column by column.
 
-    `log_weights(k)` returns the logits, int64 `(items, dims, K)` in 1/16 of a bit (log2); row i
-    must be a function of columns 0..i-1.
+    `log_weights(k)` returns the logits l, int64 `(items, dims, K)`; l_i must be a function of
+    columns 0..i-1.
 
     >>> p = autoregressive(lambda k: np.zeros((len(k), 2, 4), np.int64), (1, 2))
     >>> p.bits(np.array([[0, 3]])).round(3)

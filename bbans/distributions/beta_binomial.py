@@ -76,6 +76,7 @@ def _weights(a: Ints, b: Ints, n: int) -> Ints:
 
 
 def _checked(a: Ints, b: Ints, x: Ints, n: int, top: int) -> tuple[Ints, Ints, Ints]:
+    """The arrays as int64. Raises ValueError on wrong shapes and on values out of range."""
     a, b, x = as_int64(a), as_int64(b), as_int64(x)
     if not a.shape == b.shape == x.shape or x.ndim != 1 or not 1 <= n <= MAX_SYMBOLS:
         raise ValueError(
@@ -93,4 +94,5 @@ def _checked(a: Ints, b: Ints, x: Ints, n: int, top: int) -> tuple[Ints, Ints, I
 
 
 def _chunks(n: int) -> Iterator[slice]:
+    """Slices of at most CHUNK symbols."""
     return (slice(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK))

@@ -235,16 +235,19 @@ def logistic_mixture(
 
 
 def _flat(values: Ints) -> Ints:
+    """The parameters in one row."""
     return as_int64(values).reshape(-1)
 
 
 def _shape(values: Ints) -> tuple[int, int]:
+    """`(items, dims)`. Raises ValueError on another number of axes."""
     if values.ndim != 2:
         raise ValueError(f"expected parameters for (items, dims); found an array {values.shape}")
     return values.shape[0], values.shape[1]
 
 
 def _below(x: Ints, n: int) -> Ints:
+    """The symbols. Raises ValueError unless they lie in 0..n-1."""
     if x.size and (x.min() < 0 or x.max() >= n):
         raise ValueError(f"values lie in 0..{n - 1}; found {x.min()} to {x.max()}")
     return x

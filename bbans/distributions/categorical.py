@@ -155,6 +155,7 @@ def _cdf(mass: Ints, x: Ints) -> Ints:
 
 
 def _rows(values: Ints) -> Ints:
+    """The array as int64. Raises ValueError unless it is `(N, K)`, 1 <= K <= 2^16."""
     values = as_int64(values)
     if values.ndim != 2 or not 1 <= values.shape[1] <= MAX_SYMBOLS:
         raise ValueError(
@@ -164,6 +165,7 @@ def _rows(values: Ints) -> Ints:
 
 
 def _check_symbols(x: Ints, rows: int, n: int) -> None:
+    """Raises ValueError unless x has a value in 0..n-1 for each row."""
     if x.shape != (rows,):
         raise ValueError(f"expected {rows} symbols; found an array {x.shape}")
     if x.size and (x.min() < 0 or x.max() >= n):
@@ -171,5 +173,6 @@ def _check_symbols(x: Ints, rows: int, n: int) -> None:
 
 
 def _chunks(n: int, k: int) -> Iterator[slice]:
+    """Slices of rows with about CHUNK weights."""
     step = max(1, CHUNK // k)
     return (slice(first, min(first + step, n)) for first in range(0, n, step))

@@ -212,6 +212,7 @@ def _prior_weights(model: PixelModel) -> Ints:
 
 
 def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
+    """The values as int64. Raises ValueError on other shapes and on values out of range."""
     values = as_int64(x)
     if values.shape not in ((len(model.outputs), 1), (len(model.outputs), 3)):
         raise ValueError(
@@ -225,10 +226,12 @@ def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
 
 
 def _arrays(model: PixelModel) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """Outputs and sums, contiguous, for the numba kernels."""
     return np.ascontiguousarray(model.outputs), np.ascontiguousarray(model.sums, np.int32)
 
 
 def _tables(model: PixelModel) -> tuple[Ints, ...]:
+    """The tables that the numba kernels use."""
     return (
         model.axis.centres,
         model.axis.boundaries,

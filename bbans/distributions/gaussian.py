@@ -48,6 +48,7 @@ def symbol(location: Ints, scale: Ints, cf: Ints, n: int = 256) -> tuple[Ints, I
 
 
 def _checked(location: Ints, scale: Ints, x: Ints, n: int) -> tuple[Ints, Ints, Ints]:
+    """Locations, inverse scales and x as int64. Raises ValueError on wrong shapes and indices."""
     m, s, x = as_int64(location), as_int64(scale), as_int64(x)
     if not m.shape == s.shape == x.shape or not 1 <= n <= MAX_SYMBOLS:
         raise ValueError(
@@ -60,6 +61,7 @@ def _checked(location: Ints, scale: Ints, x: Ints, n: int) -> tuple[Ints, Ints, 
 
 
 def _cdf(location: Ints, inverse: Ints, x: Ints, n: int) -> Ints:
+    """F(x)."""
     index = GAUSSIAN_HALF + (((32 * x - 16 - location) * inverse) >> 12)
     mass = gaussian_cdf_table()[np.clip(index, 0, 2 * GAUSSIAN_HALF)]
     mass = np.where(x <= 0, 0, np.where(x >= n, 1 << GAUSSIAN_BITS, mass))

@@ -75,6 +75,7 @@ def value(latent_precision: int, i: Ints) -> Ints:
 
 
 def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
+    """Means, inverse sigmas and x as int64. Raises ValueError on wrong shapes and ranges."""
     m, s, x = as_int64(mean), as_int64(sigma), as_int64(x)
     if not m.shape == s.shape == x.shape:
         raise ValueError(f"expected arrays of one shape; found {m.shape}, {s.shape}, {x.shape}")
@@ -86,6 +87,7 @@ def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _cdf(mean: Ints, inverse: Ints, latent_precision: int, i: Ints, interpolated: bool) -> Ints:
+    """F(i)."""
     n = 1 << latent_precision
     # (b 2^-16 - m 2^-7) / sigma in steps of 2^-10, with 1 / sigma = inverse 2^-16: a shift by
     # 16 + 16 - 10 bits

@@ -38,5 +38,6 @@ def symbol(location: Ints, scale: Ints, cf: Ints, n: int = 256) -> tuple[Ints, I
 
 
 def _component(location: Ints, scale: Ints) -> tuple[Ints, Ints, Ints]:
+    """Weights, locations and scales of a mixture of one component, `(N, 1)`."""
     m, s = as_int64(location)[:, None], as_int64(scale)[:, None]
     return np.full_like(m, 1 << WEIGHT_BITS), m, s

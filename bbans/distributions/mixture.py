@@ -151,12 +151,18 @@ def normalise(raw: Ints) -> Ints:
 
 
 def accelerator() -> ModuleType | None:
-    """Returns the module of numba kernels, or None if numba is not installed or BBANS_NUMBA=0."""
+    """Returns the module of numba kernels, or None if numba is not installed or BBANS_NUMBA=0.
+
+    >>> kernels = accelerator()
+    >>> kernels is None or kernels.PRECISION == PRECISION
+    True
+    """
     return None if os.environ.get("BBANS_NUMBA") == "0" else _import_accelerator()
 
 
 @cache
 def _import_accelerator() -> ModuleType | None:
+    """The module of numba kernels, or None if it cannot be imported."""
     try:
         from bbans.distributions import mixture_numba
     except (ImportError, RuntimeError):  # not installed, or too old for this numpy
@@ -186,6 +192,7 @@ def _checked(
 
 
 def _chunks(n: int) -> Iterator[slice]:
+    """Slices of at most CHUNK symbols."""
     return (slice(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK))
 
 
@@ -219,6 +226,7 @@ def _scaled(mass: Ints, x: Ints, boundaries: Ints) -> Ints:
 
 
 def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, boundaries: Ints) -> Ints:
+    """F(x)."""
     mass = _components(locations, inverse, x, boundaries)
     mass *= weights
     return _scaled(mass.sum(0), x, boundaries)

@@ -36,6 +36,7 @@ def symbol(cf: Ints, n: int, precision: int) -> tuple[Ints, Ints, Ints]:
 
 
 def _check(n: int, precision: int) -> None:
+    """Raises ValueError unless 1 <= n <= 2^precision <= 2^31."""
     if not 1 <= n <= 1 << precision <= 1 << 31:
         raise ValueError(
             f"a uniform distribution needs 1 <= n <= 2^precision <= 2^31; found n {n}, precision "

@@ -273,7 +273,7 @@ def known_exact(
     bias = torch.zeros(kernel[0], dtype=dtype, device=device)
     try:
         y = way(activations, weight, bias, np.zeros(kernel[0], np.int8))
-    except RuntimeError:  # this build or these settings do not have the way
+    except RuntimeError:  # not available in this build or under these settings
         return False
     sums = (
         y.permute(0, 2, 3, 1)[tuple(torch.from_numpy(part).to(device) for part in at)]
