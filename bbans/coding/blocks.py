@@ -58,8 +58,9 @@ pushing.
 def lanes_needed(samples: int) -> int:
     """Returns the smallest of `RUNGS` over which this many samples take no more than MAX_ROWS rows.
 
-    >>> lanes_needed(1000), lanes_needed(10**6)
-    (1, 64)
+    Examples:
+        >>> lanes_needed(1000), lanes_needed(10**6)
+        (1, 64)
     """
     return next(rung for rung in RUNGS if samples // rung <= MAX_ROWS)
 
@@ -70,10 +71,11 @@ def push_block(message: Message, starts: Any, freqs: Any, precision: int) -> Mes
 
     Raises IntervalError on an invalid interval and ValueError on other shapes.
 
-    >>> from bbans.coding.rans import base_message
-    >>> message = push_block(base_message((2,)), [0, 1, 2], [1, 1, 2], precision=2)
-    >>> message[0].shape
-    (2,)
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> message = push_block(base_message((2,)), [0, 1, 2], [1, 1, 2], precision=2)
+        >>> message[0].shape
+        (2,)
     """
     s, f = _checked(message, starts, freqs, precision)
     return _push_rows(message, s, f, precision, None)[0]
@@ -87,10 +89,11 @@ def pop_block(
 
     `locate` is called once for each row. Raises UnderflowError if the message holds too few words.
 
-    >>> from bbans.coding.rans import base_message
-    >>> message = push_block(base_message((2,)), [3, 1, 2], [1, 1, 1], precision=2)
-    >>> pop_block(message, 3, 2, lambda cf, first, last: (cf, cf, np.ones_like(cf)))[1]
-    array([3, 1, 2])
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> message = push_block(base_message((2,)), [3, 1, 2], [1, 1, 1], precision=2)
+        >>> pop_block(message, 3, 2, lambda cf, first, last: (cf, cf, np.ones_like(cf)))[1]
+        array([3, 1, 2])
     """
     return _pop_rows(message, n, precision, locate, 0)
 
@@ -103,11 +106,12 @@ def push_growing(
 
     Raises IntervalError on an invalid interval and ValueError on other shapes.
 
-    >>> from bbans.coding.rans import base_message
-    >>> x = np.arange(1000) % 256
-    >>> message, growth = push_growing(base_message((1,)), x, np.ones_like(x), precision=8)
-    >>> growth, len(message[0])
-    (((104, 8), (880, 64)), 64)
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> x = np.arange(1000) % 256
+        >>> message, growth = push_growing(base_message((1,)), x, np.ones_like(x), precision=8)
+        >>> growth, len(message[0])
+        (((104, 8), (880, 64)), 64)
     """
     s, f = _checked(message, starts, freqs, precision)
     growth: list[tuple[int, int]] = []
@@ -131,13 +135,14 @@ def pop_growing(
     Raises FormatError on a lane schedule that `push_growing` cannot have returned, and
     UnderflowError if the message holds too few words.
 
-    >>> from bbans.coding.rans import base_message
-    >>> x = np.arange(1000) % 256
-    >>> message, growth = push_growing(base_message((1,)), x, np.ones_like(x), precision=8)
-    >>> def locate(cf, first, last):
-    ...     return cf, cf, np.ones_like(cf)
-    >>> bool((pop_growing(message, 1000, 8, locate, growth)[1] == x).all())
-    True
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> x = np.arange(1000) % 256
+        >>> message, growth = push_growing(base_message((1,)), x, np.ones_like(x), precision=8)
+        >>> def locate(cf, first, last):
+        ...     return cf, cf, np.ones_like(cf)
+        >>> bool((pop_growing(message, 1000, 8, locate, growth)[1] == x).all())
+        True
     """
     check_growth(growth, n, len(message[0]))
     symbols = np.empty(n, np.int64)
@@ -155,7 +160,8 @@ def check_growth(growth: Sequence[tuple[int, int]], n: int, lanes: int) -> None:
     """Raises FormatError unless this is a lane schedule with which n symbols can have been pushed
     to a message that now has this many lanes.
 
-    >>> check_growth([(104, 8)], n=1000, lanes=8)
+    Examples:
+        >>> check_growth([(104, 8)], n=1000, lanes=8)
     """
     rungs = [RUNGS.index(wide) if wide in RUNGS else 0 for _, wide in growth]
     if any(rung == 0 for rung in rungs):

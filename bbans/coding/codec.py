@@ -23,11 +23,12 @@ class Codec(NamedTuple):
     """A pair of inverse functions: `push(message, symbol) -> (message,)` and `pop(message) ->
     (message, symbol)`.
 
-    >>> from bbans.coding.rans import base_message
-    >>> codec = uniform(3)
-    >>> (message,) = codec.push(base_message((2,)), np.array([5, 6]))
-    >>> codec.pop(message)[1]
-    array([5, 6], dtype=uint64)
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> codec = uniform(3)
+        >>> (message,) = codec.push(base_message((2,)), np.array([5, 6]))
+        >>> codec.pop(message)[1]
+        array([5, 6], dtype=uint64)
     """
 
     push: Callable[[Message, Any], tuple[Message]]
@@ -56,10 +57,11 @@ def interval_codec(
     freqs)` maps cumulative frequencies in [0, 2^precision) back; all arrays have the head's shape.
     `record` receives every interval that is coded.
 
-    >>> from bbans.coding.rans import base_message
-    >>> even = interval_codec(lambda x: (2 * x, 2), lambda cf: (cf // 2, cf // 2 * 2, 2), 3)
-    >>> even.pop(even.push(base_message((2,)), np.array([3, 0]))[0])[1]
-    array([3, 0], dtype=uint64)
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> even = interval_codec(lambda x: (2 * x, 2), lambda cf: (cf // 2, cf // 2 * 2, 2), 3)
+        >>> even.pop(even.push(base_message((2,)), np.array([3, 0]))[0])[1]
+        array([3, 0], dtype=uint64)
     """
 
     def push_symbol(message: Message, x: Any) -> tuple[Message]:
@@ -84,10 +86,11 @@ def uniform(precision: int, record: Record | None = None) -> Codec:
     """P(x) = 2^-precision: returns the codec of equiprobable symbols 0..2^precision - 1, one on
     each lane, which costs `precision` bits a lane.
 
-    >>> from bbans.coding.rans import base_message
-    >>> (message,) = uniform(4).push(base_message((1,)), np.array([9]))
-    >>> uniform(4).pop(message)[1]
-    array([9], dtype=uint64)
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> (message,) = uniform(4).push(base_message((1,)), np.array([9]))
+        >>> uniform(4).pop(message)[1]
+        array([9], dtype=uint64)
     """
     return interval_codec(
         lambda x: (x, np.ones_like(x)), lambda cf: (cf, cf, np.ones_like(cf)), precision, record
@@ -98,11 +101,12 @@ def serial(codecs: Sequence[Codec]) -> Codec:
     """Returns the codec of a list of independent symbols, one for each codec; its code length is
     the sum of theirs.
 
-    >>> from bbans.coding.rans import base_message
-    >>> codec = serial([uniform(1), uniform(8)])
-    >>> (message,) = codec.push(base_message((1,)), [np.array([1]), np.array([200])])
-    >>> [int(x[0]) for x in codec.pop(message)[1]]
-    [1, 200]
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> codec = serial([uniform(1), uniform(8)])
+        >>> (message,) = codec.push(base_message((1,)), [np.array([1]), np.array([200])])
+        >>> [int(x[0]) for x in codec.pop(message)[1]]
+        [1, 200]
     """
 
     def push_all(message: Message, symbols: Any) -> tuple[Message]:
@@ -123,10 +127,12 @@ def serial(codecs: Sequence[Codec]) -> Codec:
 def repeat(codec: Codec, n: int) -> Codec:
     """Returns the codec of a list of n symbols that are all coded by one codec.
 
-    >>> from bbans.coding.rans import base_message
-    >>> (message,) = repeat(uniform(2), 2).push(base_message((1,)), [np.array([3]), np.array([0])])
-    >>> [int(x[0]) for x in repeat(uniform(2), 2).pop(message)[1]]
-    [3, 0]
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> codec = repeat(uniform(2), 2)
+        >>> (message,) = codec.push(base_message((1,)), [np.array([3]), np.array([0])])
+        >>> [int(x[0]) for x in codec.pop(message)[1]]
+        [3, 0]
     """
     return serial([codec] * n)
 
@@ -138,13 +144,14 @@ def dependent(steps: Steps) -> Codec:
     `steps()` starts a generator that yields the codecs in the order of decoding and is sent each
     symbol once that is known.
 
-    >>> from bbans.coding.rans import base_message
-    >>> def steps():
-    ...     bits = yield uniform(3)  # the size of the next symbol
-    ...     yield uniform(int(bits[0]))
-    >>> (message,) = dependent(steps).push(base_message((1,)), [np.array([5]), np.array([31])])
-    >>> [int(x[0]) for x in dependent(steps).pop(message)[1]]
-    [5, 31]
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> def steps():
+        ...     bits = yield uniform(3)  # the size of the next symbol
+        ...     yield uniform(int(bits[0]))
+        >>> (message,) = dependent(steps).push(base_message((1,)), [np.array([5]), np.array([31])])
+        >>> [int(x[0]) for x in dependent(steps).pop(message)[1]]
+        [5, 31]
     """
 
     def push_all(message: Message, symbols: Any) -> tuple[Message]:
@@ -180,10 +187,11 @@ def substack(codec: Codec, index: Any) -> Codec:
 
     `index` is a slice, a mask or anything else that numpy can both index with and assign to.
 
-    >>> from bbans.coding.rans import base_message
-    >>> (message,) = substack(uniform(2), slice(0, 1)).push(base_message((3,)), np.array([3]))
-    >>> message[0].shape
-    (3,)
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> (message,) = substack(uniform(2), slice(0, 1)).push(base_message((3,)), np.array([3]))
+        >>> message[0].shape
+        (3,)
     """
 
     def push_some(message: Message, x: Any) -> tuple[Message]:
@@ -200,11 +208,12 @@ def substack(codec: Codec, index: Any) -> Codec:
 def parallel(codecs: Sequence[Codec], indices: Sequence[Any]) -> Codec:
     """Returns the codec of a list of symbols, each of which is coded on lanes of its own.
 
-    >>> from bbans.coding.rans import base_message
-    >>> codec = parallel([uniform(1), uniform(2)], [slice(0, 1), slice(1, 2)])
-    >>> (message,) = codec.push(base_message((2,)), [np.array([1]), np.array([2])])
-    >>> [int(x[0]) for x in codec.pop(message)[1]]
-    [1, 2]
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> codec = parallel([uniform(1), uniform(2)], [slice(0, 1), slice(1, 2)])
+        >>> (message,) = codec.push(base_message((2,)), [np.array([1]), np.array([2])])
+        >>> [int(x[0]) for x in codec.pop(message)[1]]
+        [1, 2]
     """
     return serial([substack(codec, index) for codec, index in zip(codecs, indices, strict=True)])
 
@@ -213,10 +222,11 @@ def bijection(codec: Codec, forward: Callable[[Any], Any], backward: Callable[[A
     """Returns the codec of y, with x = forward(y) and y = backward(x), from a codec of x: a
     bijection keeps the code length.
 
-    >>> from bbans.coding.rans import base_message
-    >>> shifted = bijection(uniform(3), lambda y: y - 10, lambda x: x + 10)
-    >>> int(shifted.pop(shifted.push(base_message((1,)), np.array([12]))[0])[1][0])
-    12
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> shifted = bijection(uniform(3), lambda y: y - 10, lambda x: x + 10)
+        >>> int(shifted.pop(shifted.push(base_message((1,)), np.array([12]))[0])[1][0])
+        12
     """
 
     def push_forward(message: Message, y: Any) -> tuple[Message]:

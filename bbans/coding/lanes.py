@@ -47,10 +47,11 @@ def grow(message: Message, lanes: int) -> Message:
     Raises FormatError if that is fewer lanes than it has or more than 2^16, and UnderflowError if
     it holds too few words.
 
-    >>> from bbans.coding.rans import pseudo_random_message
-    >>> message = pseudo_random_message((1,), words=16, seed=0)
-    >>> len(grow(message, 4)[0]), message_equal(fold(grow(message, 4), 1), message)
-    (4, True)
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> message = pseudo_random_message((1,), words=16, seed=0)
+        >>> len(grow(message, 4)[0]), message_equal(fold(grow(message, 4), 1), message)
+        (4, True)
     """
     _check_lanes(message, lanes)
     if lanes < len(message[0]):
@@ -72,9 +73,10 @@ def fold(message: Message, lanes: int) -> Message:
 
     Raises FormatError if it has fewer lanes.
 
-    >>> head, tail = fold(base_message((8,)), 1)
-    >>> head.shape
-    (1,)
+    Examples:
+        >>> head, tail = fold(base_message((8,)), 1)
+        >>> head.shape
+        (1,)
     """
     _check_lanes(message, lanes)
     if lanes > len(message[0]):
@@ -93,8 +95,9 @@ def fold(message: Message, lanes: int) -> Message:
 def finish(message: Message) -> Words:
     """Serialises a message: folds it to one lane and flattens it to uint32 words `(n,)`, n >= 2.
 
-    >>> finish(base_message((1,)))
-    array([         0, 2147483648], dtype=uint32)
+    Examples:
+        >>> finish(base_message((1,)))
+        array([         0, 2147483648], dtype=uint32)
     """
     return flatten(fold(message, 1))
 
@@ -104,8 +107,9 @@ def start(words: Integers) -> Message:
 
     Raises TruncatedError or FormatError on words that `finish` cannot have written.
 
-    >>> is_empty(start(finish(base_message((1,)))))
-    True
+    Examples:
+        >>> is_empty(start(finish(base_message((1,)))))
+        True
     """
     return unflatten(words, (1,))
 
@@ -114,8 +118,9 @@ def is_empty(message: Message, lanes: int = 1) -> bool:
     """Whether every pushed symbol has been popped: the message equals `base_message((lanes,))`,
     with which an encoder starts.
 
-    >>> is_empty(base_message((2,)), lanes=2)
-    True
+    Examples:
+        >>> is_empty(base_message((2,)), lanes=2)
+        True
     """
     return message_equal(message, base_message((lanes,)))
 
@@ -124,7 +129,8 @@ def check_empty(message: Message, lanes: int = 1) -> None:
     """Raises TrailingDataError unless the message equals `base_message((lanes,))`, with which an
     encoder starts.
 
-    >>> check_empty(base_message((1,)))
+    Examples:
+        >>> check_empty(base_message((1,)))
     """
     if not is_empty(message, lanes):
         raise TrailingDataError(

@@ -24,8 +24,9 @@ def interval_bits(freqs: Any, precision: Precision) -> float:
 
     `freqs` and `precision` are arrays of one shape, or scalars that apply to all intervals.
 
-    >>> interval_bits([1, 4], precision=3)
-    4.0
+    Examples:
+        >>> interval_bits([1, 4], precision=3)
+        4.0
     """
     f, p = np.broadcast_arrays(np.asarray(freqs, np.float64), np.asarray(precision, np.float64))
     return float((p - np.log2(f)).sum())
@@ -35,11 +36,12 @@ def interval_bits(freqs: Any, precision: Precision) -> float:
 class Meter:
     """Code lengths in bits by the name of their term. An instance belongs to one run of a scheme.
 
-    >>> meter = Meter()
-    >>> meter.add("likelihood", [1, 1], precision=8)
-    >>> meter.add("posterior", [4], precision=8, sign=-1)
-    >>> dict(meter.terms), meter.total
-    ({'likelihood': 16.0, 'posterior': -6.0}, 10.0)
+    Examples:
+        >>> meter = Meter()
+        >>> meter.add("likelihood", [1, 1], precision=8)
+        >>> meter.add("posterior", [4], precision=8, sign=-1)
+        >>> dict(meter.terms), meter.total
+        ({'likelihood': 16.0, 'posterior': -6.0}, 10.0)
     """
 
     _bits: dict[str, float] = field(default_factory=dict)

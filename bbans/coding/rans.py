@@ -46,8 +46,9 @@ Precision: TypeAlias = "int | Integers"
 def base_message(shape: tuple[int, ...]) -> Message:
     """Returns the empty message: a head of this shape with every lane at 2^31, and no words.
 
-    >>> base_message((2,))
-    (array([2147483648, 2147483648], dtype=uint64), ())
+    Examples:
+        >>> base_message((2,))
+        (array([2147483648, 2147483648], dtype=uint64), ())
     """
     return np.full(shape, HEAD_MIN, np.uint64), ()
 
@@ -56,9 +57,10 @@ def pseudo_random_message(shape: tuple[int, ...], words: int, seed: int) -> Mess
     """Returns a message of `words` pseudo-random words with heads in [2^31, 2^32), a source of
     initial bits for bits-back coding; a seed gives the same message on every machine.
 
-    >>> head, (words, _) = pseudo_random_message((2,), words=3, seed=0)
-    >>> head.shape, words.shape
-    ((2,), (3,))
+    Examples:
+        >>> head, (words, _) = pseudo_random_message((2,), words=3, seed=0)
+        >>> head.shape, words.shape
+        ((2,), (3,))
     """
     size = int(np.prod(shape, dtype=np.int64))
     raw = np.asarray(np.random.PCG64(seed).random_raw(size + words), np.uint64)
@@ -71,8 +73,9 @@ def as_uint64(values: Any) -> Head:
 
     Negative integers wrap to large ones, which `check_intervals` rejects.
 
-    >>> as_uint64([1, 2])
-    array([1, 2], dtype=uint64)
+    Examples:
+        >>> as_uint64([1, 2])
+        array([1, 2], dtype=uint64)
     """
     array = np.asarray(values)
     return array.view(np.uint64) if array.dtype == np.int64 else array.astype(np.uint64, copy=False)
@@ -82,7 +85,8 @@ def check_intervals(starts: Head, freqs: Head, precision: Precision) -> None:
     """Raises IntervalError unless 1 <= freq and start + freq <= 2^precision for every interval, and
     0 <= precision <= 31.
 
-    >>> check_intervals(as_uint64([0, 3]), as_uint64([3, 1]), precision=2)
+    Examples:
+        >>> check_intervals(as_uint64([0, 3]), as_uint64([3, 1]), precision=2)
     """
     if np.min(precision) < 0 or np.max(precision) > MAX_PRECISION:
         raise IntervalError(f"precision is 0 to {MAX_PRECISION} bits; found {precision}")
@@ -106,9 +110,10 @@ def push(message: Message, starts: Any, freqs: Any, precision: Precision) -> tup
     integer arrays of the head's shape; `precision` is an integer, or an array of one precision for
     each lane. Returns the new message in a tuple. Raises IntervalError on an invalid interval.
 
-    >>> (message,) = push(base_message((1,)), [1], [1], precision=3)
-    >>> round(message_bits(message) - message_bits(base_message((1,))), 6)
-    3.0
+    Examples:
+        >>> (message,) = push(base_message((1,)), [1], [1], precision=3)
+        >>> round(message_bits(message) - message_bits(base_message((1,))), 6)
+        3.0
     """
     head, tail = message
     s, f = as_uint64(starts), as_uint64(freqs)
@@ -131,10 +136,11 @@ def pop(
     contains it, `start <= cf < start + freq`, and passes it to `finish`, which returns the
     remaining message in a tuple and raises UnderflowError if the message holds too few words.
 
-    >>> (message,) = push(base_message((1,)), [4], [2], precision=3)
-    >>> cf, finish = pop(message, precision=3)
-    >>> bool(4 <= cf[0] < 6), message_equal(finish([4], [2])[0], base_message((1,)))
-    (True, True)
+    Examples:
+        >>> (message,) = push(base_message((1,)), [4], [2], precision=3)
+        >>> cf, finish = pop(message, precision=3)
+        >>> bool(4 <= cf[0] < 6), message_equal(finish([4], [2])[0], base_message((1,)))
+        (True, True)
     """
     head, tail = message
     p = as_uint64(precision)
@@ -157,9 +163,10 @@ def take_words(tail: Tail, count: int) -> tuple[Words, Tail]:
 
     Raises UnderflowError if the tail holds fewer.
 
-    >>> words, rest = take_words((np.array([1, 2, 3], np.uint32), ()), 2)
-    >>> words.tolist(), tail_words(rest)
-    ([1, 2], 1)
+    Examples:
+        >>> words, rest = take_words((np.array([1, 2, 3], np.uint32), ()), 2)
+        >>> words.tolist(), tail_words(rest)
+        ([1, 2], 1)
     """
     parts: list[Words] = []
     missing = count
@@ -177,8 +184,9 @@ def take_words(tail: Tail, count: int) -> tuple[Words, Tail]:
 def underflow(words: int) -> UnderflowError:
     """Returns the UnderflowError of a message that lacks at least this many words.
 
-    >>> underflow(2).args[0]
-    'a pop needs at least 64 bits more than the message holds; push more before it'
+    Examples:
+        >>> underflow(2).args[0]
+        'a pop needs at least 64 bits more than the message holds; push more before it'
     """
     bits = float(WORD_BITS * words)
     return UnderflowError(
@@ -190,8 +198,9 @@ def underflow(words: int) -> UnderflowError:
 def tail_words(tail: Tail) -> int:
     """Counts the 32-bit words of a tail.
 
-    >>> tail_words((np.zeros(3, np.uint32), (np.zeros(2, np.uint32), ())))
-    5
+    Examples:
+        >>> tail_words((np.zeros(3, np.uint32), (np.zeros(2, np.uint32), ())))
+        5
     """
     count = 0
     while tail:
@@ -204,8 +213,9 @@ def flatten(message: Message) -> Words:
     """Serialises a message as uint32 words `(n,)`: the high words of the raveled head, its low
     words, then the tail from the newest word to the oldest.
 
-    >>> flatten(base_message((1,)))
-    array([         0, 2147483648], dtype=uint32)
+    Examples:
+        >>> flatten(base_message((1,)))
+        array([         0, 2147483648], dtype=uint32)
     """
     head, tail = np.ravel(message[0]), message[1]
     parts = [(head >> np.uint64(WORD_BITS)).astype(np.uint32), head.astype(np.uint32)]
@@ -221,8 +231,9 @@ def unflatten(words: Integers, shape: tuple[int, ...]) -> Message:
     Raises TruncatedError unless the words are one-dimensional and enough for the head, and
     FormatError if a head lies outside [2^31, 2^63).
 
-    >>> message_equal(unflatten(flatten(base_message((2,))), (2,)), base_message((2,)))
-    True
+    Examples:
+        >>> message_equal(unflatten(flatten(base_message((2,))), (2,)), base_message((2,)))
+        True
     """
     size = int(np.prod(shape, dtype=np.int64))
     if words.ndim != 1 or len(words) < 2 * size:
@@ -244,8 +255,9 @@ def message_equal(left: Message, right: Message) -> bool:
     """Whether two messages have heads of one shape and equal values, and the same words, however
     the tail is divided into chunks.
 
-    >>> message_equal(base_message((1,)), base_message((2,)))
-    False
+    Examples:
+        >>> message_equal(base_message((1,)), base_message((2,)))
+        False
     """
     return left[0].shape == right[0].shape and np.array_equal(flatten(left), flatten(right))
 
@@ -257,8 +269,9 @@ def message_bits(message: Message) -> float:
     With the last term, growing and folding lanes leaves the content unchanged in expectation, so
     that differences of it are code lengths.
 
-    >>> message_bits(base_message((1,)))
-    31.0
+    Examples:
+        >>> message_bits(base_message((1,)))
+        31.0
     """
     head, tail = message
     return (

@@ -42,12 +42,13 @@ def push_within(
 
     Raises IntervalError unless each part lies in its outer interval.
 
-    >>> from bbans.coding.rans import base_message, message_bits, unflatten
-    >>> part, outer = (np.array([3]), np.array([2])), (np.array([1]), np.array([6]))
-    >>> message = unflatten(np.array([5, 0]), (1,))
-    >>> pushed = push_within(message, *part, *outer, precision=3)
-    >>> round(message_bits(pushed) - message_bits(message), 6)  # log2(6 / 2)
-    1.584963
+    Examples:
+        >>> from bbans.coding.rans import base_message, message_bits, unflatten
+        >>> part, outer = (np.array([3]), np.array([2])), (np.array([1]), np.array([6]))
+        >>> message = unflatten(np.array([5, 0]), (1,))
+        >>> pushed = push_within(message, *part, *outer, precision=3)
+        >>> round(message_bits(pushed) - message_bits(message), 6)  # log2(6 / 2)
+        1.584963
     """
     s, f, outer_s, outer_f = (
         as_uint64(part) for part in (starts, freqs, outer_starts, outer_freqs)
@@ -72,11 +73,12 @@ def pop_within(
 
     Raises UnderflowError if the message holds too few words.
 
-    >>> from bbans.coding.rans import unflatten
-    >>> part, outer = (np.array([3]), np.array([2])), (np.array([1]), np.array([6]))
-    >>> pushed = push_within(unflatten(np.array([5, 0]), (1,)), *part, *outer, precision=3)
-    >>> pop_within(pushed, lambda cf, first, last: part, *outer, precision=3)[1:]
-    (array([3]), array([2]))
+    Examples:
+        >>> from bbans.coding.rans import unflatten
+        >>> part, outer = (np.array([3]), np.array([2])), (np.array([1]), np.array([6]))
+        >>> pushed = push_within(unflatten(np.array([5, 0]), (1,)), *part, *outer, precision=3)
+        >>> pop_within(pushed, lambda cf, first, last: part, *outer, precision=3)[1:]
+        (array([3]), array([2]))
     """
     outer_s, outer_f = as_uint64(outer_starts), as_uint64(outer_freqs)
     n, lanes = len(outer_f), len(message[0])

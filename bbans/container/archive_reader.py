@@ -81,8 +81,9 @@ class ArchiveIndex:
 def is_archive(start: bytes) -> bool:
     """Whether a file that starts with these bytes is an archive; 8 bytes are enough.
 
-    >>> is_archive(MAGIC)
-    True
+    Examples:
+        >>> is_archive(MAGIC)
+        True
     """
     return start[: len(MAGIC)] == MAGIC
 
@@ -96,10 +97,11 @@ def read_archive_index(
     NotBbansError, VersionError, TruncatedError, ChecksumError, TrailingDataError, or LimitError for
     more than `max_items` items.
 
-    >>> from bbans.container.archive_writer import write_index
-    >>> archive = Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
-    >>> read_archive_index(write_index(archive) + b"file").archive == archive
-    True
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> archive = Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
+        >>> read_archive_index(write_index(archive) + b"file").archive == archive
+        True
     """
     start = data[: len(MAGIC)]
     if len(start) < len(MAGIC) and MAGIC.startswith(start):
@@ -161,12 +163,13 @@ def read_archive_index(
 def read_model_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
     """Reads the file of an embedded model. Raises TruncatedError or ChecksumError.
 
-    >>> from bbans.container.archive_writer import write_index
-    >>> entry = ModelEntry(bytes(range(32)), size=5, crc=zlib.crc32(b"model"))
-    >>> archive = Archive((entry,), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
-    >>> data = write_index(archive) + b"model" + b"file"
-    >>> read_model_file(data, read_archive_index(data), 0)
-    b'model'
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> entry = ModelEntry(bytes(range(32)), size=5, crc=zlib.crc32(b"model"))
+        >>> archive = Archive((entry,), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
+        >>> data = write_index(archive) + b"model" + b"file"
+        >>> read_model_file(data, read_archive_index(data), 0)
+        b'model'
     """
     model = index.archive.models[number]
     return _checked(data, index.models[number], model.size, model.crc, f"embedded model {number}")
@@ -177,13 +180,14 @@ def read_message(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
 
     Raises TruncatedError or ChecksumError, and ValueError if the group is not chained.
 
-    >>> from bbans.container.archive_writer import write_index
-    >>> crc = zlib.crc32(b"8 bytes.")
-    >>> group = ChainedGroup(0, Coding(0), False, 0, 30, 20, (Stretch(1, 1, 1, 0),), 8, crc, 0)
-    >>> archive = Archive((ModelEntry(bytes(range(32))),), (group,), (Item("a", 0, 0, 30, 20),))
-    >>> data = write_index(archive) + b"8 bytes."
-    >>> read_message(data, read_archive_index(data), 0)
-    b'8 bytes.'
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> crc = zlib.crc32(b"8 bytes.")
+        >>> group = ChainedGroup(0, Coding(0), False, 0, 30, 20, (Stretch(1, 1, 1, 0),), 8, crc, 0)
+        >>> archive = Archive((ModelEntry(bytes(range(32))),), (group,), (Item("a", 0, 0, 30, 20),))
+        >>> data = write_index(archive) + b"8 bytes."
+        >>> read_message(data, read_archive_index(data), 0)
+        b'8 bytes.'
     """
     group = index.archive.groups[number]
     if not isinstance(group, ChainedGroup):
@@ -196,11 +200,12 @@ def read_item_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
 
     Raises TruncatedError.
 
-    >>> from bbans.container.archive_writer import write_index
-    >>> archive = Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
-    >>> data = write_index(archive) + b"file"
-    >>> read_item_file(data, read_archive_index(data), 0)
-    b'file'
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> archive = Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
+        >>> data = write_index(archive) + b"file"
+        >>> read_item_file(data, read_archive_index(data), 0)
+        b'file'
     """
     cursor = Cursor(data, "payloads", min(index.items[number], len(data)))
     return cursor.take(index.archive.items[number].size)

@@ -137,8 +137,9 @@ def plain_name(position: int, items: int) -> str:
     """Returns the default name of an item: its position in decimal, with leading zeros so that all
     names have one length.
 
-    >>> plain_name(7, 1000)
-    '007'
+    Examples:
+        >>> plain_name(7, 1000)
+        '007'
     """
     return f"{position:0{len(str(items - 1))}d}"
 
@@ -146,8 +147,9 @@ def plain_name(position: int, items: int) -> str:
 def has_plain_names(items: Sequence[Item]) -> bool:
     """Whether every item has its default name.
 
-    >>> has_plain_names([Item("0", 0, 0, 1, 1), Item("1", 0, 0, 1, 1)])
-    True
+    Examples:
+        >>> has_plain_names([Item("0", 0, 0, 1, 1), Item("1", 0, 0, 1, 1)])
+        True
     """
     return all(item.name == plain_name(i, len(items)) for i, item in enumerate(items))
 
@@ -156,7 +158,8 @@ def check_name(name: str) -> None:
     """Raises FormatError unless a name is a relative path that is valid below any folder: parts
     separated by `/`, none of them empty, `.` or `..`, of bounded length.
 
-    >>> check_name("holiday/1.png")
+    Examples:
+        >>> check_name("holiday/1.png")
     """
     try:
         size = len(name.encode("utf-8"))
@@ -177,7 +180,8 @@ def check_names(names: Iterable[str]) -> None:
     """Raises FormatError unless all names are valid, no two are equal, and none is a folder of
     another.
 
-    >>> check_names(["a/1.png", "a/2.png"])
+    Examples:
+        >>> check_names(["a/1.png", "a/2.png"])
     """
     paths = sorted(name.split("/") for name in names)
     for path in paths:
@@ -194,7 +198,8 @@ def check_geometry(where: str, pixel_format: int, width: int, height: int) -> No
     """Raises FormatError unless width and height are in range, and VersionError on an unknown pixel
     format; `where` names the place in errors.
 
-    >>> check_geometry("item 0", 0, 30, 20)
+    Examples:
+        >>> check_geometry("item 0", 0, 30, 20)
     """
     if pixel_format not in FORMATS:
         raise VersionError(
@@ -208,8 +213,9 @@ def check_group(where: str, group: ChainedGroup, models: int) -> None:
     """Raises FormatError, or VersionError on what is unknown, unless a chained group keeps the
     rules that do not depend on its items; `models` is the number of models.
 
-    >>> group = ChainedGroup(0, Coding(0), False, 0, 8, 8, (), size=8, payload_crc=0, pixels_crc=0)
-    >>> check_group("group 0", group, models=1)
+    Examples:
+        >>> group = ChainedGroup(0, Coding(0), False, 0, 8, 8, (), 8, payload_crc=0, pixels_crc=0)
+        >>> check_group("group 0", group, models=1)
     """
     check_geometry(where, group.pixel_format, group.width, group.height)
     require(f"{where}: model", group.model, 0, models - 1)
@@ -226,9 +232,10 @@ def check_group(where: str, group: ChainedGroup, models: int) -> None:
 def check_schedule(where: str, group: ChainedGroup, items: int) -> None:
     """Raises FormatError unless a chained group with this number of items may have its schedule.
 
-    >>> schedule = (Stretch(batches=1, batch=1, lanes=1, kind=0),)
-    >>> group = ChainedGroup(0, Coding(0), False, 0, 8, 8, schedule, 8, 0, 0)
-    >>> check_schedule("group 0", group, items=1)
+    Examples:
+        >>> schedule = (Stretch(batches=1, batch=1, lanes=1, kind=0),)
+        >>> group = ChainedGroup(0, Coding(0), False, 0, 8, 8, schedule, 8, 0, 0)
+        >>> check_schedule("group 0", group, items=1)
     """
     require(f"{where}: items", items, 1, MAX_GROUP_ITEMS)
     require(f"{where}: samples", items * group.samples, 1, MAX_GROUP_SAMPLES)
@@ -274,7 +281,8 @@ def check_item(number: int, item: Item, groups: Sequence[Group]) -> None:
     """Raises FormatError, or VersionError on an unknown pixel format, unless an item keeps the
     rules; names are checked by `check_names`.
 
-    >>> check_item(0, Item("a", 0, 0, 30, 20, size=100), [FilesGroup()])
+    Examples:
+        >>> check_item(0, Item("a", 0, 0, 30, 20, size=100), [FilesGroup()])
     """
     where = f"item {number}"
     require(f"{where}: group", item.group, 0, len(groups) - 1)
@@ -298,7 +306,8 @@ def check_archive(archive: Archive) -> None:
     """Raises FormatError unless the archive keeps the rules, and VersionError on what a newer
     release may know.
 
-    >>> check_archive(Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=100),)))
+    Examples:
+        >>> check_archive(Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=100),)))
     """
     require("number of models", len(archive.models), 0, MAX_MODELS)
     require("number of items", len(archive.items), 1, MAX_ITEMS)

@@ -35,9 +35,10 @@ def write_index(archive: Archive) -> bytes:
 
     Raises FormatError if the archive breaks a rule for which a reader would refuse it.
 
-    >>> from bbans.container.archive_records import FilesGroup
-    >>> len(write_index(Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))))
-    30
+    Examples:
+        >>> from bbans.container.archive_records import FilesGroup
+        >>> len(write_index(Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))))
+        30
     """
     check_archive(archive)
     plain = has_plain_names(archive.items)

@@ -31,9 +31,10 @@ class FileBuffer:
 
     Raises OSError if the file cannot be opened or read.
 
-    >>> import io
-    >>> FileBuffer(io.BytesIO(b"a file"))[2:4]
-    b'fi'
+    Examples:
+        >>> import io
+        >>> FileBuffer(io.BytesIO(b"a file"))[2:4]
+        b'fi'
     """
 
     def __init__(self, file: Path | BinaryIO) -> None:
@@ -58,8 +59,9 @@ class FileBuffer:
 def u32(value: int) -> bytes:
     r"""Encodes an integer in four bytes, little-endian.
 
-    >>> u32(258)
-    b'\x02\x01\x00\x00'
+    Examples:
+        >>> u32(258)
+        b'\x02\x01\x00\x00'
     """
     return struct.pack("<I", value)
 
@@ -67,8 +69,9 @@ def u32(value: int) -> bytes:
 def varint(value: int) -> bytes:
     r"""Encodes a non-negative integer in canonical LEB128.
 
-    >>> varint(300)
-    b'\xac\x02'
+    Examples:
+        >>> varint(300)
+        b'\xac\x02'
     """
     encoded = bytearray()
     while value > 0x7F:
@@ -82,9 +85,10 @@ class Cursor:
     """A position in a buffer. Each method reads at the position and moves it; `section` names the
     part of the file in errors.
 
-    >>> cursor = Cursor(varint(300) + u32(7), "header")
-    >>> cursor.varint("width", 1000), cursor.u32(), cursor.remaining
-    (300, 7, 0)
+    Examples:
+        >>> cursor = Cursor(varint(300) + u32(7), "header")
+        >>> cursor.varint("width", 1000), cursor.u32(), cursor.remaining
+        (300, 7, 0)
     """
 
     def __init__(self, data: Buffer, section: str, position: int = 0) -> None:
@@ -152,7 +156,8 @@ class Cursor:
 def require(name: str, value: int, low: int, high: int) -> None:
     """Raises FormatError unless low <= value <= high; `name` names the value in the error.
 
-    >>> require("width", 5, 1, 10)
+    Examples:
+        >>> require("width", 5, 1, 10)
     """
     if not low <= value <= high:
         raise FormatError(f"{name} must be {low} to {high}, found {value}")
@@ -161,8 +166,9 @@ def require(name: str, value: int, low: int, high: int) -> None:
 def with_crc(section: bytes) -> bytes:
     """Appends the CRC-32 of a section to it.
 
-    >>> len(with_crc(b"section"))
-    11
+    Examples:
+        >>> len(with_crc(b"section"))
+        11
     """
     return section + u32(zlib.crc32(section))
 
@@ -173,8 +179,9 @@ def check_crc(cursor: Cursor, start: int) -> None:
 
     Raises ChecksumError if they differ, and TruncatedError at the end.
 
-    >>> cursor = Cursor(with_crc(b"section"), "section", 7)
-    >>> check_crc(cursor, 0)
+    Examples:
+        >>> cursor = Cursor(with_crc(b"section"), "section", 7)
+        >>> check_crc(cursor, 0)
     """
     computed = zlib.crc32(cursor.data[start : cursor.position])
     if cursor.u32() != computed:
@@ -187,8 +194,9 @@ def inflate(packed: bytes, size: int, section: str = "metadata") -> bytes:
 
     Raises FormatError on a damaged stream or on another size.
 
-    >>> inflate(zlib.compress(b"text"), 4)
-    b'text'
+    Examples:
+        >>> inflate(zlib.compress(b"text"), 4)
+        b'text'
     """
     stream = zlib.decompressobj()
     try:

@@ -26,8 +26,9 @@ from bbans.errors import FormatError, LimitError, NotBbansError, TruncatedError,
 def header_section(header: Header) -> bytes:
     """Encodes a header, with its checksum.
 
-    >>> len(header_section(Header(30, 20, 0, 30, 20, NO_MODEL, has_metadata=False)))
-    17
+    Examples:
+        >>> len(header_section(Header(30, 20, 0, 30, 20, NO_MODEL, has_metadata=False)))
+        17
     """
     has_model = header.model_id != NO_MODEL
     one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
@@ -70,9 +71,10 @@ def decode_header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
     Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError, or LimitError
     for an image of more than `max_pixels` pixels.
 
-    >>> section = header_section(Header(30, 20, 0, 30, 20, NO_MODEL, has_metadata=False))
-    >>> decode_header(section, max_pixels=1000)[1] == len(section)
-    True
+    Examples:
+        >>> section = header_section(Header(30, 20, 0, 30, 20, NO_MODEL, has_metadata=False))
+        >>> decode_header(section, max_pixels=1000)[1] == len(section)
+        True
     """
     _check_magic(data)
     cursor = Cursor(data, "header", len(MAGIC))
@@ -130,7 +132,8 @@ def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
     Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError, or LimitError
     for an image of more than `max_pixels` pixels.
 
-    >>> read_header(header_section(Header(30, 20, 0, 30, 20, NO_MODEL, False))).width
-    30
+    Examples:
+        >>> read_header(header_section(Header(30, 20, 0, 30, 20, NO_MODEL, False))).width
+        30
     """
     return decode_header(data, max_pixels)[0]

@@ -170,11 +170,12 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
     TruncatedError, ChecksumError, TrailingDataError, or LimitError for an image of more than
     `max_pixels` pixels.
 
-    >>> from bbans.container.file_writer import write
-    >>> from bbans.container.tile_codecs import CONSTANT
-    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
-    >>> read_index(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))).entries[0].sizes
-    (1,)
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> read_index(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))).entries[0].sizes
+        (1,)
     """
     header, position = decode_header(data, max_pixels)
     metadata: tuple[MetadataChunk, ...] = ()
@@ -206,12 +207,13 @@ def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
 
     Raises TruncatedError or ChecksumError.
 
-    >>> from bbans.container.file_writer import write
-    >>> from bbans.container.tile_codecs import CONSTANT
-    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
-    >>> data = write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))
-    >>> read_tile(data, read_index(data), 0) == tile
-    True
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> data = write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))
+        >>> read_tile(data, read_index(data), 0) == tile
+        True
     """
     entry = index.entries[number]
     cursor = Cursor(data, "payloads", min(entry.offset, len(data)))
@@ -238,12 +240,13 @@ def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
     Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError,
     TrailingDataError, or LimitError for an image of more than `max_pixels` pixels.
 
-    >>> from bbans.container.file_writer import write
-    >>> from bbans.container.tile_codecs import CONSTANT
-    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
-    >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
-    >>> read(write(container)) == container
-    True
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
+        >>> read(write(container)) == container
+        True
     """
     index = read_index(data, max_pixels)
     tiles = tuple(read_tile(data, index, number) for number in range(len(index.entries)))

@@ -74,8 +74,9 @@ class TilePart:
 def codec_name(part: TilePart) -> str:
     """Returns the name of a part's codec for people, with its scheme if it has one.
 
-    >>> codec_name(TilePart(STORED, 1, b""))
-    'stored'
+    Examples:
+        >>> codec_name(TilePart(STORED, 1, b""))
+        'stored'
     """
     if part.coding is None:
         return CODECS[part.codec].name
@@ -127,9 +128,10 @@ class Container:
 def header_of(container: Container) -> Header:
     """Returns the header of a container.
 
-    >>> from bbans.container.pixel_formats import GREY8
-    >>> header_of(Container(30, 20, GREY8, 30, 20, NO_MODEL, (), ())).has_metadata
-    False
+    Examples:
+        >>> from bbans.container.pixel_formats import GREY8
+        >>> header_of(Container(30, 20, GREY8, 30, 20, NO_MODEL, (), ())).has_metadata
+        False
     """
     c = container
     return Header(
@@ -141,7 +143,8 @@ def check_header(header: Header) -> None:
     """Raises FormatError unless the header keeps the rules, and VersionError on an unknown pixel
     format.
 
-    >>> check_header(Header(30, 20, 0, 30, 20, NO_MODEL, False))
+    Examples:
+        >>> check_header(Header(30, 20, 0, 30, 20, NO_MODEL, False))
     """
     if header.pixel_format not in FORMATS:
         raise VersionError(
@@ -171,9 +174,10 @@ def check_tile_entry(
     payloads and the checksum of the tile's payload are arguments, because the reader checks an
     entry before it reads the payload.
 
-    >>> tile = TileRecord((TilePart(STORED, 1, b"7"),), pixels_crc=5)
-    >>> header = Header(1, 1, 0, 1, 1, NO_MODEL, has_metadata=False)
-    >>> check_tile_entry(0, header, (1, 1), tile, sizes=[1], payload_crc=5)
+    Examples:
+        >>> tile = TileRecord((TilePart(STORED, 1, b"7"),), pixels_crc=5)
+        >>> header = Header(1, 1, 0, 1, 1, NO_MODEL, has_metadata=False)
+        >>> check_tile_entry(0, header, (1, 1), tile, sizes=[1], payload_crc=5)
     """
     where = f"tile {index}"
     pixel_format = FORMATS[header.pixel_format]
@@ -280,7 +284,8 @@ def _check_part(
 def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
     """Raises FormatError unless the header names a model if and only if a tile needs one.
 
-    >>> check_model_use(NO_MODEL, [TileRecord((TilePart(STORED, 1, b"7"),), 0)])
+    Examples:
+        >>> check_model_use(NO_MODEL, [TileRecord((TilePart(STORED, 1, b"7"),), 0)])
     """
     needed = any(CODECS[part.codec].modelled for tile in tiles for part in tile.parts)
     if needed and model_id == NO_MODEL:
@@ -293,8 +298,9 @@ def tile_shapes(header: Header) -> list[tuple[int, int]]:
     """Returns `(height, width)` of every tile, in order; the number of tiles must have been bounded
     before.
 
-    >>> tile_shapes(Header(5, 2, 0, 3, 2, NO_MODEL, False))
-    [(2, 3), (2, 2)]
+    Examples:
+        >>> tile_shapes(Header(5, 2, 0, 3, 2, NO_MODEL, False))
+        [(2, 3), (2, 2)]
     """
     return [
         part[2:]
@@ -307,7 +313,8 @@ def tile_shapes(header: Header) -> list[tuple[int, int]]:
 def check_tile_count(header: Header, found: int) -> None:
     """Raises FormatError unless `found` is the number of tiles that the header implies.
 
-    >>> check_tile_count(Header(5, 2, 0, 3, 2, NO_MODEL, False), 2)
+    Examples:
+        >>> check_tile_count(Header(5, 2, 0, 3, 2, NO_MODEL, False), 2)
     """
     expected = tile_count(header.width, header.height, header.tile_width, header.tile_height)
     if found != expected:

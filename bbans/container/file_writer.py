@@ -94,11 +94,12 @@ def framing_bits(container: Container) -> int:
 
     Raises FormatError if the container breaks a rule.
 
-    >>> from bbans.container.tile_codecs import CONSTANT
-    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
-    >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
-    >>> framing_bits(container) == 8 * len(write(container)) - 8
-    True
+    Examples:
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
+        >>> framing_bits(container) == 8 * len(write(container)) - 8
+        True
     """
     return 8 * len(_framing(container))
 
@@ -108,9 +109,10 @@ def write(container: Container) -> bytes:
 
     Raises FormatError if the container breaks a rule for which a reader would refuse the file.
 
-    >>> from bbans.container.tile_codecs import CONSTANT
-    >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
-    >>> len(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
-    33
+    Examples:
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> len(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
+        33
     """
     return b"".join([_framing(container), *(tile.payload for tile in container.tiles)])

@@ -29,8 +29,9 @@ class MetadataChunk:
 
     A reader refuses a critical chunk of a kind that it does not know, and keeps an ancillary one.
 
-    >>> MetadataChunk(TEXT, critical=False, payload=b"Comment").kind
-    4
+    Examples:
+        >>> MetadataChunk(TEXT, critical=False, payload=b"Comment").kind
+        4
     """
 
     kind: int
@@ -42,7 +43,8 @@ def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
     """Raises FormatError unless the chunks keep the rules, and VersionError on a critical chunk of
     an unknown kind.
 
-    >>> check_metadata([MetadataChunk(TEXT, False, b"Comment")])
+    Examples:
+        >>> check_metadata([MetadataChunk(TEXT, False, b"Comment")])
     """
     require("number of metadata chunks", len(chunks), 0, MAX_METADATA_CHUNKS)
     for chunk in chunks:
@@ -65,8 +67,9 @@ def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
 def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
     r"""Encodes chunks as a body. Raises FormatError if it would exceed MAX_METADATA_BYTES.
 
-    >>> chunks_body((MetadataChunk(TEXT, False, b"abc"),))
-    b'\x04\x03abc'
+    Examples:
+        >>> chunks_body((MetadataChunk(TEXT, False, b"abc"),))
+        b'\x04\x03abc'
     """
     body = b"".join(
         bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload
@@ -84,8 +87,9 @@ def read_chunks(body: bytes) -> tuple[MetadataChunk, ...]:
 
     Raises FormatError, VersionError on a critical chunk of an unknown kind, and TruncatedError.
 
-    >>> read_chunks(chunks_body((MetadataChunk(TEXT, False, b"abc"),)))[0].payload
-    b'abc'
+    Examples:
+        >>> read_chunks(chunks_body((MetadataChunk(TEXT, False, b"abc"),)))[0].payload
+        b'abc'
     """
     cursor = Cursor(body, "metadata")
     chunks: list[MetadataChunk] = []
@@ -109,8 +113,9 @@ def metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
 
     Raises FormatError if the body would exceed MAX_METADATA_BYTES.
 
-    >>> len(metadata_section((MetadataChunk(TEXT, False, b"abc"),)))  # 2 + 5 bytes, checksum
-    11
+    Examples:
+        >>> len(metadata_section((MetadataChunk(TEXT, False, b"abc"),)))  # 2 + 5 bytes, checksum
+        11
     """
     if not chunks:
         return b""
@@ -128,9 +133,10 @@ def read_metadata(data: Buffer, start: int) -> tuple[tuple[MetadataChunk, ...], 
     Raises FormatError on a section that breaks the rules: VersionError, TruncatedError or
     ChecksumError where these apply.
 
-    >>> section = metadata_section((MetadataChunk(TEXT, False, b"abc"),))
-    >>> read_metadata(section, 0)[1]
-    11
+    Examples:
+        >>> section = metadata_section((MetadataChunk(TEXT, False, b"abc"),))
+        >>> read_metadata(section, 0)[1]
+        11
     """
     cursor = Cursor(data, "metadata", start)
     method = cursor.u8()

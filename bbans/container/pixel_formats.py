@@ -57,8 +57,9 @@ def format_of(channels: int, bit_depth: int, palette: bool) -> PixelFormat:
     """Returns the pixel format of an image. Raises KeyError on a combination that is no pixel
     format.
 
-    >>> format_of(3, 16, palette=False).name
-    'rgb16'
+    Examples:
+        >>> format_of(3, 16, palette=False).name
+        'rgb16'
     """
     for pixel_format in FORMATS.values():
         if (pixel_format.channels, pixel_format.bit_depth, pixel_format.palette) == (

@@ -52,10 +52,11 @@ SCHEMES: dict[int, SchemeFormat] = {}
 def register_format(scheme: SchemeFormat) -> None:
     """Adds a scheme to `SCHEMES`. Raises ValueError if its number or name is taken.
 
-    >>> register_format(SchemeFormat(BITS_BACK, "other", "other"))
-    Traceback (most recent call last):
-    ...
-    ValueError: scheme 0, 'other': taken; choose others
+    Examples:
+        >>> register_format(SchemeFormat(BITS_BACK, "other", "other"))
+        Traceback (most recent call last):
+        ...
+        ValueError: scheme 0, 'other': taken; choose others
     """
     if scheme.number in SCHEMES or scheme.name in names():
         raise ValueError(f"scheme {scheme.number}, {scheme.name!r}: taken; choose others")
@@ -65,8 +66,9 @@ def register_format(scheme: SchemeFormat) -> None:
 def names(in_files: bool = True, in_archives: bool = True) -> tuple[str, ...]:
     """Returns the names of the schemes that may be used in files, in archives, or in either.
 
-    >>> names(in_archives=False)
-    ('bits-back', 'bit-swap', 'bb-is', 'bb-cis', 'two-part')
+    Examples:
+        >>> names(in_archives=False)
+        ('bits-back', 'bit-swap', 'bb-is', 'bb-cis', 'two-part')
     """
     return tuple(
         scheme.name
@@ -78,8 +80,9 @@ def names(in_files: bool = True, in_archives: bool = True) -> tuple[str, ...]:
 def numbers(in_files: bool) -> tuple[int, ...]:
     """Returns the numbers of the schemes that may be used in files, or else of those in archives.
 
-    >>> numbers(in_files=True)
-    (0, 1, 3, 4, 5)
+    Examples:
+        >>> numbers(in_files=True)
+        (0, 1, 3, 4, 5)
     """
     return tuple(
         scheme.number
@@ -117,8 +120,9 @@ class Coding:
     several), `refinement` in steps of search, `fineness` of cells. Parameters without a use in the
     scheme have their default.
 
-    >>> Coding(BB_IS, particles=16).name
-    'BB-IS of 16 particles'
+    Examples:
+        >>> Coding(BB_IS, particles=16).name
+        'BB-IS of 16 particles'
     """
 
     scheme: int
@@ -152,7 +156,8 @@ def check_coding(where: str, coding: Coding, in_files: bool) -> None:
     """Raises FormatError unless a coding keeps the rules of files of one image (`in_files`) or of
     archives, and VersionError on an unknown scheme; `where` names the place in errors.
 
-    >>> check_coding("tile 0", Coding(BB_IS, particles=16), in_files=True)
+    Examples:
+        >>> check_coding("tile 0", Coding(BB_IS, particles=16), in_files=True)
     """
     if coding.scheme not in numbers(in_files):
         raise VersionError(

@@ -57,10 +57,11 @@ CODECS: dict[int, CodecFormat] = {}
 def register_format(codec: CodecFormat) -> None:
     """Adds a codec to `CODECS`. Raises ValueError if its number is taken or exceeds four bits.
 
-    >>> register_format(CodecFormat(16, "other"))
-    Traceback (most recent call last):
-    ...
-    ValueError: tile codec 16: taken, or over 15; choose another
+    Examples:
+        >>> register_format(CodecFormat(16, "other"))
+        Traceback (most recent call last):
+        ...
+        ValueError: tile codec 16: taken, or over 15; choose another
     """
     if codec.number in CODECS or not 0 <= codec.number <= MAX_NUMBER:
         raise ValueError(f"tile codec {codec.number}: taken, or over {MAX_NUMBER}; choose another")

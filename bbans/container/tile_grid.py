@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 def tile_count(width: int, height: int, tile_width: int, tile_height: int) -> int:
     """ceil(width / tile_width) * ceil(height / tile_height): returns the number of tiles.
 
-    >>> tile_count(5, 2, 3, 2)
-    2
+    Examples:
+        >>> tile_count(5, 2, 3, 2)
+        2
     """
     return -(-width // tile_width) * -(-height // tile_height)
 
@@ -28,8 +29,9 @@ def tile_rectangles(
     """Returns `(top, left, height, width)` of every tile, in pixels, row by row: the order of the
     table of contents.
 
-    >>> tile_rectangles(5, 2, 3, 2)
-    [(0, 0, 2, 3), (0, 3, 2, 2)]
+    Examples:
+        >>> tile_rectangles(5, 2, 3, 2)
+        [(0, 0, 2, 3), (0, 3, 2, 2)]
     """
     return [
         (top, left, min(tile_height, height - top), min(tile_width, width - left))
@@ -44,8 +46,9 @@ def to_raw(array: NDArray[Any], bit_depth: int) -> bytes:
     Samples of 16 bits are little-endian. Samples of fewer than 8 bits are packed, the first in the
     highest bits, and every row fills whole bytes.
 
-    >>> to_raw(np.array([[1, 0, 1]], np.uint8), 1)
-    b'\xa0'
+    Examples:
+        >>> to_raw(np.array([[1, 0, 1]], np.uint8), 1)
+        b'\xa0'
     """
     if bit_depth >= 8:
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
@@ -60,8 +63,9 @@ def from_raw(raw: bytes, shape: tuple[int, ...], bit_depth: int) -> NDArray[Any]
 
     Raises ValueError on a wrong number of bytes.
 
-    >>> from_raw(bytes([0b10100000]), (1, 3), 1)
-    array([[1, 0, 1]], dtype=uint8)
+    Examples:
+        >>> from_raw(bytes([0b10100000]), (1, 3), 1)
+        array([[1, 0, 1]], dtype=uint8)
     """
     if bit_depth >= 8:
         dtype = np.dtype("<u2") if bit_depth == 16 else np.dtype(np.uint8)
@@ -78,7 +82,8 @@ def from_raw(raw: bytes, shape: tuple[int, ...], bit_depth: int) -> NDArray[Any]
 def pixels_crc(array: NDArray[Any], bit_depth: int = 8) -> int:
     """Returns the CRC-32 of a tile's raw pixels.
 
-    >>> pixels_crc(np.array([[1, 2]], np.uint8)) == zlib.crc32(bytes([1, 2]))
-    True
+    Examples:
+        >>> pixels_crc(np.array([[1, 2]], np.uint8)) == zlib.crc32(bytes([1, 2]))
+        True
     """
     return zlib.crc32(to_raw(array, bit_depth))

@@ -30,12 +30,13 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
     `walk()` starts a generator that yields each group's columns with their distribution given the
     groups before, and is sent the group's symbols. It must visit every column once.
 
-    >>> from bbans.distributions.builders import uniform
-    >>> def walk():
-    ...     first = yield np.array([0]), uniform((1, 1), 4)
-    ...     yield np.array([1]), uniform((1, 1), 1 + int(first[0, 0]))
-    >>> walked(walk, (1, 2)).bits(np.array([[3, 2]]))
-    array([4.])
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> def walk():
+        ...     first = yield np.array([0]), uniform((1, 1), 4)
+        ...     yield np.array([1]), uniform((1, 1), 1 + int(first[0, 0]))
+        >>> walked(walk, (1, 2)).bits(np.array([[3, 2]]))
+        array([4.])
     """
 
     def parts(x: Ints) -> Iterator[tuple[Ints, Distribution]]:
@@ -93,10 +94,11 @@ def columnwise(
     must be a function of columns 0..i-1. Pushing and measuring call it once. Popping calls it once
     for each column, with zeros in the columns that are not decoded yet.
 
-    >>> from bbans.distributions.builders import uniform
-    >>> parts = lambda x: [uniform((1, 1), 4), uniform((1, 1), 1 + int(x[0, 0]))]
-    >>> columnwise(parts, (1, 2)).bits(np.array([[3, 2]]))
-    array([4.])
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> parts = lambda x: [uniform((1, 1), 4), uniform((1, 1), 1 + int(x[0, 0]))]
+        >>> columnwise(parts, (1, 2)).bits(np.array([[3, 2]]))
+        array([4.])
     """
     dims = shape[1]
 
@@ -134,9 +136,10 @@ def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) 
     `log_weights(k)` returns the logits l, int64 `(items, dims, K)`; l_i must be a function of
     columns 0..i-1.
 
-    >>> p = autoregressive(lambda k: np.zeros((len(k), 2, 4), np.int64), (1, 2))
-    >>> p.bits(np.array([[0, 3]])).round(3)
-    array([4.])
+    Examples:
+        >>> p = autoregressive(lambda k: np.zeros((len(k), 2, 4), np.int64), (1, 2))
+        >>> p.bits(np.array([[0, 3]])).round(3)
+        array([4.])
     """
 
     def parts(k: Ints) -> list[Distribution]:

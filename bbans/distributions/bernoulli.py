@@ -21,8 +21,9 @@ UNIT = 6
 def interval(logit: Ints, x: Ints) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of the bits x under log-odds `logit`, out of 2^24.
 
-    >>> [a.tolist() for a in interval(np.array([0, 0]), np.array([0, 1]))]
-    [[0, 8388608], [8388608, 8388608]]
+    Examples:
+        >>> [a.tolist() for a in interval(np.array([0, 0]), np.array([0, 1]))]
+        [[0, 8388608], [8388608, 8388608]]
     """
     x = as_int64(x)
     if x.size and (x.min() < 0 or x.max() > 1):
@@ -35,8 +36,9 @@ def symbol(logit: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^24): the inverse of
     `interval`.
 
-    >>> int(symbol(np.array([64]), np.array([9 << 20]))[0][0])  # log-odds of 1 nat
-    1
+    Examples:
+        >>> int(symbol(np.array([64]), np.array([9 << 20]))[0][0])  # log-odds of 1 nat
+        1
     """
     cf = as_int64(cf)
     zero = _mass_of_zero(logit, cf)

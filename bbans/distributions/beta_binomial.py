@@ -37,9 +37,10 @@ CHUNK = 128  # symbols at once, so that their rows of weights stay in the second
 def interval(a: Ints, b: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x in 0..n-1, out of 2^24, under parameter indices a and b.
 
-    >>> one = np.array([ONE])
-    >>> [a.tolist() for a in interval(one, one, np.array([3]), n=4)]  # a = b = 1: uniform
-    [[12582912], [4194304]]
+    Examples:
+        >>> one = np.array([ONE])
+        >>> [a.tolist() for a in interval(one, one, np.array([3]), n=4)]  # a = b = 1: uniform
+        [[12582912], [4194304]]
     """
     a, b, x = _checked(a, b, x, n, n)
     start, freq = np.empty_like(x), np.empty_like(x)
@@ -54,9 +55,10 @@ def symbol(a: Ints, b: Ints, cf: Ints, n: int = 256) -> tuple[Ints, Ints, Ints]:
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^24): the inverse of
     `interval`.
 
-    >>> one = np.array([ONE])
-    >>> symbol(one, one, np.array([1 << 23]), n=4)[0]
-    array([2])
+    Examples:
+        >>> one = np.array([ONE])
+        >>> symbol(one, one, np.array([1 << 23]), n=4)[0]
+        array([2])
     """
     a, b, cf = _checked(a, b, cf, n, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)

@@ -32,8 +32,9 @@ def uniform(shape: tuple[int, int], n: int) -> Distribution:
     A symbol costs exactly log2 n bits if n is a power of two, and otherwise log2 n to within n
     2^-24 bits.
 
-    >>> uniform((2, 3), 8).bits(np.zeros((2, 3), np.int64))
-    array([9., 9.])
+    Examples:
+        >>> uniform((2, 3), 8).bits(np.zeros((2, 3), np.int64))
+        array([9., 9.])
     """
     precision = (n - 1).bit_length() if n & (n - 1) == 0 else UNIFORM_PRECISION
     return factorised(
@@ -56,8 +57,9 @@ def standard_normal(shape: tuple[int, int], latent_precision: int) -> Distributi
     far inside a posterior's width. Without it, measured net rates exceeded the ideal by up to 1 %
     (`docs/decisions/0013-clean-bits.md`).
 
-    >>> standard_normal((1, 2), 10).bits(np.array([[0, 512]]))
-    array([20.])
+    Examples:
+        >>> standard_normal((1, 2), 10).bits(np.array([[0, 512]]))
+        array([20.])
     """
     n = 1 << latent_precision
     bit_reversed = reversed_bits(latent_precision)
@@ -79,8 +81,9 @@ def reversed_bits(bits: int) -> Ints:
     """Returns the integers 0..2^bits - 1 with their bits in reverse order, int64 `(2^bits,)`: a
     permutation that is its own inverse.
 
-    >>> reversed_bits(2)
-    array([0, 2, 1, 3])
+    Examples:
+        >>> reversed_bits(2)
+        array([0, 2, 1, 3])
     """
     x = np.arange(1 << bits, dtype=np.int64)
     permutation: Ints = sum(((x >> i) & 1) << (bits - 1 - i) for i in range(bits))  # type: ignore[assignment]
@@ -95,8 +98,9 @@ def cells(items: int, steps: Ints, latent_precision: int) -> Distribution:
     A symbol is the index of a cell, 0 for the cell around u = 0; its mass is that of the bins of
     `standard_normal` in it. `interval` raises ValueError on a cell that contains no bin.
 
-    >>> cells(1, np.array([128]), 10).bits(np.array([[0]])).round(2)  # -log2 P(|u| < 1/2)
-    array([1.39])
+    Examples:
+        >>> cells(1, np.array([128]), 10).bits(np.array([[0]])).round(2)  # -log2 P(|u| < 1/2)
+        array([1.39])
     """
     widths = np.tile(steps, items)
 
@@ -121,9 +125,10 @@ def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Distribution:
     `mean` is in units of 1/128, `sigma` an index of `tables.inverse_sigmas`. A symbol is the index
     of a bin.
 
-    >>> standard = gaussian(np.array([[0]]), np.array([[48]]), 10)  # sigma = 2^(48 / 8 - 6) = 1
-    >>> standard.bits(np.array([[512]])).round(2)
-    array([10.])
+    Examples:
+        >>> standard = gaussian(np.array([[0]]), np.array([[48]]), 10)  # sigma = 2^(48 / 8 - 6) = 1
+        >>> standard.bits(np.array([[512]])).round(2)
+        array([10.])
     """
     shape = _shape(mean)
     m, s = _flat(mean), _flat(sigma)
@@ -142,8 +147,9 @@ def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Distribution:
 def bernoulli(logits: Ints) -> Distribution:
     """P(1) = 1 / (1 + exp(-logit / 64)): bits with log-odds `logits` in 1/64 nat.
 
-    >>> bernoulli(np.array([[0, 0]])).bits(np.array([[0, 1]]))
-    array([2.])
+    Examples:
+        >>> bernoulli(np.array([[0, 0]])).bits(np.array([[0, 1]]))
+        array([2.])
     """
     shape, l = _shape(logits), _flat(logits)
     return factorised(
@@ -157,8 +163,9 @@ def bernoulli(logits: Ints) -> Distribution:
 def categorical(logits: Ints) -> Distribution:
     """P(x) proportional to 2^(logits[x] / 16): symbols 0..K-1 with logits `(items, dims, K)`.
 
-    >>> categorical(np.zeros((1, 1, 4), np.int64)).bits(np.array([[2]])).round(3)
-    array([2.])
+    Examples:
+        >>> categorical(np.zeros((1, 1, 4), np.int64)).bits(np.array([[2]])).round(3)
+        array([2.])
     """
     shape = _shape(logits[..., 0])
     l = as_int64(logits).reshape(-1, logits.shape[-1])
@@ -177,9 +184,10 @@ def lookup(table: Ints, rows: Ints) -> Distribution:
     `table` is int64 `(R, K + 1)`, as `categorical.from_weights` returns it; `rows` is int64
     `(items, dims)`.
 
-    >>> table = classes.from_weights(np.array([[1, 1, 2]]))
-    >>> lookup(table, np.array([[0, 0]])).bits(np.array([[0, 2]])).round(3)
-    array([3.])
+    Examples:
+        >>> table = classes.from_weights(np.array([[1, 1, 2]]))
+        >>> lookup(table, np.array([[0, 0]])).bits(np.array([[0, 2]])).round(3)
+        array([3.])
     """
     shape, r = _shape(rows), _flat(rows)
     return factorised(
@@ -194,9 +202,10 @@ def beta_binomial(a: Ints, b: Ints, n: int = 256) -> Distribution:
     """A beta-binomial distribution on 0..n-1, n <= 256; a and b are parameter indices as in the
     module `beta_binomial`, where 128 stands for 1.
 
-    >>> one = np.array([[128]])
-    >>> beta_binomial(one, one).bits(np.array([[200]])).round(3)  # a = b = 1: uniform
-    array([8.])
+    Examples:
+        >>> one = np.array([[128]])
+        >>> beta_binomial(one, one).bits(np.array([[200]])).round(3)  # a = b = 1: uniform
+        array([8.])
     """
     shape, a, b = _shape(a), _flat(a), _flat(b)
     return factorised(
@@ -216,9 +225,10 @@ def logistic_mixture(
     `weights` sum to 2^16, `locations` are in 1/32 grey level, `scales` are indices of
     `tables.inverse_scales`; all are int64 `(items, dims, K)`.
 
-    >>> w, m, s = np.array([[[1 << 16]]]), np.array([[[32 * 100]]]), np.array([[[64]]])
-    >>> logistic_mixture(w, m, s).bits(np.array([[100]])).round(2)  # a logistic at 100 of scale 1
-    array([2.03])
+    Examples:
+        >>> w, m, s = np.array([[[1 << 16]]]), np.array([[[32 * 100]]]), np.array([[[64]]])
+        >>> logistic_mixture(w, m, s).bits(np.array([[100]])).round(2)  # logistic at 100, scale 1
+        array([2.03])
     """
     shape = _shape(weights[..., 0])
     w, m, s = (

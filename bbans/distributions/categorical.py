@@ -35,8 +35,9 @@ def weights(logits: Ints) -> Ints:
 
     Exactly: round(2^14 2^(-(d mod 16) / 16)) 2^8 / 2^(d // 16), rounded down.
 
-    >>> weights(np.array([[0, 16, 32]]))
-    array([[1048576, 2097152, 4194304]])
+    Examples:
+        >>> weights(np.array([[0, 16, 32]]))
+        array([[1048576, 2097152, 4194304]])
     """
     logits = _rows(logits)
     d = logits.max(1, keepdims=True) - logits
@@ -48,8 +49,9 @@ def from_weights(rows: Ints) -> Ints:
     """Returns the CDF F of each row, int64 `(N, K + 1)` out of 2^24, of weights `(N, K)` that are
     not negative and sum to 1..2^38 in each row.
 
-    >>> from_weights(np.array([[1, 0, 1]]))
-    array([[       0,  8388607,  8388608, 16777216]])
+    Examples:
+        >>> from_weights(np.array([[1, 0, 1]]))
+        array([[       0,  8388607,  8388608, 16777216]])
     """
     rows = _rows(rows)
     n, k = rows.shape
@@ -72,8 +74,9 @@ def from_weights(rows: Ints) -> Ints:
 def interval(logits: Ints, x: Ints) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x in 0..K-1, int64 `(N,)` out of 2^24, under logits `(N, K)`.
 
-    >>> [a.tolist() for a in interval(np.array([[0, 0]]), np.array([1]))]
-    [[8388608], [8388608]]
+    Examples:
+        >>> [a.tolist() for a in interval(np.array([[0, 0]]), np.array([1]))]
+        [[8388608], [8388608]]
     """
     logits, x = _rows(logits), as_int64(x)
     _check_symbols(x, logits.shape[0], logits.shape[1])
@@ -87,8 +90,9 @@ def symbol(logits: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^24), under logits `(N,
     K)`: the inverse of `interval`.
 
-    >>> symbol(np.array([[0, 0]]), np.array([1 << 23]))[0]
-    array([1])
+    Examples:
+        >>> symbol(np.array([[0, 0]]), np.array([1 << 23]))[0]
+        array([1])
     """
     logits, cf = _rows(logits), as_int64(cf)
     _check_symbols(cf, logits.shape[0], 1 << PRECISION)
@@ -103,8 +107,9 @@ def of_mass(mass: Ints, x: Ints) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x from cumulative weights, mass[i, x] = S_i(x + 1), int64 `(N,
     K)`.
 
-    >>> [a.tolist() for a in of_mass(np.array([[1, 2]]), np.array([1]))]
-    [[8388608], [8388608]]
+    Examples:
+        >>> [a.tolist() for a in of_mass(np.array([[1, 2]]), np.array([1]))]
+        [[8388608], [8388608]]
     """
     start = _cdf(mass, x)
     return start, _cdf(mass, x + 1) - start
@@ -114,8 +119,9 @@ def search(mass: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^24), from cumulative
     weights, mass[i, x] = S_i(x + 1), int64 `(N, K)`.
 
-    >>> search(np.array([[1, 2]]), np.array([1 << 23]))[0]
-    array([1])
+    Examples:
+        >>> search(np.array([[1, 2]]), np.array([1 << 23]))[0]
+        array([1])
     """
     return invert(lambda x: _cdf(mass, x), cf, mass.shape[1], 1 << PRECISION)
 
@@ -124,9 +130,10 @@ def table_interval(table: Ints, row: Ints, x: Ints) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x under row `row` of a table of CDFs, int64 `(R, K + 1)`; row and
     x are int64 `(N,)`.
 
-    >>> table = from_weights(np.array([[1, 1]]))
-    >>> [a.tolist() for a in table_interval(table, np.array([0]), np.array([1]))]
-    [[8388608], [8388608]]
+    Examples:
+        >>> table = from_weights(np.array([[1, 1]]))
+        >>> [a.tolist() for a in table_interval(table, np.array([0]), np.array([1]))]
+        [[8388608], [8388608]]
     """
     row, x = as_int64(row), as_int64(x)
     _check_symbols(x, len(row), table.shape[1] - 1)
@@ -138,9 +145,10 @@ def table_symbol(table: Ints, row: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^24), under row `row` of
     a table of CDFs, int64 `(R, K + 1)`.
 
-    >>> table = from_weights(np.array([[1, 1]]))
-    >>> table_symbol(table, np.array([0]), np.array([1 << 23]))[0]
-    array([1])
+    Examples:
+        >>> table = from_weights(np.array([[1, 1]]))
+        >>> table_symbol(table, np.array([0]), np.array([1 << 23]))[0]
+        array([1])
     """
     row, cf = as_int64(row), as_int64(cf)
     return invert(lambda x: table[row, x], cf, table.shape[1] - 1, 1 << PRECISION)

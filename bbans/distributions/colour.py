@@ -39,10 +39,11 @@ class PixelModel:
     prediction of each channel, in grey levels. `axis` places the values of a sample on the grey
     scale. Raises ValueError on outputs of another type, and on scale indices out of range.
 
-    >>> outputs = np.zeros((1, 10), np.int16)
-    >>> outputs[0, 4:7] = 64  # scale 1
-    >>> PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32)).mixtures
-    1
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64  # scale 1
+        >>> PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32)).mixtures
+        1
     """
 
     outputs: NDArray[np.int16]
@@ -104,12 +105,13 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
 
     Raises ValueError on values out of range and on other shapes.
 
-    >>> outputs = np.zeros((1, 10), np.int16)
-    >>> outputs[0, 4:7] = 64  # scale 1
-    >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
-    >>> starts, freqs = intervals(model, np.array([[100, 100, 100]]))
-    >>> (22 - np.log2(freqs[:, 0])).round(2)  # bits of R, G and B
-    array([2.03, 2.03, 2.03])
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64  # scale 1
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> starts, freqs = intervals(model, np.array([[100, 100, 100]]))
+        >>> (22 - np.log2(freqs[:, 0])).round(2)  # bits of R, G and B
+        array([2.03, 2.03, 2.03])
     """
     values = _checked(model, x)
     channels = values.shape[1]
@@ -155,11 +157,12 @@ def open_channel(
     `before` is the result for the channel before it, None for the first one; its arrays may be
     overwritten. Raises ValueError on values out of range.
 
-    >>> outputs = np.zeros((1, 10), np.int16)
-    >>> outputs[0, 4:7] = 64
-    >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
-    >>> int(open_channel(model, np.array([[0]]), 0).locations[0, 0])
-    3200
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> int(open_channel(model, np.array([[0]]), 0).locations[0, 0])
+        3200
     """
     values = _checked(model, x)
     if (fast := _accelerator()) is not None:
@@ -183,12 +186,13 @@ def locator(channel: Channel, axis: Axis) -> Locate:
     """Returns `locate(cf, first, last) -> (values, starts, freqs)`, which decodes pixels
     first..last-1 of a channel, as `coding.blocks.pop_block` calls it.
 
-    >>> outputs = np.zeros((1, 10), np.int16)
-    >>> outputs[0, 4:7] = 64
-    >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
-    >>> locate = locator(open_channel(model, np.array([[0]]), 0), model.axis)
-    >>> locate(np.array([1 << 21]), 0, 1)[0]
-    array([100])
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> locate = locator(open_channel(model, np.array([[0]]), 0), model.axis)
+        >>> locate(np.array([1 << 21]), 0, 1)[0]
+        array([100])
     """
     fast = mixture.accelerator()
     tables = axis.boundaries, logistic_cdf_table(), inverse_scales()

@@ -31,10 +31,11 @@ def mixed(choice: Distribution, parts: int, of: Callable[[Ints], Distribution]) 
     `choice` is pi, the distribution of k with symbols `(items, 1)`. `of(k)` returns the
     distribution q_k of z, with one component index for each item in k, int64 `(items,)`.
 
-    >>> from bbans.distributions.builders import bernoulli, uniform
-    >>> component = lambda k: bernoulli(np.where(k == 0, -64, 64)[:, None])
-    >>> mixed(uniform((1, 1), 2), 2, component).bits(np.array([[1]])).round(3)
-    array([1.])
+    Examples:
+        >>> from bbans.distributions.builders import bernoulli, uniform
+        >>> component = lambda k: bernoulli(np.where(k == 0, -64, 64)[:, None])
+        >>> mixed(uniform((1, 1), 2), 2, component).bits(np.array([[1]])).round(3)
+        array([1.])
     """
 
     def lengths(z: Ints) -> Ints:
@@ -82,10 +83,11 @@ def transformed(base: Distribution, forward: Map, inverse: Map) -> Distribution:
 
     A bijection of integers changes no probability, so code lengths are those of `base`.
 
-    >>> from bbans.distributions.builders import uniform
-    >>> q = transformed(uniform((1, 1), 4), lambda u: (u + 1) % 4, lambda z: (z - 1) % 4)
-    >>> q.bits(np.array([[0]]))
-    array([2.])
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> q = transformed(uniform((1, 1), 4), lambda u: (u + 1) % 4, lambda z: (z - 1) % 4)
+        >>> q.bits(np.array([[0]]))
+        array([2.])
     """
 
     def pop(message: Message) -> tuple[Message, Ints]:
@@ -107,10 +109,11 @@ def coupled(shift: Callable[[int, Ints], Ints], steps: int, n: int) -> tuple[Map
     Step s = 0..steps-1 adds `shift(s, a)` to the columns of one parity, where a are the columns of
     the other: the even columns in even steps.
 
-    >>> f, inverse = coupled(lambda s, a: 2 * a + s, steps=2, n=8)
-    >>> z = f(np.array([[3, 7]]))
-    >>> z, inverse(z)
-    (array([[6, 5]]), array([[3, 7]]))
+    Examples:
+        >>> f, inverse = coupled(lambda s, a: 2 * a + s, steps=2, n=8)
+        >>> z = f(np.array([[3, 7]]))
+        >>> z, inverse(z)
+        (array([[6, 5]]), array([[3, 7]]))
     """
 
     def apply(z: Ints, order: range, sign: int) -> Ints:

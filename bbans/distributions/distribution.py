@@ -53,9 +53,10 @@ class Distribution(NamedTuple):
     `symbol_bits(x) -> (items, dims)`, float64: the code length of every symbol, if the distribution
     can attribute it; the sums over an item are `bits`, up to the order of summation.
 
-    >>> p = point(np.array([[1, 2]]))
-    >>> p.bits(np.array([[1, 2]]))
-    array([0.])
+    Examples:
+        >>> p = point(np.array([[1, 2]]))
+        >>> p.bits(np.array([[1, 2]]))
+        array([0.])
     """
 
     push: Callable[[Message, Ints], tuple[Message]]
@@ -75,9 +76,10 @@ def factorised(
     `interval(x) -> (starts, freqs)` and `symbol(cf, first, last) -> (x, starts, freqs)` take and
     return flat arrays. Functions of the result raise ValueError on symbols of another shape.
 
-    >>> p = factorised(lambda x: (x, x * 0 + 1), lambda cf, *_: (cf, cf, cf * 0 + 1), (1, 3), 1)
-    >>> p.bits(np.array([[1, 0, 1]]))
-    array([3.])
+    Examples:
+        >>> p = factorised(lambda x: (x, x * 0 + 1), lambda cf, *_: (cf, cf, cf * 0 + 1), (1, 3), 1)
+        >>> p.bits(np.array([[1, 0, 1]]))
+        array([3.])
     """
     items, dims = shape
 
@@ -117,9 +119,10 @@ def point(x: Ints) -> Distribution:
     """P(x) = 1: returns the deterministic distribution of x `(items, dims)`; pushing it costs no
     bits, and popping returns x.
 
-    >>> from bbans.coding.rans import base_message
-    >>> point(np.array([[7]])).pop(base_message((1,)))[1]
-    array([[7]])
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> point(np.array([[7]])).pop(base_message((1,)))[1]
+        array([[7]])
     """
 
     def pop(message: Message) -> tuple[Message, Ints]:
@@ -138,9 +141,10 @@ def symbol_bits(p: Distribution, x: Ints) -> NDArray[np.float64]:
     """Returns the code length in bits of every symbol of x `(items, dims)`, float64; where the
     distribution cannot attribute an item's bits to its symbols, their mean over the item.
 
-    >>> from bbans.distributions.builders import uniform
-    >>> symbol_bits(uniform((1, 2), 8), np.array([[0, 5]]))
-    array([[3., 3.]])
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> symbol_bits(uniform((1, 2), 8), np.array([[0, 5]]))
+        array([[3., 3.]])
     """
     if p.symbol_bits is not None:
         return p.symbol_bits(x)

@@ -29,8 +29,9 @@ def code_lengths(freqs: Ints, precision: int) -> Ints:
 
     Raises ValueError on other frequencies.
 
-    >>> code_lengths(np.array([1, 4]), precision=4) / UNIT
-    array([4., 2.])
+    Examples:
+        >>> code_lengths(np.array([1, 4]), precision=4) / UNIT
+        array([4., 2.])
     """
     f = as_int64(freqs)
     if f.size and (f.min() < 1 or f.max() > 1 << MAX_LOG):
@@ -58,8 +59,9 @@ def weights(lengths: Ints) -> Ints:
     2^-d is interpolated linearly in a table of 2^(-j / 256), with a relative error of 1.2e-6.
     Raises ValueError on arrays of other shapes.
 
-    >>> weights(UNIT * np.array([[3, 4]])) / 2**37
-    array([[1. , 0.5]])
+    Examples:
+        >>> weights(UNIT * np.array([[3, 4]])) / 2**37
+        array([[1. , 0.5]])
     """
     l = as_int64(lengths)
     if l.ndim != 2 or l.shape[1] < 1:

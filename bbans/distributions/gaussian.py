@@ -27,9 +27,10 @@ MAX_SYMBOLS = 2**16
 def interval(location: Ints, scale: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x in 0..n-1, int64 `(N,)` out of 2^22.
 
-    >>> _, freq = interval(np.array([32 * 100]), np.array([64]), np.array([100]))
-    >>> (freq / 2**22).round(3)  # Phi(1/2) - Phi(-1/2)
-    array([0.383])
+    Examples:
+        >>> _, freq = interval(np.array([32 * 100]), np.array([64]), np.array([100]))
+        >>> (freq / 2**22).round(3)  # Phi(1/2) - Phi(-1/2)
+        array([0.383])
     """
     m, inverse, x = _checked(location, scale, x, n)
     start = _cdf(m, inverse, x, n)
@@ -40,8 +41,9 @@ def symbol(location: Ints, scale: Ints, cf: Ints, n: int = 256) -> tuple[Ints, I
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^22): the inverse of
     `interval`.
 
-    >>> symbol(np.array([32 * 100]), np.array([64]), np.array([1 << 21]))[0]
-    array([100])
+    Examples:
+        >>> symbol(np.array([32 * 100]), np.array([64]), np.array([1 << 21]))[0]
+        array([100])
     """
     m, inverse, cf = _checked(location, scale, cf, n)
     return invert(lambda x: _cdf(m, inverse, x, n), cf, n, 1 << PRECISION)

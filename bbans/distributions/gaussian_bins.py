@@ -37,10 +37,11 @@ def interval(
 ) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of bin i, int64 out of 2^24.
 
-    >>> mean, sigma = np.array([0]), np.array([48])  # N(0, 1), the prior: all bins have equal mass
-    >>> _, freq = interval(mean, sigma, 10, np.array([512]), interpolated=True)
-    >>> (freq / 2**24 * 2**10).round(2)
-    array([1.])
+    Examples:
+        >>> mean, sigma = np.array([0]), np.array([48])  # N(0, 1), as the prior: equal masses
+        >>> _, freq = interval(mean, sigma, 10, np.array([512]), interpolated=True)
+        >>> (freq / 2**24 * 2**10).round(2)
+        array([1.])
     """
     m, inverse, i = _checked(mean, sigma, i)
     start = _cdf(m, inverse, latent_precision, i, interpolated)
@@ -53,8 +54,9 @@ def symbol(
     """Returns `(i, start, freq)` of the bin whose interval contains cf in [0, 2^24): the inverse of
     `interval`.
 
-    >>> symbol(np.array([0]), np.array([48]), 10, np.array([1 << 23]), interpolated=True)[0]
-    array([512])
+    Examples:
+        >>> symbol(np.array([0]), np.array([48]), 10, np.array([1 << 23]), interpolated=True)[0]
+        array([512])
     """
     m, inverse, cf = _checked(mean, sigma, cf)
     return invert(
@@ -68,8 +70,9 @@ def symbol(
 def value(latent_precision: int, i: Ints) -> Ints:
     """Returns the value u of bin i, its median under N(0, 1), in 1/128; int64 of i's shape.
 
-    >>> value(10, np.array([512, 0]))  # the smallest is Phi^-1(2^-11) = -3.3
-    array([   0, -422])
+    Examples:
+        >>> value(10, np.array([512, 0]))  # the smallest is Phi^-1(2^-11) = -3.3
+        array([   0, -422])
     """
     return standard_normal_bins(latent_precision)[1][as_int64(i)]
 

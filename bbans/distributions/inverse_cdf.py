@@ -16,8 +16,9 @@ Ints: TypeAlias = NDArray[np.int64]
 def as_int64(values: Any) -> Ints:
     """Converts integers to a contiguous int64 array; uint64 values below 2^63 are kept.
 
-    >>> as_int64(np.array([3], np.uint64))
-    array([3])
+    Examples:
+        >>> as_int64(np.array([3], np.uint64))
+        array([3])
     """
     return np.ascontiguousarray(values, dtype=np.int64)
 
@@ -27,8 +28,9 @@ def invert(cdf: Callable[[Ints], Ints], cf: Ints, n: int, total: int) -> tuple[I
 
     `cdf(x)` is F, for n symbols, with F(0) = 0 and F(n) = total.
 
-    >>> [a.tolist() for a in invert(lambda x: x**2, np.array([5, 8]), n=3, total=9)]
-    [[2, 2], [4, 4], [5, 5]]
+    Examples:
+        >>> [a.tolist() for a in invert(lambda x: x**2, np.array([5, 8]), n=3, total=9)]
+        [[2, 2], [4, 4], [5, 5]]
     """
     low, start = np.zeros_like(cf), np.zeros_like(cf)
     high, end = np.full_like(cf, n), np.full_like(cf, total)

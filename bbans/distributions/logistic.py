@@ -20,9 +20,10 @@ __all__ = ["PRECISION", "interval", "symbol"]
 def interval(location: Ints, scale: Ints, x: Ints, n: int = 256) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x in 0..n-1, int64 `(N,)` out of 2^22.
 
-    >>> _, freq = interval(np.array([32 * 100]), np.array([64]), np.array([100]))
-    >>> (freq / 2**22).round(3)  # 2 / (1 + exp(-1/2)) - 1
-    array([0.245])
+    Examples:
+        >>> _, freq = interval(np.array([32 * 100]), np.array([64]), np.array([100]))
+        >>> (freq / 2**22).round(3)  # 2 / (1 + exp(-1/2)) - 1
+        array([0.245])
     """
     return mixture.interval(*_component(location, scale), as_int64(x), n)
 
@@ -31,8 +32,9 @@ def symbol(location: Ints, scale: Ints, cf: Ints, n: int = 256) -> tuple[Ints, I
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^22): the inverse of
     `interval`.
 
-    >>> symbol(np.array([32 * 100]), np.array([64]), np.array([1 << 21]))[0]
-    array([100])
+    Examples:
+        >>> symbol(np.array([32 * 100]), np.array([64]), np.array([1 << 21]))[0]
+        array([100])
     """
     return mixture.symbol(*_component(location, scale), as_int64(cf), n)
 

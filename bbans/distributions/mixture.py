@@ -47,9 +47,10 @@ def interval(
 ) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x in 0..n-1, out of 2^22.
 
-    >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
-    >>> (interval(w, m, s, np.array([100]))[1] / 2**22).round(3)
-    array([0.245])
+    Examples:
+        >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
+        >>> (interval(w, m, s, np.array([100]))[1] / 2**22).round(3)
+        array([0.245])
     """
     w, m, s, x, boundaries = _checked(weights, locations, scales, x, axis)
     start, freq = np.empty_like(x), np.empty_like(x)
@@ -69,9 +70,10 @@ def symbol(
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^22): the inverse of
     `interval`.
 
-    >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
-    >>> symbol(w, m, s, np.array([1 << 21]))[0]
-    array([100])
+    Examples:
+        >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
+        >>> symbol(w, m, s, np.array([1 << 21]))[0]
+        array([100])
     """
     w, m, s, cf, boundaries = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
@@ -98,9 +100,11 @@ def condition(
 
     T_k is forced to 0 at 0 and to 2^24 at n.
 
-    >>> w, m, s = np.array([[1 << 15, 1 << 15]]), np.array([[0, 32 * 200]]), np.array([[64, 64]])
-    >>> condition(w, m, s, np.array([200]))
-    array([[    0, 65536]])
+    Examples:
+        >>> w, m = np.array([[1 << 15, 1 << 15]]), np.array([[0, 32 * 200]])
+        >>> s = np.array([[64, 64]])
+        >>> condition(w, m, s, np.array([200]))
+        array([[    0, 65536]])
     """
     return interval_and_condition(weights, locations, scales, x, axis)[2]
 
@@ -111,9 +115,10 @@ def interval_and_condition(
     """Returns `(start, freq, posterior weights given x)` in one pass: the results of `interval` and
     of `condition`.
 
-    >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
-    >>> interval_and_condition(w, m, s, np.array([100]))[2]
-    array([[65536]])
+    Examples:
+        >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
+        >>> interval_and_condition(w, m, s, np.array([100]))[2]
+        array([[65536]])
     """
     w, m, s, x, boundaries = _checked(weights, locations, scales, x, axis)
     start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
@@ -137,8 +142,9 @@ def normalise(raw: Ints) -> Ints:
 
     Values lie in [0, 2^46], and each row has a positive sum.
 
-    >>> normalise(np.array([[1, 1, 1]]))
-    array([[21846, 21845, 21845]])
+    Examples:
+        >>> normalise(np.array([[1, 1, 1]]))
+        array([[21846, 21845, 21845]])
     """
     raw = as_int64(raw)
     weights = np.empty_like(raw)
@@ -153,9 +159,10 @@ def normalise(raw: Ints) -> Ints:
 def accelerator() -> ModuleType | None:
     """Returns the module of numba kernels, or None if numba is not installed or BBANS_NUMBA=0.
 
-    >>> kernels = accelerator()
-    >>> kernels is None or kernels.PRECISION == PRECISION
-    True
+    Examples:
+        >>> kernels = accelerator()
+        >>> kernels is None or kernels.PRECISION == PRECISION
+        True
     """
     return None if os.environ.get("BBANS_NUMBA") == "0" else _import_accelerator()
 

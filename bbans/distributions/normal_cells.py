@@ -19,8 +19,9 @@ def cell_of(u: Ints, step: Ints) -> Ints:
     """floor(u / D + 1/2): returns the cell that contains u, in 1/128, on the grid of width D =
     step.
 
-    >>> cell_of(np.array([0, 63, 64]), np.array([128, 128, 128]))
-    array([0, 0, 1])
+    Examples:
+        >>> cell_of(np.array([0, 63, 64]), np.array([128, 128, 128]))
+        array([0, 0, 1])
     """
     return (2 * u + step) // (2 * step)
 
@@ -29,8 +30,9 @@ def interval(cell: Ints, step: Ints, latent_precision: int) -> tuple[Ints, Ints]
     """Returns `(start, freq)` of a cell out of 2^latent_precision; freq is 0 if the cell contains
     no bin.
 
-    >>> [a.tolist() for a in interval(np.array([0]), np.array([128]), 10)]
-    [[315], [392]]
+    Examples:
+        >>> [a.tolist() for a in interval(np.array([0]), np.array([128]), 10)]
+        [[315], [392]]
     """
     medians = standard_normal_bins(latent_precision)[1]
     start = np.searchsorted(medians, -((step - 2 * step * cell) // 2), "left")
@@ -41,8 +43,9 @@ def symbol(cf: Ints, step: Ints, latent_precision: int) -> tuple[Ints, Ints, Int
     """Returns `(cell, start, freq)` of the interval that contains cf in [0, 2^latent_precision):
     the inverse of `interval`.
 
-    >>> symbol(np.array([400]), np.array([128]), 10)[0]
-    array([0])
+    Examples:
+        >>> symbol(np.array([400]), np.array([128]), 10)[0]
+        array([0])
     """
     cell = cell_of(standard_normal_bins(latent_precision)[1][cf], step)
     return cell, *interval(cell, step, latent_precision)
@@ -52,8 +55,9 @@ def bin_at(u: Ints, latent_precision: int) -> Ints:
     """Returns the index of the bin whose median is nearest to u, in 1/128; of two equally near, the
     lower.
 
-    >>> bin_at(np.array([128]), 10)  # u = 1, and Phi(1) 2^10 = 861.5
-    array([861])
+    Examples:
+        >>> bin_at(np.array([128]), 10)  # u = 1, and Phi(1) 2^10 = 861.5
+        array([861])
     """
     medians = standard_normal_bins(latent_precision)[1]
     above = np.searchsorted(medians, u, "left").clip(1, len(medians) - 1)
@@ -64,8 +68,9 @@ def bin_at(u: Ints, latent_precision: int) -> Ints:
 def centre(cell: Ints, step: Ints, latent_precision: int) -> Ints:
     """Returns the index of the bin in the middle of a cell, which must contain at least one bin.
 
-    >>> centre(np.array([1]), np.array([128]), 10)
-    array([861])
+    Examples:
+        >>> centre(np.array([1]), np.array([128]), 10)
+        array([861])
     """
     start, freq = interval(cell, step, latent_precision)
     return bin_at(cell * step, latent_precision).clip(start, start + freq - 1)

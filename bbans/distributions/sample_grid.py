@@ -31,8 +31,9 @@ class Axis:
     `boundaries`: int64 `(n + 1,)` in 2^-13 grey level, never decreasing. `centres`: int64 `(n,)` in
     1/32 grey level. `levels`: int32 `(n,)`, the nearest grey level.
 
-    >>> stretched(3).levels
-    array([  0, 128, 255], dtype=int32)
+    Examples:
+        >>> stretched(3).levels
+        array([  0, 128, 255], dtype=int32)
     """
 
     boundaries: Table
@@ -67,8 +68,9 @@ def regular(n: int = 256) -> Axis:
 
     Raises ValueError unless 1 <= n <= 2^16.
 
-    >>> regular(4).centres / 32
-    array([0., 1., 2., 3.])
+    Examples:
+        >>> regular(4).centres / 32
+        array([0., 1., 2., 3.])
     """
     return _axis((2 * np.arange(_checked(n) + 1, dtype=np.int64) - 1) << (UNIT - 1))
 
@@ -81,8 +83,9 @@ def stretched(n: int, curve: int = LINEAR) -> Axis:
     The square root suits samples that are proportional to light. Raises ValueError unless 2 <= n <=
     2^16 and the curve is known.
 
-    >>> stretched(4).centres / 32
-    array([  0.,  85., 170., 255.])
+    Examples:
+        >>> stretched(4).centres / 32
+        array([  0.,  85., 170., 255.])
     """
     if _checked(n) < 2 or curve not in CURVES:
         raise ValueError(

@@ -32,8 +32,9 @@ BIN_UNIT, CENTRE_UNIT = 16, 7  # fractional bits of the bins' boundaries and cen
 def logistic_cdf_table() -> Table:
     """T[j] = round(2^24 / (1 + exp(-t))), t = (j - 16384) / 1024, j = 0..32768; int64 `(32769,)`.
 
-    >>> int(logistic_cdf_table()[16384]) == 2**23
-    True
+    Examples:
+        >>> int(logistic_cdf_table()[16384]) == 2**23
+        True
     """
     ratio = _exp_minus(ONE >> STEP)
     upper, power = [], ONE
@@ -47,8 +48,9 @@ def logistic_cdf_table() -> Table:
 def gaussian_cdf_table() -> Table:
     """T[j] = round(2^30 Phi(t)), t = (j - 8192) / 1024, j = 0..16384; int64 `(16385,)`.
 
-    >>> round(int(gaussian_cdf_table()[8192 + 1024]) / 2**30, 6)  # Phi(1)
-    0.841345
+    Examples:
+        >>> round(int(gaussian_cdf_table()[8192 + 1024]) / 2**30, 6)  # Phi(1)
+        0.841345
     """
     upper = [_round(mass, BITS - GAUSSIAN_BITS) for mass in _normal_grid()[0]]
     return _odd(upper, 1 << GAUSSIAN_BITS)
@@ -59,8 +61,9 @@ def inverse_scales() -> Table:
     """T[i] = round(2^12 * 32 / s_i) for scales s_i = 2^(i / 16 - 4) grey levels, i = 0..160; int64
     `(161,)`.
 
-    >>> int(inverse_scales()[64]) == 2**12 * 32  # s = 1
-    True
+    Examples:
+        >>> int(inverse_scales()[64]) == 2**12 * 32  # s = 1
+        True
     """
     return _frozen([_round_root(16 * 21 - i, 4) for i in range(SCALES)])
 
@@ -69,8 +72,9 @@ def inverse_scales() -> Table:
 def inverse_sigmas() -> Table:
     """T[i] = round(2^16 / sigma_i) for sigma_i = 2^(i / 8 - 6), i = 0..56; int64 `(57,)`.
 
-    >>> int(inverse_sigmas()[48]) == 2**16  # sigma = 1
-    True
+    Examples:
+        >>> int(inverse_sigmas()[48]) == 2**16  # sigma = 1
+        True
     """
     return _frozen([_round_root(8 * 22 - i, 3) for i in range(SIGMAS)])
 
@@ -79,8 +83,9 @@ def inverse_sigmas() -> Table:
 def exp2_weights() -> Table:
     """T[d] = max(1, round(2^14 * 2^(-d / 16))), d = 0..255; int64 `(256,)`.
 
-    >>> exp2_weights()[[0, 16, 32]]
-    array([16384,  8192,  4096])
+    Examples:
+        >>> exp2_weights()[[0, 16, 32]]
+        array([16384,  8192,  4096])
     """
     return _frozen([max(1, _round_root(16 * 14 - d, 4)) for d in range(256)])
 
@@ -89,8 +94,9 @@ def exp2_weights() -> Table:
 def exp2_fractions() -> Table:
     """T[j] = round(2^22 * 2^(-j / 256)), j = 0..255; int64 `(256,)`.
 
-    >>> int(exp2_fractions()[0]) == 2**22
-    True
+    Examples:
+        >>> int(exp2_fractions()[0]) == 2**22
+        True
     """
     return _frozen([_round_root(256 * 22 - j, 8) for j in range(256)])
 
@@ -99,8 +105,9 @@ def exp2_fractions() -> Table:
 def log2_mantissas() -> Table:
     """T[j] = round(2^28 log2(1 + j / 2^12)), j = 0..4096; int64 `(4097,)`.
 
-    >>> int(log2_mantissas()[4096]) == 2**28
-    True
+    Examples:
+        >>> int(log2_mantissas()[4096]) == 2**28
+        True
     """
     n = 1 << 12
     logs = [_log_ratio(n + j, n) for j in range(n + 1)]
@@ -112,8 +119,9 @@ def log2_rising_factorials() -> Table:
     """T[i, k] = round(2^20 log2 (a_i)_k), where (a)_k = a (a + 1) ... (a + k - 1) and a_i =
     round(2^16 * 2^(i / 16 - 8)) / 2^16; int64 `(321, 256)`.
 
-    >>> (log2_rising_factorials()[128, [2, 4]] / 2**20).round(3)  # log2 2! and log2 4!
-    array([1.   , 4.585])
+    Examples:
+        >>> (log2_rising_factorials()[128, [2, 4]] / 2**20).round(3)  # log2 2! and log2 4!
+        array([1.   , 4.585])
     """
     rows = []
     for i in range(321):
@@ -131,8 +139,9 @@ def log2_rising_factorials() -> Table:
 def log_magnitude() -> Table:
     """T[r] = round(128 log2(1 + r)), r = 0..1020; int64 `(1021,)`.
 
-    >>> log_magnitude()[[0, 1, 3]]
-    array([  0, 128, 256])
+    Examples:
+        >>> log_magnitude()[[0, 1, 3]]
+        array([  0, 128, 256])
     """
     # with v = 1 + r: k <= 128 log2(v) + 1/2 exactly if 2^(2 k - 1) <= v^256
     return _frozen([((1 + r) ** 256).bit_length() // 2 for r in range(1021)])
@@ -146,9 +155,10 @@ def standard_normal_bins(precision: int) -> tuple[Table, Table]:
     int64 `(n,)`, are round(2^7 Phi^-1((i + 1/2) / n)). Raises ValueError unless 4 <= precision <=
     12.
 
-    >>> boundaries, medians = standard_normal_bins(4)
-    >>> (boundaries[8:10] / 2**16).round(3), (medians[8:9] / 2**7).round(3)
-    (array([0.   , 0.157]), array([0.078]))
+    Examples:
+        >>> boundaries, medians = standard_normal_bins(4)
+        >>> (boundaries[8:10] / 2**16).round(3), (medians[8:9] / 2**7).round(3)
+        (array([0.   , 0.157]), array([0.078]))
     """
     if not 4 <= precision <= 12:
         raise ValueError(f"bins of equal mass have a precision of 4 to 12 bits; found {precision}")

@@ -12,9 +12,10 @@ from bbans.distributions.inverse_cdf import Ints, as_int64
 def interval(x: Ints, n: int, precision: int) -> tuple[Ints, Ints]:
     """Returns `(start, freq)` of x in 0..n-1, out of 2^precision.
 
-    >>> import numpy as np
-    >>> [a.tolist() for a in interval(np.arange(3), n=3, precision=4)]
-    [[0, 5, 10], [5, 5, 6]]
+    Examples:
+        >>> import numpy as np
+        >>> [a.tolist() for a in interval(np.arange(3), n=3, precision=4)]
+        [[0, 5, 10], [5, 5, 6]]
     """
     _check(n, precision)
     start = (as_int64(x) << precision) // n
@@ -25,9 +26,10 @@ def symbol(cf: Ints, n: int, precision: int) -> tuple[Ints, Ints, Ints]:
     """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^precision): the inverse
     of `interval`.
 
-    >>> import numpy as np
-    >>> symbol(np.array([4, 5]), n=3, precision=4)[0]
-    array([0, 1])
+    Examples:
+        >>> import numpy as np
+        >>> symbol(np.array([4, 5]), n=3, precision=4)[0]
+        array([0, 1])
     """
     _check(n, precision)
     # F(x) <= cf means x 2^precision < (cf + 1) n: the largest such x is the quotient's ceil - 1

@@ -61,9 +61,10 @@ of x.
 def library(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
     """Computes a convolution with torch's own function.
 
-    >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
-    >>> library(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
-    tensor([6., 9., 6.])
+    Examples:
+        >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
+        >>> library(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
+        tensor([6., 9., 6.])
     """
     if weight.shape[-1] > 1:
         return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
@@ -82,9 +83,10 @@ def products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -
     The rows of all images form one matrix, each with its margin; results that mix values across
     margins are cut off at the end.
 
-    >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
-    >>> products(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
-    tensor([6., 9., 6.])
+    Examples:
+        >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
+        >>> products(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
+        tensor([6., 9., 6.])
     """
     outputs, inputs, k, _ = weight.shape
     images, _, h, w = x.shape
@@ -110,9 +112,10 @@ def products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -
 def wide_products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
     """Computes a convolution as `products` does, in float64.
 
-    >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
-    >>> wide_products(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
-    tensor([6., 9., 6.])
+    Examples:
+        >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
+        >>> wide_products(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
+        tensor([6., 9., 6.])
     """
     return products(x.double(), weight.double(), bias.double(), shift).to(x.dtype)
 
@@ -120,9 +123,10 @@ def wide_products(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int
 def integers(x: Tensor, weight: Tensor, bias: Tensor, shift: NDArray[np.int8]) -> Tensor:
     """Computes a convolution in int64 with numpy: slow, and exact by construction.
 
-    >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
-    >>> integers(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
-    tensor([6., 9., 6.])
+    Examples:
+        >>> x, weight, zero = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), torch.zeros(1)
+        >>> integers(x, weight, zero, np.zeros(1, np.int8))[0, 0, 1]
+        tensor([6., 9., 6.])
     """
     kernel = np.ldexp(
         weight.double().cpu().numpy(), shift[:, None, None, None].astype(np.int32)
@@ -145,10 +149,11 @@ def convolve(x: Tensor, kernel: Kernel, bias: Tensor, ways: Sequence[Way]) -> Te
     """Returns the unrounded sum `(B, O, h, w)` by the first of these ways that is verified to be
     exact for the shapes and settings at hand, or else by `integers`.
 
-    >>> weight = torch.full((1, 1, 1, 1), 3.0)
-    >>> kernel = Kernel(weight, torch.ones(1), np.zeros(1, np.int8))
-    >>> convolve(torch.full((1, 1, 1, 2), 5.0), kernel, kernel.bias, (products,))
-    tensor([[[[16., 16.]]]])
+    Examples:
+        >>> weight = torch.full((1, 1, 1, 1), 3.0)
+        >>> kernel = Kernel(weight, torch.ones(1), np.zeros(1, np.int8))
+        >>> convolve(torch.full((1, 1, 1, 2), 5.0), kernel, kernel.bias, (products,))
+        tensor([[[[16., 16.]]]])
     """
     device, small = x.device.type, x.numel() * kernel.weight[:, 0].numel() < SMALL_WORK
     with one_openmp_thread(small), _without_autocast(device):
@@ -191,8 +196,9 @@ def switches(device: str) -> State:
     """Returns the settings of the process that select how torch multiplies on a kind of device and
     can change while it runs.
 
-    >>> torch.get_num_threads() in switches("cpu")
-    True
+    Examples:
+        >>> torch.get_num_threads() in switches("cpu")
+        True
     """
     return tuple([_setting(read) for read in _readers(device)])
 
@@ -257,9 +263,10 @@ def known_exact(
     of alternating and of equal signs, so that any rounding shows. The reference is computed in
     int64, at some positions of the map.
 
-    >>> shapes = (2, 3, 3, 3), (1, 3, 8, 8)
-    >>> known_exact(products, switches("cpu"), "cpu", torch.float32, *shapes, True)
-    True
+    Examples:
+        >>> shapes = (2, 3, 3, 3), (1, 3, 8, 8)
+        >>> known_exact(products, switches("cpu"), "cpu", torch.float32, *shapes, True)
+        True
     """
     weights, sequence = _probe_layer(dtype, kernel)
     x, at = _probe_map(sequence, shape, dtype), _probe_positions(shape)

@@ -75,9 +75,10 @@ def worst_case(layers: list[IntConv], maxima: list[Ints], residual: int) -> Ints
     `maxima`: for each layer the largest |activation| of each input channel. `residual`: the largest
     |value| that is added at output scale.
 
-    >>> (layer,) = quantise([np.ones((1, 1, 1, 1))], np.zeros(1), [np.array([255])])
-    >>> worst_case([layer], [np.array([255])], 0) / 2.0 ** layer.shift
-    array([255.])
+    Examples:
+        >>> (layer,) = quantise([np.ones((1, 1, 1, 1))], np.zeros(1), [np.array([255])])
+        >>> worst_case([layer], [np.array([255])], 0) / 2.0 ** layer.shift
+        array([255.])
     """
     total: Ints = np.abs(layers[0].bias.astype(np.int64)).reshape(-1, len(layers[0].shift)).max(0)
     for layer, maximum in zip(layers, maxima, strict=True):
@@ -103,9 +104,10 @@ def check_bound(
 
     Raises ModelFormatError if the shapes or shifts of the layers do not agree.
 
-    >>> (layer,) = quantise([np.ones((1, 1, 1, 1))], np.zeros(1), [np.array([255])])
-    >>> check_bound("x", [layer], [np.array([255])]) <= 1
-    True
+    Examples:
+        >>> (layer,) = quantise([np.ones((1, 1, 1, 1))], np.zeros(1), [np.array([255])])
+        >>> check_bound("x", [layer], [np.array([255])]) <= 1
+        True
     """
     for layer, maximum in zip(layers, maxima, strict=True):
         outputs, inputs, rows, columns = layer.weight.shape
@@ -147,10 +149,11 @@ def check_accumulators(
     Raises ModelFormatError on layers that are missing, unknown or of the wrong shape, and
     AccumulatorBoundError on sums that could exceed the bound.
 
-    >>> layers = quantise([np.ones((1, 1, 1, 1))], np.zeros(1), [np.array([255])])
-    >>> sums = {"y": Accumulator(("x",), (np.array([255]),), shape=(1, 1))}
-    >>> check_accumulators(sums, {"x": layers[0]}) <= 1
-    True
+    Examples:
+        >>> layers = quantise([np.ones((1, 1, 1, 1))], np.zeros(1), [np.array([255])])
+        >>> sums = {"y": Accumulator(("x",), (np.array([255]),), shape=(1, 1))}
+        >>> check_accumulators(sums, {"x": layers[0]}) <= 1
+        True
     """
     names = {name for a in expected.values() for name in a.layers}
     if names != set(layers):
@@ -198,9 +201,10 @@ def quantise(
     layer gets; the others get zeros. Raises AccumulatorBoundError if an output channel does not
     fit.
 
-    >>> (layer,) = quantise([np.full((1, 1, 1, 1), 0.3)], np.zeros(1), [np.array([255])])
-    >>> layer.weight.ravel(), layer.shift
-    (array([19661], dtype=int16), array([16], dtype=int8))
+    Examples:
+        >>> (layer,) = quantise([np.full((1, 1, 1, 1), 0.3)], np.zeros(1), [np.array([255])])
+        >>> layer.weight.ravel(), layer.shift
+        (array([19661], dtype=int16), array([16], dtype=int8))
     """
     outputs = weights[0].shape[0]
     shifts = np.zeros(outputs, np.int8)

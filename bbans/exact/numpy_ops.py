@@ -22,10 +22,11 @@ class NumpyOps:
     """A backend whose carrier is `dtype`, float32 or float64; results are equal for models within
     the float32 bound.
 
-    >>> ops = NumpyOps()
-    >>> x = ops.load(np.arange(4).reshape(1, 2, 2))
-    >>> ops.pool(x, 2)  # the mean 1.5, rounded half to even
-    array([[[[2.]]]])
+    Examples:
+        >>> ops = NumpyOps()
+        >>> x = ops.load(np.arange(4).reshape(1, 2, 2))
+        >>> ops.pool(x, 2)  # the mean 1.5, rounded half to even
+        array([[[[2.]]]])
     """
 
     dtype: type[np.floating] = np.float64

@@ -41,8 +41,9 @@ _PERMITS: ContextVar[threading.Semaphore | None] = ContextVar("permits", default
 def available_cores() -> int:
     """Returns the number of cores that this process may run on.
 
-    >>> available_cores() >= 1
-    True
+    Examples:
+        >>> available_cores() >= 1
+        True
     """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -53,8 +54,9 @@ def permits_of_this_call() -> threading.Semaphore | None:
     """Returns the semaphore of the running call, whose permits are those that its jobs do not hold,
     or None outside of a call.
 
-    >>> permits_of_this_call() is None
-    True
+    Examples:
+        >>> permits_of_this_call() is None
+        True
     """
     return _PERMITS.get()
 
@@ -64,9 +66,10 @@ def permitted(permits: threading.Semaphore) -> Iterator[None]:
     """Runs a block as a job of a call: acquires a permit first, and makes the semaphore available
     to `spare_permits` inside the block.
 
-    >>> with permitted(threading.Semaphore(3)), spare_permits(10) as extra:
-    ...     extra
-    2
+    Examples:
+        >>> with permitted(threading.Semaphore(3)), spare_permits(10) as extra:
+        ...     extra
+        2
     """
     with permits:
         token = _PERMITS.set(permits)
@@ -81,9 +84,10 @@ def spare_permits(most: int) -> Iterator[int]:
     """Acquires up to `most` more permits of this job's call, as many as are free now, for a block;
     yields their number.
 
-    >>> with spare_permits(10) as extra:  # outside of a call
-    ...     extra
-    0
+    Examples:
+        >>> with spare_permits(10) as extra:  # outside of a call
+        ...     extra
+        0
     """
     if (permits := _PERMITS.get()) is None:
         yield 0
@@ -102,8 +106,9 @@ def in_bands(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Results[
     """Yields function(job) for all jobs, in order, computed by as many threads as are permitted and
     free, each on one OpenMP thread.
 
-    >>> list(in_bands(abs, [-1, -2]))
-    [1, 2]
+    Examples:
+        >>> list(in_bands(abs, [-1, -2]))
+        [1, 2]
     """
     with spare_permits(len(jobs) - 1) as helpers:
         yield from on_pool(partial(_alone, function), jobs, helpers + 1)
@@ -121,8 +126,9 @@ def on_pool(
     """Yields function(job) for all jobs, in order, computed by this number of threads, without
     permits of a call: for jobs that acquire permits themselves, or that mostly wait.
 
-    >>> list(on_pool(abs, [-1, -2, -3], workers=2))
-    [1, 2, 3]
+    Examples:
+        >>> list(on_pool(abs, [-1, -2, -3], workers=2))
+        [1, 2, 3]
     """
     if workers == 1:
         yield from map(function, jobs)
@@ -137,9 +143,10 @@ def windowed(
     """Yields the results of submitted jobs in order, with at most `window` of them pending; cancels
     what is pending when a job fails or the consumer stops.
 
-    >>> with ThreadPoolExecutor(1) as pool:
-    ...     list(windowed(lambda job: pool.submit(abs, job), [-1, -2], window=1))
-    [1, 2]
+    Examples:
+        >>> with ThreadPoolExecutor(1) as pool:
+        ...     list(windowed(lambda job: pool.submit(abs, job), [-1, -2], window=1))
+        [1, 2]
     """
     pending: deque[Any] = deque()
     try:
@@ -161,9 +168,10 @@ def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
     With `wanted` false, this is done only in a process that was forked, whose OpenMP threads are
     gone.
 
-    >>> with one_openmp_thread():
-    ...     [library.get() for library in _openmp() if library.get() > 1]
-    []
+    Examples:
+        >>> with one_openmp_thread():
+        ...     [library.get() for library in _openmp() if library.get() > 1]
+        []
     """
     changed: list[tuple[OpenMP, int]] = []
     if wanted or os.getpid() != LOADED_IN:

@@ -183,8 +183,9 @@ class TorchOps:
 def torch_ops(device: str = "cpu") -> TorchOps:
     """Returns the fastest exact backend on a device.
 
-    >>> x = torch_ops().load(np.arange(4).reshape(1, 2, 2))
-    >>> torch_ops().pool(x, 2)  # the mean 1.5, rounded half to even
-    tensor([[[[2.]]]])
+    Examples:
+        >>> x = torch_ops().load(np.arange(4).reshape(1, 2, 2))
+        >>> torch_ops().pool(x, 2)  # the mean 1.5, rounded half to even
+        tensor([[[[2.]]]])
     """
     return TorchOps(device)
