@@ -86,9 +86,9 @@ def reversed_bits(bits: int) -> Ints:
         array([0, 2, 1, 3])
     """
     x = np.arange(1 << bits, dtype=np.int64)
-    permutation: Ints = sum(((x >> i) & 1) << (bits - 1 - i) for i in range(bits))  # type: ignore[assignment]
-    permutation.setflags(write=False)
-    return permutation
+    order: Ints = sum(((x >> i) & 1) << (bits - 1 - i) for i in range(bits))  # type: ignore[assignment]
+    order.setflags(write=False)
+    return order
 
 
 def cells(items: int, steps: Ints, latent_precision: int) -> Distribution:
