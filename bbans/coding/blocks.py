@@ -1,12 +1,15 @@
-"""Many symbols over many lanes: row r holds symbols r L to (r + 1) L - 1, the last row may be
-shorter, and the first row pops first.
+"""Codes N symbols over L lanes, row by row: row r holds symbols r L to (r + 1) L - 1, and the last
+row may be shorter.
 
-Pushing goes from the last row to the first. Words go to one flat buffer that fills downwards, so
-that the newest chunk comes first in memory, as in a flattened message. Growing starts with the
-lanes the message has and takes the next rung of `RUNGS` as soon as the message holds `GROWTH_WORDS`
-words for each lane of that rung (a head needs 51.5 bits, so about half is left for the pops of a
-bits-back scheme); the points of growth depend on the content, so they are returned and must be
-stored.
+Symbols are popped from the first row to the last, so they are pushed from the last row to the
+first. Words go to one flat buffer that is filled downwards, so that the newest words come first in
+memory, as they do in a flattened message.
+
+The lanes of a message can grow while symbols are pushed. Growth starts with the lanes that the
+message has and goes to the next of `RUNGS` as soon as the message holds `GROWTH_WORDS` words for
+each lane of that rung. (Popping a head takes 51.5 bits, so about half of these words remain for the
+pops of a bits-back scheme.) The points of growth depend on the content, so they are returned and
+must be stored.
 """
 
 from __future__ import annotations
@@ -35,28 +38,45 @@ from bbans.errors import FormatError
 
 RUNGS = (1, 8, 64, 512, 4096, 32768)
 GROWTH_WORDS = 3.25
-MAX_ROWS = 2**16  # samples a lane in a tile: bounds the time of its decoder, as the container does
+MAX_ROWS = 2**16  # samples a lane of a tile: bounds the time of its decoder, as in `container`
 GROWTH_ROWS = 8
-"""Growing pays only where at least this many rows of the lanes at hand are still to come."""
-CHECKED_AT_ONCE = 1 << 15
-FEW_LANES = 8
-ROWS_AT_ONCE = 64
+"""Lanes grow only while at least this many rows of the present lanes remain to be pushed."""
+CHECKED_AT_ONCE = 1 << 15  # intervals, so that temporaries stay in the cache
+FEW_LANES = 8  # up to this many, rows are pushed in Python's integers
+ROWS_AT_ONCE = 64  # converted to Python's integers together
 
 Locate: TypeAlias = Callable[[NDArray[Any], int, int], tuple[Any, Any, Any]]
-"""`locate(cf, first, last) -> (symbols, starts, freqs)` of symbols first..last-1, whose `cf` is
-uint64 `(last - first,)`.
+"""`locate(cf, first, last) -> (symbols, starts, freqs)` identifies symbols first..last-1 by their
+cumulative frequencies `cf`, uint64 `(last - first,)`.
 """
 Growth: TypeAlias = tuple[tuple[int, int], ...]
-"""`(symbols pushed before growing, lanes from then on)`, in the order of pushing."""
+"""The lane schedule: pairs `(symbols pushed before the growth, lanes after it)`, in the order of
+pushing.
+"""
 
 
 def lanes_needed(samples: int) -> int:
-    """The first rung over which a tile's samples take no more than MAX_ROWS rows."""
+    """Returns the smallest of `RUNGS` over which this many samples take no more than MAX_ROWS rows.
+
+    Examples:
+        >>> lanes_needed(1000), lanes_needed(10**6)
+        (1, 64)
+    """
     return next(rung for rung in RUNGS if samples // rung <= MAX_ROWS)
 
 
 def push_block(message: Message, starts: Any, freqs: Any, precision: int) -> Message:
-    """Push N symbols, integer arrays `(N,)`, so that they pop in order. Raises IntervalError."""
+    """Pushes N symbols, intervals out of 2^precision given as integer arrays `(N,)`, so that they
+    pop in order.
+
+    Raises IntervalError on an invalid interval and ValueError on other shapes.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> message = push_block(base_message((2,)), [0, 1, 2], [1, 1, 2], precision=2)
+        >>> message[0].shape
+        (2,)
+    """
     s, f = _checked(message, starts, freqs, precision)
     return _push_rows(message, s, f, precision, None)[0]
 
@@ -64,9 +84,16 @@ def push_block(message: Message, starts: Any, freqs: Any, precision: int) -> Mes
 def pop_block(
     message: Message, n: int, precision: int, locate: Locate
 ) -> tuple[Message, NDArray[np.int64]]:
-    """Pop n symbols, int64 `(n,)`, in order; `locate` is asked row by row.
+    """Inverse of `push_block`: pops n symbols in order; returns the message and the symbols, int64
+    `(n,)`.
 
-    Raises UnderflowError.
+    `locate` is called once for each row. Raises UnderflowError if the message holds too few words.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> message = push_block(base_message((2,)), [3, 1, 2], [1, 1, 1], precision=2)
+        >>> pop_block(message, 3, 2, lambda cf, first, last: (cf, cf, np.ones_like(cf)))[1]
+        array([3, 1, 2])
     """
     return _pop_rows(message, n, precision, locate, 0)
 
@@ -74,7 +101,18 @@ def pop_block(
 def push_growing(
     message: Message, starts: Any, freqs: Any, precision: int, max_lanes: int = 4096
 ) -> tuple[Message, Growth]:
-    """`push_block` that grows lanes on the way, and where it did. Raises IntervalError."""
+    """Pushes N symbols as `push_block` does and grows the lanes on the way, up to `max_lanes`;
+    returns the message and its lane schedule.
+
+    Raises IntervalError on an invalid interval and ValueError on other shapes.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> x = np.arange(1000) % 256
+        >>> message, growth = push_growing(base_message((1,)), x, np.ones_like(x), precision=8)
+        >>> growth, len(message[0])
+        (((104, 8), (880, 64)), 64)
+    """
     s, f = _checked(message, starts, freqs, precision)
     growth: list[tuple[int, int]] = []
     left = n = len(f)
@@ -91,9 +129,20 @@ def push_growing(
 def pop_growing(
     message: Message, n: int, precision: int, locate: Locate, growth: Sequence[tuple[int, int]]
 ) -> tuple[Message, NDArray[np.int64]]:
-    """Inverse of `push_growing`, lanes included.
+    """Inverse of `push_growing`: pops n symbols and restores the number of lanes; returns the
+    message and the symbols, int64 `(n,)`.
 
-    Raises FormatError on a growth that it cannot have made, UnderflowError.
+    Raises FormatError on a lane schedule that `push_growing` cannot have returned, and
+    UnderflowError if the message holds too few words.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> x = np.arange(1000) % 256
+        >>> message, growth = push_growing(base_message((1,)), x, np.ones_like(x), precision=8)
+        >>> def locate(cf, first, last):
+        ...     return cf, cf, np.ones_like(cf)
+        >>> bool((pop_growing(message, 1000, 8, locate, growth)[1] == x).all())
+        True
     """
     check_growth(growth, n, len(message[0]))
     symbols = np.empty(n, np.int64)
@@ -108,8 +157,11 @@ def pop_growing(
 
 
 def check_growth(growth: Sequence[tuple[int, int]], n: int, lanes: int) -> None:
-    """Raise FormatError unless n symbols can have been pushed with this growth, ending with this
-    many lanes.
+    """Raises FormatError unless this is a lane schedule with which n symbols can have been pushed
+    to a message that now has this many lanes.
+
+    Examples:
+        >>> check_growth([(104, 8)], n=1000, lanes=8)
     """
     rungs = [RUNGS.index(wide) if wide in RUNGS else 0 for _, wide in growth]
     if any(rung == 0 for rung in rungs):
@@ -132,6 +184,7 @@ def check_growth(growth: Sequence[tuple[int, int]], n: int, lanes: int) -> None:
 
 
 def _checked(message: Message, starts: Any, freqs: Any, precision: int) -> tuple[Head, Head]:
+    """The intervals as uint64. Raises ValueError on their shapes, IntervalError on their values."""
     s, f = as_uint64(starts), as_uint64(freqs)
     if message[0].ndim != 1 or f.ndim != 1 or s.shape != f.shape:
         raise ValueError(
@@ -146,7 +199,9 @@ def _checked(message: Message, starts: Any, freqs: Any, precision: int) -> tuple
 
 
 def _next_rung(lanes: int, left: int, max_lanes: int) -> int | None:
-    """The lanes to grow to, or None where there is no rung, or too little left for it to pay."""
+    """The number of lanes to grow to, or None if there is no larger rung or too few symbols remain
+    for the growth to pay.
+    """
     if lanes not in RUNGS[:-1] or left < GROWTH_ROWS * lanes:
         return None
     wider = RUNGS[RUNGS.index(lanes) + 1]
@@ -156,8 +211,8 @@ def _next_rung(lanes: int, left: int, max_lanes: int) -> int | None:
 def _push_rows(
     message: Message, starts: Head, freqs: Head, precision: int, wider: int | None
 ) -> tuple[Message, int]:
-    """Push rows from the end, one at least, until none is left or words suffice for `wider` lanes;
-    the message and the symbols left.
+    """Pushes rows from the end, one at least, until none remains or there are words enough for
+    `wider` lanes; returns the message and the number of symbols that remain.
     """
     head, tail = message[0].copy(), message[1]
     lanes, left = len(head), len(freqs)
@@ -195,8 +250,8 @@ def _push_rows(
 def _push_few(
     message: Message, starts: Head, freqs: Head, precision: int, stop_at: float
 ) -> tuple[Message, int]:
-    """`_push_rows` in Python's integers, several times as fast where a row is too short for
-    numpy's.
+    """Does what `_push_rows` does, in Python's integers: several times as fast if rows are too
+    short for numpy's overhead.
     """
     head, tail = message[0].tolist(), message[1]
     lanes, left = len(head), len(freqs)
@@ -225,6 +280,9 @@ def _push_few(
 def _pop_rows(
     message: Message, n: int, precision: int, locate: Locate, offset: int
 ) -> tuple[Message, NDArray[np.int64]]:
+    """Pops n symbols, the first of which has number `offset` for `locate`; returns the message and
+    the symbols.
+    """
     head, tail = message[0].copy(), message[1]
     if head.ndim != 1:
         raise ValueError(f"expected a 1-D head; found {head.shape}")
@@ -254,7 +312,11 @@ def _pop_rows(
 
 
 def _refill(chunk: Words, tail: Tail, count: int) -> tuple[Words, Tail]:
-    """A chunk of at least `count` words and the tail below it. Raises UnderflowError."""
+    """Returns a chunk of at least `count` words, which begins with those of `chunk`, and the tail
+    below it.
+
+    Raises UnderflowError.
+    """
     if tail and not len(chunk) and len(tail[0]) >= count:
         return tail
     words, rest = take_words((chunk, tail), count)

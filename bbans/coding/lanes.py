@@ -1,14 +1,15 @@
-"""Lanes out of the message and back: a head popped under P(h) ~ 1 / h costs what pushing it back
-returns, log2 h + 4.47 bits.
+"""P(h) ~ 1 / h: changes the number of lanes of a message by popping new heads from it, or by
+pushing surplus heads onto it, at log2 h + 4.47 bits a head.
 
-A lane that starts from nothing costs some 35 bits in the file. A lane whose head is popped from the
-message costs nothing: heads of a running coder follow Benford's law on [2^31, 2^63), and folding
-pushes them back under the same law. Within the law the octave of a head is uniform over 32 values,
-its next 8 bits follow log2(1 + j / 256), and the rest is as good as uniform (the loss is below
-10^-5 bits a lane; uniform bits from the octave down would lose 0.03).
+A lane that starts at 2^31 costs some 35 bits in the file. A lane whose head is popped from the
+message costs nothing: the heads of a running coder follow Benford's law on [2^31, 2^63), and
+folding pushes them back under the same law. Under this law the octave of a head (the position of
+its leading bit) is uniform over 32 values, its next 8 bits follow log2(1 + j / 256), and its other
+bits are uniform to within 10^-5 bits a lane. Treating all bits below the octave as uniform would
+lose 0.03 bits a lane.
 
 Source: the law is that of Townsend 2021 (arXiv:2104.10544) and craystack's `Benford64`; the split
-by a table is ours.
+into octave, table and uniform bits is our own.
 """
 
 from __future__ import annotations
@@ -40,9 +41,17 @@ LOW_BITS = HEAD_BITS - LEADING_BITS
 
 
 def grow(message: Message, lanes: int) -> Message:
-    """Unfold a 1-D message to `lanes` lanes, whose new heads are popped from it.
+    """Extends a message of one axis to `lanes` lanes, by popping the heads of the new lanes from
+    it.
 
-    Raises FormatError, UnderflowError.
+    Raises FormatError if that is fewer lanes than it has or more than 2^16, and UnderflowError if
+    it holds too few words.
+
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> message = pseudo_random_message((1,), words=16, seed=0)
+        >>> len(grow(message, 4)[0]), message_equal(fold(grow(message, 4), 1), message)
+        (4, True)
     """
     _check_lanes(message, lanes)
     if lanes < len(message[0]):
@@ -59,9 +68,15 @@ def grow(message: Message, lanes: int) -> Message:
 
 
 def fold(message: Message, lanes: int) -> Message:
-    """Inverse of `grow`: back to `lanes` lanes, pushing the heads of the others.
+    """Inverse of `grow`: reduces a message to its first `lanes` lanes and pushes the heads of the
+    others onto it.
 
-    Raises FormatError.
+    Raises FormatError if it has fewer lanes.
+
+    Examples:
+        >>> head, tail = fold(base_message((8,)), 1)
+        >>> head.shape
+        (1,)
     """
     _check_lanes(message, lanes)
     if lanes > len(message[0]):
@@ -78,30 +93,44 @@ def fold(message: Message, lanes: int) -> Message:
 
 
 def finish(message: Message) -> Words:
-    """The message as little words to store: folded to one lane and flattened, uint32 `(n,)`, n >=
-    2.
+    """Serialises a message: folds it to one lane and flattens it to uint32 words `(n,)`, n >= 2.
+
+    Examples:
+        >>> finish(base_message((1,)))
+        array([         0, 2147483648], dtype=uint32)
     """
     return flatten(fold(message, 1))
 
 
 def start(words: Integers) -> Message:
-    """Inverse of `finish`, of one lane.
+    """Inverse of `finish`: returns the message of one lane that these words hold.
 
-    Raises TruncatedError or FormatError on words that `finish` cannot have made.
+    Raises TruncatedError or FormatError on words that `finish` cannot have written.
+
+    Examples:
+        >>> is_empty(start(finish(base_message((1,)))))
+        True
     """
     return unflatten(words, (1,))
 
 
 def is_empty(message: Message, lanes: int = 1) -> bool:
-    """Whether everything pushed has been popped: the message is `base_message((lanes,))`, which
-    coding began with.
+    """Whether every pushed symbol has been popped: the message equals `base_message((lanes,))`,
+    with which an encoder starts.
+
+    Examples:
+        >>> is_empty(base_message((2,)), lanes=2)
+        True
     """
     return message_equal(message, base_message((lanes,)))
 
 
 def check_empty(message: Message, lanes: int = 1) -> None:
-    """Raise TrailingDataError unless the message is empty and has as many lanes as coding began
-    with.
+    """Raises TrailingDataError unless the message equals `base_message((lanes,))`, with which an
+    encoder starts.
+
+    Examples:
+        >>> check_empty(base_message((1,)))
     """
     if not is_empty(message, lanes):
         raise TrailingDataError(
@@ -111,6 +140,7 @@ def check_empty(message: Message, lanes: int = 1) -> None:
 
 
 def _check_lanes(message: Message, lanes: int) -> None:
+    """Raises FormatError unless the head has one axis and both numbers of lanes are permitted."""
     if message[0].ndim != 1 or not 1 <= len(message[0]) <= MAX_LANES:
         raise FormatError(
             f"lanes are one axis of 1 to {MAX_LANES} heads; found a head of shape "
@@ -121,6 +151,7 @@ def _check_lanes(message: Message, lanes: int) -> None:
 
 
 def _doublings(small: int, large: int) -> list[tuple[int, int]]:
+    """The steps `(from, to)` from `small` to `large` lanes, each at most a doubling."""
     steps = []
     while small < large:
         steps.append((small, min(2 * small, large)))
@@ -129,6 +160,7 @@ def _doublings(small: int, large: int) -> list[tuple[int, int]]:
 
 
 def _pop_heads(message: Message) -> tuple[Message, Head]:
+    """Pops one head for each lane under P(h) ~ 1 / h; returns the message and the heads."""
     octave, finish_octave = pop(message, OCTAVE_BITS)
     (message,) = finish_octave(octave, 1)
     cf, finish_leading = pop(message, LEADING_PRECISION)
@@ -145,7 +177,8 @@ def _pop_heads(message: Message) -> tuple[Message, Head]:
 
 
 def _push_heads(message: Message, heads: Head) -> Message:
-    # A float holds 32 bits exactly, so that the octave is exact on every machine.
+    # float64 holds these 32 bits exactly, so that frexp finds the octave exactly on every machine
+    """Inverse of `_pop_heads`."""
     exponent = np.frexp((heads >> np.uint64(HEAD_BITS)).astype(np.float64))[1]
     octave = exponent.astype(np.uint64) - np.uint64(1)
     mantissa = heads >> np.uint64(LOW_BITS)

@@ -1,13 +1,18 @@
-"""rANS, a stack of symbols held as one big number: push m -> (m // f) 2^p + m mod f + c, which
-grows m by p - log2 f bits.
+"""Range asymmetric numeral systems (rANS), a stack of symbols kept in one large integer m: pushing
+the interval [c, c + f) out of 2^p maps m -> (m // f) 2^p + m mod f + c.
 
-A message is `(head, tail)`. `head` is a uint64 array of any shape, one number a lane, each in
-[2^31, 2^63); `tail` holds the lanes' lower digits as nested pairs `(uint32 array, tail)`, newest
-first, ending in `()`. Messages are values: nothing here changes one in place. Layout and arithmetic
-are those of craystack, word for word, so its codecs run on these messages.
+A push makes the message p - log2 f bits longer, which is -log2 of the symbol's probability f / 2^p,
+and a pop is its exact inverse.
 
-Sources: Duda 2009 (arXiv:0902.0271) for ANS; Giesen 2014 (arXiv:1402.3392) for interleaved lanes;
-Townsend, Bird and Barber 2019 (arXiv:1901.04866) for its use with latent variables.
+A message is a pair `(head, tail)`. `head` is a uint64 array of any shape; each of its elements, a
+lane, is the state of one coder and lies in [2^31, 2^63). `tail` holds the low 32-bit words that
+left the lanes, as nested pairs `(uint32 array, tail)` with the newest words first, ending in `()`.
+Messages are values: no function here changes one in place. Layout and arithmetic are those of
+craystack, word for word, so its codecs run on these messages.
+
+Sources: Duda 2009 (arXiv:0902.0271) for asymmetric numeral systems; Giesen 2014 (arXiv:1402.3392)
+for interleaved lanes; Townsend, Bird and Barber 2019 (arXiv:1901.04866) for their use with latent
+variables.
 """
 
 from __future__ import annotations
@@ -26,7 +31,8 @@ HEAD_TOP = 1 << 63
 WORD_BITS = 32
 MAX_PRECISION = 31
 BENFORD_BITS = 4.471233627055103
-"""log2 ln 2^32: what naming a head costs beyond log2 of its value, when heads follow P(h) ~ 1 / h.
+"""log2 ln 2^32: the code length of a head under P(h) ~ 1 / h on [2^31, 2^63) is this many bits more
+than log2 h.
 """
 
 Words: TypeAlias = NDArray[np.uint32]
@@ -38,13 +44,23 @@ Precision: TypeAlias = "int | Integers"
 
 
 def base_message(shape: tuple[int, ...]) -> Message:
-    """The empty message: every lane at 2^31, no words."""
+    """Returns the empty message: a head of this shape with every lane at 2^31, and no words.
+
+    Examples:
+        >>> base_message((2,))
+        (array([2147483648, 2147483648], dtype=uint64), ())
+    """
     return np.full(shape, HEAD_MIN, np.uint64), ()
 
 
 def pseudo_random_message(shape: tuple[int, ...], words: int, seed: int) -> Message:
-    """A message of `words` pseudo-random words and heads in [2^31, 2^32), for whoever asks for
-    initial bits; the same on every machine.
+    """Returns a message of `words` pseudo-random words with heads in [2^31, 2^32), a source of
+    initial bits for bits-back coding; a seed gives the same message on every machine.
+
+    Examples:
+        >>> head, (words, _) = pseudo_random_message((2,), words=3, seed=0)
+        >>> head.shape, words.shape
+        ((2,), (3,))
     """
     size = int(np.prod(shape, dtype=np.int64))
     raw = np.asarray(np.random.PCG64(seed).random_raw(size + words), np.uint64)
@@ -53,16 +69,25 @@ def pseudo_random_message(shape: tuple[int, ...], words: int, seed: int) -> Mess
 
 
 def as_uint64(values: Any) -> Head:
-    """Integers as uint64, without a copy where the bits are there already.
+    """Converts integers to uint64; an int64 array is reinterpreted without a copy.
 
-    Negative ones wrap, and fail `check_intervals`.
+    Negative integers wrap to large ones, which `check_intervals` rejects.
+
+    Examples:
+        >>> as_uint64([1, 2])
+        array([1, 2], dtype=uint64)
     """
     array = np.asarray(values)
     return array.view(np.uint64) if array.dtype == np.int64 else array.astype(np.uint64, copy=False)
 
 
 def check_intervals(starts: Head, freqs: Head, precision: Precision) -> None:
-    """Raise IntervalError unless 1 <= freq and start + freq <= 2^precision for each interval."""
+    """Raises IntervalError unless 1 <= freq and start + freq <= 2^precision for every interval, and
+    0 <= precision <= 31.
+
+    Examples:
+        >>> check_intervals(as_uint64([0, 3]), as_uint64([3, 1]), precision=2)
+    """
     if np.min(precision) < 0 or np.max(precision) > MAX_PRECISION:
         raise IntervalError(f"precision is 0 to {MAX_PRECISION} bits; found {precision}")
     if not freqs.size:
@@ -79,8 +104,16 @@ def check_intervals(starts: Head, freqs: Head, precision: Precision) -> None:
 
 
 def push(message: Message, starts: Any, freqs: Any, precision: Precision) -> tuple[Message]:
-    """Push one symbol a lane: `[start, start + freq)` out of 2^precision, arrays of the head's
-    shape. Raises IntervalError.
+    """m -> (m // f) 2^p + m mod f + c: pushes one symbol on each lane.
+
+    A symbol is the interval `[start, start + freq)` out of 2^precision. `starts`, `freqs` are
+    integer arrays of the head's shape; `precision` is an integer, or an array of one precision for
+    each lane. Returns the new message in a tuple. Raises IntervalError on an invalid interval.
+
+    Examples:
+        >>> (message,) = push(base_message((1,)), [1], [1], precision=3)
+        >>> round(message_bits(message) - message_bits(base_message((1,))), 6)
+        3.0
     """
     head, tail = message
     s, f = as_uint64(starts), as_uint64(freqs)
@@ -96,10 +129,18 @@ def push(message: Message, starts: Any, freqs: Any, precision: Precision) -> tup
 def pop(
     message: Message, precision: Precision
 ) -> tuple[Head, Callable[[Any, Any], tuple[Message]]]:
-    """Look at the top symbols: `cf` uint64 in [0, 2^precision) a lane, and `finish(starts, freqs)`
-    that removes their intervals.
+    """Returns `cf`, the cumulative frequencies that identify the top symbol of each lane, and
+    `finish(starts, freqs)`, which removes the symbols.
 
-    `finish` raises UnderflowError when the message holds too few words.
+    `cf` is uint64 in [0, 2^precision), of the head's shape. The caller looks up the interval that
+    contains it, `start <= cf < start + freq`, and passes it to `finish`, which returns the
+    remaining message in a tuple and raises UnderflowError if the message holds too few words.
+
+    Examples:
+        >>> (message,) = push(base_message((1,)), [4], [2], precision=3)
+        >>> cf, finish = pop(message, precision=3)
+        >>> bool(4 <= cf[0] < 6), message_equal(finish([4], [2])[0], base_message((1,)))
+        (True, True)
     """
     head, tail = message
     p = as_uint64(precision)
@@ -117,7 +158,16 @@ def pop(
 
 
 def take_words(tail: Tail, count: int) -> tuple[Words, Tail]:
-    """The newest `count` words and the tail without them. Raises UnderflowError."""
+    """Splits the newest `count` words off a tail: returns them, uint32 `(count,)`, and the
+    remaining tail.
+
+    Raises UnderflowError if the tail holds fewer.
+
+    Examples:
+        >>> words, rest = take_words((np.array([1, 2, 3], np.uint32), ()), 2)
+        >>> words.tolist(), tail_words(rest)
+        ([1, 2], 1)
+    """
     parts: list[Words] = []
     missing = count
     while missing:
@@ -132,7 +182,12 @@ def take_words(tail: Tail, count: int) -> tuple[Words, Tail]:
 
 
 def underflow(words: int) -> UnderflowError:
-    """The error for a message that is short of this many words."""
+    """Returns the UnderflowError of a message that lacks at least this many words.
+
+    Examples:
+        >>> underflow(2).args[0]
+        'a pop needs at least 64 bits more than the message holds; push more before it'
+    """
     bits = float(WORD_BITS * words)
     return UnderflowError(
         f"a pop needs at least {bits:.0f} bits more than the message holds; push more before it",
@@ -141,7 +196,12 @@ def underflow(words: int) -> UnderflowError:
 
 
 def tail_words(tail: Tail) -> int:
-    """Words in a tail."""
+    """Counts the 32-bit words of a tail.
+
+    Examples:
+        >>> tail_words((np.zeros(3, np.uint32), (np.zeros(2, np.uint32), ())))
+        5
+    """
     count = 0
     while tail:
         chunk, tail = tail
@@ -150,8 +210,12 @@ def tail_words(tail: Tail) -> int:
 
 
 def flatten(message: Message) -> Words:
-    """The message as words: high words of the raveled head, its low words, then the tail from
-    newest to oldest.
+    """Serialises a message as uint32 words `(n,)`: the high words of the raveled head, its low
+    words, then the tail from the newest word to the oldest.
+
+    Examples:
+        >>> flatten(base_message((1,)))
+        array([         0, 2147483648], dtype=uint32)
     """
     head, tail = np.ravel(message[0]), message[1]
     parts = [(head >> np.uint64(WORD_BITS)).astype(np.uint32), head.astype(np.uint32)]
@@ -164,7 +228,12 @@ def flatten(message: Message) -> Words:
 def unflatten(words: Integers, shape: tuple[int, ...]) -> Message:
     """Inverse of `flatten` for a head of this shape.
 
-    Raises TruncatedError or FormatError on words that no message flattens to.
+    Raises TruncatedError unless the words are one-dimensional and enough for the head, and
+    FormatError if a head lies outside [2^31, 2^63).
+
+    Examples:
+        >>> message_equal(unflatten(flatten(base_message((2,))), (2,)), base_message((2,)))
+        True
     """
     size = int(np.prod(shape, dtype=np.int64))
     if words.ndim != 1 or len(words) < 2 * size:
@@ -183,18 +252,26 @@ def unflatten(words: Integers, shape: tuple[int, ...]) -> Message:
 
 
 def message_equal(left: Message, right: Message) -> bool:
-    """Whether two messages hold the same heads, of the same shape, and the same words (however they
-    are cut into chunks).
+    """Whether two messages have heads of one shape and equal values, and the same words, however
+    the tail is divided into chunks.
+
+    Examples:
+        >>> message_equal(base_message((1,)), base_message((2,)))
+        False
     """
     return left[0].shape == right[0].shape and np.array_equal(flatten(left), flatten(right))
 
 
 def message_bits(message: Message) -> float:
-    """What the message holds, in bits: log2 of its heads and 32 a word, with `BENFORD_BITS` for
-    every lane but one.
+    """Returns the information content of a message in bits: sum of log2 over its heads, 32 for each
+    word, and `BENFORD_BITS` for every lane but one.
 
-    With that term growing and folding lanes leave it as it is, in expectation, so that differences
-    are code lengths.
+    With the last term, growing and folding lanes leaves the content unchanged in expectation, so
+    that differences of it are code lengths.
+
+    Examples:
+        >>> message_bits(base_message((1,)))
+        31.0
     """
     head, tail = message
     return (

@@ -1,13 +1,14 @@
-"""-log2(freq / outer freq) bits: one of the parts that an interval is cut into, given the interval,
-whatever its frequency.
+"""-log2(freq / outer freq) bits: codes one of the parts into which an interval is divided, given
+the interval, for outer frequencies that need not be powers of two.
 
-A push of the part followed by a pop of the whole: the pop finds the number that the push left,
-which lies in the whole, so it needs no look at the message. m -> (m // f) F + m mod f + (c - C): an
-ANS whose base F is no power of two, from steps that are there already. Parts go symbol by symbol
-over the lanes, in the order of `blocks`. All of a block's intervals are out of 2^precision.
+A push of the part, followed by a pop of the outer interval, is the map m -> (m // f) F + m mod f +
+(c - C), where [c, c + f) is the part and [C, C + F) the outer interval. This is an ANS step of base
+F, composed of steps of base 2^precision. The pop does not need to identify a symbol: after the
+push, the cumulative frequency lies in the outer interval. Parts are coded symbol by symbol over the
+lanes, in the order of `blocks`. All intervals of a block are out of 2^precision.
 
 Source of the use: coupled importance sampling, Ruan, Ullrich, Severo, Townsend, Khisti, Doucet,
-Makhzani and Maddison 2021 (arXiv:2102.11086); cutting by parts is ours.
+Makhzani and Maddison 2021 (arXiv:2102.11086); coding by parts is our own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from bbans.errors import IntervalError
 
 Ints: TypeAlias = NDArray[np.int64]
 Part: TypeAlias = Callable[[NDArray[Any], int, int], tuple[Any, Any]]
-"""`part(cf, first, last) -> (starts, freqs)` of the parts that hold `cf`, of symbols first..last-1.
+"""`part(cf, first, last) -> (starts, freqs)` returns the parts that contain `cf`, for symbols
+first..last-1.
 """
 
 
@@ -35,9 +37,18 @@ def push_within(
     outer_freqs: Ints,
     precision: int,
 ) -> Message:
-    """Push parts `[start, start + freq)` of outer intervals, all `(N,)`.
+    """Pushes parts `[start, start + freq)` of outer intervals at -log2(freq / outer freq) bits
+    each; all arrays are int64 `(N,)`.
 
-    Raises IntervalError unless each lies in its whole.
+    Raises IntervalError unless each part lies in its outer interval.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message, message_bits, unflatten
+        >>> part, outer = (np.array([3]), np.array([2])), (np.array([1]), np.array([6]))
+        >>> message = unflatten(np.array([5, 0]), (1,))
+        >>> pushed = push_within(message, *part, *outer, precision=3)
+        >>> round(message_bits(pushed) - message_bits(message), 6)  # log2(6 / 2)
+        1.584963
     """
     s, f, outer_s, outer_f = (
         as_uint64(part) for part in (starts, freqs, outer_starts, outer_freqs)
@@ -57,9 +68,17 @@ def push_within(
 def pop_within(
     message: Message, part: Part, outer_starts: Ints, outer_freqs: Ints, precision: int
 ) -> tuple[Message, Ints, Ints]:
-    """Inverse of `push_within`: the message, starts and freqs, int64 `(N,)`.
+    """Inverse of `push_within`: returns the message, and the starts and frequencies of the parts,
+    int64 `(N,)`.
 
-    Raises UnderflowError.
+    Raises UnderflowError if the message holds too few words.
+
+    Examples:
+        >>> from bbans.coding.rans import unflatten
+        >>> part, outer = (np.array([3]), np.array([2])), (np.array([1]), np.array([6]))
+        >>> pushed = push_within(unflatten(np.array([5, 0]), (1,)), *part, *outer, precision=3)
+        >>> pop_within(pushed, lambda cf, first, last: part, *outer, precision=3)[1:]
+        (array([3]), array([2]))
     """
     outer_s, outer_f = as_uint64(outer_starts), as_uint64(outer_freqs)
     n, lanes = len(outer_f), len(message[0])

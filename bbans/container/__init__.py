@@ -1,8 +1,9 @@
-"""The file format: header, metadata, table of contents, payloads, and a checksum over each.
+"""The two file formats as bytes: files of one image (header, metadata, table of contents, payloads)
+and archives of many (header, index, payloads), with a checksum over each section.
 
-Specification: `docs/format.md`.
-
-Bytes in, bytes out. Nothing here knows what a model is or how a payload is coded.
+Specifications: `docs/format.md` and `docs/archive.md`. Nothing here depends on how a model works or
+how a payload is coded. `file_records` and `archive_records` hold the contents as values with the
+rules of a valid file; the modules `*_writer` and `*_reader` convert them to bytes and back.
 """
 
 from importlib import import_module
@@ -10,28 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bbans.container.binary import Buffer, FileBuffer
-    from bbans.container.file_reader import Index, read, read_header, read_index, read_tile
+    from bbans.container.file_header import read_header
+    from bbans.container.file_reader import Index, read, read_index, read_tile
     from bbans.container.file_records import (
         DEFAULT_MAX_PIXELS,
-        EXIF,
-        ICC_PROFILE,
         MAGIC,
         MODEL_ID_SIZE,
         NO_MODEL,
-        PNG_CHUNK,
-        PNG_CHUNK_AFTER_PIXELS,
-        TEXT,
         VERSION,
-        XMP,
         Axis,
         Container,
         Header,
-        MetadataChunk,
         TilePart,
         TileRecord,
         codec_name,
     )
     from bbans.container.file_writer import framing_bits, write
+    from bbans.container.metadata import (
+        EXIF,
+        ICC_PROFILE,
+        PNG_CHUNK,
+        PNG_CHUNK_AFTER_PIXELS,
+        TEXT,
+        XMP,
+        MetadataChunk,
+    )
     from bbans.container.pixel_formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
     from bbans.container.tile_codecs import (
         BITS_BACK,
@@ -59,38 +63,38 @@ PLACES = {
     "CodecFormat": "tile_codecs",
     "Container": "file_records",
     "DEFAULT_MAX_PIXELS": "file_records",
-    "EXIF": "file_records",
+    "EXIF": "metadata",
     "FIXED": "tile_codecs",
     "FORMATS": "pixel_formats",
     "FileBuffer": "binary",
     "GREY8": "pixel_formats",
     "Header": "file_records",
-    "ICC_PROFILE": "file_records",
+    "ICC_PROFILE": "metadata",
     "Index": "file_reader",
     "LZMA": "tile_codecs",
     "MAGIC": "file_records",
     "MODEL_ID_SIZE": "file_records",
-    "MetadataChunk": "file_records",
+    "MetadataChunk": "metadata",
     "NO_MODEL": "file_records",
-    "PNG_CHUNK": "file_records",
-    "PNG_CHUNK_AFTER_PIXELS": "file_records",
+    "PNG_CHUNK": "metadata",
+    "PNG_CHUNK_AFTER_PIXELS": "metadata",
     "PREPARED": "tile_codecs",
     "PixelFormat": "pixel_formats",
     "RGB8": "pixel_formats",
     "STORED": "tile_codecs",
-    "TEXT": "file_records",
+    "TEXT": "metadata",
     "TilePart": "file_records",
     "TileRecord": "file_records",
     "VERSION": "file_records",
     "WEBP": "tile_codecs",
-    "XMP": "file_records",
+    "XMP": "metadata",
     "codec_name": "file_records",
     "format_of": "pixel_formats",
     "framing_bits": "file_writer",
     "from_raw": "tile_grid",
     "pixels_crc": "tile_grid",
     "read": "file_reader",
-    "read_header": "file_reader",
+    "read_header": "file_header",
     "read_index": "file_reader",
     "read_tile": "file_reader",
     "tile_count": "tile_grid",
@@ -98,9 +102,8 @@ PLACES = {
     "to_raw": "tile_grid",
     "write": "file_writer",
 }
-"""The module of every name.
-
-None is imported before a name of it is used: tables alone are light.
+"""The module of each name of this package. A module is imported when one of its names is first
+used, so that importing the package is fast.
 """
 __all__ = [
     "BITS_BACK",

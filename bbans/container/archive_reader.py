@@ -1,8 +1,9 @@
-"""Bytes to an archive's index, and its payloads one by one.
+"""Decodes bytes to the index of an archive, and reads its payloads one by one.
 
-Hostile input is the normal case: lengths are bounded before memory is taken.
+Hostile input is expected: every length is bounded before memory is allocated for it. Memory beyond
+the file: the index twice, and the objects of its items, some hundred bytes each.
 
-Memory beyond the file: the index twice, and the objects of its items, some hundred bytes each.
+Specification: `docs/archive.md`.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ from bbans.container.archive_records import (
     has_plain_names,
     plain_name,
 )
-from bbans.container.binary import Buffer, Cursor
-from bbans.container.file_reader import check_crc, inflate, read_chunks
-from bbans.container.file_records import MAX_METADATA_BYTES, MODEL_ID_SIZE, U32_MAX
+from bbans.container.binary import Buffer, Cursor, check_crc, inflate
+from bbans.container.file_records import MODEL_ID_SIZE, U32_MAX
+from bbans.container.metadata import MAX_METADATA_BYTES, read_chunks
 from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEMES, Coding
 from bbans.errors import (
     ChecksumError,
@@ -54,13 +55,13 @@ from bbans.errors import (
     VersionError,
 )
 
-MIN_ITEM = 2  # bytes of an entry: group, length of the metadata
+MIN_ITEM = 2  # bytes of an item's entry: group, length of the metadata
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveIndex:
-    """An archive, and where its payloads begin: of every model, of every group, and of every item
-    (that of its group in a chained one).
+    """An archive, and the offsets of its payloads: of every model, of every group, and of every
+    item (for an item of a chained group, the offset of the group). `end` is the offset of the end.
     """
 
     archive: Archive
@@ -70,26 +71,37 @@ class ArchiveIndex:
     end: int
 
     def members(self) -> tuple[tuple[int, ...], ...]:
-        """The numbers of each group's items, in the order in which they come in it."""
-        found: list[list[int]] = [[] for _ in self.archive.groups]
+        """Returns the numbers of each group's items, in the order of the group."""
+        members: list[list[int]] = [[] for _ in self.archive.groups]
         for number, item in enumerate(self.archive.items):
-            found[item.group].append(number)
-        return tuple(map(tuple, found))
+            members[item.group].append(number)
+        return tuple(map(tuple, members))
 
 
 def is_archive(start: bytes) -> bool:
-    """Whether a file that starts with these bytes (8 are enough) is an archive."""
+    """Whether a file that starts with these bytes is an archive; 8 bytes are enough.
+
+    Examples:
+        >>> is_archive(MAGIC)
+        True
+    """
     return start[: len(MAGIC)] == MAGIC
 
 
 def read_archive_index(
     data: Buffer, max_items: int = MAX_ITEMS, whole: bool = True
 ) -> ArchiveIndex:
-    """Header and index, their checksums verified; payloads are not touched.
+    """Decodes header and index, and verifies their checksums; payloads are not read.
 
-    With `whole` a file that ends early or goes on is refused too. Raises a FormatError:
+    If `whole`, a file that ends early or has more bytes is refused too. Raises a FormatError:
     NotBbansError, VersionError, TruncatedError, ChecksumError, TrailingDataError, or LimitError for
     more than `max_items` items.
+
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> archive = Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
+        >>> read_archive_index(write_index(archive) + b"file").archive == archive
+        True
     """
     start = data[: len(MAGIC)]
     if len(start) < len(MAGIC) and MAGIC.startswith(start):
@@ -149,13 +161,34 @@ def read_archive_index(
 
 
 def read_model_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
-    """The file of an embedded model. Raises TruncatedError or ChecksumError."""
+    """Reads the file of an embedded model. Raises TruncatedError or ChecksumError.
+
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> entry = ModelEntry(bytes(range(32)), size=5, crc=zlib.crc32(b"model"))
+        >>> archive = Archive((entry,), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
+        >>> data = write_index(archive) + b"model" + b"file"
+        >>> read_model_file(data, read_archive_index(data), 0)
+        b'model'
+    """
     model = index.archive.models[number]
     return _checked(data, index.models[number], model.size, model.crc, f"embedded model {number}")
 
 
 def read_message(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
-    """The message of a chained group. Raises TruncatedError or ChecksumError."""
+    """Reads the message of a chained group.
+
+    Raises TruncatedError or ChecksumError, and ValueError if the group is not chained.
+
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> crc = zlib.crc32(b"8 bytes.")
+        >>> group = ChainedGroup(0, Coding(0), False, 0, 30, 20, (Stretch(1, 1, 1, 0),), 8, crc, 0)
+        >>> archive = Archive((ModelEntry(bytes(range(32))),), (group,), (Item("a", 0, 0, 30, 20),))
+        >>> data = write_index(archive) + b"8 bytes."
+        >>> read_message(data, read_archive_index(data), 0)
+        b'8 bytes.'
+    """
     group = index.archive.groups[number]
     if not isinstance(group, ChainedGroup):
         raise ValueError(f"group {number} is not chained")
@@ -163,15 +196,23 @@ def read_message(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
 
 
 def read_item_file(data: Buffer, index: ArchiveIndex, number: int) -> bytes:
-    """The file of an item in a group of files, which has checksums of its own.
+    """Reads the file of an item in a group of files; the file has checksums of its own.
 
     Raises TruncatedError.
+
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> archive = Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))
+        >>> data = write_index(archive) + b"file"
+        >>> read_item_file(data, read_archive_index(data), 0)
+        b'file'
     """
     cursor = Cursor(data, "payloads", min(index.items[number], len(data)))
     return cursor.take(index.archive.items[number].size)
 
 
 def _checked(data: Buffer, offset: int, size: int, crc: int, what: str) -> bytes:
+    """Reads a payload and compares its checksum. Raises TruncatedError or ChecksumError."""
     payload = Cursor(data, "payloads", min(offset, len(data))).take(size)
     if zlib.crc32(payload) != crc:
         raise ChecksumError(f"{what} is damaged: the checksum of its payload does not match")
@@ -179,6 +220,7 @@ def _checked(data: Buffer, offset: int, size: int, crc: int, what: str) -> bytes
 
 
 def _archive(body: bytes, count: int, plain: bool) -> Archive:
+    """The archive whose index is `body`; `plain` if items have their default names."""
     cursor = Cursor(body, "index")
     models = tuple(_model(cursor) for _ in range(cursor.varint("number of models", MAX_MODELS)))
     groups = tuple(_group(cursor) for _ in range(cursor.varint("number of groups", count)))
@@ -197,12 +239,14 @@ def _archive(body: bytes, count: int, plain: bool) -> Archive:
 
 
 def _model(cursor: Cursor) -> ModelEntry:
+    """An entry of a model."""
     model_id = cursor.take(MODEL_ID_SIZE)
     size = cursor.varint("size of a model file", MAX_MODEL_BYTES)
     return ModelEntry(model_id, size, cursor.u32() if size else 0)
 
 
 def _group(cursor: Cursor) -> Group:
+    """An entry of a group. Raises VersionError on what is unknown."""
     kind = cursor.u8()
     if kind not in KIND_NAMES:
         raise VersionError(f"a group is of kind {kind}, unknown to this release: use a newer bbans")
@@ -235,6 +279,7 @@ def _group(cursor: Cursor) -> Group:
 
 
 def _stretch(cursor: Cursor) -> Stretch:
+    """A stretch of a group's schedule."""
     batches, batch = (
         cursor.varint("batches", MAX_GROUP_ITEMS),
         cursor.varint("items of a batch", MAX_GROUP_ITEMS),
@@ -243,6 +288,7 @@ def _stretch(cursor: Cursor) -> Stretch:
 
 
 def _item(cursor: Cursor, groups: tuple[Group, ...], name: str | None) -> Item:
+    """An entry of an item; `name` is None if its name is stored."""
     number = cursor.varint("group", max(0, len(groups) - 1))
     if number >= len(groups):
         raise FormatError("the index has items but no groups")
@@ -264,19 +310,19 @@ def _item(cursor: Cursor, groups: tuple[Group, ...], name: str | None) -> Item:
 
 
 def _placed(archive: Archive, start: int) -> ArchiveIndex:
-    """Where the payloads begin: models, then groups, the files of a group in the order of its
-    items.
+    """The index with the offsets of payloads: models, then groups; the files of a group are in the
+    order of its items.
     """
     models = list(accumulate((model.size for model in archive.models), initial=start))
     sizes = [group.size if isinstance(group, ChainedGroup) else 0 for group in archive.groups]
-    within = []
+    offsets = []
     for item in archive.items:
-        within.append(
+        offsets.append(
             sizes[item.group] if isinstance(archive.groups[item.group], FilesGroup) else 0
         )
         sizes[item.group] += item.size
     groups = list(accumulate(sizes, initial=models[-1]))
     items = tuple(
-        groups[item.group] + offset for item, offset in zip(archive.items, within, strict=True)
+        groups[item.group] + offset for item, offset in zip(archive.items, offsets, strict=True)
     )
     return ArchiveIndex(archive, tuple(models[:-1]), tuple(groups[:-1]), items, groups[-1])

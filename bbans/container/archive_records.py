@@ -1,9 +1,9 @@
-"""What an archive holds, as values, and the rules that a valid one keeps.
+"""The contents of an archive as values, and the rules of a valid archive.
+
+The rules are implemented once, in `check_archive`. The writer and the reader both call it, so that
+whatever can be written can be read.
 
 Specification: `docs/archive.md`.
-
-The rules are written once, in `check_archive`: the writer and the reader both call it, so whatever
-can be written can be read.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bbans.container import schemes
+from bbans.container.binary import require
 from bbans.container.file_records import (
     MODEL_ID_SIZE,
     NO_MODEL,
     U32_MAX,
-    MetadataChunk,
-    check_metadata,
 )
+from bbans.container.metadata import MetadataChunk, check_metadata
 from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
 from bbans.errors import FormatError, VersionError
@@ -31,7 +31,7 @@ PLAIN_NAMES, PACKED_INDEX = 1, 2  # flags of the header
 FILES, CHAINED = 0, 1
 KIND_NAMES = {FILES: "files", CHAINED: "chained"}
 UNORDERED, PARTICLES, REFINED = 1, 2, 4  # flags of a chained group
-STRETCH_KINDS = 3  # starters, chained, drawn
+STRETCH_KINDS = 3  # starters, chained, sampled
 RUNGS = (1, 8, 64, 512, 4096, 32768)
 
 MAX_ITEMS, MAX_MODELS = 2**20, 16
@@ -43,13 +43,13 @@ MAX_GROUP_ITEMS, MAX_GROUP_SAMPLES = 2**16, 2**26
 MAX_STRETCHES = 255
 MAX_BATCH, MAX_BATCH_SAMPLES = 256, 2**20
 MAX_ROWS = 2**18
-MAX_BATCH_PARTICLES = 2**12  # what a decoder evaluates at once
+MAX_BATCH_PARTICLES = 2**12  # items times particles that a decoder evaluates at once
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that groups need: its id, and of an embedded one the size in bytes and checksum of
-    its file (0: not embedded).
+    """A model that groups need: its id, and the size in bytes and CRC-32 of its file if that is
+    embedded (size 0: it is not).
     """
 
     id: bytes
@@ -59,8 +59,12 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """`batches` batches of `batch` items each over `lanes` lanes; kind 0: starters, 1: chained, 2:
-    drawn.
+    """A run of batches that are coded alike: `batches` batches of `batch` items each, over `lanes`
+    lanes.
+
+    `kind` is 0 for starters, which are coded with the default latents and need no initial bits; 1
+    for chained items; 2 for chained items that are sampled from those that remain
+    (`docs/archive.md`: "drawn").
     """
 
     batches: int
@@ -71,9 +75,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class ChainedGroup:
-    """Items of one shape and pixel format in one message, coded as `coding` says.
+    """Items of one shape and pixel format that are coded in one message, by the scheme `coding`.
 
-    `pixels_crc` is over the raw pixels of all, in order.
+    `schedule` lists the stretches in the order of pushing. `size` and `payload_crc` are those of
+    the message; `pixels_crc` is over the raw pixels of all items, in order.
     """
 
     model: int
@@ -89,13 +94,13 @@ class ChainedGroup:
 
     @property
     def samples(self) -> int:
-        """Samples of an item."""
+        """Number of samples of an item."""
         return self.width * self.height * FORMATS[self.pixel_format].channels
 
 
 @dataclass(frozen=True, slots=True)
 class FilesGroup:
-    """Items each of which is a whole file of the format for single images."""
+    """Items that are each a whole file of the format for single images."""
 
 
 Group = ChainedGroup | FilesGroup
@@ -103,12 +108,11 @@ Group = ChainedGroup | FilesGroup
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An image: its name, and the number of its group, where it comes after the items of that group
-    that are listed before it.
+    """An image: its name, and the number of its group, in which items have the order of the index.
 
-    Metadata is that of an item of a chained group; `size` is the bytes of the file of one in a
-    group of files, whose pixel format and sides are those of its header, repeated here. In a
-    chained group all three are the group's.
+    `metadata` is stored here for items of a chained group, whose pixel format and sides are the
+    group's. For items of a group of files, `size` is the number of bytes of the file, and pixel
+    format and sides are those of its header.
     """
 
     name: str
@@ -122,10 +126,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything of an archive but its payloads.
-
-    Items are in the order in which they were given.
-    """
+    """The contents of an archive without the payloads. Items are in the order of the images."""
 
     models: tuple[ModelEntry, ...]
     groups: tuple[Group, ...]
@@ -133,26 +134,32 @@ class Archive:
 
 
 def plain_name(position: int, items: int) -> str:
-    """The name of an item that has no other: its position in decimal, with zeros in front so that
-    all are of one length.
+    """Returns the default name of an item: its position in decimal, with leading zeros so that all
+    names have one length.
+
+    Examples:
+        >>> plain_name(7, 1000)
+        '007'
     """
     return f"{position:0{len(str(items - 1))}d}"
 
 
 def has_plain_names(items: Sequence[Item]) -> bool:
-    """Whether every item is named by its position."""
+    """Whether every item has its default name.
+
+    Examples:
+        >>> has_plain_names([Item("0", 0, 0, 1, 1), Item("1", 0, 0, 1, 1)])
+        True
+    """
     return all(item.name == plain_name(i, len(items)) for i, item in enumerate(items))
 
 
-def require(name: str, value: int, low: int, high: int) -> None:
-    """Raise FormatError unless low <= value <= high."""
-    if not low <= value <= high:
-        raise FormatError(f"{name} must be {low} to {high}, found {value}")
-
-
 def check_name(name: str) -> None:
-    """Raise FormatError unless a name can be a file's below any folder: parts with `/` between,
-    none of them `.` or `..`.
+    """Raises FormatError unless a name is a relative path that is valid below any folder: parts
+    separated by `/`, none of them empty, `.` or `..`, of bounded length.
+
+    Examples:
+        >>> check_name("holiday/1.png")
     """
     try:
         size = len(name.encode("utf-8"))
@@ -170,13 +177,16 @@ def check_name(name: str) -> None:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise FormatError unless all names are good, no two are the same, and none is a folder in
+    """Raises FormatError unless all names are valid, no two are equal, and none is a folder of
     another.
+
+    Examples:
+        >>> check_names(["a/1.png", "a/2.png"])
     """
-    found = sorted(name.split("/") for name in names)
-    for parts in found:
-        check_name("/".join(parts))
-    for a, b in pairwise(found):
+    paths = sorted(name.split("/") for name in names)
+    for path in paths:
+        check_name("/".join(path))
+    for a, b in pairwise(paths):
         if b[: len(a)] == a:
             raise FormatError(
                 f"names differ and none is a folder in another, found {'/'.join(a)!a} and "
@@ -185,7 +195,12 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def check_geometry(where: str, pixel_format: int, width: int, height: int) -> None:
-    """Raise FormatError, or VersionError on an unknown pixel format."""
+    """Raises FormatError unless width and height are in range, and VersionError on an unknown pixel
+    format; `where` names the place in errors.
+
+    Examples:
+        >>> check_geometry("item 0", 0, 30, 20)
+    """
     if pixel_format not in FORMATS:
         raise VersionError(
             f"{where}: pixel format {pixel_format} is unknown to this release: use a newer bbans"
@@ -195,7 +210,13 @@ def check_geometry(where: str, pixel_format: int, width: int, height: int) -> No
 
 
 def check_group(where: str, group: ChainedGroup, models: int) -> None:
-    """What of a chained group can be checked without its items."""
+    """Raises FormatError, or VersionError on what is unknown, unless a chained group keeps the
+    rules that do not depend on its items; `models` is the number of models.
+
+    Examples:
+        >>> group = ChainedGroup(0, Coding(0), False, 0, 8, 8, (), 8, payload_crc=0, pixels_crc=0)
+        >>> check_group("group 0", group, models=1)
+    """
     check_geometry(where, group.pixel_format, group.width, group.height)
     require(f"{where}: model", group.model, 0, models - 1)
     if FORMATS[group.pixel_format].palette:
@@ -209,7 +230,13 @@ def check_group(where: str, group: ChainedGroup, models: int) -> None:
 
 
 def check_schedule(where: str, group: ChainedGroup, items: int) -> None:
-    """Raise FormatError unless a group of so many items may have its schedule."""
+    """Raises FormatError unless a chained group with this number of items may have its schedule.
+
+    Examples:
+        >>> schedule = (Stretch(batches=1, batch=1, lanes=1, kind=0),)
+        >>> group = ChainedGroup(0, Coding(0), False, 0, 8, 8, schedule, 8, 0, 0)
+        >>> check_schedule("group 0", group, items=1)
+    """
     require(f"{where}: items", items, 1, MAX_GROUP_ITEMS)
     require(f"{where}: samples", items * group.samples, 1, MAX_GROUP_SAMPLES)
     require(
@@ -244,14 +271,19 @@ def check_schedule(where: str, group: ChainedGroup, items: int) -> None:
                 f"{where}: a stretch differs from the one before it and has no fewer lanes, found "
                 "another"
             )
-    if (found := sum(s.batches * s.batch for s in group.schedule)) != items:
-        raise FormatError(f"{where}: its stretches hold {found} items, the index lists {items}")
+    if (scheduled := sum(s.batches * s.batch for s in group.schedule)) != items:
+        raise FormatError(f"{where}: its stretches hold {scheduled} items, the index lists {items}")
     rows = sum(s.batches * -(-s.batch * group.samples // s.lanes) for s in group.schedule)
     require(f"{where}: rows of symbols", rows, 1, MAX_ROWS)
 
 
 def check_item(number: int, item: Item, groups: Sequence[Group]) -> None:
-    """Raise FormatError unless an item keeps the rules; its name is left to `check_names`."""
+    """Raises FormatError, or VersionError on an unknown pixel format, unless an item keeps the
+    rules; names are checked by `check_names`.
+
+    Examples:
+        >>> check_item(0, Item("a", 0, 0, 30, 20, size=100), [FilesGroup()])
+    """
     where = f"item {number}"
     require(f"{where}: group", item.group, 0, len(groups) - 1)
     check_geometry(where, item.pixel_format, item.width, item.height)
@@ -271,8 +303,11 @@ def check_item(number: int, item: Item, groups: Sequence[Group]) -> None:
 
 
 def check_archive(archive: Archive) -> None:
-    """Raise FormatError, or VersionError on what a newer release may know, unless the archive keeps
-    the rules.
+    """Raises FormatError unless the archive keeps the rules, and VersionError on what a newer
+    release may know.
+
+    Examples:
+        >>> check_archive(Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=100),)))
     """
     require("number of models", len(archive.models), 0, MAX_MODELS)
     require("number of items", len(archive.items), 1, MAX_ITEMS)
@@ -300,12 +335,9 @@ def check_archive(archive: Archive) -> None:
         if isinstance(group, ChainedGroup):
             check_schedule(f"group {number}", group, count)
     needed = {group.model for group in archive.groups if isinstance(group, ChainedGroup)}
-    default_latent = [
-        n for n, model in enumerate(archive.models) if n not in needed and not model.size
-    ]
-    if default_latent:
+    unused = [n for n, model in enumerate(archive.models) if n not in needed and not model.size]
+    if unused:
         raise FormatError(
-            f"a model is needed by a chained group or embedded, found {default_latent} that are "
-            "neither"
+            f"a model is needed by a chained group or embedded, found {unused} that are neither"
         )
     check_names(item.name for item in archive.items)

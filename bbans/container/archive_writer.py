@@ -1,6 +1,6 @@
-"""Header and index of an archive as bytes; payloads follow them, in the order that the index gives.
+"""Encodes header and index of an archive; payloads follow them in the order of the index.
 
-Tables in `docs/archive.md`.
+Specification: `docs/archive.md`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,20 @@ from bbans.container.archive_records import (
     check_archive,
     has_plain_names,
 )
-from bbans.container.binary import u32, varint
-from bbans.container.file_writer import chunks_body, with_crc
+from bbans.container.binary import u32, varint, with_crc
+from bbans.container.metadata import chunks_body
 from bbans.errors import FormatError
 
 
 def write_index(archive: Archive) -> bytes:
-    """Everything of the file before its payloads.
+    """Encodes everything of an archive before its payloads.
 
-    Raises FormatError if a reader would refuse it.
+    Raises FormatError if the archive breaks a rule for which a reader would refuse it.
+
+    Examples:
+        >>> from bbans.container.archive_records import FilesGroup
+        >>> len(write_index(Archive((), (FilesGroup(),), (Item("a", 0, 0, 30, 20, size=4),))))
+        30
     """
     check_archive(archive)
     plain = has_plain_names(archive.items)
@@ -57,6 +62,7 @@ def write_index(archive: Archive) -> bytes:
 
 
 def _group(group: Group) -> bytes:
+    """An entry of a group."""
     if not isinstance(group, ChainedGroup):
         return bytes([FILES])
     coding = group.coding
@@ -83,6 +89,7 @@ def _group(group: Group) -> bytes:
 
 
 def _item(item: Item, group: Group, plain: bool) -> bytes:
+    """An entry of an item; its name is left out if `plain`."""
     name = item.name.encode("utf-8")
     named = varint(item.group) + (b"" if plain else varint(len(name)) + name)
     if isinstance(group, ChainedGroup):

@@ -1,8 +1,10 @@
-"""Bytes to container. Hostile input is the normal case: each length is bounded before memory is
-taken for it.
+"""Decodes bytes to the contents of a file of one image.
 
-Memory beyond the file itself: the payloads once more, at most 64 MiB of metadata twice, and the
-objects of the table of contents, which are proportional to it (an entry has at least 12 bytes).
+Hostile input is expected: every length is bounded before memory is allocated for it. Memory beyond
+the file itself: the payloads once more, at most 64 MiB of metadata twice, and the objects of the
+table of contents, which are proportional to it (an entry has at least 10 bytes).
+
+Specification: `docs/format.md`.
 """
 
 from __future__ import annotations
@@ -10,32 +12,22 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, replace
 
-from bbans.container.binary import Buffer, Cursor
+from bbans.container.binary import Buffer, Cursor, check_crc
+from bbans.container.file_header import decode_header
 from bbans.container.file_records import (
     DEFAULT_MAX_PIXELS,
-    HAS_METADATA,
-    HAS_MODEL,
-    MAGIC,
-    MAX_METADATA_BYTES,
-    MAX_METADATA_CHUNKS,
-    MODEL_ID_SIZE,
-    NO_MODEL,
-    ONE_TILE,
     U16_MAX,
     U32_MAX,
-    VERSION,
     Axis,
     Container,
     Header,
-    MetadataChunk,
     TilePart,
     TileRecord,
-    check_header,
-    check_metadata,
     check_model_use,
     check_tile_entry,
     tile_shapes,
 )
+from bbans.container.metadata import MetadataChunk, read_metadata
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.schemes import MAX_PARTICLES, SCHEMES, Coding
 from bbans.container.tile_codecs import CODECS
@@ -43,165 +35,19 @@ from bbans.container.tile_grid import tile_count
 from bbans.errors import (
     ChecksumError,
     FormatError,
-    LimitError,
-    NotBbansError,
     TrailingDataError,
     TruncatedError,
     VersionError,
 )
 
-MIN_TILE_ENTRY = 10  # codec and channels, one byte of length, two checksums
+MIN_TILE_ENTRY = 10  # bytes: codec and channels, length of the payload, two checksums
 MAX_PAYLOAD = 2**63 - 1
-
-
-def _check_magic(data: Buffer) -> None:
-    start = data[: len(MAGIC)]
-    if start == MAGIC:
-        return
-    if not start:
-        raise TruncatedError("a bbans file was expected, found no bytes at all")
-    if MAGIC.startswith(start):
-        raise TruncatedError(
-            f"the file ends in its magic bytes: {len(MAGIC)} expected, {len(start)} found"
-        )
-    if start.startswith(MAGIC[:4]):
-        raise NotBbansError(
-            "the magic bytes are damaged as by a transfer in text mode: copy the file again in "
-            "binary mode"
-        )
-    if start[:4] == bytes(byte & 0x7F for byte in MAGIC[:4]):
-        raise NotBbansError(
-            "the magic bytes have lost their top bits: copy the file again over an 8-bit channel"
-        )
-    raise NotBbansError(
-        f"not a bbans file: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}"
-    )
-
-
-def check_crc(cursor: Cursor, start: int) -> None:
-    """Compare the checksum at the cursor with that of the bytes from `start` to it."""
-    computed = zlib.crc32(cursor.data[start : cursor.position])
-    if cursor.u32() != computed:
-        raise ChecksumError(f"the {cursor.section} is damaged: its checksum does not match")
-
-
-def _header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
-    """The header and the offset of what follows it."""
-    _check_magic(data)
-    cursor = Cursor(data, "header", len(MAGIC))
-    version = cursor.u8()
-    if version == 0:
-        raise VersionError(
-            "format version 0 was a draft and is not read any more: decode the file with the "
-            "bbans that wrote it"
-        )
-    if version != VERSION:
-        raise VersionError(
-            f"format version {version} is unknown to this release (it reads version {VERSION}): "
-            "use another bbans"
-        )
-    flags, pixel_format = cursor.u8(), cursor.u8()
-    width, height = tile_width, tile_height = (
-        cursor.varint("width", U32_MAX),
-        cursor.varint("height", U32_MAX),
-    )
-    if not flags & ONE_TILE:
-        tile_width, tile_height = (
-            cursor.varint("tile width", U32_MAX),
-            cursor.varint("tile height", U32_MAX),
-        )
-    model_id = cursor.take(MODEL_ID_SIZE) if flags & HAS_MODEL else NO_MODEL
-    check_crc(cursor, 0)
-    if flags & ~(HAS_METADATA | HAS_MODEL | ONE_TILE):
-        raise VersionError(
-            f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans"
-        )
-    if not flags & ONE_TILE and (tile_width, tile_height) == (width, height):
-        raise FormatError(
-            "the header gives the size of a tile that is the whole image, which is left out"
-        )
-    if flags & HAS_MODEL and model_id == NO_MODEL:
-        raise FormatError(
-            "the header has a model id of zeros, which stands for no model and is left out"
-        )
-    header = Header(
-        width, height, pixel_format, tile_width, tile_height, model_id, bool(flags & HAS_METADATA)
-    )
-    check_header(header)
-    if width * height > max_pixels:
-        raise LimitError(
-            f"the image has {width} x {height} pixels, more than the limit of {max_pixels}: raise "
-            "the limit to decode it"
-        )
-    return header, cursor.position
-
-
-def read_header(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
-    """The checked header alone. Reads at most 67 bytes, so the start of a file is enough."""
-    return _header(data, max_pixels)[0]
-
-
-def inflate(packed: bytes, size: int, section: str = "metadata") -> bytes:
-    """The `size` bytes of a zlib stream that fills `packed`; never makes more than one byte too
-    many.
-    """
-    stream = zlib.decompressobj()
-    try:
-        body = stream.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise FormatError(f"the {section} is damaged: {error}") from None
-    if len(body) != size or not stream.eof or stream.unused_data:
-        raise FormatError(f"the {section} is damaged: it does not decompress to {size} bytes")
-    return body
-
-
-def read_chunks(body: bytes) -> tuple[MetadataChunk, ...]:
-    """The chunks that fill a body, checked."""
-    cursor = Cursor(body, "metadata")
-    chunks: list[MetadataChunk] = []
-    while cursor.remaining:
-        if len(chunks) == MAX_METADATA_CHUNKS:
-            raise FormatError(f"there may be {MAX_METADATA_CHUNKS} metadata chunks, found more")
-        kind = cursor.u8()
-        chunks.append(
-            MetadataChunk(
-                kind & 0x7F,
-                bool(kind >> 7),
-                cursor.take(cursor.varint("chunk length", MAX_METADATA_BYTES)),
-            )
-        )
-    check_metadata(chunks)
-    return tuple(chunks)
-
-
-def _metadata(data: Buffer, start: int) -> tuple[tuple[MetadataChunk, ...], int]:
-    """The chunks and the offset of what follows them."""
-    cursor = Cursor(data, "metadata", start)
-    method = cursor.u8()
-    if method > 1:
-        raise VersionError(
-            f"metadata has compression {method}, unknown to this release (it knows 0 and 1): use "
-            "a newer bbans"
-        )
-    size = cursor.varint("size", MAX_METADATA_BYTES)
-    if not size:
-        raise FormatError("the metadata section is empty: it must be left out")
-    if not method:
-        body = cursor.take(size)
-        check_crc(cursor, start)
-        return read_chunks(body), cursor.position
-    before = cursor.position
-    packed = cursor.take(cursor.varint("compressed size", MAX_METADATA_BYTES))
-    if cursor.position - before >= size:
-        raise FormatError("the metadata is compressed although that does not make it smaller")
-    check_crc(cursor, start)
-    return read_chunks(inflate(packed, size)), cursor.position
 
 
 @dataclass(frozen=True, slots=True)
 class TileEntry:
-    """A line of the table of contents: a tile whose parts have no payloads yet, and where these
-    are.
+    """An entry of the table of contents: a tile whose parts have empty payloads, the sizes of the
+    payloads, their offset in the file, and their CRC-32.
     """
 
     tile: TileRecord
@@ -212,7 +58,7 @@ class TileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Everything in a file but the payloads."""
+    """The contents of a file without the payloads."""
 
     header: Header
     metadata: tuple[MetadataChunk, ...]
@@ -220,11 +66,11 @@ class Index:
 
 
 def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
-    """A part without its payload, and the payload's size."""
+    """A part with an empty payload, and the size of its payload."""
     kind = cursor.u8()
     number, channels = kind & 0x0F, (kind >> 4 & 3) + 1
     codec = CODECS.get(number)
-    if kind >> 6 or codec is None:  # what follows in the table is unknown then
+    if kind >> 6 or codec is None:  # the rest of the table cannot be read
         known = ", ".join(known.name for known in CODECS.values())
         raise VersionError(
             f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use "
@@ -262,9 +108,10 @@ def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
 
 
 def _coding(cursor: Cursor) -> Coding:
+    """The scheme with which a latent model codes a part, and its parameters."""
     scheme = cursor.u8()
     known = SCHEMES.get(scheme)
-    if known is None or not known.in_files:  # what follows in the table is unknown then
+    if known is None or not known.in_files:  # the rest of the table cannot be read
         raise VersionError(
             f"a tile is coded by scheme {scheme}, unknown to this release: use a newer bbans"
         )
@@ -278,7 +125,7 @@ def _coding(cursor: Cursor) -> Coding:
 
 
 def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
-    """An entry whose offset is not known yet."""
+    """An entry whose offset is still 0."""
     parts: list[TilePart] = []
     sizes: list[int] = []
     while sum(part.channels for part in parts) < pixel_format.channels:
@@ -292,7 +139,7 @@ def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
 def _table(
     data: Buffer, start: int, count: int, pixel_format: PixelFormat
 ) -> tuple[list[TileEntry], int]:
-    """The entries of `count` tiles and the offset of what follows the table."""
+    """The entries of `count` tiles, and the offset of the end of the table."""
     cursor = Cursor(data, "table of contents", start)
     size = cursor.varint("size", MAX_PAYLOAD)
     if size > cursor.remaining:
@@ -316,16 +163,24 @@ def _table(
 
 
 def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool = True) -> Index:
-    """Header, metadata and table of contents, their checksums verified.
+    """Decodes header, metadata and table of contents, and verifies their checksums.
 
-    `data` may be a mapped file: payloads are not touched.
+    `data` may be a mapped file, since payloads are not read. If `whole`, a file that ends early or
+    has more bytes is refused too. Raises a FormatError: NotBbansError, VersionError,
+    TruncatedError, ChecksumError, TrailingDataError, or LimitError for an image of more than
+    `max_pixels` pixels.
 
-    With `whole` a file that ends early or goes on is refused too. Raises as `read` does.
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> read_index(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))).entries[0].sizes
+        (1,)
     """
-    header, position = _header(data, max_pixels)
+    header, position = decode_header(data, max_pixels)
     metadata: tuple[MetadataChunk, ...] = ()
     if header.has_metadata:
-        metadata, position = _metadata(data, position)
+        metadata, position = read_metadata(data, position)
 
     count = tile_count(header.width, header.height, header.tile_width, header.tile_height)
     raw, end = _table(data, position, count, FORMATS[header.pixel_format])
@@ -348,9 +203,17 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
 
 
 def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
-    """A tile with its payloads, their checksum verified.
+    """Reads one tile with its payloads, and verifies their checksum.
 
-    Raises `TruncatedError` or `ChecksumError`.
+    Raises TruncatedError or ChecksumError.
+
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> data = write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))
+        >>> read_tile(data, read_index(data), 0) == tile
+        True
     """
     entry = index.entries[number]
     cursor = Cursor(data, "payloads", min(entry.offset, len(data)))
@@ -371,11 +234,19 @@ def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
 
 
 def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
-    """The container, with every checksum of the file itself verified; those of decoded pixels are
-    left to who decodes.
+    """Decodes a whole file and verifies its checksums, except those of the pixels, which are left
+    to the decoder of the payloads.
 
-    Raises a `FormatError`: `NotBbansError`, `VersionError`, `TruncatedError`, `ChecksumError`,
-    `TrailingDataError`, or `LimitError` for an image of more than `max_pixels` pixels.
+    Raises a FormatError: NotBbansError, VersionError, TruncatedError, ChecksumError,
+    TrailingDataError, or LimitError for an image of more than `max_pixels` pixels.
+
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
+        >>> read(write(container)) == container
+        True
     """
     index = read_index(data, max_pixels)
     tiles = tuple(read_tile(data, index, number) for number in range(len(index.entries)))

@@ -1,7 +1,9 @@
-"""What a file holds, as values, and the rules that a valid file keeps.
+"""The contents of a file of one image as values, and the rules of a valid file.
 
-The rules are written once, in `check_header` and `check_container`: the writer and the reader both
-call them, so whatever can be written can be read, and a file that breaks a rule is refused by both.
+The rules are implemented once, in the functions `check_*`. The writer and the reader both call
+them, so that whatever can be written can be read, and both refuse what breaks a rule.
+
+Specification: `docs/format.md`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bbans.container import schemes
+from bbans.container.binary import require
+from bbans.container.metadata import MetadataChunk
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.schemes import Coding
 from bbans.container.tile_codecs import CHAIN, CODECS, STORED
@@ -21,22 +25,16 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-# bits of an orientation, in the order in which an encoder does them
+# bits of an orientation, in the order in which an encoder applies them
 ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4
 LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.transforms.ycc_lattice`
 CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
 
-ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
-METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
-
 HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
-MAX_METADATA_BYTES = 2**26  # after decompression
-MAX_METADATA_CHUNKS = 2**16
-MAX_METADATA_KIND = 2**7 - 1
 MAX_GROWTH_STEPS = 255
-MAX_ROWS = 2**16  # samples a lane: bounds the time of its decoder
-MAX_PREDICTED_PIXELS = 2**24  # of a tile: bounds the memory of its decoder
+MAX_ROWS = 2**16  # samples a lane of a tile: bounds the time of its decoder
+MAX_PREDICTED_PIXELS = 2**24  # pixels of a tile: bounds the memory of its decoder
 U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 
 
@@ -44,7 +42,7 @@ U16_MAX, U32_MAX = 2**16 - 1, 2**32 - 1
 class Axis:
     """The range of a part's samples, `low` to `low + span`, and the curve on which they lie.
 
-    Only of formats that are not 8-bit.
+    It is present for predictive codecs of samples that do not have 8 bits.
     """
 
     low: int
@@ -54,11 +52,12 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TilePart:
-    """Some consecutive channels of a tile and their coded bytes.
+    """Some consecutive channels of a tile, and their coded bytes.
 
-    `growth` is the lane schedule, `(symbols, lanes)` pairs whose meaning belongs to the codec;
-    `latent_precision` is in bits, 0 without latents; `axis` belongs to predictive codecs of samples
-    that are not 8-bit, `orientation` and `lattice` to prepared ones, `coding` to coded chains.
+    `growth` is the lane schedule, pairs `(symbols, lanes)` that the codec defines.
+    `latent_precision` is in bits, 0 for codecs without latents. `axis` belongs to predictive codecs
+    of samples that do not have 8 bits, `orientation` and `lattice` to prepared codecs, and `coding`
+    to codecs that store the scheme of a latent model (`CodecFormat.coded`).
     """
 
     codec: int
@@ -73,7 +72,12 @@ class TilePart:
 
 
 def codec_name(part: TilePart) -> str:
-    """A part's codec for people, with its scheme where it has one."""
+    """Returns the name of a part's codec for people, with its scheme if it has one.
+
+    Examples:
+        >>> codec_name(TilePart(STORED, 1, b""))
+        'stored'
+    """
     if part.coding is None:
         return CODECS[part.codec].name
     return f"{CODECS[CHAIN].name}, {part.coding.name}"
@@ -81,8 +85,8 @@ def codec_name(part: TilePart) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TileRecord:
-    """One tile: its parts in the order of the channels, and the checksum of its raw pixels
-    (`geometry.pixels_crc`).
+    """A tile: its parts in the order of the channels, and the CRC-32 of its raw pixels
+    (`tile_grid.pixels_crc`).
     """
 
     parts: tuple[TilePart, ...]
@@ -90,25 +94,13 @@ class TileRecord:
 
     @property
     def payload(self) -> bytes:
-        """The payloads of the parts, back to back."""
+        """The payloads of the parts, concatenated."""
         return b"".join(part.payload for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
-class MetadataChunk:
-    """Something besides pixels.
-
-    A reader refuses a critical chunk of a kind it does not know and carries an ancillary one along.
-    """
-
-    kind: int
-    critical: bool
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Header:
-    """The first section of a file. `model_id` is `NO_MODEL` when no tile needs a model."""
+    """The first section of a file. `model_id` is `NO_MODEL` if no tile needs a model."""
 
     width: int
     height: int
@@ -121,7 +113,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A whole file. Tiles are in the order of `geometry.tile_rectangles`."""
+    """The contents of a file. Tiles are in the order of `tile_grid.tile_rectangles`."""
 
     width: int
     height: int
@@ -134,31 +126,35 @@ class Container:
 
 
 def header_of(container: Container) -> Header:
-    """The header that belongs to a container."""
+    """Returns the header of a container.
+
+    Examples:
+        >>> from bbans.container.pixel_formats import GREY8
+        >>> header_of(Container(30, 20, GREY8, 30, 20, NO_MODEL, (), ())).has_metadata
+        False
+    """
     c = container
     return Header(
         c.width, c.height, c.pixel_format, c.tile_width, c.tile_height, c.model_id, bool(c.metadata)
     )
 
 
-def _require_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise FormatError(f"{name} must be {low} to {high}, found {value}")
-
-
 def check_header(header: Header) -> None:
-    """Raises `FormatError` (an unknown pixel format: `VersionError`) unless the header keeps the
-    rules.
+    """Raises FormatError unless the header keeps the rules, and VersionError on an unknown pixel
+    format.
+
+    Examples:
+        >>> check_header(Header(30, 20, 0, 30, 20, NO_MODEL, False))
     """
     if header.pixel_format not in FORMATS:
         raise VersionError(
             f"pixel format {header.pixel_format} is unknown to this release (it knows 0 to "
             f"{max(FORMATS)}): use a newer bbans"
         )
-    _require_range("width", header.width, 1, U32_MAX)
-    _require_range("height", header.height, 1, U32_MAX)
-    _require_range("tile width", header.tile_width, 1, header.width)
-    _require_range("tile height", header.tile_height, 1, header.height)
+    require("width", header.width, 1, U32_MAX)
+    require("height", header.height, 1, U32_MAX)
+    require("tile width", header.tile_width, 1, header.width)
+    require("tile height", header.tile_height, 1, header.height)
     if len(header.model_id) != MODEL_ID_SIZE:
         raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes, found {len(header.model_id)}")
 
@@ -171,11 +167,17 @@ def check_tile_entry(
     sizes: Sequence[int],
     payload_crc: int,
 ) -> None:
-    """Raises `FormatError` (an unknown codec: `VersionError`) unless a tile's entry keeps the
-    rules.
+    """Raises FormatError unless the entry of a tile keeps the rules, and VersionError on an unknown
+    codec.
 
-    Sizes of the parts' payloads and the checksum of the tile's are arguments, because the reader
-    checks an entry before it takes the payload.
+    `index` is the number of the tile and `shape` its `(height, width)`. The sizes of the parts'
+    payloads and the checksum of the tile's payload are arguments, because the reader checks an
+    entry before it reads the payload.
+
+    Examples:
+        >>> tile = TileRecord((TilePart(STORED, 1, b"7"),), pixels_crc=5)
+        >>> header = Header(1, 1, 0, 1, 1, NO_MODEL, has_metadata=False)
+        >>> check_tile_entry(0, header, (1, 1), tile, sizes=[1], payload_crc=5)
     """
     where = f"tile {index}"
     pixel_format = FORMATS[header.pixel_format]
@@ -183,12 +185,12 @@ def check_tile_entry(
         _check_part(where, pixel_format, shape, part, size)
         if CODECS[part.codec].coded and shape != (header.height, header.width):
             raise FormatError(f"{where}: a coded chain's tile is the whole image")
-    found = sum(part.channels for part in tile.parts)
-    if found != pixel_format.channels:
+    channels = sum(part.channels for part in tile.parts)
+    if channels != pixel_format.channels:
         raise FormatError(
-            f"{where}: its parts must have {pixel_format.channels} channels, found {found}"
+            f"{where}: its parts must have {pixel_format.channels} channels, found {channels}"
         )
-    _require_range(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
+    require(f"{where}: pixel checksum", tile.pixels_crc, 0, U32_MAX)
     if [part.codec for part in tile.parts] == [STORED] and payload_crc != tile.pixels_crc:
         raise FormatError(
             f"{where} is stored: the checksums of its payload and of its pixels must be equal"
@@ -198,6 +200,7 @@ def check_tile_entry(
 def _check_part(
     where: str, pixel_format: PixelFormat, shape: tuple[int, int], part: TilePart, size: int
 ) -> None:
+    """Raises FormatError, or VersionError on what is unknown, unless a part keeps the rules."""
     codec = CODECS.get(part.codec)
     if codec is None:
         known = ", ".join(known.name for known in CODECS.values())
@@ -206,11 +209,11 @@ def _check_part(
             "newer bbans"
         )
     name = f"{where} ({codec.name})"
-    _require_range(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
-    _require_range(
+    require(f"{name}: channels of a part", part.channels, 1, pixel_format.channels)
+    require(
         f"{name}: latent precision", part.latent_precision, 0, 255 if codec.latent_precision else 0
     )
-    _require_range(f"{name}: orientation", part.orientation, 0, 7 if codec.prepared else 0)
+    require(f"{name}: orientation", part.orientation, 0, 7 if codec.prepared else 0)
     if codec.prepared and part.lattice not in LATTICES:
         raise VersionError(
             f"{name}: lattice {part.lattice} is unknown to this release (it knows 0 to "
@@ -220,15 +223,15 @@ def _check_part(
         raise FormatError(f"{name}: a lattice belongs to three prepared channels of 8 bits")
     if codec.prepared and not part.orientation and not part.lattice:
         raise FormatError(f"{name}: samples as they are need no preparation")
-    _require_range(
+    require(
         f"{name}: number of growth steps",
         len(part.growth),
         0,
         MAX_GROWTH_STEPS if codec.predictive else 0,
     )
     for symbols, lanes in part.growth:
-        _require_range(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
-        _require_range(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
+        require(f"{name}: symbols of a growth step", symbols, 0, U32_MAX)
+        require(f"{name}: lanes of a growth step", lanes, 1, U16_MAX)
     if codec.predictive and part.channels not in (1, 3):
         raise FormatError(f"{name}: 1 or 3 channels are predicted, found {part.channels}")
     rows = (
@@ -239,9 +242,7 @@ def _check_part(
     if part.coding is not None:
         schemes.check_coding(name, part.coding, in_files=True)
         evaluated = shape[0] * shape[1] * part.channels * part.coding.evaluations
-        _require_range(
-            f"{name}: samples of all evaluations", evaluated, 1, schemes.MAX_WEIGHTED_SAMPLES
-        )
+        require(f"{name}: samples of all evaluations", evaluated, 1, schemes.MAX_WEIGHTED_SAMPLES)
     if codec.latent_model and part.channels != pixel_format.channels:
         raise FormatError(
             f"{name}: it codes all {pixel_format.channels} channels together, found {part.channels}"
@@ -267,8 +268,8 @@ def _check_part(
         )
     if part.axis is not None:
         top = 2**pixel_format.bit_depth - 1
-        _require_range(f"{name}: range of samples", part.axis.span, 1, top)
-        _require_range(f"{name}: smallest sample", part.axis.low, 0, top - part.axis.span)
+        require(f"{name}: range of samples", part.axis.span, 1, top)
+        require(f"{name}: smallest sample", part.axis.low, 0, top - part.axis.span)
         if part.axis.curve not in CURVES:
             raise VersionError(
                 f"{name}: curve {part.axis.curve} is unknown to this release: use a newer bbans"
@@ -281,7 +282,11 @@ def _check_part(
 
 
 def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
-    """Raises `FormatError` unless a model is named exactly when a tile needs one."""
+    """Raises FormatError unless the header names a model if and only if a tile needs one.
+
+    Examples:
+        >>> check_model_use(NO_MODEL, [TileRecord((TilePart(STORED, 1, b"7"),), 0)])
+    """
     needed = any(CODECS[part.codec].modelled for tile in tiles for part in tile.parts)
     if needed and model_id == NO_MODEL:
         raise FormatError("a tile needs a model, but the header names none")
@@ -289,30 +294,14 @@ def check_model_use(model_id: bytes, tiles: Sequence[TileRecord]) -> None:
         raise FormatError("the header names a model that no tile needs")
 
 
-def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
-    """Raises `FormatError` (a critical chunk of an unknown kind: `VersionError`) unless the chunks
-    keep the rules.
-    """
-    _require_range("number of metadata chunks", len(chunks), 0, MAX_METADATA_CHUNKS)
-    for chunk in chunks:
-        _require_range("metadata kind", chunk.kind, 1, MAX_METADATA_KIND)
-        if chunk.critical and chunk.kind not in METADATA_KINDS:
-            raise VersionError(
-                f"critical metadata of kind {chunk.kind} is unknown to this release: use a newer "
-                "bbans"
-            )
-        name = chunk.payload[:4]
-        if chunk.kind in (PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS) and not (
-            len(name) == 4 and name.isalpha() and name.isascii()
-        ):
-            raise FormatError(
-                "a PNG chunk in the metadata must start with its four letters, found "
-                f"{name.hex(' ') or 'nothing'}"
-            )
-
-
 def tile_shapes(header: Header) -> list[tuple[int, int]]:
-    """`(height, width)` of every tile. The number of tiles must have been bounded before."""
+    """Returns `(height, width)` of every tile, in order; the number of tiles must have been bounded
+    before.
+
+    Examples:
+        >>> tile_shapes(Header(5, 2, 0, 3, 2, NO_MODEL, False))
+        [(2, 3), (2, 2)]
+    """
     return [
         part[2:]
         for part in tile_rectangles(
@@ -322,7 +311,11 @@ def tile_shapes(header: Header) -> list[tuple[int, int]]:
 
 
 def check_tile_count(header: Header, found: int) -> None:
-    """Raises `FormatError` unless there are as many tiles as the geometry asks for."""
+    """Raises FormatError unless `found` is the number of tiles that the header implies.
+
+    Examples:
+        >>> check_tile_count(Header(5, 2, 0, 3, 2, NO_MODEL, False), 2)
+    """
     expected = tile_count(header.width, header.height, header.tile_width, header.tile_height)
     if found != expected:
         raise FormatError(f"the geometry asks for {expected} tiles, found {found}")

@@ -1,79 +1,33 @@
-"""Container to bytes: header, metadata when there is any, table of contents, payloads.
+"""Encodes the contents of a file of one image: header, metadata if there is any, table of contents,
+payloads.
 
-Tables in `docs/format.md`.
+Specification: `docs/format.md`.
 """
 
 from __future__ import annotations
 
 import zlib
 
-from bbans.container.binary import u32, varint
+from bbans.container.binary import u32, varint, with_crc
+from bbans.container.file_header import header_section
 from bbans.container.file_records import (
-    HAS_METADATA,
-    HAS_MODEL,
-    MAGIC,
-    MAX_METADATA_BYTES,
-    NO_MODEL,
-    ONE_TILE,
-    VERSION,
     Container,
-    Header,
-    MetadataChunk,
     TilePart,
     TileRecord,
     check_header,
-    check_metadata,
     check_model_use,
     check_tile_count,
     check_tile_entry,
     header_of,
     tile_shapes,
 )
+from bbans.container.metadata import check_metadata, metadata_section
 from bbans.container.schemes import Coding
 from bbans.container.tile_codecs import CODECS
-from bbans.errors import FormatError
-
-
-def with_crc(section: bytes) -> bytes:
-    """A section and its checksum."""
-    return section + u32(zlib.crc32(section))
-
-
-def _header_section(header: Header) -> bytes:
-    has_model = header.model_id != NO_MODEL
-    one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
-    flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
-    geometry = (header.width, header.height, header.tile_width, header.tile_height)[
-        : 2 if one_tile else 4
-    ]
-    fields = MAGIC + bytes([VERSION, flags, header.pixel_format]) + b"".join(map(varint, geometry))
-    return with_crc(fields + header.model_id * has_model)
-
-
-def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:
-    """Chunks back to back. Raises FormatError when they are too long."""
-    body = b"".join(
-        bytes([chunk.kind | chunk.critical << 7]) + varint(len(chunk.payload)) + chunk.payload
-        for chunk in chunks
-    )
-    if len(body) > MAX_METADATA_BYTES:
-        raise FormatError(
-            f"metadata may have {MAX_METADATA_BYTES} bytes, found {len(body)}: strip it"
-        )
-    return body
-
-
-def _metadata_section(chunks: tuple[MetadataChunk, ...]) -> bytes:
-    if not chunks:
-        return b""
-    body = chunks_body(chunks)
-    packed = zlib.compress(body, 9)
-    if len(varint(len(packed))) + len(packed) < len(body):
-        return with_crc(b"\x01" + varint(len(body)) + varint(len(packed)) + packed)
-    return with_crc(b"\x00" + varint(len(body)) + body)
 
 
 def _part_entry(part: TilePart) -> bytes:
+    """A part in an entry of the table of contents."""
     codec = CODECS[part.codec]
     entry = bytes([part.codec | (part.channels - 1) << 4])
     if codec.latent_precision:
@@ -92,6 +46,7 @@ def _part_entry(part: TilePart) -> bytes:
 
 
 def _coding(coding: Coding) -> bytes:
+    """The scheme with which a latent model codes a part, and its parameters."""
     particles = varint(coding.particles) if coding.format.weighted else b""
     return (
         bytes([coding.scheme])
@@ -101,6 +56,7 @@ def _coding(coding: Coding) -> bytes:
 
 
 def _tile_entry(tile: TileRecord) -> bytes:
+    """An entry of the table of contents."""
     return (
         b"".join(map(_part_entry, tile.parts))
         + u32(zlib.crc32(tile.payload))
@@ -109,6 +65,7 @@ def _tile_entry(tile: TileRecord) -> bytes:
 
 
 def _framing(container: Container) -> bytes:
+    """Header, metadata and table of contents. Raises FormatError if a rule is broken."""
     header = header_of(container)
     check_header(header)
     check_metadata(container.metadata)
@@ -125,17 +82,37 @@ def _framing(container: Container) -> bytes:
     check_model_use(container.model_id, container.tiles)
     entries = b"".join(map(_tile_entry, container.tiles))
     return (
-        _header_section(header)
-        + _metadata_section(container.metadata)
+        header_section(header)
+        + metadata_section(container.metadata)
         + with_crc(varint(len(entries)) + entries)
     )
 
 
 def framing_bits(container: Container) -> int:
-    """Bits of the file that are not payload: header, metadata and table of contents."""
+    """Returns the number of bits of a file that are not payload: header, metadata and table of
+    contents.
+
+    Raises FormatError if the container breaks a rule.
+
+    Examples:
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
+        >>> framing_bits(container) == 8 * len(write(container)) - 8
+        True
+    """
     return 8 * len(_framing(container))
 
 
 def write(container: Container) -> bytes:
-    """The file. `FormatError` if the container breaks a rule that a reader would refuse it for."""
+    """Encodes a container as the bytes of a file.
+
+    Raises FormatError if the container breaks a rule for which a reader would refuse the file.
+
+    Examples:
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> len(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
+        33
+    """
     return b"".join([_framing(container), *(tile.payload for tile in container.tiles)])

@@ -1,4 +1,4 @@
-"""Pixel formats: what a sample is, and how many bytes raw pixels take."""
+"""Pixel formats: the samples of a pixel, and the number of bytes of raw pixels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
-    """Samples of a pixel. `palette`: they are indices into the palette (PNG chunk `PLTE`) that the
-    metadata holds.
+    """The samples of a pixel: `channels` of `bit_depth` bits each. If `palette`, they are indices
+    into the palette in the metadata (PNG chunk `PLTE`). `code` is the number in a file.
     """
 
     code: int
@@ -18,13 +18,13 @@ class PixelFormat:
     palette: bool = False
 
     def row_bytes(self, width: int, channels: int | None = None) -> int:
-        """Bytes of a raw row: samples of fewer than 8 bits are packed, and the row ends with a
-        whole byte.
+        """Returns the bytes of a raw row: samples of fewer than 8 bits are packed, and a row fills
+        whole bytes.
         """
         return -(-width * (channels or self.channels) * self.bit_depth // 8)
 
     def raw_bytes(self, height: int, width: int, channels: int | None = None) -> int:
-        """Bytes of raw pixels, or of some channels of them."""
+        """Returns the bytes of raw pixels, of all channels or of this number of them."""
         return height * self.row_bytes(width, channels)
 
 
@@ -49,12 +49,23 @@ FORMATS = {
     code: PixelFormat(code, *row, palette=row[0].startswith("palette"))
     for code, row in enumerate(_ROWS)
 }
+"""The pixel formats by their code."""
 GREY8, RGB8 = 0, 1
 
 
 def format_of(channels: int, bit_depth: int, palette: bool) -> PixelFormat:
-    """The format of an image. Raises KeyError for a combination that no image has."""
-    for found in FORMATS.values():
-        if (found.channels, found.bit_depth, found.palette) == (channels, bit_depth, palette):
-            return found
+    """Returns the pixel format of an image. Raises KeyError on a combination that is no pixel
+    format.
+
+    Examples:
+        >>> format_of(3, 16, palette=False).name
+        'rgb16'
+    """
+    for pixel_format in FORMATS.values():
+        if (pixel_format.channels, pixel_format.bit_depth, pixel_format.palette) == (
+            channels,
+            bit_depth,
+            palette,
+        ):
+            return pixel_format
     raise KeyError((channels, bit_depth, palette))

@@ -1,8 +1,9 @@
-"""How a latent model coded a message: numbers of schemes, particles, refinement, fineness, and the
-rules they keep.
+"""How a latent model coded a message: the number of the scheme, its particles, refinement and
+fineness, and the rules for them.
 
-Both formats write these, so that a decoder is told nothing but the bytes (`docs/format.md`,
-`docs/archive.md`). What a scheme does is in `schemes.registry`; here is what is written of it.
+Both formats store these, so that a decoder needs no side information besides the file
+(`docs/format.md`, `docs/archive.md`). What a scheme computes is defined in `schemes.registry`; this
+module defines what is stored of it.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from bbans.errors import FormatError, VersionError
 
 BITS_BACK, BIT_SWAP, DETERMINISTIC, BB_IS, BB_CIS, TWO_PART = range(6)
 MAX_PARTICLES, MAX_REFINEMENT, MAX_FINENESS = 256, 255, 15
-STEP_EVALUATIONS = 160  # of the likelihood, in a step of refinement
-MAX_WEIGHTED_SAMPLES = 2**30  # samples times their evaluations: bounds a decoder's time
+STEP_EVALUATIONS = 160  # evaluations of the likelihood in a step of refinement
+MAX_WEIGHTED_SAMPLES = 2**30  # samples times evaluations: bounds the time of a decoder
 
 
 @dataclass(frozen=True)
 class SchemeFormat:
-    """A scheme as the formats know it.
+    """What the formats store of a scheme.
 
-    number: in a file's bytes. name: as users write it. label: for people. in_files, in_archives:
-    whether files of one image, and groups of an archive, may be coded so. particles, refinement,
-    fineness: the most that it may have; only what can be more than one or none is written. A
-    message begins with initial bits unless `funded`.
+    `number`: in a file. `name`: for users to select it. `label`: for people to read. `in_files`,
+    `in_archives`: whether files of one image, or groups of an archive, may use it. `particles`,
+    `refinement`, `fineness`: the largest permitted values; a value is stored only if it can differ
+    from its default (1, 0 and 0). `funded`: a message needs no initial bits.
     """
 
     number: int
@@ -39,7 +40,7 @@ class SchemeFormat:
 
     @property
     def weighted(self) -> bool:
-        """Whether it weights several particles."""
+        """Whether the scheme weights several particles."""
         return self.particles > 1
 
 
@@ -49,14 +50,26 @@ SCHEMES: dict[int, SchemeFormat] = {}
 
 
 def register_format(scheme: SchemeFormat) -> None:
-    """Add a scheme. Raises ValueError on a number or a name that is taken."""
+    """Adds a scheme to `SCHEMES`. Raises ValueError if its number or name is taken.
+
+    Examples:
+        >>> register_format(SchemeFormat(BITS_BACK, "other", "other"))
+        Traceback (most recent call last):
+        ...
+        ValueError: scheme 0, 'other': taken; choose others
+    """
     if scheme.number in SCHEMES or scheme.name in names():
         raise ValueError(f"scheme {scheme.number}, {scheme.name!r}: taken; choose others")
     SCHEMES[scheme.number] = scheme
 
 
 def names(in_files: bool = True, in_archives: bool = True) -> tuple[str, ...]:
-    """Names of the schemes of files, of archives, or of either."""
+    """Returns the names of the schemes that may be used in files, in archives, or in either.
+
+    Examples:
+        >>> names(in_archives=False)
+        ('bits-back', 'bit-swap', 'bb-is', 'bb-cis', 'two-part')
+    """
     return tuple(
         scheme.name
         for scheme in SCHEMES.values()
@@ -65,7 +78,12 @@ def names(in_files: bool = True, in_archives: bool = True) -> tuple[str, ...]:
 
 
 def numbers(in_files: bool) -> tuple[int, ...]:
-    """Numbers of the schemes of files, or of those of archives."""
+    """Returns the numbers of the schemes that may be used in files, or else of those in archives.
+
+    Examples:
+        >>> numbers(in_files=True)
+        (0, 1, 3, 4, 5)
+    """
     return tuple(
         scheme.number
         for scheme in SCHEMES.values()
@@ -75,7 +93,7 @@ def numbers(in_files: bool) -> tuple[int, ...]:
 
 register_format(SchemeFormat(BITS_BACK, "bits-back", "bits-back"))
 register_format(SchemeFormat(BIT_SWAP, "bit-swap", "Bit-Swap"))
-# in a file of one image what a point posterior codes is a codec of its own
+# a file of one image has a codec of its own for models with a deterministic posterior
 register_format(
     SchemeFormat(
         DETERMINISTIC, "deterministic", "deterministic", in_files=False, refinement=0, funded=True
@@ -98,10 +116,13 @@ register_format(
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A scheme's number; `particles` is 1 but for schemes that weight several; `refinement` counts
-    steps of search; `fineness` of cells.
+    """The scheme of a message and its parameters: `particles` (1 unless the scheme weights
+    several), `refinement` in steps of search, `fineness` of cells. Parameters without a use in the
+    scheme have their default.
 
-    Where a scheme has no use for one of them it has its default.
+    Examples:
+        >>> Coding(BB_IS, particles=16).name
+        'BB-IS of 16 particles'
     """
 
     scheme: int
@@ -111,17 +132,17 @@ class Coding:
 
     @property
     def format(self) -> SchemeFormat:
-        """What the formats know of the scheme; UNKNOWN where they do not know it."""
+        """What the formats store of the scheme; UNKNOWN if they do not know it."""
         return SCHEMES.get(self.scheme, UNKNOWN)
 
     @property
     def evaluations(self) -> int:
-        """How often a decoder evaluates a sample, at most."""
+        """The largest number of evaluations of a sample by a decoder."""
         return self.particles + STEP_EVALUATIONS * self.refinement
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The scheme and its parameters for people."""
         particles = f" of {self.particles} particles" if self.format.weighted else ""
         plural = "s" * (self.refinement > 1)
         steps = f", refined by {self.refinement} step{plural}" if self.refinement else ""
@@ -132,18 +153,21 @@ PLAIN = Coding(BITS_BACK)
 
 
 def check_coding(where: str, coding: Coding, in_files: bool) -> None:
-    """Raise FormatError, or VersionError on an unknown scheme, unless a coding keeps the rules of
-    files of one image, or of archives.
+    """Raises FormatError unless a coding keeps the rules of files of one image (`in_files`) or of
+    archives, and VersionError on an unknown scheme; `where` names the place in errors.
+
+    Examples:
+        >>> check_coding("tile 0", Coding(BB_IS, particles=16), in_files=True)
     """
     if coding.scheme not in numbers(in_files):
         raise VersionError(
             f"{where}: scheme {coding.scheme} is unknown to this release: use a newer bbans"
         )
-    known = coding.format
-    for name, found, low, high in (
-        ("particles", coding.particles, 1, known.particles),
-        ("refinement", coding.refinement, 0, known.refinement),
-        ("fineness", coding.fineness, 0, known.fineness),
+    scheme = coding.format
+    for name, value, low, high in (
+        ("particles", coding.particles, 1, scheme.particles),
+        ("refinement", coding.refinement, 0, scheme.refinement),
+        ("fineness", coding.fineness, 0, scheme.fineness),
     ):
-        if not low <= found <= high:
-            raise FormatError(f"{where}: {name} must be {low} to {high}, found {found}")
+        if not low <= value <= high:
+            raise FormatError(f"{where}: {name} must be {low} to {high}, found {value}")

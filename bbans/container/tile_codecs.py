@@ -1,7 +1,7 @@
-"""The table of tile codecs as the format knows them: their numbers, the fields that an entry of the
-table of contents has, and the rules that these keep (`docs/format.md`).
+"""The codecs of a tile as the format stores them: their numbers, the fields of an entry in the
+table of contents, and the rules for them (`docs/format.md`).
 
-What a codec does is in `tiles.registry`; here is what is written of it.
+What a codec computes is defined in `tiles.registry`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from bbans.container.pixel_formats import PixelFormat
 
 STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
-MAX_NUMBER = 15  # a number has four bits of an entry's first byte
+MAX_NUMBER = 15  # a number takes four bits of an entry's first byte
 
 PayloadBytes = Callable[[tuple[int, int], int, PixelFormat], int]
 
 
 @dataclass(frozen=True)
 class CodecFormat:
-    """A codec of some channels of a tile, as the format knows it.
+    """What the format stores of a codec of some channels of a tile.
 
-    number: in a file's bytes. name: for people. Fields of an entry, in this order: a latent
-    precision, an orientation and a lattice if `prepared`, the range of samples and the growth of
-    the lanes if `predictive`, which codes 1 or 3 channels, and a scheme if `coded`. latent_model: a
-    latent model of whole images codes it, all channels together. max_bit_depth: of samples that it
-    holds. `payload_bytes(shape, channels, pixel_format)`: the size of a payload, where that is
-    known.
+    `number`: in a file, 0 to 15. `name`: for people. The next fields say what an entry contains, in
+    this order: a latent precision (`latent_precision`); an orientation and a lattice (`prepared`);
+    the range of the samples and the growth of the lanes (`predictive`, for 1 or 3 channels); a
+    scheme (`coded`). `latent_model`: a latent model of whole images codes all channels together.
+    `max_bit_depth`: of samples that the codec can hold. `payload_bytes(shape, channels,
+    pixel_format)`: the size of a payload, if the tile determines it.
     """
 
     number: int
@@ -46,7 +46,7 @@ class CodecFormat:
 
     @property
     def in_lanes(self) -> bool:
-        """Whether a payload is a message of lanes, whose length bounds a decoder's time."""
+        """Whether a payload is a message over lanes, whose length bounds the time of a decoder."""
         return self.predictive or self.latent_model
 
 
@@ -55,17 +55,26 @@ CODECS: dict[int, CodecFormat] = {}
 
 
 def register_format(codec: CodecFormat) -> None:
-    """Add a codec. Raises ValueError on a number that is taken or has more than four bits."""
+    """Adds a codec to `CODECS`. Raises ValueError if its number is taken or exceeds four bits.
+
+    Examples:
+        >>> register_format(CodecFormat(16, "other"))
+        Traceback (most recent call last):
+        ...
+        ValueError: tile codec 16: taken, or over 15; choose another
+    """
     if codec.number in CODECS or not 0 <= codec.number <= MAX_NUMBER:
         raise ValueError(f"tile codec {codec.number}: taken, or over {MAX_NUMBER}; choose another")
     CODECS[codec.number] = codec
 
 
 def _raw_bytes(shape: tuple[int, int], channels: int, pixel_format: PixelFormat) -> int:
+    """Size of the payload of `STORED`: that of the raw pixels."""
     return pixel_format.raw_bytes(*shape, channels)
 
 
 def _one_pixel(shape: tuple[int, int], channels: int, pixel_format: PixelFormat) -> int:
+    """Size of the payload of `CONSTANT`: that of one pixel."""
     return channels * (2 if pixel_format.bit_depth == 16 else 1)
 
 

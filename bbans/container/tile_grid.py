@@ -1,7 +1,7 @@
-"""Where the tiles lie, and the checksum of a tile's pixels.
+"""The grid of tiles, and the raw pixels of a tile with their checksum.
 
-Tiles form a grid that starts at the top left corner; those of the last row and column keep what is
-left.
+The grid starts at the top left corner; tiles of the last row and column are cut at the image's
+edge.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from numpy.typing import NDArray
 
 
 def tile_count(width: int, height: int, tile_width: int, tile_height: int) -> int:
-    """How many tiles the grid has: ceil(width / tile_width) * ceil(height / tile_height)."""
+    """ceil(width / tile_width) * ceil(height / tile_height): returns the number of tiles.
+
+    Examples:
+        >>> tile_count(5, 2, 3, 2)
+        2
+    """
     return -(-width // tile_width) * -(-height // tile_height)
 
 
 def tile_rectangles(
     width: int, height: int, tile_width: int, tile_height: int
 ) -> list[tuple[int, int, int, int]]:
-    """`(top, left, height, width)` of every tile in pixels, row by row: the order of the table of
-    contents.
+    """Returns `(top, left, height, width)` of every tile, in pixels, row by row: the order of the
+    table of contents.
+
+    Examples:
+        >>> tile_rectangles(5, 2, 3, 2)
+        [(0, 0, 2, 3), (0, 3, 2, 2)]
     """
     return [
         (top, left, min(tile_height, height - top), min(tile_width, width - left))
@@ -32,8 +41,14 @@ def tile_rectangles(
 
 
 def to_raw(array: NDArray[Any], bit_depth: int) -> bytes:
-    """Raw pixels of a tile `(h, w)` or `(h, w, channels)`: rows of samples; 16 bits little-endian,
-    fewer than 8 packed, first on top.
+    r"""Encodes a tile `(h, w)` or `(h, w, channels)` as raw pixels, row by row.
+
+    Samples of 16 bits are little-endian. Samples of fewer than 8 bits are packed, the first in the
+    highest bits, and every row fills whole bytes.
+
+    Examples:
+        >>> to_raw(np.array([[1, 0, 1]], np.uint8), 1)
+        b'\xa0'
     """
     if bit_depth >= 8:
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
@@ -44,9 +59,13 @@ def to_raw(array: NDArray[Any], bit_depth: int) -> bytes:
 
 
 def from_raw(raw: bytes, shape: tuple[int, ...], bit_depth: int) -> NDArray[Any]:
-    """Inverse of `to_raw`: uint8, or uint16 of 16 bits, with this shape.
+    """Decodes raw pixels of this shape, uint8, or uint16 for 16 bits: the inverse of `to_raw`.
 
     Raises ValueError on a wrong number of bytes.
+
+    Examples:
+        >>> from_raw(bytes([0b10100000]), (1, 3), 1)
+        array([[1, 0, 1]], dtype=uint8)
     """
     if bit_depth >= 8:
         dtype = np.dtype("<u2") if bit_depth == 16 else np.dtype(np.uint8)
@@ -61,5 +80,10 @@ def from_raw(raw: bytes, shape: tuple[int, ...], bit_depth: int) -> NDArray[Any]
 
 
 def pixels_crc(array: NDArray[Any], bit_depth: int = 8) -> int:
-    """CRC-32 of a tile's raw pixels."""
+    """Returns the CRC-32 of a tile's raw pixels.
+
+    Examples:
+        >>> pixels_crc(np.array([[1, 2]], np.uint8)) == zlib.crc32(bytes([1, 2]))
+        True
+    """
     return zlib.crc32(to_raw(array, bit_depth))

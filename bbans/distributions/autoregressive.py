@@ -1,5 +1,5 @@
-"""p(k) = p(k_0) p(k_1 | k_0) p(k_2 | k_0, k_1) ...: symbols of an item one after the other or part
-by part, many items at once.
+"""p(k) = p(k_0) p(k_1 | k_0) p(k_2 | k_0, k_1) ...: distributions of items whose symbols are coded
+one after the other, or in groups of columns, for many items at once.
 """
 
 from __future__ import annotations
@@ -18,23 +18,34 @@ from bbans.distributions.distribution import Distribution, Ints
 Bits: TypeAlias = NDArray[np.float64]
 
 Walk: TypeAlias = Generator[tuple[Ints, Distribution], Ints, None]
-"""Yields the columns of a part with its distribution, and is sent the part's symbols `(items,
-columns)`.
+"""A generator over groups of columns: it yields a group's column indices with the distribution of
+its symbols, and is sent these symbols, int64 `(items, columns)`.
 """
 
 
 def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
-    """p(x_A) p(x_B | x_A) ... of `(items, dims)` symbols, whose columns a fresh walk visits part by
-    part, each of them once.
+    """p(x_A) p(x_B | x_A) ...: returns the distribution of symbols `(items, dims)` whose columns
+    are coded group by group.
+
+    `walk()` starts a generator that yields each group's columns with their distribution given the
+    groups before, and is sent the group's symbols. It must visit every column once.
+
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> def walk():
+        ...     first = yield np.array([0]), uniform((1, 1), 4)
+        ...     yield np.array([1]), uniform((1, 1), 1 + int(first[0, 0]))
+        >>> walked(walk, (1, 2)).bits(np.array([[3, 2]]))
+        array([4.])
     """
 
     def parts(x: Ints) -> Iterator[tuple[Ints, Distribution]]:
-        walking = walk()
-        at, part = next(walking)
+        generator = walk()
+        columns, part = next(generator)
         while True:
-            yield x[:, at], part
+            yield x[:, columns], part
             try:
-                at, part = walking.send(x[:, at])
+                columns, part = generator.send(x[:, columns])
             except StopIteration:
                 return
 
@@ -45,12 +56,12 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
 
     def pop(message: Message) -> tuple[Message, Ints]:
         x = np.zeros(shape, np.int64)
-        walking = walk()
-        at, part = next(walking)
+        generator = walk()
+        columns, part = next(generator)
         while True:
-            message, x[:, at] = part.pop(message)
+            message, x[:, columns] = part.pop(message)
             try:
-                at, part = walking.send(x[:, at])
+                columns, part = generator.send(x[:, columns])
             except StopIteration:
                 return message, x
 
@@ -61,14 +72,14 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
         return np.asarray(np.sum([part.fixed_bits(symbols) for symbols, part in parts(x)], 0))
 
     def symbol_bits(x: Ints) -> Bits:
-        found, walking = np.zeros(shape), walk()
-        at, part = next(walking)
+        lengths, generator = np.zeros(shape), walk()
+        columns, part = next(generator)
         while True:
-            found[:, at] = distribution.symbol_bits(part, x[:, at])
+            lengths[:, columns] = distribution.symbol_bits(part, x[:, columns])
             try:
-                at, part = walking.send(x[:, at])
+                columns, part = generator.send(x[:, columns])
             except StopIteration:
-                return found
+                return lengths
 
     return Distribution(push, pop, bits, fixed_bits, symbol_bits=symbol_bits)
 
@@ -76,11 +87,18 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
 def columnwise(
     parts: Callable[[Ints], Sequence[Distribution]], shape: tuple[int, int]
 ) -> Distribution:
-    """p(x_0) p(x_1 | x_0) ... of `(items, dims)` symbols: `parts(x)` are the columns' conditionals,
-    that of column i a function of x_0 to x_(i-1).
+    """p(x_0) p(x_1 | x_0) ...: returns the distribution of symbols `(items, dims)` that are coded
+    column by column.
 
-    Pushing and measuring take one look at all symbols, popping one a symbol: what the function is
-    told of symbols still to come is zeros.
+    `parts(x)` returns the distributions of all columns; that of column i, of symbols `(items, 1)`,
+    must be a function of columns 0..i-1. Pushing and measuring call it once. Popping calls it once
+    for each column, with zeros in the columns that are not decoded yet.
+
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> parts = lambda x: [uniform((1, 1), 4), uniform((1, 1), 1 + int(x[0, 0]))]
+        >>> columnwise(parts, (1, 2)).bits(np.array([[3, 2]]))
+        array([4.])
     """
     dims = shape[1]
 
@@ -112,12 +130,20 @@ def columnwise(
 
 
 def autoregressive(log_weights: Callable[[Ints], Ints], shape: tuple[int, int]) -> Distribution:
-    """`columnwise` over categories: `log_weights(k) -> (items, codes, K)`, in 1/16 of a factor two,
-    row i a function of k_0 to k_(i-1).
+    """p(k) = prod_i p_i(k_i), p_i(j) proportional to 2^(l_ij / 16): returns the distribution of
+    categorical symbols `(items, dims)` that are coded column by column.
+
+    `log_weights(k)` returns the logits l, int64 `(items, dims, K)`; l_i must be a function of
+    columns 0..i-1.
+
+    Examples:
+        >>> p = autoregressive(lambda k: np.zeros((len(k), 2, 4), np.int64), (1, 2))
+        >>> p.bits(np.array([[0, 3]])).round(3)
+        array([4.])
     """
 
     def parts(k: Ints) -> list[Distribution]:
-        found = log_weights(k)
-        return [categorical(found[:, i : i + 1]) for i in range(shape[1])]
+        logits = log_weights(k)
+        return [categorical(logits[:, i : i + 1]) for i in range(shape[1])]
 
     return columnwise(parts, shape)

@@ -1,9 +1,9 @@
-"""P(1) = T(logit) / 2^24: one bit whose log-odds is an integer, by the integer table of the
+"""P(1) = T(logit) / 2^24: one bit with integer log-odds, where T is the integer table of the
 logistic CDF.
 
-The logit is int64 in 1/64 nat, clipped to +-16 nats, where the table still leaves the unlikely bit
-a frequency of 2. Symbol 0 comes first. Precision 24 bits. Arrays are `(N,)`, int64. Raised:
-ValueError on shapes and on symbols other than 0 and 1.
+Logits are int64 in 1/64 nat and are clipped to +-16 nats, where the unlikely bit still has a
+frequency of 2. Symbol 0 has the lower interval. Frequencies are out of 2^24. Arrays are int64
+`(N,)`. Functions raise ValueError on arrays of different shapes and on symbols other than 0 and 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ UNIT = 6
 
 
 def interval(logit: Ints, x: Ints) -> tuple[Ints, Ints]:
-    """`(start, freq)` of x in 0..1."""
+    """Returns `(start, freq)` of the bits x under log-odds `logit`, out of 2^24.
+
+    Examples:
+        >>> [a.tolist() for a in interval(np.array([0, 0]), np.array([0, 1]))]
+        [[0, 8388608], [8388608, 8388608]]
+    """
     x = as_int64(x)
     if x.size and (x.min() < 0 or x.max() > 1):
         raise ValueError(f"a Bernoulli symbol is 0 or 1; found {x.min()} to {x.max()}")
@@ -28,7 +33,13 @@ def interval(logit: Ints, x: Ints) -> tuple[Ints, Ints]:
 
 
 def symbol(logit: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
-    """`(x, start, freq)` of the interval that holds cf in [0, 2^24)."""
+    """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^24): the inverse of
+    `interval`.
+
+    Examples:
+        >>> int(symbol(np.array([64]), np.array([9 << 20]))[0][0])  # log-odds of 1 nat
+        1
+    """
     cf = as_int64(cf)
     zero = _mass_of_zero(logit, cf)
     x = (cf >= zero).astype(np.int64)
@@ -36,6 +47,7 @@ def symbol(logit: Ints, cf: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _mass_of_zero(logit: Ints, x: Ints) -> Ints:
+    """Frequency of the symbol 0. Raises ValueError on arrays of different shapes."""
     logit = as_int64(logit)
     if logit.shape != x.shape:
         raise ValueError(f"expected arrays of one shape; found {logit.shape} and {x.shape}")

@@ -1,14 +1,14 @@
 """-log2 sum_k pi_k p_k(R) p_k(G | R) p_k(B | R, G): the code length of a colour pixel, coded
 channel by channel.
 
-The mixture component is shared by the channels, so after R the weights become the posterior pi_k
-p_k(R) / sum (in integers, `mixture.condition`), and the locations of G and B move with the errors
-of the channels before them. Outputs of the network are integers `(N, 10 K)`: K logits (1/16 log2),
-then for R, G, B K locations each (1/32 grey level, relative to the prediction), K scale indices
-each, and K couplings each (1/64: G on R; B on R; B on G).
+The mixture component is shared by the channels. So after R, the weights of G are the posterior pi_k
+p_k(R) / sum (in integers, `mixture.condition`), and the locations of G and B shift with the errors
+of the channels before them. A network's outputs are integers `(N, 10 K)`: K logits (1/16 bit); then
+for each of R, G, B K locations (1/32 grey level, relative to the prediction); then for each of them
+K scale indices; then K couplings each (1/64) of G to R, B to R and B to G.
 
-numba, where `mixture` uses it, computes the same integers in one pass over the outputs. Source of
-the family: Salimans et al. 2017 (arXiv:1701.05517).
+If `mixture` uses numba, so does this module, and computes the same integers in one pass over the
+outputs. Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
 """
 
 from __future__ import annotations
@@ -28,16 +28,22 @@ from bbans.distributions.tables import SCALES, exp2_weights, inverse_scales, log
 
 PRECISION = mixture.PRECISION
 LOCATION_TOP = 2**15
-"""Locations are clipped to it, in 1/32 grey level."""
+"""Bound to which locations are clipped, in 1/32 grey level."""
 
 
 @dataclass(frozen=True)
 class PixelModel:
-    """Mixture parameters of N pixels. outputs int16 `(N, 10 K)`; sums int32 `(N, 3)`, four times
-    the prediction in grey levels.
+    """Mixture parameters of N pixels.
 
-    `axis` lays the values of a sample out over the grey levels. Raises ValueError on other types,
-    and on scale indices out of range.
+    `outputs`: int16 `(N, 10 K)`, a network's outputs. `sums`: int32 `(N, 3)`, four times the
+    prediction of each channel, in grey levels. `axis` places the values of a sample on the grey
+    scale. Raises ValueError on outputs of another type, and on scale indices out of range.
+
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64  # scale 1
+        >>> PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32)).mixtures
+        1
     """
 
     outputs: NDArray[np.int16]
@@ -55,17 +61,19 @@ class PixelModel:
 
     @property
     def mixtures(self) -> int:
-        """K."""
+        """Number K of mixture components."""
         return int(self.outputs.shape[1]) // 10
 
     def component(self, channel: int, group: int) -> Ints:
-        """Group 0 locations, 1 scale indices, 2 couplings of a channel, int64 `(N, K)`."""
+        """Returns one group of a channel's parameters, int64 `(N, K)`: group 0 are locations, 1
+        scale indices, 2 couplings.
+        """
         first = self.mixtures * (1 + 3 * group + channel)
         return np.asarray(self.outputs[:, first : first + self.mixtures], np.int64)
 
     def locations(self, channel: int, x: Ints) -> Ints:
-        """Locations in 1/32 grey level, `(N, K)`, given the channels before in x `(N,
-        channels)`.
+        """Returns a channel's locations in 1/32 grey level, `(N, K)`, given the channels before it
+        in x `(N, channels)`.
         """
         centre = self._centre(channel)
         if channel == 1:
@@ -92,10 +100,18 @@ class PixelModel:
 
 
 def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
-    """Starts and freqs `(channels, N)`, out of 2^22, of the values x `(N, channels)` of the axis; 1
-    or 3 channels.
+    """Returns starts and frequencies, int64 `(channels, N)` out of 2^22, of pixel values x `(N,
+    channels)` with 1 or 3 channels.
 
-    Raises ValueError on values out of range.
+    Raises ValueError on values out of range and on other shapes.
+
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64  # scale 1
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> starts, freqs = intervals(model, np.array([[100, 100, 100]]))
+        >>> (22 - np.log2(freqs[:, 0])).round(2)  # bits of R, G and B
+        array([2.03, 2.03, 2.03])
     """
     values = _checked(model, x)
     channels = values.shape[1]
@@ -105,16 +121,22 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
         return starts, freqs
     weights = _prior_weights(model)
     for c in range(channels):
-        given = weights, model.locations(c, values), model.component(c, 1), values[:, c], model.axis
+        parameters = (
+            weights,
+            model.locations(c, values),
+            model.component(c, 1),
+            values[:, c],
+            model.axis,
+        )
         if c + 1 < channels:
-            starts[c], freqs[c], weights = mixture.interval_and_condition(*given)
+            starts[c], freqs[c], weights = mixture.interval_and_condition(*parameters)
         else:
-            starts[c], freqs[c] = mixture.interval(*given)
+            starts[c], freqs[c] = mixture.interval(*parameters)
     return starts, freqs
 
 
 class Channel(NamedTuple):
-    """Mixtures of one channel's values given the channels before, `(N, K)` each, as in
+    """Mixture parameters of one channel given the channels before it, int32 `(N, K)` each, as in
     `mixture`.
     """
 
@@ -123,38 +145,55 @@ class Channel(NamedTuple):
     scales: NDArray[np.int32]
 
     def wide(self) -> tuple[Ints, Ints, Ints]:
-        """As `mixture` takes them, int64."""
+        """Returns the three arrays as int64, as the functions of `mixture` take them."""
         return as_int64(self.weights), as_int64(self.locations), as_int64(self.scales)
 
 
 def open_channel(
     model: PixelModel, x: NDArray[np.integer], channel: int, before: Channel | None = None
 ) -> Channel:
-    """The mixtures of a channel given those before it in x `(N, 1 or 3)`; `before` are theirs, None
-    for the first. May overwrite them.
+    """Returns the mixtures of a channel given those before it in x `(N, 1 or 3)`.
 
-    Raises ValueError on values out of range.
+    `before` is the result for the channel before it, None for the first one; its arrays may be
+    overwritten. Raises ValueError on values out of range.
+
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> int(open_channel(model, np.array([[0]]), 0).locations[0, 0])
+        3200
     """
     values = _checked(model, x)
     if (fast := _accelerator()) is not None:
-        found = (
+        mixtures = (
             Channel(*np.empty((3, len(values), model.mixtures), np.int32))
             if before is None
             else before
         )
-        fast.open_channel(*_arrays(model), values, *_tables(model), channel, *found)
-        return found
+        fast.open_channel(*_arrays(model), values, *_tables(model), channel, *mixtures)
+        return mixtures
     weights = (
         _prior_weights(model)
         if before is None
         else mixture.condition(*before.wide(), values[:, channel - 1], model.axis)
     )
-    parts = weights, model.locations(channel, values), model.component(channel, 1)
-    return Channel(*(np.asarray(part, np.int32) for part in parts))
+    arrays = weights, model.locations(channel, values), model.component(channel, 1)
+    return Channel(*(np.asarray(array, np.int32) for array in arrays))
 
 
 def locator(channel: Channel, axis: Axis) -> Locate:
-    """`locate(cf, first, last) -> (values, starts, freqs)` of pixels first..last-1."""
+    """Returns `locate(cf, first, last) -> (values, starts, freqs)`, which decodes pixels
+    first..last-1 of a channel, as `coding.blocks.pop_block` calls it.
+
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> locate = locator(open_channel(model, np.array([[0]]), 0), model.axis)
+        >>> locate(np.array([1 << 21]), 0, 1)[0]
+        array([100])
+    """
     fast = mixture.accelerator()
     tables = axis.boundaries, logistic_cdf_table(), inverse_scales()
 
@@ -162,7 +201,7 @@ def locator(channel: Channel, axis: Axis) -> Locate:
         weights, locations, scales = (array[first:last] for array in channel)
         if fast is None:
             return mixture.symbol(*Channel(weights, locations, scales).wide(), as_int64(cf), axis)
-        # a row of lanes is short: what `mixture.symbol` checks holds for the whole channel
+        # rows of lanes are short; the arrays that `mixture.symbol` checks were checked as a whole
         value, start, freq = np.empty((3, last - first), np.int64)
         fast.symbol(weights, locations, scales, as_int64(cf), *tables, value, start, freq)
         return value, start, freq
@@ -171,12 +210,13 @@ def locator(channel: Channel, axis: Axis) -> Locate:
 
 
 def _prior_weights(model: PixelModel) -> Ints:
-    """pi_k, int64 `(N, K)`."""
+    """The mixture weights pi_k before any channel is known, int64 `(N, K)`."""
     logits = model.outputs[:, : model.mixtures].astype(np.int64)
     return mixture.normalise(exp2_weights()[np.minimum(logits.max(1, keepdims=True) - logits, 255)])
 
 
 def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
+    """The values as int64. Raises ValueError on other shapes and on values out of range."""
     values = as_int64(x)
     if values.shape not in ((len(model.outputs), 1), (len(model.outputs), 3)):
         raise ValueError(
@@ -190,10 +230,12 @@ def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
 
 
 def _arrays(model: PixelModel) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """Outputs and sums, contiguous, for the numba kernels."""
     return np.ascontiguousarray(model.outputs), np.ascontiguousarray(model.sums, np.int32)
 
 
 def _tables(model: PixelModel) -> tuple[Ints, ...]:
+    """The tables that the numba kernels use."""
     return (
         model.axis.centres,
         model.axis.boundaries,
@@ -204,7 +246,7 @@ def _tables(model: PixelModel) -> tuple[Ints, ...]:
 
 
 def _accelerator() -> ModuleType | None:
-    """The numba kernels where `mixture` has its own."""
+    """The numba kernels of this module, or None where `mixture` uses none."""
     if mixture.accelerator() is None:
         return None
     from bbans.distributions import colour_numba

@@ -1,14 +1,14 @@
-"""q(z) = sum_k pi_k q_k(z) by bits-back over k, and q(z) = q_0(f^-1(z)) for a bijection f of the
-grid: richer conditionals, exactly.
+"""q(z) = sum_k pi_k q_k(z), coded by bits-back over k, and q(z) = q_0(f^-1(z)) for a bijection f of
+the integer grid: distributions composed of others, at their exact code length.
 
-A mixture pops k with pi and z with q_k, and pushes k back with its responsibility r_k(z) = pi_k
-q_k(z) / q(z): together these take -log2 q(z) bits, whatever k was. So it is a conditional like any
-other, wherever one may stand. Responsibilities come from an integer log table as frequencies out of
-2^24, so the identity is off by what their rounding does to the chosen one's frequency f, (2 / f + K
-2^-24) / ln 2 bit at most, besides 1e-5.
+To push z under a mixture, k is popped with its responsibility r_k(z) = pi_k q_k(z) / q(z), then z
+is pushed with q_k and k with pi: together -log2 q(z) bits, whatever k was. So a mixture is a
+distribution like any other. Responsibilities are frequencies out of 2^24, computed with an integer
+logarithm. Their rounding changes the cost by at most (2 / f + K 2^-24) / ln 2 bit, where f is the
+frequency of the popped k, and the logarithm by 1e-5 bit.
 
-Sources: bits back from a mixture's index, Frey and Hinton 1997; additive couplings of the integers,
-Hoogeboom, Peters, van den Berg and Welling 2019 (arXiv:1905.07376).
+Sources: bits back from the index of a mixture, Frey and Hinton 1997; additive couplings of
+integers, Hoogeboom, Peters, van den Berg and Welling 2019 (arXiv:1905.07376).
 """
 
 from __future__ import annotations
@@ -26,8 +26,16 @@ Map = Callable[[Ints], Ints]
 
 
 def mixed(choice: Distribution, parts: int, of: Callable[[Ints], Distribution]) -> Distribution:
-    """sum_k pi_k q_k(z): `choice` is pi over k, symbols `(items, 1)`; `of(k)` is q_k, item by item,
-    for k int64 `(items,)`.
+    """q(z) = sum_k pi_k q_k(z): returns the mixture of `parts` distributions.
+
+    `choice` is pi, the distribution of k with symbols `(items, 1)`. `of(k)` returns the
+    distribution q_k of z, with one component index for each item in k, int64 `(items,)`.
+
+    Examples:
+        >>> from bbans.distributions.builders import bernoulli, uniform
+        >>> component = lambda k: bernoulli(np.where(k == 0, -64, 64)[:, None])
+        >>> mixed(uniform((1, 1), 2), 2, component).bits(np.array([[1]])).round(3)
+        array([1.])
     """
 
     def lengths(z: Ints) -> Ints:
@@ -58,19 +66,28 @@ def mixed(choice: Distribution, parts: int, of: Callable[[Ints], Distribution]) 
         return fixed_bits(z) / float(fixed_point_log.UNIT)
 
     def fixed_bits(z: Ints) -> Ints:
-        found = lengths(z)
-        total = fixed_point_log.weights(found).sum(1)  # of 2^(38 - ceil log2 K) for the largest
+        joint = lengths(z)
+        # the largest weight of a row is 2^(38 - ceil log2 K)
+        total = fixed_point_log.weights(joint).sum(1)
         spare = fixed_point_log.MASS_BITS - fixed_point_log.MAX_LOG
         largest = fixed_point_log.MASS_BITS - (parts - 1).bit_length()
-        result: Ints = found.min(1) + fixed_point_log.code_lengths(total >> spare, largest - spare)
+        result: Ints = joint.min(1) + fixed_point_log.code_lengths(total >> spare, largest - spare)
         return result
 
     return Distribution(push, pop, bits, fixed_bits)
 
 
 def transformed(base: Distribution, forward: Map, inverse: Map) -> Distribution:
-    """q_0(f^-1(z)) for a bijection f of `(items, dims)` symbols onto themselves: no volume changes,
-    so no bits do.
+    """q(z) = q_0(f^-1(z)): returns the distribution of z = f(u), u distributed by `base`, for a
+    bijection f = `forward` of symbols `(items, dims)`, with its inverse.
+
+    A bijection of integers changes no probability, so code lengths are those of `base`.
+
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> q = transformed(uniform((1, 1), 4), lambda u: (u + 1) % 4, lambda z: (z - 1) % 4)
+        >>> q.bits(np.array([[0]]))
+        array([2.])
     """
 
     def pop(message: Message) -> tuple[Message, Ints]:
@@ -86,14 +103,23 @@ def transformed(base: Distribution, forward: Map, inverse: Map) -> Distribution:
 
 
 def coupled(shift: Callable[[int, Ints], Ints], steps: int, n: int) -> tuple[Map, Map]:
-    """f and f^-1: step s adds `shift(s, a)` to the columns of one parity, modulo n, a being those
-    of the other (even ones first).
+    """Returns an additive coupling f and its inverse, bijections of integers modulo n, `(items,
+    dims)`.
+
+    Step s = 0..steps-1 adds `shift(s, a)` to the columns of one parity, where a are the columns of
+    the other: the even columns in even steps.
+
+    Examples:
+        >>> f, inverse = coupled(lambda s, a: 2 * a + s, steps=2, n=8)
+        >>> z = f(np.array([[3, 7]]))
+        >>> z, inverse(z)
+        (array([[6, 5]]), array([[3, 7]]))
     """
 
-    def turned(z: Ints, order: range, sign: int) -> Ints:
+    def apply(z: Ints, order: range, sign: int) -> Ints:
         z = z.copy()
         for s in order:
             z[:, 1 - s % 2 :: 2] = (z[:, 1 - s % 2 :: 2] + sign * shift(s, z[:, s % 2 :: 2])) % n
         return z
 
-    return lambda z: turned(z, range(steps), 1), lambda z: turned(z, range(steps)[::-1], -1)
+    return lambda z: apply(z, range(steps), 1), lambda z: apply(z, range(steps)[::-1], -1)

@@ -1,9 +1,9 @@
-"""A conditional distribution as schemes and models hand it on: push, pop and code lengths of
-integer arrays `(items, dims)`.
+"""A probability distribution as models and schemes exchange it: functions that push, pop and
+measure integer arrays `(items, dims)`.
 
-A model turns what is known into a `Distribution`; a scheme pushes and pops with it and never looks
-inside. `factorised` makes one from the interval functions of independent symbols, `point` the one
-that is certain and so costs nothing.
+A model returns a `Distribution`, given everything that it conditions on; a scheme pushes and pops
+with it and needs no other knowledge of the model. `factorised` makes one from the intervals of
+independent symbols. `point` is the deterministic one, which costs no bits.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from bbans.distributions.fixed_point_log import code_lengths
 
 Ints: TypeAlias = NDArray[np.int64]
 Interval: TypeAlias = Callable[[Ints], tuple[Any, Any]]
-"""`interval(x) -> (starts, freqs)`, all `(n,)`: the distribution's n symbols in order."""
+"""`interval(x) -> (starts, freqs)`, all `(n,)`, where x are all n symbols of the distribution in
+order.
+"""
 
 
 class Factors(NamedTuple):
-    """Independent symbols as `factorised` is given them: item i, dimension d is number i dims +
-    d.
+    """The intervals of independent symbols, as `factorised` takes them; dimension d of item i has
+    the number i dims + d.
     """
 
     interval: Interval
@@ -35,15 +37,26 @@ class Factors(NamedTuple):
 
 
 class Distribution(NamedTuple):
-    """`push(message, x) -> (message,)`, `pop(message) -> (message, x)`, `bits(x) -> (items,)`
-    float64; x int64 `(items, dims)`.
+    """`push(message, x) -> (message,)` and `pop(message) -> (message, x)` code symbols x, int64
+    `(items, dims)`; both together are a `coding.codec.Codec`.
 
-    `bits` are those of the rounded frequencies that the coder uses. The first two make a
-    `coding.codec.Codec`. `units(x) -> (items,)` int64 are the bits in `logs.UNIT`ths, from an
-    integer table: a coder may decide by these, as they are the same on every machine. `factors` is
-    there where symbols are independent, for coders that look at intervals. `each(x) -> (items,
-    dims)` are the bits of every symbol, where they can be told apart: their sums over an item are
-    `bits`, up to the order of summation.
+    `bits(x) -> (items,)`, float64: code lengths in bits, of the rounded frequencies that the coder
+    uses.
+
+    `fixed_bits(x) -> (items,)`, int64: the same in units of 2^-28 bit (`fixed_point_log.UNIT`),
+    from an integer table. They are equal on every machine, so that a coder may base decisions on
+    them.
+
+    `factors`: the intervals, if the symbols are independent, for schemes that use intervals
+    directly.
+
+    `symbol_bits(x) -> (items, dims)`, float64: the code length of every symbol, if the distribution
+    can attribute it; the sums over an item are `bits`, up to the order of summation.
+
+    Examples:
+        >>> p = point(np.array([[1, 2]]))
+        >>> p.bits(np.array([[1, 2]]))
+        array([0.])
     """
 
     push: Callable[[Message, Ints], tuple[Message]]
@@ -57,8 +70,16 @@ class Distribution(NamedTuple):
 def factorised(
     interval: Interval, symbol: Locate, shape: tuple[int, int], precision: int
 ) -> Distribution:
-    """Independent symbols item by item: `interval(x)`, `symbol(cf, first, last) -> (x, starts,
-    freqs)`, flat, out of 2^precision.
+    """prod_(i, d) P_(i, d)(x[i, d]): returns the distribution of independent symbols `(items,
+    dims)`, from their intervals out of 2^precision.
+
+    `interval(x) -> (starts, freqs)` and `symbol(cf, first, last) -> (x, starts, freqs)` take and
+    return flat arrays. Functions of the result raise ValueError on symbols of another shape.
+
+    Examples:
+        >>> p = factorised(lambda x: (x, x * 0 + 1), lambda cf, *_: (cf, cf, cf * 0 + 1), (1, 3), 1)
+        >>> p.bits(np.array([[1, 0, 1]]))
+        array([3.])
     """
     items, dims = shape
 
@@ -72,22 +93,22 @@ def factorised(
 
     def bits(x: Ints) -> NDArray[np.float64]:
         _, freqs = interval(_flat(x, shape))
-        found: NDArray[np.float64] = precision * dims - np.log2(
+        lengths: NDArray[np.float64] = precision * dims - np.log2(
             np.asarray(freqs, np.float64)
         ).reshape(shape).sum(1)
-        return found
+        return lengths
 
     def symbol_bits(x: Ints) -> NDArray[np.float64]:
         _, freqs = interval(_flat(x, shape))
-        found: NDArray[np.float64] = precision - np.log2(np.asarray(freqs, np.float64)).reshape(
+        lengths: NDArray[np.float64] = precision - np.log2(np.asarray(freqs, np.float64)).reshape(
             shape
         )
-        return found
+        return lengths
 
     def fixed_bits(x: Ints) -> Ints:
         _, freqs = interval(_flat(x, shape))
-        found: Ints = code_lengths(np.asarray(freqs, np.int64), precision).reshape(shape).sum(1)
-        return found
+        lengths: Ints = code_lengths(np.asarray(freqs, np.int64), precision).reshape(shape).sum(1)
+        return lengths
 
     return Distribution(
         push, pop, bits, fixed_bits, Factors(interval, symbol, shape, precision), symbol_bits
@@ -95,7 +116,14 @@ def factorised(
 
 
 def point(x: Ints) -> Distribution:
-    """Certainty: no bits to push, none to get back."""
+    """P(x) = 1: returns the deterministic distribution of x `(items, dims)`; pushing it costs no
+    bits, and popping returns x.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> point(np.array([[7]])).pop(base_message((1,)))[1]
+        array([[7]])
+    """
 
     def pop(message: Message) -> tuple[Message, Ints]:
         return message, x
@@ -109,16 +137,22 @@ def point(x: Ints) -> Distribution:
     )
 
 
-def symbol_bits(conditional: Distribution, x: Ints) -> NDArray[np.float64]:
-    """Bits of every symbol of x `(items, dims)`; where the distribution cannot tell them apart,
-    each item's mean.
+def symbol_bits(p: Distribution, x: Ints) -> NDArray[np.float64]:
+    """Returns the code length in bits of every symbol of x `(items, dims)`, float64; where the
+    distribution cannot attribute an item's bits to its symbols, their mean over the item.
+
+    Examples:
+        >>> from bbans.distributions.builders import uniform
+        >>> symbol_bits(uniform((1, 2), 8), np.array([[0, 5]]))
+        array([[3., 3.]])
     """
-    if conditional.symbol_bits is not None:
-        return conditional.symbol_bits(x)
-    return np.repeat(conditional.bits(x)[:, None] / x.shape[1], x.shape[1], 1)
+    if p.symbol_bits is not None:
+        return p.symbol_bits(x)
+    return np.repeat(p.bits(x)[:, None] / x.shape[1], x.shape[1], 1)
 
 
 def _flat(x: Ints, shape: tuple[int, int]) -> Ints:
+    """The symbols as one row. Raises ValueError on another shape."""
     if x.shape != shape:
         raise ValueError(f"expected {shape} symbols; found {x.shape}")
     return np.ascontiguousarray(x, np.int64).reshape(-1)

@@ -1,14 +1,17 @@
-"""F(i) = floor(Phi((b_i - mean) / sigma) (2^24 - n)) + i: q(u) over the 2^P bins [b_i, b_(i+1)) of
-equal mass under N(0, 1).
+"""F(i) = floor(Phi((b_i - mean) / sigma) (2^24 - n)) + i: a Gaussian q(u) over the n = 2^P bins
+[b_i, b_(i+1)) of equal mass under N(0, 1).
 
-In prior-standardised units the prior costs exactly P bits a dimension and its intervals are those
-of a uniform distribution, `[i, i + 1)` out of 2^P. Mean int64 in 1/128 (|mean| <= 512), sigma index
-0..56 of `tables.inverse_sigmas`, boundaries b_i in 2^-16, all arrays of one shape; n = 2^P; F(0) =
-0 and F(n) = 2^24 are forced. Raised: ValueError on shapes and ranges. With `interpolated`, Phi is
-linear between the entries of its table, which are 1/1024 sigma apart, instead of constant. Without
-it a bin spans few steps where q is wide and bins are fine: q = prior then costs 0.013 bit a
-dimension at P = 10 and 0.33 at P = 12, with it 5 10^-5 at most. Source of equal-mass bins:
-Townsend, Bird and Barber 2019 (arXiv:1901.04866).
+The latent u is in units of its prior N(0, 1), which then costs exactly P bits a dimension: its
+intervals are those of a uniform distribution, `[i, i + 1)` out of 2^P. The mean is in 1/128 within
++-4096, sigma an index 0..56 of `tables.inverse_sigmas`, boundaries b_i are in 2^-16. F(0) = 0 and
+F(n) = 2^24 are forced. Arrays are int64 of one shape. Functions raise ValueError on wrong shapes
+and on parameters out of range.
+
+With `interpolated`, Phi is linear between the entries of its table, which are 1/1024 sigma apart,
+instead of constant. Without it, a bin spans few steps of the table where q is wide and bins are
+fine: q = prior then costs 0.013 bit a dimension at P = 10 and 0.33 at P = 12; with it 5e-5 at most.
+
+Source of equal-mass bins: Townsend, Bird and Barber 2019 (arXiv:1901.04866).
 """
 
 from __future__ import annotations
@@ -32,7 +35,14 @@ MEAN_LIMIT = 2**12  # keeps (b - mean) / sigma below 2^44
 def interval(
     mean: Ints, sigma: Ints, latent_precision: int, i: Ints, interpolated: bool = False
 ) -> tuple[Ints, Ints]:
-    """`(start, freq)` of bin i out of 2^24, int64."""
+    """Returns `(start, freq)` of bin i, int64 out of 2^24.
+
+    Examples:
+        >>> mean, sigma = np.array([0]), np.array([48])  # N(0, 1), as the prior: equal masses
+        >>> _, freq = interval(mean, sigma, 10, np.array([512]), interpolated=True)
+        >>> (freq / 2**24 * 2**10).round(2)
+        array([1.])
+    """
     m, inverse, i = _checked(mean, sigma, i)
     start = _cdf(m, inverse, latent_precision, i, interpolated)
     return start, _cdf(m, inverse, latent_precision, i + 1, interpolated) - start
@@ -41,7 +51,13 @@ def interval(
 def symbol(
     mean: Ints, sigma: Ints, latent_precision: int, cf: Ints, interpolated: bool = False
 ) -> tuple[Ints, Ints, Ints]:
-    """`(i, start, freq)` of the interval that holds cf in [0, 2^24)."""
+    """Returns `(i, start, freq)` of the bin whose interval contains cf in [0, 2^24): the inverse of
+    `interval`.
+
+    Examples:
+        >>> symbol(np.array([0]), np.array([48]), 10, np.array([1 << 23]), interpolated=True)[0]
+        array([512])
+    """
     m, inverse, cf = _checked(mean, sigma, cf)
     return invert(
         lambda i: _cdf(m, inverse, latent_precision, i, interpolated),
@@ -52,11 +68,17 @@ def symbol(
 
 
 def value(latent_precision: int, i: Ints) -> Ints:
-    """u of bin i, its median under the prior, in 1/128; int64 of i's shape."""
+    """Returns the value u of bin i, its median under N(0, 1), in 1/128; int64 of i's shape.
+
+    Examples:
+        >>> value(10, np.array([512, 0]))  # the smallest is Phi^-1(2^-11) = -3.3
+        array([   0, -422])
+    """
     return standard_normal_bins(latent_precision)[1][as_int64(i)]
 
 
 def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
+    """Means, inverse sigmas and x as int64. Raises ValueError on wrong shapes and ranges."""
     m, s, x = as_int64(mean), as_int64(sigma), as_int64(x)
     if not m.shape == s.shape == x.shape:
         raise ValueError(f"expected arrays of one shape; found {m.shape}, {s.shape}, {x.shape}")
@@ -68,9 +90,10 @@ def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _cdf(mean: Ints, inverse: Ints, latent_precision: int, i: Ints, interpolated: bool) -> Ints:
+    """F(i)."""
     n = 1 << latent_precision
-    # (b 2^-16 - m 2^-7) / sigma in steps of 2^-10, with 1 / sigma = inverse 2^-16: shift by 16 + 16
-    # - 10.
+    # (b 2^-16 - m 2^-7) / sigma in steps of 2^-10, with 1 / sigma = inverse 2^-16: a shift by
+    # 16 + 16 - 10 bits
     distance = (standard_normal_bins(latent_precision)[0][i] - (mean << 9)) * inverse
     index = GAUSSIAN_HALF + (distance >> 22)
     table = gaussian_cdf_table()

@@ -1,16 +1,19 @@
 """F(x) = floor(S(x) (2^22 - n) / 2^40) + x, S(x) = sum_k w_k T((b_x - m_k) / s_k): a mixture of
 logistics on 0..n-1.
 
-Everything is int64. T is the table of the logistic CDF (2^24 is one), weights w sum to 2^16,
-locations m are in 1/32 grey level, scales are indices of `tables.inverse_scales`, b_x is where
-value x begins (`axis`; x - 1/2 grey level for 8-bit samples). S is forced to 0 at x = 0 and to 2^40
-at x = n, so that F(0) = 0 and F(n) = 2^22; it never decreases, so that the term x keeps every
-frequency at 1 or more. No intermediate exceeds 2^62.
+T is the integer table of the logistic CDF, in which 2^24 stands for 1. Weights w sum to 2^16,
+locations m are in 1/32 grey level, scales are indices of `tables.inverse_scales`, and b_x is the
+lower boundary of value x on the grey scale (`sample_grid.Axis`; x - 1/2 for 8-bit samples). S is
+forced to 0 at x = 0 and to 2^40 at x = n, so that F(0) = 0 and F(n) = 2^22. S never decreases, so
+that the term x gives every value a frequency of at least 1. All arithmetic is int64, and no
+intermediate exceeds 2^62.
 
-numba, where it is installed, computes the same integers faster; BBANS_NUMBA=0 in the environment
-switches it off. Arrays `weights, locations, scales` are int64 `(N, K)`, `x, cf` and results `(N,)`;
-`axis` may be the n of a regular one. Raised: ValueError on shapes, scale indices and values that
-are out of range. Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
+If numba is installed, it computes the same integers faster; BBANS_NUMBA=0 in the environment
+disables it. `weights`, `locations` and `scales` are int64 `(N, K)`; `x`, `cf` and results are int64
+`(N,)`; an integer n for `axis` stands for `sample_grid.regular(n)`. Functions raise ValueError on
+wrong shapes, and on scale indices and values out of range.
+
+Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
 """
 
 from __future__ import annotations
@@ -35,50 +38,73 @@ from bbans.distributions.tables import (
 PRECISION = 22
 WEIGHT_BITS = 16
 MASS_BITS = WEIGHT_BITS + LOGISTIC_BITS
-FINER = UNIT - 5  # bits of a boundary below the unit of a location
-CHUNK = 4096  # symbols at once: a component's temporaries stay in the second-level cache
+FINER = UNIT - 5  # a boundary's fractional bits beyond those of a location
+CHUNK = 4096  # symbols at once, so that a component's temporaries stay in the second-level cache
 
 
 def interval(
     weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256
 ) -> tuple[Ints, Ints]:
-    """`(start, freq)` of x in 0..n-1."""
-    w, m, s, x, at = _checked(weights, locations, scales, x, axis)
+    """Returns `(start, freq)` of x in 0..n-1, out of 2^22.
+
+    Examples:
+        >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
+        >>> (interval(w, m, s, np.array([100]))[1] / 2**22).round(3)
+        array([0.245])
+    """
+    w, m, s, x, boundaries = _checked(weights, locations, scales, x, axis)
     start, freq = np.empty_like(x), np.empty_like(x)
     if (fast := accelerator()) is not None:
-        fast.interval(w, m, s, x, at, logistic_cdf_table(), inverse_scales(), start, freq)
+        fast.interval(w, m, s, x, boundaries, logistic_cdf_table(), inverse_scales(), start, freq)
         return start, freq
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
-        start[part] = _cdf(wt, mt, inverse, x[part], at)
-        freq[part] = _cdf(wt, mt, inverse, x[part] + 1, at) - start[part]
+        start[part] = _cdf(wt, mt, inverse, x[part], boundaries)
+        freq[part] = _cdf(wt, mt, inverse, x[part] + 1, boundaries) - start[part]
     return start, freq
 
 
 def symbol(
     weights: Ints, locations: Ints, scales: Ints, cf: Ints, axis: Axis | int = 256
 ) -> tuple[Ints, Ints, Ints]:
-    """`(x, start, freq)` of the interval that holds cf in [0, 2^22)."""
-    w, m, s, cf, at = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
+    """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^22): the inverse of
+    `interval`.
+
+    Examples:
+        >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
+        >>> symbol(w, m, s, np.array([1 << 21]))[0]
+        array([100])
+    """
+    w, m, s, cf, boundaries = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
     if (fast := accelerator()) is not None:
-        fast.symbol(w, m, s, cf, at, logistic_cdf_table(), inverse_scales(), x, start, freq)
+        fast.symbol(w, m, s, cf, boundaries, logistic_cdf_table(), inverse_scales(), x, start, freq)
         return x, start, freq
     for part in _chunks(len(cf)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
 
         def cdf(x: Ints, wt: Ints = wt, mt: Ints = mt, inverse: Ints = inverse) -> Ints:
-            return _cdf(wt, mt, inverse, x, at)
+            return _cdf(wt, mt, inverse, x, boundaries)
 
-        x[part], start[part], freq[part] = invert(cdf, cf[part], len(at) - 1, 1 << PRECISION)
+        x[part], start[part], freq[part] = invert(
+            cdf, cf[part], len(boundaries) - 1, 1 << PRECISION
+        )
     return x, start, freq
 
 
 def condition(
     weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256
 ) -> Ints:
-    """Weights after seeing x: w_k max(T_k(x + 1) - T_k(x), 1), normalised; T_k is forced to 0 at 0
-    and to 2^24 at n.
+    """w_k max(T_k(x + 1) - T_k(x), 1), normalised to 2^16: returns the posterior weights of the
+    components given x, int64 `(N, K)`.
+
+    T_k is forced to 0 at 0 and to 2^24 at n.
+
+    Examples:
+        >>> w, m = np.array([[1 << 15, 1 << 15]]), np.array([[0, 32 * 200]])
+        >>> s = np.array([[64, 64]])
+        >>> condition(w, m, s, np.array([200]))
+        array([[    0, 65536]])
     """
     return interval_and_condition(weights, locations, scales, x, axis)[2]
 
@@ -86,28 +112,39 @@ def condition(
 def interval_and_condition(
     weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int = 256
 ) -> tuple[Ints, Ints, Ints]:
-    """`(start, freq, weights after seeing x)` in one pass: `interval` and `condition`."""
-    w, m, s, x, at = _checked(weights, locations, scales, x, axis)
+    """Returns `(start, freq, posterior weights given x)` in one pass: the results of `interval` and
+    of `condition`.
+
+    Examples:
+        >>> w, m, s = np.array([[1 << 16]]), np.array([[32 * 100]]), np.array([[64]])
+        >>> interval_and_condition(w, m, s, np.array([100]))[2]
+        array([[65536]])
+    """
+    w, m, s, x, boundaries = _checked(weights, locations, scales, x, axis)
     start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
     if (fast := accelerator()) is not None:
         fast.interval_and_condition(
-            w, m, s, x, at, logistic_cdf_table(), inverse_scales(), start, freq, after
+            w, m, s, x, boundaries, logistic_cdf_table(), inverse_scales(), start, freq, after
         )
         return start, freq, after
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
-        lower, upper = (_components(mt, inverse, x[part] + step, at) for step in (0, 1))
-        start[part] = _scaled((wt * lower).sum(0), x[part], at)
-        freq[part] = _scaled((wt * upper).sum(0), x[part] + 1, at) - start[part]
+        lower, upper = (_components(mt, inverse, x[part] + step, boundaries) for step in (0, 1))
+        start[part] = _scaled((wt * lower).sum(0), x[part], boundaries)
+        freq[part] = _scaled((wt * upper).sum(0), x[part] + 1, boundaries) - start[part]
         after[part] = _normalised(wt * np.maximum(upper - lower, 1)).T
     return start, freq, after
 
 
 def normalise(raw: Ints) -> Ints:
-    """Weights with sum 2^16 exactly: floor(2^16 raw / sum raw), the remainder to the first of the
-    largest raw ones.
+    """w_k = floor(2^16 raw_k / sum raw), with the remainder added to the first of the largest:
+    scales rows of int64 `(N, K)` to a sum of exactly 2^16.
 
-    raw int64 `(N, K)` in [0, 2^46], each row with a positive sum.
+    Values lie in [0, 2^46], and each row has a positive sum.
+
+    Examples:
+        >>> normalise(np.array([[1, 1, 1]]))
+        array([[21846, 21845, 21845]])
     """
     raw = as_int64(raw)
     weights = np.empty_like(raw)
@@ -120,18 +157,22 @@ def normalise(raw: Ints) -> Ints:
 
 
 def accelerator() -> ModuleType | None:
-    """The numba kernels, or None without numba or with BBANS_NUMBA=0."""
+    """Returns the module of numba kernels, or None if numba is not installed or BBANS_NUMBA=0.
+
+    Examples:
+        >>> kernels = accelerator()
+        >>> kernels is None or kernels.PRECISION == PRECISION
+        True
+    """
     return None if os.environ.get("BBANS_NUMBA") == "0" else _import_accelerator()
 
 
 @cache
 def _import_accelerator() -> ModuleType | None:
+    """The module of numba kernels, or None if it cannot be imported."""
     try:
         from bbans.distributions import mixture_numba
-    except (
-        ImportError,
-        RuntimeError,
-    ):  # not installed, or of a version that does not know this numpy
+    except (ImportError, RuntimeError):  # not installed, or too old for this numpy
         return None
     return mixture_numba
 
@@ -139,8 +180,8 @@ def _import_accelerator() -> ModuleType | None:
 def _checked(
     weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int, top: int | None = None
 ) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-    """The arrays as int64, x in 0..top - 1 (default: the axis's values), and the boundaries of the
-    axis.
+    """The arrays as int64 and the boundaries of the axis. Raises ValueError on wrong shapes and
+    unless x lies in 0..top - 1 (by default, the values of the axis).
     """
     w, m, s, x = as_int64(weights), as_int64(locations), as_int64(scales), as_int64(x)
     if w.ndim != 2 or not w.shape == m.shape == s.shape or x.shape != w.shape[:1] or not w.shape[1]:
@@ -158,12 +199,13 @@ def _checked(
 
 
 def _chunks(n: int) -> Iterator[slice]:
+    """Slices of at most CHUNK symbols."""
     return (slice(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK))
 
 
 def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Ints, Ints]:
-    """Weights, locations and inverse scales as `(K, N)`: along the long axis numpy's loops are
-    fast.
+    """Weights, locations and inverse scales as `(K, N)`: numpy's loops are faster along the long
+    axis.
     """
     return (
         np.ascontiguousarray(weights.T),
@@ -172,32 +214,34 @@ def _transposed(weights: Ints, locations: Ints, scales: Ints) -> tuple[Ints, Int
     )
 
 
-def _components(locations: Ints, inverse: Ints, x: Ints, at: Ints) -> Ints:
-    """T_k(x), int64 `(K, N)`."""
-    index: Ints = at[x] - (locations << FINER)
+def _components(locations: Ints, inverse: Ints, x: Ints, boundaries: Ints) -> Ints:
+    """T_k(x), the CDF of every component, int64 `(K, N)`."""
+    index: Ints = boundaries[x] - (locations << FINER)
     index *= inverse
     index >>= 12 + FINER
     index += LOGISTIC_HALF
     np.clip(index, 0, 2 * LOGISTIC_HALF, out=index)
     mass: Ints = logistic_cdf_table()[index]
     mass *= x > 0
-    mass[:, x == len(at) - 1] = 1 << LOGISTIC_BITS
+    mass[:, x == len(boundaries) - 1] = 1 << LOGISTIC_BITS
     return mass
 
 
-def _scaled(mass: Ints, x: Ints, at: Ints) -> Ints:
-    return ((mass * ((1 << PRECISION) - (len(at) - 1))) >> MASS_BITS) + x
+def _scaled(mass: Ints, x: Ints, boundaries: Ints) -> Ints:
+    """F(x) from S(x)."""
+    return ((mass * ((1 << PRECISION) - (len(boundaries) - 1))) >> MASS_BITS) + x
 
 
-def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, at: Ints) -> Ints:
-    mass = _components(locations, inverse, x, at)
+def _cdf(weights: Ints, locations: Ints, inverse: Ints, x: Ints, boundaries: Ints) -> Ints:
+    """F(x)."""
+    mass = _components(locations, inverse, x, boundaries)
     mass *= weights
-    return _scaled(mass.sum(0), x, at)
+    return _scaled(mass.sum(0), x, boundaries)
 
 
 def _normalised(raw: Ints) -> Ints:
-    """`normalise` of `(K, N)`."""
+    """`normalise` of arrays `(K, N)`."""
     weights: Ints = (raw << WEIGHT_BITS) // raw.sum(0)
-    left = (1 << WEIGHT_BITS) - weights.sum(0)
-    weights[raw.argmax(0), np.arange(raw.shape[1])] += left
+    remainder = (1 << WEIGHT_BITS) - weights.sum(0)
+    weights[raw.argmax(0), np.arange(raw.shape[1])] += remainder
     return weights

@@ -1,7 +1,7 @@
-"""The loops of `mixture` compiled by numba: the same integers, one symbol at a time.
+"""The loops of `mixture`, compiled by numba: they compute the same integers, one symbol at a time.
 
-Compiled once, when first imported, and kept in numba's cache. Arguments are checked by `mixture`:
-scale indices are in range, so that no table is read outside its bounds.
+They are compiled when the module is first imported, and kept in numba's cache. `mixture` has
+checked the arguments: scale indices are in range, so that no table is read out of bounds.
 """
 
 from __future__ import annotations
@@ -26,32 +26,35 @@ TOP = 2 * LOGISTIC_HALF
 ONE = 1 << LOGISTIC_BITS
 QUANTILE_BITS = 10
 _STEPS = (np.arange(1 << QUANTILE_BITS) + 0.5) / (1 << QUANTILE_BITS)
-QUANTILES = np.log(
-    _STEPS / (1 - _STEPS)
-)  # of the standard logistic; where a search begins, on which no result depends
+# quantiles of the standard logistic, at which a search starts; no result depends on them
+QUANTILES = np.log(_STEPS / (1 - _STEPS))
 
 _TABLE = "Array(int64, 1, 'C', readonly=True)"
 _ROW, _MATRIX = "int64[::1]", "int64[:,::1]"
-_GIVEN = "Array(int64, 2, 'C', readonly=True)"
+_VALUES = "Array(int64, 2, 'C', readonly=True)"
 _NARROW = "Array(int32, 2, 'C', readonly=True)"
-_INPUTS = f"{_GIVEN}, {_GIVEN}, {_GIVEN}, {_TABLE}, {_TABLE}, {_TABLE}, {_TABLE}"
+_INPUTS = f"{_VALUES}, {_VALUES}, {_VALUES}, {_TABLE}, {_TABLE}, {_TABLE}, {_TABLE}"
 
 
 def compiled(*signatures: str, **options: Any) -> Callable[[F], F]:
-    """Compile now, for each list of types, without the interpreter's lock."""
+    """Returns a decorator that compiles a function at once for these signatures, to run without the
+    interpreter's lock.
+    """
 
     def decorate(function: F) -> F:
         try:
             return cast(F, njit(list(signatures), cache=True, nogil=True, **options)(function))
-        except RuntimeError:  # numba finds no folder that it may write its cache to
+        except RuntimeError:  # numba has no folder to which it may write its cache
             return cast(F, njit(list(signatures), nogil=True, **options)(function))
 
     return decorate
 
 
 @compiled(f"int64({_TABLE}, int64, int64)", inline="always")
-def standard(table: Ints, offset: int, inverse: int) -> int:
-    """T at an offset from the location, in units of boundaries."""
+def logistic_cdf(table: Ints, offset: int, inverse: int) -> int:
+    """T(offset / scale), where `offset` is the distance from the location in units of boundaries,
+    and `inverse` the entry of `tables.inverse_scales`.
+    """
     index = ((offset * inverse) >> (12 + FINER)) + LOGISTIC_HALF
     return int(table[min(max(index, 0), TOP)])
 
@@ -62,23 +65,23 @@ def interval(
     m: Ints,
     s: Ints,
     x: Ints,
-    at: Ints,
+    boundaries: Ints,
     table: Ints,
     inverse: Ints,
     start: Ints,
     freq: Ints,
 ) -> None:
-    """`mixture.interval` into `start` and `freq`."""
-    n = at.shape[0] - 1
+    """Computes `mixture.interval` into `start` and `freq`."""
+    n = boundaries.shape[0] - 1
     span = (1 << PRECISION) - n
     for i in range(w.shape[0]):
-        begin, end = at[x[i]], at[x[i] + 1]
+        begin, end = boundaries[x[i]], boundaries[x[i] + 1]
         low = high = 0
         for k in range(w.shape[1]):
             scale = inverse[s[i, k]]
             location = m[i, k] << FINER
-            low += w[i, k] * standard(table, begin - location, scale)
-            high += w[i, k] * standard(table, end - location, scale)
+            low += w[i, k] * logistic_cdf(table, begin - location, scale)
+            high += w[i, k] * logistic_cdf(table, end - location, scale)
         if x[i] <= 0:
             low = 0
         if x[i] + 1 == n:
@@ -88,31 +91,39 @@ def interval(
 
 
 @njit(inline="always")
-def located(
-    w: Ints, location: Ints, scale: Ints, cf: int, at: Ints, span: int, density: float, table: Ints
+def bracket(
+    w: Ints,
+    location: Ints,
+    scale: Ints,
+    cf: int,
+    boundaries: Ints,
+    span: int,
+    density: float,
+    table: Ints,
 ) -> tuple[int, int, int]:
-    """Value, start and end of the interval that holds cf; locations in units of boundaries, scales
-    inverse ones.
+    """Returns the value, start and end of the interval that contains cf; `location` is in units of
+    boundaries, `scale` holds entries of `tables.inverse_scales`.
     """
-    K, n = w.shape[0], at.shape[0] - 1
+    K, n = w.shape[0], boundaries.shape[0] - 1
     largest = 0
     for k in range(1, K):
         if w[k] > w[largest]:
             largest = k
     low, high = 0, n
     first, end = 0, 1 << PRECISION
-    # Steps that double outwards from the largest component's quantile, then bisection: on
-    # photographs 2.1 probes, where two are the least.
+    # steps that double outwards from the quantile of the largest component, then bisection: on
+    # photographs 2.1 evaluations, of which two are necessary
     unit = float((1 << UNIT + 17) // scale[largest])
     middle = int(
-        (location[largest] - at[0] + unit * QUANTILES[cf >> (PRECISION - QUANTILE_BITS)]) * density
+        (location[largest] - boundaries[0] + unit * QUANTILES[cf >> (PRECISION - QUANTILE_BITS)])
+        * density
     )
     middle = min(max(middle, 1), max(n - 1, 1))
     step = max(int(unit * density) >> 2, 1)
     while high - low > 1:
         mass = 0
         for k in range(K):
-            mass += w[k] * standard(table, at[middle] - location[k], scale[k])
+            mass += w[k] * logistic_cdf(table, boundaries[middle] - location[k], scale[k])
         value = ((mass * span) >> MASS_BITS) + middle
         if value <= cf:
             low, first = middle, value
@@ -132,7 +143,7 @@ def located(
 @compiled(
     *(
         f"void({inputs}, {_ROW}, {_ROW}, {_ROW})"
-        for inputs in (_INPUTS, _INPUTS.replace(_GIVEN, _NARROW))
+        for inputs in (_INPUTS, _INPUTS.replace(_VALUES, _NARROW))
     )
 )
 def symbol(
@@ -140,46 +151,45 @@ def symbol(
     m: Ints,
     s: Ints,
     cf: Ints,
-    at: Ints,
+    boundaries: Ints,
     table: Ints,
     inverse: Ints,
     x: Ints,
     start: Ints,
     freq: Ints,
 ) -> None:
-    """`mixture.symbol` into `x`, `start` and `freq`."""
-    K, n = w.shape[1], at.shape[0] - 1
-    span, density = (
-        (1 << PRECISION) - n,
-        n / (at[n] - at[0]),
-    )  # values per unit; a guess, on which no result depends
+    """Computes `mixture.symbol` into `x`, `start` and `freq`."""
+    K, n = w.shape[1], boundaries.shape[0] - 1
+    span = (1 << PRECISION) - n
+    # values per unit of boundaries, for the start of the search; no result depends on it
+    density = n / (boundaries[n] - boundaries[0])
     weight, location, scale = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64)
     for i in range(w.shape[0]):
         for k in range(K):
             weight[k], location[k], scale[k] = w[i, k], np.int64(m[i, k]) << FINER, inverse[s[i, k]]
-        x[i], first, end = located(weight, location, scale, cf[i], at, span, density, table)
+        x[i], first, end = bracket(weight, location, scale, cf[i], boundaries, span, density, table)
         start[i] = first
         freq[i] = end - first
 
 
 @compiled(f"void({_TABLE}, {_ROW})")
 def normalise_row(raw: Ints, weights: Ints) -> None:
-    """`mixture.normalise` of a row; `weights` may be `raw`."""
+    """Computes `mixture.normalise` of one row; `weights` may be `raw` itself."""
     total = largest = 0
     for k in range(raw.shape[0]):
         total += raw[k]
         if raw[k] > raw[largest]:
             largest = k
-    left = 1 << WEIGHT_BITS
+    remainder = 1 << WEIGHT_BITS
     for k in range(raw.shape[0]):
         weights[k] = (raw[k] << WEIGHT_BITS) // total
-        left -= weights[k]
-    weights[largest] += left
+        remainder -= weights[k]
+    weights[largest] += remainder
 
 
-@compiled(f"void({_GIVEN}, {_MATRIX})")
+@compiled(f"void({_VALUES}, {_MATRIX})")
 def normalise(raw: Ints, weights: Ints) -> None:
-    """`mixture.normalise` into `weights`."""
+    """Computes `mixture.normalise` into `weights`."""
     for i in range(raw.shape[0]):
         normalise_row(raw[i], weights[i])
 
@@ -190,26 +200,26 @@ def interval_and_condition(
     m: Ints,
     s: Ints,
     x: Ints,
-    at: Ints,
+    boundaries: Ints,
     table: Ints,
     inverse: Ints,
     start: Ints,
     freq: Ints,
     after: Ints,
 ) -> None:
-    """`mixture.interval_and_condition` into `start`, `freq` and `after`."""
+    """Computes `mixture.interval_and_condition` into `start`, `freq` and `after`."""
     K = w.shape[1]
-    n = at.shape[0] - 1
+    n = boundaries.shape[0] - 1
     span = (1 << PRECISION) - n
     raw = np.empty(K, np.int64)
     for i in range(w.shape[0]):
-        begin, end = at[x[i]], at[x[i] + 1]
+        begin, end = boundaries[x[i]], boundaries[x[i] + 1]
         low = high = 0
         for k in range(K):
             scale = inverse[s[i, k]]
             location = m[i, k] << FINER
-            lower = standard(table, begin - location, scale) if x[i] > 0 else 0
-            upper = standard(table, end - location, scale) if x[i] + 1 != n else ONE
+            lower = logistic_cdf(table, begin - location, scale) if x[i] > 0 else 0
+            upper = logistic_cdf(table, end - location, scale) if x[i] + 1 != n else ONE
             low += w[i, k] * lower
             high += w[i, k] * upper
             raw[k] = w[i, k] * max(upper - lower, 1)

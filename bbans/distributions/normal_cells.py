@@ -1,9 +1,10 @@
 """P(i) = the share of the 2^P bins of equal mass under N(0, 1) whose medians lie in [(i - 1/2) D,
-(i + 1/2) D): a grid of even cells.
+(i + 1/2) D): the standard normal on a grid of equal cells.
 
-Medians and D are integers in 1/128, the bins those of `latent`, so that a cell's interval is that
-of its bins, `[first, last + 1)` out of 2^P, and its mass that of the prior. Cell 0 is around u = 0;
-a cell without bins, in the tails of fine grids, has no symbol. int64 arrays of one shape.
+Medians and D are integers in 1/128; the bins are those of `gaussian_bins`. So a cell's interval is
+that of its bins, `[first, last + 1)` out of 2^P, and its mass is theirs under the prior. Cell 0
+lies around u = 0. A cell that contains no bin, as in the tails of fine grids, has frequency 0 and
+is no symbol. Arrays are int64 of one shape.
 """
 
 from __future__ import annotations
@@ -15,32 +16,61 @@ from bbans.distributions.tables import standard_normal_bins
 
 
 def cell_of(u: Ints, step: Ints) -> Ints:
-    """The cell of u in 1/128, for cells of width D = step."""
+    """floor(u / D + 1/2): returns the cell that contains u, in 1/128, on the grid of width D =
+    step.
+
+    Examples:
+        >>> cell_of(np.array([0, 63, 64]), np.array([128, 128, 128]))
+        array([0, 0, 1])
+    """
     return (2 * u + step) // (2 * step)
 
 
 def interval(cell: Ints, step: Ints, latent_precision: int) -> tuple[Ints, Ints]:
-    """`(start, freq)` of a cell out of 2^latent_precision; freq is 0 where no bin is in it."""
+    """Returns `(start, freq)` of a cell out of 2^latent_precision; freq is 0 if the cell contains
+    no bin.
+
+    Examples:
+        >>> [a.tolist() for a in interval(np.array([0]), np.array([128]), 10)]
+        [[315], [392]]
+    """
     medians = standard_normal_bins(latent_precision)[1]
     start = np.searchsorted(medians, -((step - 2 * step * cell) // 2), "left")
     return start, np.searchsorted(medians, -((-step - 2 * step * cell) // 2), "left") - start
 
 
 def symbol(cf: Ints, step: Ints, latent_precision: int) -> tuple[Ints, Ints, Ints]:
-    """`(cell, start, freq)` of the interval that holds cf in [0, 2^latent_precision)."""
+    """Returns `(cell, start, freq)` of the interval that contains cf in [0, 2^latent_precision):
+    the inverse of `interval`.
+
+    Examples:
+        >>> symbol(np.array([400]), np.array([128]), 10)[0]
+        array([0])
+    """
     cell = cell_of(standard_normal_bins(latent_precision)[1][cf], step)
     return cell, *interval(cell, step, latent_precision)
 
 
 def bin_at(u: Ints, latent_precision: int) -> Ints:
-    """The bin whose median is nearest to u, in 1/128; the lower of two."""
+    """Returns the index of the bin whose median is nearest to u, in 1/128; of two equally near, the
+    lower.
+
+    Examples:
+        >>> bin_at(np.array([128]), 10)  # u = 1, and Phi(1) 2^10 = 861.5
+        array([861])
+    """
     medians = standard_normal_bins(latent_precision)[1]
     above = np.searchsorted(medians, u, "left").clip(1, len(medians) - 1)
-    found: Ints = above - (u - medians[above - 1] <= medians[above] - u)
-    return found
+    nearest: Ints = above - (u - medians[above - 1] <= medians[above] - u)
+    return nearest
 
 
 def centre(cell: Ints, step: Ints, latent_precision: int) -> Ints:
-    """The bin in the middle of a cell, which holds one at least."""
+    """Returns the index of the bin in the middle of a cell, which must contain at least one bin.
+
+    Examples:
+        >>> centre(np.array([1]), np.array([128]), 10)
+        array([861])
+    """
     start, freq = interval(cell, step, latent_precision)
     return bin_at(cell * step, latent_precision).clip(start, start + freq - 1)

@@ -1,11 +1,11 @@
-"""Integer tables of the standard CDFs, scales and magnitudes: each entry is the nearest integer to
-a real number, on every machine.
+"""T[j] = round(f(j)): integer tables of the standard CDFs, of scales and of logarithms; each entry
+is the integer nearest to a real number, and so equal on every machine.
 
-Nothing here uses a float. Powers of two are decided by comparing integers: k is round(2^(a/b))
-exactly when (2k - 1)^b <= 2^(a + b) < (2k + 1)^b, and these numbers are irrational or whole, so
-that there are no ties. The CDFs are computed with 128 fractional bits; the tests check every entry
-against mpmath, and the tables' SHA-256, so that an entry changes only on purpose: these numbers are
-part of the file format.
+Nothing here uses a float. Powers of two are found by comparing integers: k = round(2^(a/b)) exactly
+if (2k - 1)^b <= 2^(a + b) < (2k + 1)^b. These powers are irrational or whole, so there are no ties.
+CDFs are computed with 128 fractional bits. The tests compare every entry with mpmath, and the
+tables' SHA-256 with constants, because the tables are part of the file format. All tables are
+read-only int64 arrays.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ BIN_UNIT, CENTRE_UNIT = 16, 7  # fractional bits of the bins' boundaries and cen
 
 @cache
 def logistic_cdf_table() -> Table:
-    """T[j] = round(2^24 / (1 + exp(-t))), t = (j - 16384) / 1024, j = 0..32768; int64
-    `(32769,)`.
+    """T[j] = round(2^24 / (1 + exp(-t))), t = (j - 16384) / 1024, j = 0..32768; int64 `(32769,)`.
+
+    Examples:
+        >>> int(logistic_cdf_table()[16384]) == 2**23
+        True
     """
     ratio = _exp_minus(ONE >> STEP)
     upper, power = [], ONE
@@ -43,40 +46,69 @@ def logistic_cdf_table() -> Table:
 
 @cache
 def gaussian_cdf_table() -> Table:
-    """T[j] = round(2^30 Phi(t)), t = (j - 8192) / 1024, j = 0..16384; int64 `(16385,)`."""
+    """T[j] = round(2^30 Phi(t)), t = (j - 8192) / 1024, j = 0..16384; int64 `(16385,)`.
+
+    Examples:
+        >>> round(int(gaussian_cdf_table()[8192 + 1024]) / 2**30, 6)  # Phi(1)
+        0.841345
+    """
     upper = [_round(mass, BITS - GAUSSIAN_BITS) for mass in _normal_grid()[0]]
     return _odd(upper, 1 << GAUSSIAN_BITS)
 
 
 @cache
 def inverse_scales() -> Table:
-    """round(2^12 * 32 / s_i) for scales s_i = 2^(i / 16 - 4) grey levels, i = 0..160; int64
+    """T[i] = round(2^12 * 32 / s_i) for scales s_i = 2^(i / 16 - 4) grey levels, i = 0..160; int64
     `(161,)`.
+
+    Examples:
+        >>> int(inverse_scales()[64]) == 2**12 * 32  # s = 1
+        True
     """
     return _frozen([_round_root(16 * 21 - i, 4) for i in range(SCALES)])
 
 
 @cache
 def inverse_sigmas() -> Table:
-    """round(2^16 / sigma_i) for sigma_i = 2^(i / 8 - 6), i = 0..56; int64 `(57,)`."""
+    """T[i] = round(2^16 / sigma_i) for sigma_i = 2^(i / 8 - 6), i = 0..56; int64 `(57,)`.
+
+    Examples:
+        >>> int(inverse_sigmas()[48]) == 2**16  # sigma = 1
+        True
+    """
     return _frozen([_round_root(8 * 22 - i, 3) for i in range(SIGMAS)])
 
 
 @cache
 def exp2_weights() -> Table:
-    """max(1, round(2^14 * 2^(-d / 16))) for d = 0..255; int64 `(256,)`."""
+    """T[d] = max(1, round(2^14 * 2^(-d / 16))), d = 0..255; int64 `(256,)`.
+
+    Examples:
+        >>> exp2_weights()[[0, 16, 32]]
+        array([16384,  8192,  4096])
+    """
     return _frozen([max(1, _round_root(16 * 14 - d, 4)) for d in range(256)])
 
 
 @cache
 def exp2_fractions() -> Table:
-    """round(2^22 * 2^(-j / 256)) for j = 0..255; int64 `(256,)`."""
+    """T[j] = round(2^22 * 2^(-j / 256)), j = 0..255; int64 `(256,)`.
+
+    Examples:
+        >>> int(exp2_fractions()[0]) == 2**22
+        True
+    """
     return _frozen([_round_root(256 * 22 - j, 8) for j in range(256)])
 
 
 @cache
 def log2_mantissas() -> Table:
-    """round(2^28 log2(1 + j / 2^12)) for j = 0..4096; int64 `(4097,)`."""
+    """T[j] = round(2^28 log2(1 + j / 2^12)), j = 0..4096; int64 `(4097,)`.
+
+    Examples:
+        >>> int(log2_mantissas()[4096]) == 2**28
+        True
+    """
     n = 1 << 12
     logs = [_log_ratio(n + j, n) for j in range(n + 1)]
     return _frozen([_round((log << BITS) // logs[-1], BITS - 28) for log in logs])
@@ -84,8 +116,12 @@ def log2_mantissas() -> Table:
 
 @cache
 def log2_rising_factorials() -> Table:
-    """round(2^20 log2 (a_i)_k), (a)_k = a (a + 1) ... (a + k - 1), a_i = round(2^16 * 2^(i / 16 -
-    8)) / 2^16; int64 `(321, 256)`.
+    """T[i, k] = round(2^20 log2 (a_i)_k), where (a)_k = a (a + 1) ... (a + k - 1) and a_i =
+    round(2^16 * 2^(i / 16 - 8)) / 2^16; int64 `(321, 256)`.
+
+    Examples:
+        >>> (log2_rising_factorials()[128, [2, 4]] / 2**20).round(3)  # log2 2! and log2 4!
+        array([1.   , 4.585])
     """
     rows = []
     for i in range(321):
@@ -101,17 +137,28 @@ def log2_rising_factorials() -> Table:
 
 @cache
 def log_magnitude() -> Table:
-    """round(128 log2(1 + r)) for r = 0..1020; int64 `(1021,)`."""
-    # k <= 128 log2(v) + 1/2 exactly when 2^(2 k - 1) <= v^256.
+    """T[r] = round(128 log2(1 + r)), r = 0..1020; int64 `(1021,)`.
+
+    Examples:
+        >>> log_magnitude()[[0, 1, 3]]
+        array([  0, 128, 256])
+    """
+    # with v = 1 + r: k <= 128 log2(v) + 1/2 exactly if 2^(2 k - 1) <= v^256
     return _frozen([((1 + r) ** 256).bit_length() // 2 for r in range(1021)])
 
 
 @cache
 def standard_normal_bins(precision: int) -> tuple[Table, Table]:
-    """Boundaries and medians of n = 2^precision bins of equal mass under N(0, 1); precision 4..12.
+    """Returns boundaries and medians of the n = 2^precision bins of equal mass under N(0, 1).
 
-    Boundaries int64 `(n + 1,)`, round(2^16 Phi^-1(i / n)), the ends at +-8 * 2^16; medians int64
-    `(n,)`, round(2^7 Phi^-1((i + 1/2) / n)).
+    Boundaries, int64 `(n + 1,)`, are round(2^16 Phi^-1(i / n)), the outermost +-8 * 2^16. Medians,
+    int64 `(n,)`, are round(2^7 Phi^-1((i + 1/2) / n)). Raises ValueError unless 4 <= precision <=
+    12.
+
+    Examples:
+        >>> boundaries, medians = standard_normal_bins(4)
+        >>> (boundaries[8:10] / 2**16).round(3), (medians[8:9] / 2**7).round(3)
+        (array([0.   , 0.157]), array([0.078]))
     """
     if not 4 <= precision <= 12:
         raise ValueError(f"bins of equal mass have a precision of 4 to 12 bits; found {precision}")
@@ -123,22 +170,24 @@ def standard_normal_bins(precision: int) -> tuple[Table, Table]:
 
 
 def _frozen(values: list[int]) -> Table:
+    """A read-only int64 array of these values."""
     table = np.array(values, np.int64)
     table.flags.writeable = False
     return table
 
 
 def _odd(upper: list[int], total: int) -> Table:
-    """A table with T(-t) = total - T(t) from its entries at t = 0, 1, 2, ..."""
+    """A table with T(-t) = total - T(t), from its entries at t = 0, 1, 2, ..."""
     return _frozen([total - value for value in reversed(upper[1:])] + upper)
 
 
 def _round(value: int, bits: int) -> int:
+    """round(value / 2^bits), halves up."""
     return (value + (1 << bits - 1)) >> bits
 
 
 def _round_root(exponent: int, halvings: int) -> int:
-    """round(2^(exponent / 2^halvings)), 0 where that is below a half."""
+    """round(2^(exponent / 2^halvings)); 0 if that is below a half."""
     exponent += 1 << halvings
     root = 1 << exponent if exponent >= 0 else 0
     for _ in range(halvings):
@@ -188,8 +237,8 @@ def _exp_minus(t: int) -> int:
 
 @cache
 def _normal_grid() -> tuple[list[int], list[int]]:
-    """Phi and the density at t = j / 1024, j = 0..8192, with `BITS` fractional bits."""
-    # density(t + h) / density(t) = exp(-t h - h^2 / 2), whose own ratio is exp(-h^2).
+    """Phi(t) and the density at t = j / 1024, j = 0..8192, with `BITS` fractional bits."""
+    # density(t + h) / density(t) = exp(-t h - h^2 / 2); from t to t + h this changes by exp(-h^2)
     ratio = _exp_minus(ONE >> 2 * STEP + 1)
     shrink = _exp_minus(ONE >> 2 * STEP)
     masses, densities = [ONE >> 1], [_inverse_root_of_two_pi()]
@@ -237,7 +286,7 @@ def _normal_quantile(numerator: int, precision: int, unit: int) -> int:
     mass = numerator << (BITS - precision)
     j = bisect_right(masses, mass) - 1
     d = 0
-    for _ in range(4):  # Newton from inside a cell of 1/1024: the error squares each time
+    for _ in range(4):  # Newton's method within a step of 1/1024: the error squares each time
         d = min(
             max(d + ((mass - masses[j] - _mass(j, densities[j], d)) << BITS) // densities[j], 0),
             ONE >> STEP,

@@ -1,4 +1,8 @@
-"""P(x) = 1 / n: n symbols of equal mass, or as equal as integers out of 2^precision allow."""
+"""P(x) = 1 / n, by the CDF F(x) = floor(x 2^precision / n): n equiprobable symbols, up to rounding
+if n does not divide 2^precision.
+
+Arrays are int64 `(N,)`. Functions raise ValueError unless 1 <= n <= 2^precision <= 2^31.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,12 @@ from bbans.distributions.inverse_cdf import Ints, as_int64
 
 
 def interval(x: Ints, n: int, precision: int) -> tuple[Ints, Ints]:
-    """`(start, freq)` of x in 0..n-1, int64 `(N,)`, with F(x) = floor(x 2^precision / n); needs n
-    <= 2^precision <= 2^31.
+    """Returns `(start, freq)` of x in 0..n-1, out of 2^precision.
+
+    Examples:
+        >>> import numpy as np
+        >>> [a.tolist() for a in interval(np.arange(3), n=3, precision=4)]
+        [[0, 5, 10], [5, 5, 6]]
     """
     _check(n, precision)
     start = (as_int64(x) << precision) // n
@@ -15,15 +23,22 @@ def interval(x: Ints, n: int, precision: int) -> tuple[Ints, Ints]:
 
 
 def symbol(cf: Ints, n: int, precision: int) -> tuple[Ints, Ints, Ints]:
-    """`(x, start, freq)` of the interval that holds cf in [0, 2^precision)."""
+    """Returns `(x, start, freq)` of the interval that contains cf in [0, 2^precision): the inverse
+    of `interval`.
+
+    Examples:
+        >>> import numpy as np
+        >>> symbol(np.array([4, 5]), n=3, precision=4)[0]
+        array([0, 1])
+    """
     _check(n, precision)
-    # F(x) <= cf means x 2^precision < (cf + 1) n, so the largest such x is ceil of the quotient
-    # less one.
+    # F(x) <= cf means x 2^precision < (cf + 1) n: the largest such x is the quotient's ceil - 1
     x = ((as_int64(cf) + 1) * n - 1) >> precision
     return x, *interval(x, n, precision)
 
 
 def _check(n: int, precision: int) -> None:
+    """Raises ValueError unless 1 <= n <= 2^precision <= 2^31."""
     if not 1 <= n <= 1 << precision <= 1 << 31:
         raise ValueError(
             f"a uniform distribution needs 1 <= n <= 2^precision <= 2^31; found n {n}, precision "

@@ -1,6 +1,5 @@
-"""The plain numpy backend: unfold and matrix product in the carrier's precision.
-
-The oracle of `torch_ops`.
+"""The numpy backend: convolutions as one matrix product over unfolded windows, in the carrier's
+precision. It is the reference with which `torch_ops` is compared.
 """
 
 from __future__ import annotations
@@ -20,37 +19,49 @@ Kept = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class NumpyOps:
-    """`dtype` is the carrier: float32 or float64, equal results for models within the float32
-    bound.
+    """A backend whose carrier is `dtype`, float32 or float64; results are equal for models within
+    the float32 bound.
+
+    Examples:
+        >>> ops = NumpyOps()
+        >>> x = ops.load(np.arange(4).reshape(1, 2, 2))
+        >>> ops.pool(x, 2)  # the mean 1.5, rounded half to even
+        array([[[[2.]]]])
     """
 
     dtype: type[np.floating] = np.float64
 
     def widened(self) -> NumpyOps:
-        """See `ops.Ops`."""
+        """Returns the same backend with the float64 carrier, for layers within 2^53."""
         return NumpyOps(np.float64)
 
     def independently(self) -> NumpyOps:
-        """See `ops.Ops`: float64, in which sums of a narrow model have 29 bits to spare."""
+        """Returns a backend in float64, in which the sums of a narrow model have 29 bits to
+        spare.
+        """
         return NumpyOps(np.float64)
 
     def load(self, array: NDArray[np.integer]) -> Array:
-        """See `ops.Ops`."""
+        """Converts integers `(C, h, w)` or `(B, C, h, w)`, |value| < 2^24, to an array of the
+        carrier.
+        """
         return array.reshape(-1, *array.shape[-3:]).astype(self.dtype)
 
     def store(self, array: Array) -> NDArray[np.int32]:
-        """See `ops.Ops`."""
+        """Converts an array to integers, int32 `(B * h * w, C)`, image by image and row by row."""
         stored: NDArray[np.int32] = (
             array.transpose(0, 2, 3, 1).reshape(-1, array.shape[1]).astype(np.int32)
         )
         return stored
 
     def prepare(self, layer: IntConv) -> tuple[Array, Array]:
-        """See `ops.Ops`."""
+        """Returns the layer's weights and biases in the carrier, for `conv`."""
         return layer.carrier_weight(self.dtype), layer.carrier_bias(self.dtype)
 
     def conv(self, prepared: tuple[Array, Array], x: Array, bias_row: int | None = None) -> Array:
-        """See `ops.Ops`."""
+        """Returns a layer's unrounded sum at output scale; `bias_row` selects a row of a `(levels,
+        O)` bias.
+        """
         weight, bias = prepared
         outputs, inputs, k, _ = weight.shape
         images, _, h, w = x.shape
@@ -64,15 +75,17 @@ class NumpyOps:
         return np.ascontiguousarray(sums.swapaxes(0, 1))
 
     def round_clip(self, x: Array, low: int | Array, high: int | Array) -> Array:
-        """See `ops.Ops`."""
+        """Rounds half to even, then clips; bounds `(1, C, 1, 1)` give every channel its own
+        range.
+        """
         return np.asarray(np.rint(x).clip(low, high))
 
     def table(self, x: Array, table: NDArray[np.int64]) -> Array:
-        """See `ops.Ops`."""
+        """Returns table[|x|]."""
         return table[np.abs(x).astype(np.int64)].astype(self.dtype)
 
     def pool(self, x: Array, block: int) -> Array:
-        """See `ops.Ops`."""
+        """Averages blocks, edges repeated to complete them, and rounds half to even."""
         images, channels, h, w = x.shape
         padded = np.pad(x, ((0, 0), (0, 0), (0, -h % block), (0, -w % block)), mode="edge")
         rows, columns = padded.shape[2:]
@@ -82,16 +95,18 @@ class NumpyOps:
         return np.asarray(np.rint(sums / block**2)).astype(self.dtype)
 
     def modulate(self, x: Array, scale: Array, shift: Array, block: int) -> Array:
-        """See `ops.Ops`."""
+        """Returns x * scale + shift, where scale and shift have one value for each block."""
         h, w = x.shape[-2:]
         return np.asarray(x * self.spread(scale, block, h, w) + self.spread(shift, block, h, w))
 
     def spread(self, x: NDArray[Any], block: int, h: int, w: int) -> NDArray[Any]:
-        """See `ops.Ops`."""
+        """Repeats each value over a block, and crops to (h, w)."""
         return x.repeat(block, 2)[:, :, :h].repeat(block, 3)[:, :, :, :w]
 
     def to_depth(self, x: Array, rows: int, columns: int) -> Array:
-        """See `ops.Ops`."""
+        """Moves blocks of rows x columns positions to channels; zeros complete blocks at the
+        edges.
+        """
         images, channels, h, w = x.shape
         padded = np.pad(x, ((0, 0), (0, 0), (0, -h % rows), (0, -w % columns)))
         down, across = padded.shape[2] // rows, padded.shape[3] // columns
@@ -101,7 +116,7 @@ class NumpyOps:
         return np.ascontiguousarray(blocks.reshape(images, rows * columns * channels, down, across))
 
     def to_space(self, x: Array, rows: int, columns: int, h: int, w: int) -> Array:
-        """See `ops.Ops`."""
+        """Inverse of `to_depth`, cropped to (h, w)."""
         images, depth, down, across = x.shape
         channels = depth // (rows * columns)
         blocks = x.reshape(images, rows, columns, channels, down, across).transpose(
@@ -112,17 +127,17 @@ class NumpyOps:
         )
 
     def concat(self, arrays: list[Array]) -> Array:
-        """See `ops.Ops`."""
+        """Concatenates arrays along the channels."""
         return np.concatenate(arrays, 1)
 
     def keep(self, bands: Iterable[tuple[slice, Array]], height: int) -> Kept:
-        """See `ops.Ops`."""
+        """Stores bands of rows as 16-bit integers, one below the other, `height` rows in all."""
         return np.concatenate([band.astype(np.int16) for _, band in bands], 2)
 
     def take(self, kept: Kept, rows: slice) -> Array:
-        """See `ops.Ops`."""
+        """Returns some rows of a stored array, in the carrier."""
         return kept[..., rows, :].astype(self.dtype)
 
     def zeros(self, channels: int, h: int, w: int, images: int = 1) -> Array:
-        """See `ops.Ops`."""
+        """Returns zeros `(images, channels, h, w)`."""
         return np.zeros((images, channels, h, w), self.dtype)

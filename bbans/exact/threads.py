@@ -1,14 +1,15 @@
-"""Threads of one call: what may run at once is counted, and no library starts threads of its own
-for small work.
+"""Divides the work of one call among at most T threads, and keeps libraries from starting threads
+of their own for small work.
 
-OpenMP's threads wait for each other in loops that burn a core. Beside another busy process hundreds
-of short parallel regions then take many times as long as on one thread, and a child forked after
-one of them waits for ever for threads that it has not got. So networks run on one thread of OpenMP
-(`one_openmp_thread`), and large maps are cut into bands, which threads of ours share (`in_bands`);
-these sleep while they wait, and end with the call.
+OpenMP's threads wait for each other in loops that use a core. Beside another busy process, hundreds
+of short parallel regions then take many times as long as on one thread, and a child process that is
+forked after one of them waits for ever for threads that it does not have. So networks run on one
+OpenMP thread (`one_openmp_thread`). Large maps are cut into bands of rows, which threads of this
+module share (`in_bands`); these sleep while they wait, and end with the call.
 
-A call that may use T threads has T permits (`permitted`). A job holds one while it runs. Bands of a
-job take what is left, so that one tile is worked on by all threads, and many by one each.
+A call that may use T threads has a semaphore of T permits (`permitted`). A job holds one permit
+while it runs. The bands of a job take permits that are free, so that a single tile is computed by
+all threads, and many tiles by one each.
 """
 
 from __future__ import annotations
@@ -31,30 +32,45 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 Results: TypeAlias = Generator[Result, None, None]
 
-LOADED_IN = (
-    os.getpid()
-)  # another process than this one has been forked since: its threads of OpenMP are gone
+# a process with another id has been forked since the import: its OpenMP threads are gone
+LOADED_IN = os.getpid()
 OPENMP_NAME = re.compile(r"lib(g|i)?omp\b|libg?omp-|libiomp5|libomp140|vcomp")
 _PERMITS: ContextVar[threading.Semaphore | None] = ContextVar("permits", default=None)
 
 
 def available_cores() -> int:
-    """Cores that this process may run on."""
+    """Returns the number of cores that this process may run on.
+
+    Examples:
+        >>> available_cores() >= 1
+        True
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def permits_of_this_call() -> threading.Semaphore | None:
-    """The permits that are left beside those of running jobs; None where nothing has been
-    permitted.
+    """Returns the semaphore of the running call, whose permits are those that its jobs do not hold,
+    or None outside of a call.
+
+    Examples:
+        >>> permits_of_this_call() is None
+        True
     """
     return _PERMITS.get()
 
 
 @contextmanager
 def permitted(permits: threading.Semaphore) -> Iterator[None]:
-    """Run as a job that holds one of these permits."""
+    """Runs a block as a job of a call: acquires a permit first, and makes the semaphore available
+    to `spare_permits` inside the block.
+
+    Examples:
+        >>> with permitted(threading.Semaphore(3)), spare_permits(10) as extra:
+        ...     extra
+        2
+    """
     with permits:
         token = _PERMITS.set(permits)
         try:
@@ -65,7 +81,14 @@ def permitted(permits: threading.Semaphore) -> Iterator[None]:
 
 @contextmanager
 def spare_permits(most: int) -> Iterator[int]:
-    """Up to so many more permits of this job's call, as many as are free now."""
+    """Acquires up to `most` more permits of this job's call, as many as are free now, for a block;
+    yields their number.
+
+    Examples:
+        >>> with spare_permits(10) as extra:  # outside of a call
+        ...     extra
+        0
+    """
     if (permits := _PERMITS.get()) is None:
         yield 0
         return
@@ -80,14 +103,19 @@ def spare_permits(most: int) -> Iterator[int]:
 
 
 def in_bands(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Results[Result]:
-    """Results in order, from as many threads as are permitted and free, each on one thread of
-    OpenMP.
+    """Yields function(job) for all jobs, in order, computed by as many threads as are permitted and
+    free, each on one OpenMP thread.
+
+    Examples:
+        >>> list(in_bands(abs, [-1, -2]))
+        [1, 2]
     """
     with spare_permits(len(jobs) - 1) as helpers:
         yield from on_pool(partial(_alone, function), jobs, helpers + 1)
 
 
 def _alone(function: Callable[[Job], Result], job: Job) -> Result:
+    """function(job) on one OpenMP thread."""
     with one_openmp_thread():
         return function(job)
 
@@ -95,8 +123,12 @@ def _alone(function: Callable[[Job], Result], job: Job) -> Result:
 def on_pool(
     function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
 ) -> Results[Result]:
-    """Results in order, from so many threads, which are not counted among those of a call: for jobs
-    that wait, or one by one.
+    """Yields function(job) for all jobs, in order, computed by this number of threads, without
+    permits of a call: for jobs that acquire permits themselves, or that mostly wait.
+
+    Examples:
+        >>> list(on_pool(abs, [-1, -2, -3], workers=2))
+        [1, 2, 3]
     """
     if workers == 1:
         yield from map(function, jobs)
@@ -108,8 +140,13 @@ def on_pool(
 def windowed(
     submit: Callable[[Job], Future[Result]], jobs: Iterable[Job], window: int
 ) -> Results[Result]:
-    """Results in order, of which at most `window` wait; what is pending is cancelled when a job
-    fails or nobody asks for more.
+    """Yields the results of submitted jobs in order, with at most `window` of them pending; cancels
+    what is pending when a job fails or the consumer stops.
+
+    Examples:
+        >>> with ThreadPoolExecutor(1) as pool:
+        ...     list(windowed(lambda job: pool.submit(abs, job), [-1, -2], window=1))
+        [1, 2]
     """
     pending: deque[Any] = deque()
     try:
@@ -126,10 +163,15 @@ def windowed(
 
 @contextmanager
 def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
-    """This thread without others of OpenMP, which is no setting of the process: other threads keep
-    theirs.
+    """Runs a block with one OpenMP thread for the current thread; other threads keep their number.
 
-    With `wanted` false only in a child that was forked, where those threads are gone.
+    With `wanted` false, this is done only in a process that was forked, whose OpenMP threads are
+    gone.
+
+    Examples:
+        >>> with one_openmp_thread():
+        ...     [library.get() for library in _openmp() if library.get() > 1]
+        []
     """
     changed: list[tuple[OpenMP, int]] = []
     if wanted or os.getpid() != LOADED_IN:
@@ -146,21 +188,21 @@ def one_openmp_thread(wanted: bool = True) -> Iterator[None]:
 
 
 def _initialise() -> None:
-    """torch sets OpenMP's threads of a new thread when it is first used there: let it do so
-    before.
+    """torch sets the number of OpenMP threads of a new thread on its first use there; makes it do
+    so now.
     """
     if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "get_num_threads"):
         torch.get_num_threads()
 
 
 def _openmp() -> tuple[OpenMP, ...]:
-    """The OpenMP libraries that torch has brought."""
+    """The OpenMP libraries, if torch has been imported."""
     return _libraries() if "torch" in sys.modules else ()
 
 
 class OpenMP(NamedTuple):
-    """A library's number of threads, which it keeps for every thread that calls it (the ICV
-    nthreads-var of the OpenMP specification).
+    """Functions that get and set an OpenMP library's number of threads, which it keeps for every
+    calling thread (the ICV nthreads-var of the OpenMP specification).
     """
 
     get: Callable[[], int]
@@ -169,22 +211,20 @@ class OpenMP(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _libraries() -> tuple[OpenMP, ...]:
-    found = []
+    """The OpenMP libraries that this process has loaded."""
+    libraries = []
     for path in sorted(path for path in _loaded() if OPENMP_NAME.match(Path(path).name)):
         try:
             library = ctypes.CDLL(path)
-            found.append(OpenMP(library.omp_get_max_threads, library.omp_set_num_threads))
-        except (
-            OSError,
-            AttributeError,
-        ):  # no library that can be opened again, or another that has such a name
+            libraries.append(OpenMP(library.omp_get_max_threads, library.omp_set_num_threads))
+        except (OSError, AttributeError):  # it cannot be opened again, or only has such a name
             continue
-    return tuple(found)
+    return tuple(libraries)
 
 
 def _loaded() -> set[str]:
-    """Files of this process's shared libraries, where the system lists them; those that lie beside
-    torch's elsewhere.
+    """Paths of this process's shared libraries; where the system does not list them, of those
+    beside torch.
     """
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()

@@ -269,12 +269,12 @@ def test_a_kernel_is_questioned_once():
     assert after.misses == before.misses and after.hits == before.hits + 3
 
 
-def test_the_question_reaches_the_bound():
+def test_the_probe_reaches_the_bound():
     """Sums within 4 in a hundred of 2^24 for each kind of row: all inputs, few, one (bounded by the
     weight's 15 bits), one sign.
     """
     for kernel in ((48, 51, 3, 3), (50, 48, 1, 1)):
-        weight, _ = convolutions._question(torch.float32, kernel)
+        weight, _ = convolutions._probe_layer(torch.float32, kernel)
         sums = np.abs(weight).sum((1, 2, 3)) * convolutions.LARGEST_INPUT[torch.float32]
         assert sums.max() <= 2**24 and sums.min() > 0.9 * 2**24
         assert {int(count) for count in (weight != 0).sum((1, 2, 3))} == {

@@ -1,0 +1,44 @@
+"""Examples in docstrings run and print what they say; every module of functions has one."""
+
+import doctest
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+PACKAGES = ("bbans.coding", "bbans.distributions", "bbans.exact", "bbans.container")
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+# compiled loops; the examples of `colour` and `mixture` run them
+WITHOUT_EXAMPLES = {"bbans.distributions.colour_numba", "bbans.distributions.mixture_numba"}
+
+
+def modules() -> list[str]:
+    names = []
+    for package in PACKAGES:
+        children = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
+        names += [package, *(module.name for module in children)]
+    return names
+
+
+def public_functions(name: str) -> list[str]:
+    module = import_module(name)
+    return [
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_")
+        and inspect.isroutine(value)
+        and getattr(value, "__module__", None) == name
+    ]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_run(name: str) -> None:
+    results = doctest.testmod(import_module(name), optionflags=FLAGS)
+    assert results.failed == 0
+    if public_functions(name):
+        assert bool(results.attempted) == (name not in WITHOUT_EXAMPLES)
+
+
+def test_every_exception_is_a_module() -> None:
+    assert set(modules()) >= WITHOUT_EXAMPLES
