@@ -7,7 +7,16 @@ from importlib import import_module
 
 import pytest
 
-PACKAGES = ("bbans.coding", "bbans.distributions", "bbans.exact", "bbans.container")
+PACKAGES = (
+    "bbans.coding",
+    "bbans.container",
+    "bbans.distributions",
+    "bbans.exact",
+    "bbans.execution",
+    "bbans.images",
+    "bbans.schemes",
+    "bbans.tiles",
+)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # compiled loops; the examples of `colour` and `mixture` run them
 WITHOUT_EXAMPLES = {"bbans.distributions.colour_numba", "bbans.distributions.mixture_numba"}

@@ -70,9 +70,10 @@ class Execution:
         """Return an executor with the context `build(request)`, made here once, or once on each
         worker.
 
-        >>> executor = Execution(threads=2).executor(lambda request: request * 10, 4)
-        >>> list(executor(lambda context, job: context + job, range(3)))
-        [40, 41, 42]
+        Examples:
+            >>> executor = Execution(threads=2).executor(lambda request: request * 10, 4)
+            >>> list(executor(lambda context, job: context + job, range(3)))
+            [40, 41, 42]
         """
         if self.cluster is not None:
             return self.cluster.spread(build, request)
@@ -82,8 +83,9 @@ class Execution:
 def on_threads(context: Context, threads: int | None) -> Executor[Context]:
     """Return an executor on up to `threads` threads of this process (None: one per core).
 
-    >>> list(on_threads(10, 2)(lambda context, job: context + job, range(3)))
-    [10, 11, 12]
+    Examples:
+        >>> list(on_threads(10, 2)(lambda context, job: context + job, range(3)))
+        [10, 11, 12]
     """
 
     def spread(function: Callable[[Context, Job], Result], jobs: Iterable[Job]) -> Results[Result]:
@@ -100,8 +102,9 @@ def in_order(
     At most one result per thread waits to be taken. Inside a job of another call, only that call's
     free threads are used.
 
-    >>> list(in_order(lambda job: job * job, range(4), threads=2))
-    [0, 1, 4, 9]
+    Examples:
+        >>> list(in_order(lambda job: job * job, range(4), threads=2))
+        [0, 1, 4, 9]
     """
     remaining_jobs = iter(jobs)
     first_jobs = list(islice(remaining_jobs, 2))
@@ -130,8 +133,9 @@ def all_threads(threads: int | None = None) -> Iterator[None]:
 
     Inside another call this has no effect.
 
-    >>> with all_threads(2):
-    ...     pass
+    Examples:
+        >>> with all_threads(2):
+        ...     pass
     """
     if permits_of_this_call() is not None:
         yield

@@ -73,11 +73,12 @@ def atomic_write(
     off, OutputError if the file cannot be written or the name belongs to something that is no
     regular file. After an error no temporary file remains, and an existing file is unchanged.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     atomic_write(Path(folder, "a.txt"), b"abc")
-    ...     Path(folder, "a.txt").read_bytes()
-    b'abc'
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     atomic_write(Path(folder, "a.txt"), b"abc")
+        ...     Path(folder, "a.txt").read_bytes()
+        b'abc'
     """
     target = Path(path)
     temporary = target.parent / f".bbans-{secrets.token_hex(8)}.tmp"

@@ -137,8 +137,9 @@ def load_folder(
 def content_hash(array: NDArray[Any]) -> str:
     """Return the SHA-256 of the raw samples in C order, in hexadecimal, independent of the shape.
 
-    >>> content_hash(np.zeros(4, np.uint8))[:8]
-    'df3f6198'
+    Examples:
+        >>> content_hash(np.zeros(4, np.uint8))[:8]
+        'df3f6198'
     """
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
@@ -152,9 +153,10 @@ def split_holdout(
     The choice depends on an image's pixels alone: copies stay together, and adding images moves no
     other.
 
-    >>> train, holdout = split_holdout([("a", np.zeros(4, np.uint8))])
-    >>> len(train) + len(holdout)
-    1
+    Examples:
+        >>> train, holdout = split_holdout([("a", np.zeros(4, np.uint8))])
+        >>> len(train) + len(holdout)
+        1
     """
     train: list[tuple[str, Array]] = []
     holdout: list[tuple[str, Array]] = []

@@ -67,8 +67,9 @@ def palette_entries(metadata: Iterable[PngChunk]) -> bytes | None:
 
     Raises InputError on a palette of another size, and on several.
 
-    >>> palette_entries([PngChunk("PLTE", bytes(6))])
-    b'\x00\x00\x00\x00\x00\x00'
+    Examples:
+        >>> palette_entries([PngChunk("PLTE", bytes(6))])
+        b'\x00\x00\x00\x00\x00\x00'
     """
     entries = _only(metadata, "PLTE")
     if entries is not None and (len(entries) % 3 or not 3 <= len(entries) <= 768):
@@ -85,8 +86,9 @@ def transparency(metadata: Iterable[PngChunk]) -> bytes | None:
 
     Raises InputError on several such chunks.
 
-    >>> transparency([]) is None
-    True
+    Examples:
+        >>> transparency([]) is None
+        True
     """
     return _only(metadata, "tRNS")
 
@@ -94,7 +96,8 @@ def transparency(metadata: Iterable[PngChunk]) -> bytes | None:
 def check_colours(channels: int, metadata: tuple[PngChunk, ...], palette: bool) -> None:
     """Raise InputError unless palette and transparency fit samples of `channels` channels.
 
-    >>> check_colours(3, (PngChunk("tRNS", bytes(6)),), palette=False)
+    Examples:
+        >>> check_colours(3, (PngChunk("tRNS", bytes(6)),), palette=False)
     """
     alpha = transparency(metadata)
     if palette:
@@ -137,8 +140,9 @@ def make_image(
     Raises InputError if they do not. The pixels are copied only if they are not in C order or not
     writable, as a view of a file's bytes is.
 
-    >>> make_image(np.zeros((2, 3), np.uint8), bit_depth=1).pixels.shape
-    (2, 3)
+    Examples:
+        >>> make_image(np.zeros((2, 3), np.uint8), bit_depth=1).pixels.shape
+        (2, 3)
     """
     if bit_depth not in (1, 2, 4, 8, 16):
         raise InputError(f"a bit depth of 1, 2, 4, 8 or 16 was expected, found {bit_depth}")
@@ -170,9 +174,10 @@ def without_metadata(image: Image) -> Image:
     r"""Return the image without metadata that its samples do not need; palette and transparent
     colour stay.
 
-    >>> image = make_image(np.zeros((2, 3), np.uint8), (PngChunk("tEXt", b"Title\0x"),))
-    >>> without_metadata(image).metadata
-    ()
+    Examples:
+        >>> image = make_image(np.zeros((2, 3), np.uint8), (PngChunk("tEXt", b"Title\0x"),))
+        >>> without_metadata(image).metadata
+        ()
     """
     kept = tuple(chunk for chunk in image.metadata if chunk.kind in SAMPLES_NEED)
     return make_image(image.pixels, kept, image.bit_depth, image.palette)
@@ -185,8 +190,9 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
     Raises InputError on shapes that are no image, and UnsupportedImageError on other types and on a
     single channel as a third axis.
 
-    >>> from_array(np.zeros((4, 5, 3), np.uint16)).bit_depth
-    16
+    Examples:
+        >>> from_array(np.zeros((4, 5, 3), np.uint16)).bit_depth
+        16
     """
     pixels = np.asarray(array)
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] > 4):
@@ -211,9 +217,10 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
 def same_image(a: Image, b: Image) -> bool:
     """Return whether two images are equal: samples and their type, bit depth, palette and metadata.
 
-    >>> a = from_array(np.zeros((2, 3), np.uint8))
-    >>> same_image(a, from_array(a.pixels.copy())), same_image(a, from_array(a.pixels + 1))
-    (True, False)
+    Examples:
+        >>> a = from_array(np.zeros((2, 3), np.uint8))
+        >>> same_image(a, from_array(a.pixels.copy())), same_image(a, from_array(a.pixels + 1))
+        (True, False)
     """
     facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
     return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)

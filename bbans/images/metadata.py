@@ -34,8 +34,9 @@ def icc_chunk(profile: bytes) -> PngChunk:
 def exif_chunk(exif: bytes) -> PngChunk:
     """Return an EXIF block, with or without its JPEG prefix, as an `eXIf` chunk.
 
-    >>> exif_chunk(EXIF_PREFIX + b"II").payload
-    b'II'
+    Examples:
+        >>> exif_chunk(EXIF_PREFIX + b"II").payload
+        b'II'
     """
     return PngChunk("eXIf", exif.removeprefix(EXIF_PREFIX))
 
@@ -48,8 +49,9 @@ def xmp_chunk(packet: bytes) -> PngChunk:
 def resolution_chunk(dots_per_inch: tuple[float, float]) -> PngChunk:
     """Return a resolution in dots per inch as a `pHYs` chunk in whole pixels per metre.
 
-    >>> struct.unpack(">IIB", resolution_chunk((72, 72)).payload)
-    (2835, 2835, 1)
+    Examples:
+        >>> struct.unpack(">IIB", resolution_chunk((72, 72)).payload)
+        (2835, 2835, 1)
     """
     x, y = (min(round(float(value) / METRES_PER_INCH), 2**31 - 1) for value in dots_per_inch)
     return PngChunk("pHYs", struct.pack(">IIB", x, y, 1))
@@ -58,8 +60,9 @@ def resolution_chunk(dots_per_inch: tuple[float, float]) -> PngChunk:
 def text_chunk(keyword: str, text: str, language: str = "", translated: str = "") -> PngChunk:
     """Return a text as `tEXt` if it is Latin-1 and has no language, else as `iTXt`.
 
-    >>> text_chunk("Title", "Ω").kind
-    'iTXt'
+    Examples:
+        >>> text_chunk("Title", "Ω").kind
+        'iTXt'
     """
     key = keyword.encode("latin-1", "replace")[:79]
     if not language and not translated:
@@ -88,8 +91,9 @@ def _resolution(info: Mapping[Any, Any]) -> tuple[float, float] | None:
 def from_info(info: Mapping[Any, Any], exif: bytes = b"") -> tuple[PngChunk, ...]:
     """Return the chunks for Pillow's `info` of an image and its EXIF block.
 
-    >>> [chunk.kind for chunk in from_info({"dpi": (300, 300)})]
-    ['pHYs']
+    Examples:
+        >>> [chunk.kind for chunk in from_info({"dpi": (300, 300)})]
+        ['pHYs']
     """
     chunks: list[PngChunk] = []
     if icc := info.get("icc_profile"):
@@ -122,10 +126,11 @@ def with_colours(
 ) -> tuple[PngChunk, ...]:
     """Insert `PLTE` and `tRNS` where a PNG requires them (section 5.6).
 
-    >>> colours = (PngChunk("PLTE", b""),)
-    >>> both = with_colours((PngChunk("tEXt", b""), PngChunk("gAMA", b"")), colours)
-    >>> [chunk.kind for chunk in both]
-    ['gAMA', 'PLTE', 'tEXt']
+    Examples:
+        >>> colours = (PngChunk("PLTE", b""),)
+        >>> both = with_colours((PngChunk("tEXt", b""), PngChunk("gAMA", b"")), colours)
+        >>> [chunk.kind for chunk in both]
+        ['gAMA', 'PLTE', 'tEXt']
     """
     first = tuple(chunk for chunk in chunks if chunk.kind in BEFORE_PALETTE)
     return first + colours + tuple(chunk for chunk in chunks if chunk.kind not in BEFORE_PALETTE)
@@ -145,8 +150,9 @@ def to_info(metadata: Iterable[PngChunk]) -> dict[str, Any]:
 
     Chunks that cannot be parsed are skipped; they are kept for writing PNG.
 
-    >>> to_info([PngChunk("gAMA", struct.pack(">I", 45455))])
-    {'gamma': 0.45455}
+    Examples:
+        >>> to_info([PngChunk("gAMA", struct.pack(">I", 45455))])
+        {'gamma': 0.45455}
     """
     info: dict[str, Any] = {}
     for chunk in metadata:
@@ -172,8 +178,9 @@ def to_texts(metadata: Iterable[PngChunk]) -> dict[str, str]:
 
     Texts that cannot be parsed are skipped.
 
-    >>> to_texts([text_chunk("Title", "x")])
-    {'Title': 'x'}
+    Examples:
+        >>> to_texts([text_chunk("Title", "x")])
+        {'Title': 'x'}
     """
     texts: dict[str, str] = {}
     for chunk in metadata:

@@ -60,11 +60,12 @@ def guarded(name: str) -> Iterator[None]:
     the caller's `max_pixels`. Pillow's own limit, twice as high as that warning, remains for
     formats where Pillow reads the size before the caller can.
 
-    >>> with guarded("x.png"):
-    ...     raise OSError("broken data stream")
-    Traceback (most recent call last):
-    ...
-    bbans.errors.InputError: x.png: the image cannot be read: broken data stream
+    Examples:
+        >>> with guarded("x.png"):
+        ...     raise OSError("broken data stream")
+        Traceback (most recent call last):
+        ...
+        bbans.errors.InputError: x.png: the image cannot be read: broken data stream
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,7 +85,8 @@ def guarded(name: str) -> Iterator[None]:
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Raise InputError for an image of more than `max_pixels` pixels.
 
-    >>> check_size(10, 10, max_pixels=100)
+    Examples:
+        >>> check_size(10, 10, max_pixels=100)
     """
     if width * height > max_pixels:
         raise InputError(
@@ -129,8 +131,9 @@ def from_pillow(source: PIL.Image.Image, max_pixels: int = DEFAULT_MAX_PIXELS) -
     if the file behind the image is damaged. A 16-bit RGB file that Pillow has already decoded is
     8-bit RGB, and cannot be distinguished from it.
 
-    >>> from_pillow(PIL.Image.new("L", (4, 3))).pixels.shape
-    (3, 4)
+    Examples:
+        >>> from_pillow(PIL.Image.new("L", (4, 3))).pixels.shape
+        (3, 4)
     """
     with guarded("image"):
         check_source(source)
@@ -164,8 +167,9 @@ def _transparency(
 def pillow_info(chunks: Iterable[PngChunk], bit_depth: int, palette: bool) -> dict[str, Any]:
     """Return Pillow's `info` for the metadata of an image, without texts.
 
-    >>> pillow_info([PngChunk("tRNS", bytes([0, 7]))], bit_depth=8, palette=False)
-    {'transparency': 7}
+    Examples:
+        >>> pillow_info([PngChunk("tRNS", bytes([0, 7]))], bit_depth=8, palette=False)
+        {'transparency': 7}
     """
     chunks = tuple(chunks)
     transparent = _transparency(chunks, palette, GREY_SCALES.get(bit_depth, 1))
@@ -177,8 +181,9 @@ def pillow_mode(channels: int, bit_depth: int, palette: bool) -> str:
 
     Raises UnsupportedImageError for several channels of 16 bits, for which Pillow has no mode.
 
-    >>> pillow_mode(3, 8, palette=False)
-    'RGB'
+    Examples:
+        >>> pillow_mode(3, 8, palette=False)
+        'RGB'
     """
     if bit_depth == 16 and channels > 1:
         raise UnsupportedImageError(
@@ -196,8 +201,9 @@ def to_pillow(image: Image) -> PIL.Image.Image:
     Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does. Raises
     UnsupportedImageError for several channels of 16 bits.
 
-    >>> to_pillow(from_array(np.zeros((3, 4), np.uint8))).size
-    (4, 3)
+    Examples:
+        >>> to_pillow(from_array(np.zeros((3, 4), np.uint8))).size
+        (4, 3)
     """
     height, width = image.pixels.shape[:2]
     pillow_mode(
@@ -220,8 +226,9 @@ def as_image(image: NDArray[Any] | PIL.Image.Image | Image) -> Image:
 
     Raises InputError on what is no image.
 
-    >>> as_image(np.zeros((3, 4), np.uint8)).bit_depth
-    8
+    Examples:
+        >>> as_image(np.zeros((3, 4), np.uint8)).bit_depth
+        8
     """
     if isinstance(image, Image):
         return image

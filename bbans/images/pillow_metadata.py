@@ -22,8 +22,9 @@ def pillow_chunks(source: PIL.Image.Image, scale: int) -> tuple[PngChunk, ...]:
     scale: the factor by which Pillow scaled the samples, applied to a transparent colour. Raises
     UnsupportedImageError on a transparency that does not fit the mode.
 
-    >>> [chunk.kind for chunk in pillow_chunks(PIL.Image.new("P", (1, 1)), scale=1)]
-    ['PLTE']
+    Examples:
+        >>> [chunk.kind for chunk in pillow_chunks(PIL.Image.new("P", (1, 1)), scale=1)]
+        ['PLTE']
     """
     chunks = metadata.with_colours(
         metadata.from_info(_info(source), _exif(source)), _colours(source, scale)

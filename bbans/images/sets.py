@@ -45,10 +45,11 @@ class ImageSet(Sequence[tuple[str, Array]]):
     """A sequence of (name, samples). `image(i)` returns the i-th image with metadata; `skipped` are
     the files of a folder that are no images.
 
-    >>> from bbans.images.image import from_array
-    >>> images = ImageSet(("a",), lambda i: from_array(np.zeros((2, 3), np.uint8)))
-    >>> [(name, samples.shape) for name, samples in images]
-    [('a', (2, 3))]
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> images = ImageSet(("a",), lambda i: from_array(np.zeros((2, 3), np.uint8)))
+        >>> [(name, samples.shape) for name, samples in images]
+        [('a', (2, 3))]
     """
 
     names: tuple[str, ...]

@@ -83,8 +83,9 @@ def chunk_coder(
 def has_channels(shape: tuple[int, ...]) -> bool:
     """Return whether the last axis of a chunk is taken as channels by default.
 
-    >>> has_channels((10, 64, 64)), has_channels((64, 64, 3))
-    (False, True)
+    Examples:
+        >>> has_channels((10, 64, 64)), has_channels((64, 64, 3))
+        (False, True)
     """
     return len(shape) > 2 and shape[-1] <= 4
 
@@ -170,8 +171,9 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
 def fitting(samples: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Reshape the samples of a chunk. Raises FormatError where their number or type is another.
 
-    >>> fitting(np.zeros(6, np.uint8), (2, 3), np.dtype(np.uint8)).shape
-    (2, 3)
+    Examples:
+        >>> fitting(np.zeros(6, np.uint8), (2, 3), np.dtype(np.uint8)).shape
+        (2, 3)
     """
     if samples.size != prod(shape) or samples.dtype != dtype:
         raise FormatError(

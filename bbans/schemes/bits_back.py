@@ -25,14 +25,15 @@ def codec(model: LatentModel, items: int, record: Record | None = None) -> Codec
     `record`, if given, receives the bits of every step. Pushing raises ValueError on x of another
     shape, and UnderflowError when the message cannot pay for the latents.
 
-    >>> from bbans.coding.rans import pseudo_random_message
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 4)
-    >>> (message,) = codec(model, 4).push(pseudo_random_message((1,), 99, seed=0), x)
-    >>> bool((codec(model, 4).pop(message)[1] == x).all())
-    True
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 4)
+        >>> (message,) = codec(model, 4).push(pseudo_random_message((1,), 99, seed=0), x)
+        >>> bool((codec(model, 4).pop(message)[1] == x).all())
+        True
     """
 
     def push(message: Message, x: Ints) -> tuple[Message]:

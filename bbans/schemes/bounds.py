@@ -66,11 +66,12 @@ def ideal_bits(
     information is passed as a function of a slice of x's rows (`Given`). Raises ValueError unless x
     has two axes and at least one item.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes.sampling import sample_items
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> ideal_bits(model, sample_items(model, 4), draws=2).total.shape
-    (4,)
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes.sampling import sample_items
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> ideal_bits(model, sample_items(model, 4), draws=2).total.shape
+        (4,)
     """
     parts = []
     for first, rows in _blocks(x, draws, block):
@@ -107,11 +108,12 @@ def importance_weighted_bits(
     `ideal_bits`: a different block size samples other z. Raises ValueError unless x has two axes
     and at least one item.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes.sampling import sample_items
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> importance_weighted_bits(model, sample_items(model, 4), draws=8).shape
-    (4,)
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes.sampling import sample_items
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> importance_weighted_bits(model, sample_items(model, 4), draws=8).shape
+        (4,)
     """
     bits_of_blocks = []
     for first, rows in _blocks(x, draws, block):
@@ -167,14 +169,16 @@ def push_measured(
     `coder` in the account is the growth of the message beyond the information in prior, likelihood
     and posterior. Raises UnderflowError when the message cannot pay for the latents.
 
-    >>> from bbans.coding.rans import pseudo_random_message
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import bits_back, sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 4)
-    >>> _, account = push_measured(bits_back.codec, model, pseudo_random_message((1,), 99, 0), x)
-    >>> account.posterior < 0 < account.net
-    True
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 4)
+        >>> message = pseudo_random_message((1,), 99, 0)
+        >>> _, account = push_measured(bits_back.codec, model, message, x)
+        >>> account.posterior < 0 < account.net
+        True
     """
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}
 
@@ -239,11 +243,12 @@ def initial_bits(scheme: Scheme, model: LatentModel, x: Ints, seed: int = 0) -> 
     x int64 `(items, dims)`; the latents are sampled with `seed`. Bits of information, without the
     coder's overhead.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import bits_back, sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> initial_bits(bits_back.codec, model, sampling.sample_items(model, 1)) > 0
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> initial_bits(bits_back.codec, model, sampling.sample_items(model, 1)) > 0
+        True
     """
     words = LANES
     while True:

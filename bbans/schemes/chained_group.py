@@ -70,8 +70,9 @@ class Spent:
     def total(self) -> float:
         """Return the bits of the whole payload.
 
-        >>> Spent(starters=100.0, chained=50.0, flush=31.0).total
-        181.0
+        Examples:
+            >>> Spent(starters=100.0, chained=50.0, flush=31.0).total
+            181.0
         """
         return self.starters + self.chained + self.lanes + self.flush
 
@@ -114,14 +115,15 @@ def encode(
     FormatError on an x of a size that no group may have, and TooFlatError where the items hold so
     few bits that a decoder would need more than MAX_ROWS rows of symbols.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import bits_back, sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 20)
-    >>> coded = encode(model, bits_back.codec, x)
-    >>> batches = decode(model, bits_back.codec, coded.words, coded.schedule, *x.shape)
-    >>> bool((np.concatenate(list(batches)) == x).all())
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 20)
+        >>> coded = encode(model, bits_back.codec, x)
+        >>> batches = decode(model, bits_back.codec, coded.words, coded.schedule, *x.shape)
+        >>> bool((np.concatenate(list(batches)) == x).all())
+        True
     """
     n, dims = x.shape
     check_size(n, dims)

@@ -26,8 +26,9 @@ def shifts(particles: int, dims: int, precision: int) -> Ints:
     pi_d is a permutation of 0, ..., K - 1 with pi_d(0) = 0, another one in each dimension d. The
     array is cached and read-only.
 
-    >>> shifts(particles=2, dims=3, precision=4).tolist()
-    [[0, 0, 0], [8, 8, 8]]
+    Examples:
+        >>> shifts(particles=2, dims=3, precision=4).tolist()
+        [[0, 0, 0], [8, 8, 8]]
     """
     keys = (
         np.random.PCG64(SHIFT_SEED).random_raw((particles - 1) * dims).reshape(particles - 1, dims)

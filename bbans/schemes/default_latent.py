@@ -25,12 +25,13 @@ WORD_BITS = 32.0
 def encode(model: LatentModel, x: Ints) -> Words:
     """Code an item x int64 `(1, dims)` and return the message's words, uint32.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 1)
-    >>> bool((decode(model, encode(model, x))[0] == x).all())
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 1)
+        >>> bool((decode(model, encode(model, x))[0] == x).all())
+        True
     """
     (message,) = _codec(model).push(base_message((1,)), x)
     return lanes.finish(message)
@@ -55,11 +56,12 @@ def decode(model: LatentModel, words: NDArray[np.uint32]) -> tuple[Ints, Account
 def ideal_bits(model: LatentModel, x: Ints) -> float:
     """Return the information content of x int64 `(1, dims)` in bits, as `encode` codes it.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> ideal_bits(model, sampling.sample_items(model, 1)) > 0
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> ideal_bits(model, sampling.sample_items(model, 1)) > 0
+        True
     """
     if not model.capabilities.deterministic:
         return float(model.likelihood(0, model.default_latent(1)).bits(x)[0])

@@ -52,8 +52,9 @@ class Stretch:
     def items(self) -> int:
         """Return the number of items in all batches.
 
-        >>> Stretch(batches=3, batch=4, lanes=1, kind=CHAINED).items
-        12
+        Examples:
+            >>> Stretch(batches=3, batch=4, lanes=1, kind=CHAINED).items
+            12
         """
         return self.batches * self.batch
 
@@ -65,8 +66,9 @@ Schedule: TypeAlias = tuple[Stretch, ...]
 def max_batch(dims: int) -> int:
     """Return the largest number of items of `dims` samples that are coded in one batch.
 
-    >>> max_batch(784), max_batch(2**20)
-    (256, 1)
+    Examples:
+        >>> max_batch(784), max_batch(2**20)
+        (256, 1)
     """
     return max(1, min(MAX_BATCH, MAX_BATCH_SAMPLES // dims))
 
@@ -74,8 +76,9 @@ def max_batch(dims: int) -> int:
 def append_batch(schedule: list[Stretch], new: Stretch) -> list[Stretch]:
     """Return the schedule with one more batch, merged into the last stretch if that is like it.
 
-    >>> append_batch([Stretch(1, 4, 1, CHAINED)], Stretch(1, 4, 1, CHAINED))
-    [Stretch(batches=2, batch=4, lanes=1, kind=1)]
+    Examples:
+        >>> append_batch([Stretch(1, 4, 1, CHAINED)], Stretch(1, 4, 1, CHAINED))
+        [Stretch(batches=2, batch=4, lanes=1, kind=1)]
     """
     if schedule and _alike(schedule[-1], new):
         return [*schedule[:-1], replace(new, batches=schedule[-1].batches + 1)]
@@ -85,7 +88,8 @@ def append_batch(schedule: list[Stretch], new: Stretch) -> list[Stretch]:
 def check_size(items: int, dims: int) -> None:
     """Raise FormatError unless a group may have `items` items of `dims` samples each.
 
-    >>> check_size(10, 784)
+    Examples:
+        >>> check_size(10, 784)
     """
     if not 1 <= items <= MAX_ITEMS:
         raise FormatError(f"a group has 1 to {MAX_ITEMS} items; found {items}")
@@ -97,7 +101,8 @@ def check_schedule(schedule: Sequence[Stretch], items: int, dims: int, unordered
     """Raise FormatError unless this can be the schedule of a group of `items` items of `dims`
     samples.
 
-    >>> check_schedule((Stretch(1, 1, 1, STARTERS), Stretch(2, 1, 1, CHAINED)), 3, 784, False)
+    Examples:
+        >>> check_schedule((Stretch(1, 1, 1, STARTERS), Stretch(2, 1, 1, CHAINED)), 3, 784, False)
     """
     check_size(items, dims)
     if not 1 <= len(schedule) <= MAX_STRETCHES:

@@ -75,14 +75,15 @@ def codec(model: LatentModel, items: int, particles: int, record: Record | None 
     ValueError on x of another shape, and UnderflowError when the message cannot pay for the
     particles.
 
-    >>> from bbans.coding.rans import pseudo_random_message
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 4)
-    >>> (message,) = codec(model, 4, 3).push(pseudo_random_message((1,), 300, seed=0), x)
-    >>> bool((codec(model, 4, 3).pop(message)[1] == x).all())
-    True
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 4)
+        >>> (message,) = codec(model, 4, 3).push(pseudo_random_message((1,), 300, seed=0), x)
+        >>> bool((codec(model, 4, 3).pop(message)[1] == x).all())
+        True
     """
     _check(model, particles)
 
@@ -177,10 +178,11 @@ def coupled_particles(q: Distribution, rng: np.random.Generator, particles: int)
 
     Raises ValueError on a posterior whose symbols are not independent.
 
-    >>> from bbans.distributions import builders
-    >>> q = builders.uniform((2, 3), 4)
-    >>> coupled_particles(q, np.random.default_rng(0), 5).shape
-    (5, 2, 3)
+    Examples:
+        >>> from bbans.distributions import builders
+        >>> q = builders.uniform((2, 3), 4)
+        >>> coupled_particles(q, np.random.default_rng(0), 5).shape
+        (5, 2, 3)
     """
     factors = factors_of(q)
     cells = cells_of(factors, particles)

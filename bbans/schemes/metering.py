@@ -39,9 +39,10 @@ EMPTY_BITS = 31.0
 class Account:
     """Bits of one message by term. `posterior` is negative: bits got back. Accounts can be added.
 
-    >>> account = Account(prior=8.0, likelihood=100.0, posterior=-5.0, flush=32.0)
-    >>> account.net, account.total
-    (103.0, 135.0)
+    Examples:
+        >>> account = Account(prior=8.0, likelihood=100.0, posterior=-5.0, flush=32.0)
+        >>> account.net, account.total
+        (103.0, 135.0)
     """
 
     prior: float = 0.0
@@ -73,11 +74,12 @@ class Ledger:
     state: bits of the message before the first step. backwards: for decoding, where each step
     removes its information from the message.
 
-    >>> ledger = Ledger(31.0)
-    >>> ledger.add("likelihood", 10.0, state=41.5)
-    >>> account = ledger.close(payload=64.0)
-    >>> account.likelihood, account.coder, account.flush
-    (10.0, 0.5, 53.5)
+    Examples:
+        >>> ledger = Ledger(31.0)
+        >>> ledger.add("likelihood", 10.0, state=41.5)
+        >>> account = ledger.close(payload=64.0)
+        >>> account.likelihood, account.coder, account.flush
+        (10.0, 0.5, 53.5)
     """
 
     def __init__(self, state: float, backwards: bool = False) -> None:
@@ -135,14 +137,15 @@ def metered(distribution: Distribution, term: str, record: Record | None) -> Cod
 
     Bits are reported under `term`, and are negative for POSTERIOR.
 
-    >>> from bbans.coding.rans import base_message
-    >>> from bbans.distributions import builders
-    >>> steps = []
-    >>> distribution = builders.uniform((1, 2), 16)
-    >>> codec = metered(distribution, PRIOR, lambda term, bits: steps.append((term, bits)))
-    >>> _ = codec.push(base_message((1,)), np.array([[3, 5]]))
-    >>> steps
-    [('prior', 8.0)]
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> from bbans.distributions import builders
+        >>> steps = []
+        >>> distribution = builders.uniform((1, 2), 16)
+        >>> codec = metered(distribution, PRIOR, lambda term, bits: steps.append((term, bits)))
+        >>> _ = codec.push(base_message((1,)), np.array([[3, 5]]))
+        >>> steps
+        [('prior', 8.0)]
     """
     if record is None:
         return Codec(distribution.push, distribution.pop)
@@ -177,7 +180,8 @@ def inference(model: LatentModel, layer: int, below: Ints, record: Record | None
 def check_items(x: Ints, items: int) -> None:
     """Raise ValueError unless x has shape `(items, dims)`.
 
-    >>> check_items(np.zeros((2, 3), np.int64), 2)
+    Examples:
+        >>> check_items(np.zeros((2, 3), np.int64), 2)
     """
     if x.ndim != 2 or len(x) != items:
         raise ValueError(f"expected samples ({items}, dims); found an array {x.shape}")

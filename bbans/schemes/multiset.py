@@ -37,9 +37,10 @@ Pool: TypeAlias = list[Key]
 def keys(x: NDArray[np.integer[Any]]) -> Pool:
     """Return a key for each row of x, integers `(items, dims)`, in their order.
 
-    >>> a, b = keys(np.array([[1, 2], [1, 2]]))
-    >>> a[0] == b[0], a[1], b[1]
-    (True, 0, 1)
+    Examples:
+        >>> a, b = keys(np.array([[1, 2], [1, 2]]))
+        >>> a[0] == b[0], a[1], b[1]
+        (True, 0, 1)
     """
     rows = (np.ascontiguousarray(row, "<i8").data for row in x)
     return [
@@ -53,11 +54,12 @@ def draw(message: Message, pool: Pool, count: int) -> tuple[Message, Pool, Pool]
     Returns the message, the items in the order sampled, and the remaining pool. The arguments are
     not modified. Raises UnderflowError when the message holds too little.
 
-    >>> from bbans.coding.rans import pseudo_random_message
-    >>> pool = sorted(keys(np.arange(8)[:, None]))
-    >>> message, sampled, remaining = draw(pseudo_random_message((1,), 9, seed=0), pool, 3)
-    >>> len(sampled), len(remaining)
-    (3, 5)
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> pool = sorted(keys(np.arange(8)[:, None]))
+        >>> message, sampled, remaining = draw(pseudo_random_message((1,), 9, seed=0), pool, 3)
+        >>> len(sampled), len(remaining)
+        (3, 5)
     """
     remaining, sampled = list(pool), []
     for _ in range(count):

@@ -69,9 +69,10 @@ def refined(model: LatentModel, steps: int) -> LatentModel:
     Raises ValueError on another number of steps, and on a model without one layer of diagonal
     Gaussian latents.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> refined(LinearGaussian(latents=8, k=3), steps=2).steps
-    2
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> refined(LinearGaussian(latents=8, k=3), steps=2).steps
+        2
     """
     if not 0 <= steps <= MAX_STEPS:
         raise ValueError(f"a posterior is refined by 0 to {MAX_STEPS} steps; found {steps}")
@@ -88,11 +89,12 @@ def search(model: DiagonalGaussianModel, x: Ints, steps: int) -> tuple[Ints, Int
     Returns means in 1/128 and sigma indices, int64 `(items, latents)`, and the latent precision: a
     deterministic function of the model, x and the number of steps.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> search(model, sampling.sample_items(model, 4), steps=1)[0].shape
-    (4, 8)
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> search(model, sampling.sample_items(model, 4), steps=1)[0].shape
+        (4, 8)
     """
     mean, sigma, precision = model.gaussians(x)
     for step in range(steps):
@@ -117,9 +119,10 @@ def draws(key: int, pairs: int, dims: int) -> Ints:
 
     Rows 2m and 2m + 1 are an antithetic pair, i and 2^12 - 1 - i. The result depends on `key` only.
 
-    >>> noise = draws(key=0, pairs=3, dims=2)
-    >>> noise.shape, int((noise[::2] + noise[1::2]).max())
-    ((6, 2), 4095)
+    Examples:
+        >>> noise = draws(key=0, pairs=3, dims=2)
+        >>> noise.shape, int((noise[::2] + noise[1::2]).max())
+        ((6, 2), 4095)
     """
     raw = np.asarray(np.random.PCG64(key).random_raw(pairs * dims), np.uint64).reshape(pairs, dims)
     half = (raw >> np.uint64(64 - FINE)).astype(np.int64)

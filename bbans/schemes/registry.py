@@ -73,10 +73,11 @@ SCHEMES: dict[str, SchemeRow] = {}
 def register(row: SchemeRow) -> None:
     """Add a scheme, and its format if that is new. Raises ValueError if the name is taken.
 
-    >>> register(SCHEMES["bits-back"])
-    Traceback (most recent call last):
-    ...
-    ValueError: the scheme 'bits-back' is there already; choose another name
+    Examples:
+        >>> register(SCHEMES["bits-back"])
+        Traceback (most recent call last):
+        ...
+        ValueError: the scheme 'bits-back' is there already; choose another name
     """
     if row.name in SCHEMES:
         raise ValueError(f"the scheme {row.name!r} is there already; choose another name")
@@ -116,8 +117,9 @@ def _gaussians(name: str) -> Callable[[Capabilities], str | None]:
 def named(number: int) -> str:
     """Return the name of the scheme with this number.
 
-    >>> named(BIT_SWAP)
-    'bit-swap'
+    Examples:
+        >>> named(BIT_SWAP)
+        'bit-swap'
     """
     return formats.SCHEMES[number].name
 
@@ -163,8 +165,9 @@ def build(coding: Coding) -> Scheme:
 
     Refinement is not included: it is a property of the model (`posterior_refinement.refined`).
 
-    >>> callable(build(Coding(BITS_BACK)))
-    True
+    Examples:
+        >>> callable(build(Coding(BITS_BACK)))
+        True
     """
     return SCHEMES[coding.format.name].build(coding)
 
@@ -177,11 +180,12 @@ def ideal_bits(
     The result is -ELBO, or the bound of the scheme's particles, from `draws` seeded samples of the
     latents.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> ideal_bits(Coding(BITS_BACK), model, sampling.sample_items(model, 4), draws=2).shape
-    (4,)
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> ideal_bits(Coding(BITS_BACK), model, sampling.sample_items(model, 4), draws=2).shape
+        (4,)
     """
     bound = SCHEMES[coding.format.name].ideal_bits
     if bound is None:
@@ -194,8 +198,9 @@ def by_name(name: str, particles: int = 1) -> Scheme:
 
     Raises ValueError on an unknown name, and on several particles of a scheme without particles.
 
-    >>> callable(by_name("bb-is", particles=4))
-    True
+    Examples:
+        >>> callable(by_name("bb-is", particles=4))
+        True
     """
     row = SCHEMES.get(name)
     if row is None or (particles != 1 and not row.format.weighted):
@@ -210,8 +215,9 @@ def by_name(name: str, particles: int = 1) -> Scheme:
 def weighted() -> tuple[str, ...]:
     """Return the names of the schemes with several particles.
 
-    >>> weighted()
-    ('bb-is', 'bb-cis')
+    Examples:
+        >>> weighted()
+        ('bb-is', 'bb-cis')
     """
     return tuple(name for name, row in SCHEMES.items() if row.format.weighted)
 
@@ -222,8 +228,9 @@ def particles_of(name: str, particles: int | None) -> int:
 
     A scheme without particles always has 1.
 
-    >>> particles_of("bb-is", None), particles_of("bits-back", None)
-    (8, 1)
+    Examples:
+        >>> particles_of("bb-is", None), particles_of("bits-back", None)
+        (8, 1)
     """
     return (particles or DEFAULT_PARTICLES) if SCHEMES[name].format.weighted else 1
 
@@ -235,11 +242,12 @@ def incompatibility(
 
     `particles` None stands for the scheme's default; `refine` is the number of refinement steps.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> incompatibility("bits-back", LinearGaussian().capabilities, None) is None
-    True
-    >>> incompatibility("bits-back", LinearGaussian().capabilities, 4)
-    'bits-back has one particle, and 4 were asked for; take bb-is or bb-cis'
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> incompatibility("bits-back", LinearGaussian().capabilities, None) is None
+        True
+        >>> incompatibility("bits-back", LinearGaussian().capabilities, 4)
+        'bits-back has one particle, and 4 were asked for; take bb-is or bb-cis'
     """
     if refine and not model.refinable:
         return f"refinement is for {GAUSSIANS}; leave it out"
@@ -268,9 +276,10 @@ def incompatibility(
 def default_coding(model: Capabilities) -> Coding:
     """Return the coding of an archive's groups for a model when no scheme is requested.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> default_coding(LinearGaussian().capabilities).format.name
-    'bits-back'
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> default_coding(LinearGaussian().capabilities).format.name
+        'bits-back'
     """
     if model.deterministic:
         return Coding(DETERMINISTIC)

@@ -26,9 +26,10 @@ def sample_items(model: LatentModel, items: int, seed: int = 0) -> Ints:
 
     Returns int64 `(items, dims)`. Each layer has its own stream, seeded by (seed, layer).
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> sample_items(LinearGaussian(latents=8, k=3), 5, seed=1).shape[0]
-    5
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> sample_items(LinearGaussian(latents=8, k=3), 5, seed=1).shape[0]
+        5
     """
     z = sample_distribution(model.prior(items), (seed, model.capabilities.depth))
     for layer in reversed(range(model.capabilities.depth)):
@@ -46,9 +47,10 @@ def sample_distribution(
     `lanes` does: another number of lanes gives another sample. The samples that `two_part.grid`
     takes define cell widths, and are part of the file format.
 
-    >>> from bbans.distributions import builders
-    >>> sample_distribution(builders.uniform((2, 3), 4), (0, 1)).shape
-    (2, 3)
+    Examples:
+        >>> from bbans.distributions import builders
+        >>> sample_distribution(builders.uniform((2, 3), 4), (0, 1)).shape
+        (2, 3)
     """
     while True:
         try:
@@ -64,9 +66,10 @@ def random_message(words: int, seed: Sequence[int], lanes: int = LANES) -> Messa
     A prefix property holds: with the same seed and lanes, a longer message begins with the words of
     a shorter one.
 
-    >>> head, (words, _) = random_message(3, (0,), lanes=2)
-    >>> len(head), len(words)
-    (2, 3)
+    Examples:
+        >>> head, (words, _) = random_message(3, (0,), lanes=2)
+        >>> len(head), len(words)
+        (2, 3)
     """
     raw = np.asarray(
         np.random.PCG64(np.random.SeedSequence(tuple(seed))).random_raw(lanes + words), np.uint64

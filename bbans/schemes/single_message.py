@@ -86,13 +86,14 @@ def _kept(memory: list[tuple[Ints, Result]], x: Ints, make: Callable[[], Result]
 def encode(model: LatentModel, scheme: Scheme, x: Ints) -> bytes:
     """Code an item x int64 `(1, dims)` as a message with as few initial words as possible.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import bits_back, sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 1)
-    >>> data = encode(model, bits_back.codec, x)
-    >>> bool((decode(model, bits_back.codec, data).x == x).all())
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 1)
+        >>> data = encode(model, bits_back.codec, x)
+        >>> bool((decode(model, bits_back.codec, data).x == x).all())
+        True
     """
     codec = scheme(Memoised(model), 1, None)
     words = 0
@@ -150,12 +151,13 @@ def samples(model: LatentModel, data: bytes) -> Ints:
 
     The rest of the message is not checked. Raises FormatError or UnderflowError on damaged data.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import bits_back, sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 1)
-    >>> bool((samples(model, encode(model, bits_back.codec, x)) == x).all())
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 1)
+        >>> bool((samples(model, encode(model, bits_back.codec, x)) == x).all())
+        True
     """
     message, z = model.prior(1).pop(lanes.start(unpacked(data)))
     return model.likelihood(0, z).pop(message)[1]
@@ -165,8 +167,9 @@ def packed(words: Words) -> bytes:
     """Serialise a message of one lane: its head as big-endian bytes without leading zeros, then its
     other words, little-endian.
 
-    >>> packed(np.array([0, 2**31, 7], np.uint32)).hex()
-    '8000000007000000'
+    Examples:
+        >>> packed(np.array([0, 2**31, 7], np.uint32)).hex()
+        '8000000007000000'
     """
     head = int(words[0]) << 32 | int(words[1])
     return head.to_bytes((head.bit_length() + 7) // 8, "big") + words[2:].astype("<u4").tobytes()
@@ -179,8 +182,9 @@ def unpacked(data: bytes) -> Words:
     first bit is set; one of eight bytes is below 2^63, so its first bit is not. Raises FormatError
     on bytes that `packed` cannot have written.
 
-    >>> unpacked(bytes.fromhex("8000000007000000")).tolist()
-    [0, 2147483648, 7]
+    Examples:
+        >>> unpacked(bytes.fromhex("8000000007000000")).tolist()
+        [0, 2147483648, 7]
     """
     size = 4 + len(data) % 4
     if size == 4 and data and data[0] < 0x80:

@@ -104,9 +104,10 @@ def grid(model: LatentModel) -> Grid:
 
     The grid of a refined model is that of the model without refinement.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> grid(LinearGaussian(latents=8, k=3)).widths.shape
-    (8,)
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> grid(LinearGaussian(latents=8, k=3)).widths.shape
+        (8,)
     """
     base = _gaussian(unwrapped(model))
     z = sampling.sample_distribution(base.prior(SAMPLES), (0, 1), LANES)
@@ -131,14 +132,15 @@ def codec(
     `record`, if given, receives the bits of every step. The model may be refined: only the encoder
     evaluates its posterior means. `computed_grid` is the model's grid, if it is available.
 
-    >>> from bbans.coding.rans import base_message
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> x = sampling.sample_items(model, 4)
-    >>> (message,) = codec(model, 4).push(base_message((1,)), x)
-    >>> bool((codec(model, 4).pop(message)[1] == x).all())
-    True
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 4)
+        >>> (message,) = codec(model, 4).push(base_message((1,)), x)
+        >>> bool((codec(model, 4).pop(message)[1] == x).all())
+        True
     """
 
     def push(message: Message, x: Ints) -> tuple[Message]:
@@ -181,11 +183,12 @@ class Best(NamedTuple):
 def best(model: LatentModel, x: Ints) -> Best:
     """Find the fineness with the shortest code for one item x int64 `(1, dims)`, by trying all.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> from bbans.schemes import sampling
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> 0 <= best(model, sampling.sample_items(model, 1)).fineness < FINENESSES
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> 0 <= best(model, sampling.sample_items(model, 1)).fineness < FINENESSES
+        True
     """
     cell_grid, mean = grid(model), _gaussian(model).gaussians(x)[0]
     cells = [cell_grid.cells(mean, fineness) for fineness in range(FINENESSES)]

@@ -50,10 +50,11 @@ class Wrapped:
 def unwrapped(model: LatentModel) -> LatentModel:
     """Return the innermost model, whose q(z | x) is the network's own.
 
-    >>> from bbans.models.analytic import LinearGaussian
-    >>> model = LinearGaussian(latents=8, k=3)
-    >>> unwrapped(Wrapped(Wrapped(model))) is model
-    True
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> unwrapped(Wrapped(Wrapped(model))) is model
+        True
     """
     while isinstance(model, Wrapped):
         model = model.model

@@ -44,8 +44,9 @@ class Costs:
 def together(shares: Iterable[Share]) -> tuple[Share, ...]:
     """Sum shares of equal codec, level and term, and sort by these three.
 
-    >>> together([Share("fixed", 0, "likelihood", 3.0), Share("fixed", 0, "likelihood", 4.0)])
-    (Share(codec='fixed', level=0, term='likelihood', bits=7.0),)
+    Examples:
+        >>> together([Share("fixed", 0, "likelihood", 3.0), Share("fixed", 0, "likelihood", 4.0)])
+        (Share(codec='fixed', level=0, term='likelihood', bits=7.0),)
     """
     sums: dict[tuple[str, int | None, str], float] = {}
     for share in shares:
@@ -60,8 +61,9 @@ def together(shares: Iterable[Share]) -> tuple[Share, ...]:
 def spread_evenly(codec: str, bits: float, shape: tuple[int, int]) -> Costs:
     """Spread `bits` evenly over the pixels of a tile `(h, w)`, as a likelihood share of `codec`.
 
-    >>> spread_evenly("stored", 12.0, (2, 3)).bits.tolist()
-    [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
+    Examples:
+        >>> spread_evenly("stored", 12.0, (2, 3)).bits.tolist()
+        [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
     """
     return Costs(
         np.full(shape, bits / (shape[0] * shape[1])), (Share(codec, None, "likelihood", bits),)

@@ -81,8 +81,9 @@ def resolve_scheme(
     scheme: a name; particles: their number; refine: steps of posterior refinement; None requests
     the default. Raises InputError where the request does not fit the model or the image's size.
 
-    >>> resolve_scheme(Context(), None, None, None) == Context()
-    True
+    Examples:
+        >>> resolve_scheme(Context(), None, None, None) == Context()
+        True
     """
     model = context.image_model
     if model is None:
@@ -144,7 +145,8 @@ def oracle_ops() -> Ops:
     """Return the reference operations in float64: slow, by unfolding and matrix products,
     independent of convolution libraries.
 
-    >>> oracle_ops() is not None
-    True
+    Examples:
+        >>> oracle_ops() is not None
+        True
     """
     return NumpyOps(np.float64)

@@ -49,8 +49,9 @@ def palette_ratio(pixels: Samples) -> float:
     counted. A grey tile of more than GREYS levels may be either, and gets DISTINCT, the largest
     ratio of graphics. Only every fourth pair of rows is examined, to save time.
 
-    >>> palette_ratio(np.zeros((8, 8, 3), np.uint8)) <= FLAT
-    True
+    Examples:
+        >>> palette_ratio(np.zeros((8, 8, 3), np.uint8)) <= FLAT
+        True
     """
     rows = np.arange(1, len(pixels), 4) if len(pixels) > 256 else np.arange(1, len(pixels))
     if not len(rows) or pixels.shape[1] < 2:
@@ -77,10 +78,11 @@ def encode_tile(
     `exhaustive` tries all eight orientations. A tile of a model of whole images has the model's
     shape. Raises InputError where the requested scheme makes the tile larger than its samples.
 
-    >>> from bbans.container import FORMATS
-    >>> record = encode_tile(np.zeros((8, 8), np.uint8), FORMATS[0], Context())
-    >>> len(record.parts), len(record.parts[0].payload)
-    (1, 1)
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> record = encode_tile(np.zeros((8, 8), np.uint8), FORMATS[0], Context())
+        >>> len(record.parts), len(record.parts[0].payload)
+        (1, 1)
     """
     raw = to_raw(pixels, pixel_format.bit_depth)
     crc = zlib.crc32(raw)

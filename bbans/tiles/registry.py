@@ -16,10 +16,11 @@ CODECS: dict[int, TileCodec] = {}
 def register(codec: TileCodec) -> None:
     """Add a codec, and its format if that is new. Raises ValueError if the number is taken.
 
-    >>> register(stored.CODEC)
-    Traceback (most recent call last):
-    ...
-    ValueError: tile codec 0 is there already; choose another number
+    Examples:
+        >>> register(stored.CODEC)
+        Traceback (most recent call last):
+        ...
+        ValueError: tile codec 0 is there already; choose another number
     """
     number = codec.format.number
     if number in CODECS:

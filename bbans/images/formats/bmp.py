@@ -85,9 +85,10 @@ def read_bmp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
     Raises InputError on damage, and UnsupportedImageError on other kinds.
 
-    >>> from bbans.images.image import from_array
-    >>> read_bmp(bmp_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
-    (2, 3)
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> read_bmp(bmp_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+        (2, 3)
     """
     (header,) = struct.unpack_from("<I", data, 14)
     if (header != OLD_HEADER and not 40 <= header <= V5_HEADER) or len(data) < 14 + header:

@@ -22,8 +22,9 @@ def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
     Raises InputError on damage and other shapes, UnsupportedImageError on other types and versions.
 
-    >>> read_npy(npy_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
-    (2, 3)
+    Examples:
+        >>> read_npy(npy_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+        (2, 3)
     """
     file = BytesIO(data)
     with guarded("NPY"):

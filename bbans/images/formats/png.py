@@ -52,8 +52,9 @@ def chunks(data: bytes) -> list[tuple[str, bytes]]:
 
     Raises InputError on damaged or truncated data.
 
-    >>> chunks(serialise(Header(1, 1, 8, GREY, 0, 0, 0)))[1]
-    ('IEND', b'')
+    Examples:
+        >>> chunks(serialise(Header(1, 1, 8, GREY, 0, 0, 0)))[1]
+        ('IEND', b'')
     """
     if not data.startswith(SIGNATURE):
         raise InputError("damaged PNG: its signature is wrong")
@@ -147,8 +148,9 @@ def raw_size(header: Header) -> int:
     """Return the bytes of the filtered rows: one filter byte and the samples of each row, in seven
     passes if interlaced.
 
-    >>> raw_size(Header(3, 2, 8, GREY, 0, 0, 0))
-    8
+    Examples:
+        >>> raw_size(Header(3, 2, 8, GREY, 0, 0, 0))
+        8
     """
     width, height, depth, channels = (
         header.width,
@@ -191,8 +193,9 @@ def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
 def serialise(header: Header, *others: tuple[str, bytes]) -> bytes:
     """Build a PNG from its header and the chunks between `IHDR` and `IEND`.
 
-    >>> serialise(Header(1, 1, 8, GREY, 0, 0, 0)).startswith(SIGNATURE)
-    True
+    Examples:
+        >>> serialise(Header(1, 1, 8, GREY, 0, 0, 0)).startswith(SIGNATURE)
+        True
     """
     return _serialise([("IHDR", struct.pack(IHDR, *header)), *others, ("IEND", b"")])
 

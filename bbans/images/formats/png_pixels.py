@@ -87,9 +87,10 @@ def read_png(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
     Raises InputError on damage and UnsupportedImageError on other kinds.
 
-    >>> from bbans.images.image import from_array
-    >>> read_png(png_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
-    (2, 3)
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> read_png(png_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+        (2, 3)
     """
     parts = png.chunks(data)
     header = png.check_supported(parts)

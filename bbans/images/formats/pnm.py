@@ -147,8 +147,9 @@ def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
     Raises InputError on damage and UnsupportedImageError on other kinds.
 
-    >>> read_pnm(b"P2 2 1 255 7 8", False, 100).pixels.tolist()
-    [[7, 8]]
+    Examples:
+        >>> read_pnm(b"P2 2 1 255 7 8", False, 100).pixels.tolist()
+        [[7, 8]]
     """
     header = _pam_header(data) if data[1:2] == b"7" else _header(data)
     if header.width < 1 or header.height < 1:

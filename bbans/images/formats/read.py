@@ -50,8 +50,9 @@ def read_image(
     InputError on a file that is damaged, missing, larger than `max_pixels` or no image. Messages
     are a single line that starts with the path.
 
-    >>> read_image(b"P2 2 1 255 7 8").pixels.tolist()
-    [[7, 8]]
+    Examples:
+        >>> read_image(b"P2 2 1 255 7 8").pixels.tolist()
+        [[7, 8]]
     """
     if isinstance(source, bytes):
         return format_of_bytes(source).read(source, as_pixels, max_pixels)

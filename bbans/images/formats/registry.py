@@ -73,10 +73,11 @@ FORMATS: dict[str, ImageFormat] = {}
 def register(row: ImageFormat) -> None:
     """Add a format. Raises ValueError if the name is taken.
 
-    >>> register(FORMATS["PNG"])
-    Traceback (most recent call last):
-    ...
-    ValueError: the format 'PNG' is there already; choose another name
+    Examples:
+        >>> register(FORMATS["PNG"])
+        Traceback (most recent call last):
+        ...
+        ValueError: the format 'PNG' is there already; choose another name
     """
     if row.name in FORMATS:
         raise ValueError(f"the format {row.name!r} is there already; choose another name")
@@ -178,8 +179,9 @@ def format_of_bytes(data: bytes) -> ImageFormat:
     Raises UnsupportedImageError for known formats that are not read, InputError for everything
     else.
 
-    >>> format_of_bytes(b"\x89PNG\r\n").name
-    'PNG'
+    Examples:
+        >>> format_of_bytes(b"\x89PNG\r\n").name
+        'PNG'
     """
     if not data:
         raise InputError("an image was expected, found an empty file")
@@ -196,8 +198,9 @@ def format_of_bytes(data: bytes) -> ImageFormat:
 def written() -> dict[str, tuple[str, ...]]:
     """Return the suffixes of the formats that are written, by their names in lower case.
 
-    >>> written()["png"]
-    ('.png',)
+    Examples:
+        >>> written()["png"]
+        ('.png',)
     """
     return {row.name.lower(): row.suffixes for row in FORMATS.values() if row.writer is not None}
 
@@ -205,7 +208,8 @@ def written() -> dict[str, tuple[str, ...]]:
 def suffixes() -> tuple[str, ...]:
     """Return the suffixes of all formats that are read.
 
-    >>> ".png" in suffixes()
-    True
+    Examples:
+        >>> ".png" in suffixes()
+        True
     """
     return tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)

@@ -13,8 +13,9 @@ from bbans.images.image import Samples
 def row_bytes(width: int, channels: int, depth: int) -> int:
     """Return the bytes of a row: ceil(width * channels * depth / 8).
 
-    >>> row_bytes(10, 1, 1)
-    2
+    Examples:
+        >>> row_bytes(10, 1, 1)
+        2
     """
     return (width * channels * depth + 7) // 8
 
@@ -23,8 +24,9 @@ def pack_rows(pixels: Samples, depth: int) -> NDArray[np.uint8]:
     """Pack samples `(H, W)` or `(H, W, C)` into uint8 `(H, row_bytes)`; 16-bit samples are
     big-endian.
 
-    >>> pack_rows(np.array([[1, 0, 1]], np.uint8), 1).tolist()
-    [[160]]
+    Examples:
+        >>> pack_rows(np.array([[1, 0, 1]], np.uint8), 1).tolist()
+        [[160]]
     """
     height, width = pixels.shape[:2]
     if depth == 16:
@@ -46,8 +48,9 @@ def pack_rows(pixels: Samples, depth: int) -> NDArray[np.uint8]:
 def unpack_rows(packed: NDArray[np.uint8], width: int, depth: int) -> NDArray[np.uint8]:
     """Unpack rows of 1, 2, 4 or 8-bit samples to uint8 `(H, width)`, the inverse of `pack_rows`.
 
-    >>> unpack_rows(np.array([[160]], np.uint8), 3, 1).tolist()
-    [[1, 0, 1]]
+    Examples:
+        >>> unpack_rows(np.array([[160]], np.uint8), 3, 1).tolist()
+        [[1, 0, 1]]
     """
     if depth == 8:
         return packed[:, :width]

@@ -151,9 +151,10 @@ def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     Raises InputError on damage, UnsupportedImageError on other kinds and, unless `as_pixels`,
     JpegInputError on JPEG data.
 
-    >>> from bbans.images.image import from_array
-    >>> read_tiff(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
-    (2, 3)
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> read_tiff(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+        (2, 3)
     """
     with guarded("TIFF"):
         tags = read_directory(data)

@@ -78,8 +78,9 @@ def read_directory(data: bytes) -> ImageFileDirectory_v2:
 def as_tuple(value: Any) -> tuple[Any, ...]:
     """Return a tag's value as a tuple; Pillow unwraps single values.
 
-    >>> as_tuple(8), as_tuple((8, 8))
-    ((8,), (8, 8))
+    Examples:
+        >>> as_tuple(8), as_tuple((8, 8))
+        ((8,), (8, 8))
     """
     return value if isinstance(value, tuple) else (value,)
 
@@ -159,8 +160,9 @@ def check_compression(tags: ImageFileDirectory_v2, as_pixels: bool) -> bool:
     Raises JpegInputError for these unless `as_pixels`, and UnsupportedImageError on other
     compressions that may lose samples.
 
-    >>> check_compression({COMPRESSION: 5}, as_pixels=False)
-    False
+    Examples:
+        >>> check_compression({COMPRESSION: 5}, as_pixels=False)
+        False
     """
     compression = tags.get(COMPRESSION, 1)
     if compression in JPEG:

@@ -21,11 +21,12 @@ def read_webp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     Raises JpegInputError on a lossy file unless `as_pixels`, UnsupportedImageError on an animation,
     InputError on damage.
 
-    >>> from bbans.images.image import from_array
-    >>> import numpy as np
-    >>> image = from_array(np.zeros((2, 3, 3), np.uint8))
-    >>> read_webp(webp_bytes(image), False, 100).pixels.shape
-    (2, 3, 3)
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> import numpy as np
+        >>> image = from_array(np.zeros((2, 3, 3), np.uint8))
+        >>> read_webp(webp_bytes(image), False, 100).pixels.shape
+        (2, 3, 3)
     """
     check_webp(data, as_pixels)
     # Not opened by `PIL.Image.open`, which applies the process-wide size limit.

@@ -19,12 +19,13 @@ def write_image(image: Image, fp: IO[bytes], format: str = "PNG") -> None:
     turns grey into RGB. Raises OutputError for a format that is not written or that cannot hold the
     image, InputError for an image whose parts do not fit each other.
 
-    >>> from io import BytesIO
-    >>> import numpy as np
-    >>> file = BytesIO()
-    >>> write_image(make_image(np.zeros((2, 3), np.uint8)), file, "PPM")
-    >>> file.getvalue()[:11]
-    b'P5\n3 2\n255\n'
+    Examples:
+        >>> from io import BytesIO
+        >>> import numpy as np
+        >>> file = BytesIO()
+        >>> write_image(make_image(np.zeros((2, 3), np.uint8)), file, "PPM")
+        >>> file.getvalue()[:11]
+        b'P5\n3 2\n255\n'
     """
     row = FORMATS.get(format.upper())
     if row is None or row.writer is None:

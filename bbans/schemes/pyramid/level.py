@@ -144,10 +144,11 @@ def analyse(net: PyramidPredictor, x: Ints, axis: Axis | None = None) -> tuple[l
 
     x int32 `(3, h, w)`, values of `axis` (by default 0 to 255); a grey image repeats its channel.
 
-    >>> from bbans.models.fixed_predictor import FixedPredictor
-    >>> levels, coarsest = analyse(FixedPredictor(), np.zeros((3, 20, 12), np.int32))
-    >>> [level.shape for level in levels], coarsest.shape
-    ([(20, 12), (10, 6)], (3, 5, 3))
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> levels, coarsest = analyse(FixedPredictor(), np.zeros((3, 20, 12), np.int32))
+        >>> [level.shape for level in levels], coarsest.shape
+        ([(20, 12), (10, 6)], (3, 5, 3))
     """
     axis = axis or regular()
     shapes = polyphase.level_shapes(*x.shape[1:])

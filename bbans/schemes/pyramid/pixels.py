@@ -31,8 +31,9 @@ class Intervals:
     def bits(self) -> float:
         """Return the information content in bits, N precision - sum of log2 freqs.
 
-        >>> Intervals(np.zeros(2, np.int64), np.array([1, 4]), precision=4).bits
-        6.0
+        Examples:
+            >>> Intervals(np.zeros(2, np.int64), np.array([1, 4]), precision=4).bits
+            6.0
         """
         return float(len(self.freqs) * self.precision - np.log2(self.freqs).sum())
 

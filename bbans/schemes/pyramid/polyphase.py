@@ -22,8 +22,9 @@ Ints = NDArray[np.int32]
 def level_shapes(h: int, w: int) -> list[tuple[int, int]]:
     """Return the sizes of x^(0), x^(1), ... down to the coarsest image.
 
-    >>> level_shapes(20, 33)
-    [(20, 33), (10, 17), (5, 9), (3, 5)]
+    Examples:
+        >>> level_shapes(20, 33)
+        [(20, 33), (10, 17), (5, 9), (3, 5)]
     """
     shapes = [(h, w)]
     while max(shapes[-1]) > COARSEST_SIDE:
@@ -35,8 +36,9 @@ def level_shapes(h: int, w: int) -> list[tuple[int, int]]:
 def phase_shape(h: int, w: int, phase: int) -> tuple[int, int]:
     """Return rows and columns of a phase of an `h x w` image; either may be 0.
 
-    >>> phase_shape(5, 1, 0), phase_shape(5, 1, 2)
-    ((2, 0), (2, 1))
+    Examples:
+        >>> phase_shape(5, 1, 0), phase_shape(5, 1, 2)
+        ((2, 0), (2, 1))
     """
     row, column = OFFSETS[phase]
     return (h - row + 1) // 2, (w - column + 1) // 2
@@ -45,8 +47,9 @@ def phase_shape(h: int, w: int, phase: int) -> tuple[int, int]:
 def complete(values: Ints, grid: tuple[int, int], substitute: Ints) -> Ints:
     """Pad a phase to the whole grid by repeating its edge; an empty phase becomes `substitute`.
 
-    >>> complete(np.ones((3, 1, 2), np.int32), (2, 2), np.zeros((3, 2, 2), np.int32)).shape
-    (3, 2, 2)
+    Examples:
+        >>> complete(np.ones((3, 1, 2), np.int32), (2, 2), np.zeros((3, 2, 2), np.int32)).shape
+        (3, 2, 2)
     """
     _, h, w = values.shape
     if h == 0 or w == 0:
@@ -57,8 +60,9 @@ def complete(values: Ints, grid: tuple[int, int], substitute: Ints) -> Ints:
 def shift(x: Ints, rows: int, columns: int) -> Ints:
     """Return x[i + rows, j + columns] with the edge repeated; rows and columns are in {-1, 0, 1}.
 
-    >>> shift(np.array([[[1, 2, 3]]]), 0, 1).tolist()
-    [[[2, 3, 3]]]
+    Examples:
+        >>> shift(np.array([[[1, 2, 3]]]), 0, 1).tolist()
+        [[[2, 3, 3]]]
     """
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode="edge")
     moved: Ints = padded[
@@ -72,8 +76,9 @@ def neighbour_sums(phase: int, known: list[Ints]) -> Ints:
 
     `known`: phase 00 and, for phases 1 and 2, phase 11, int32 `(3, rows, columns)` each.
 
-    >>> neighbour_sums(0, [np.full((3, 1, 1), 5, np.int32)]).ravel().tolist()
-    [20, 20, 20]
+    Examples:
+        >>> neighbour_sums(0, [np.full((3, 1, 1), 5, np.int32)]).ravel().tolist()
+        [20, 20, 20]
     """
     a = known[0]
     if phase == 0:
@@ -99,8 +104,9 @@ def positions(
 def to_positions(x: Ints, shape: tuple[int, int]) -> Ints:
     """Crop `(3, h, w)` to `shape` and return it as `(rows * columns, 3)`.
 
-    >>> to_positions(np.zeros((3, 4, 5), np.int32), (2, 3)).shape
-    (6, 3)
+    Examples:
+        >>> to_positions(np.zeros((3, 4, 5), np.int32), (2, 3)).shape
+        (6, 3)
     """
     return np.asarray(x[:, : shape[0], : shape[1]].transpose(1, 2, 0).reshape(-1, x.shape[0]))
 
@@ -109,8 +115,9 @@ def from_positions(values: NDArray[np.integer], shape: tuple[int, int]) -> Ints:
     """Return `(rows * columns, channels)` as int32 `(3, rows, columns)`; a single channel is
     repeated.
 
-    >>> from_positions(np.zeros((6, 1)), (2, 3)).shape
-    (3, 2, 3)
+    Examples:
+        >>> from_positions(np.zeros((6, 1)), (2, 3)).shape
+        (3, 2, 3)
     """
     x = values.reshape(*shape, -1).transpose(2, 0, 1).astype(np.int32)
     return np.repeat(x, 3, axis=0) if x.shape[0] == 1 else x

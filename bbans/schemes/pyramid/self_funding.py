@@ -82,13 +82,14 @@ def encode(
     Raises UnderflowError when the tile's own samples cannot pay for the latents, TooFlatError when
     they hold too few bits to fill the lanes that a tile of this size needs.
 
-    >>> from bbans.models.fixed_predictor import FixedPredictor
-    >>> from bbans.schemes.pyramid.level import analyse
-    >>> x = np.arange(3 * 16 * 16, dtype=np.int32).reshape(3, 16, 16) % 200
-    >>> coded = encode(*analyse(FixedPredictor(), x), channels=3, latent_precision=0)
-    >>> y, _ = decode(FixedPredictor(), coded.words, (16, 16), 3, 0, coded.growth)
-    >>> np.array_equal(x, y)
-    True
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> x = np.arange(3 * 16 * 16, dtype=np.int32).reshape(3, 16, 16) % 200
+        >>> coded = encode(*analyse(FixedPredictor(), x), channels=3, latent_precision=0)
+        >>> y, _ = decode(FixedPredictor(), coded.words, (16, 16), 3, 0, coded.growth)
+        >>> np.array_equal(x, y)
+        True
     """
     axis, funds = axis or regular(), funds or funds_of(channels)
     message = base_message((1,))
@@ -206,9 +207,10 @@ def sample(
 
     Returns 8-bit values as int32 `(3, h, w)`.
 
-    >>> from bbans.models.fixed_predictor import FixedPredictor
-    >>> sample(FixedPredictor(), (9, 12), seed=1, latent_precision=0).shape
-    (3, 9, 12)
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> sample(FixedPredictor(), (9, 12), seed=1, latent_precision=0).shape
+        (3, 9, 12)
     """
     words = max(1, 3 * shape[0] * shape[1])  # a value takes less than a word
     head, tail = pseudo_random_message((SAMPLING_LANES,), words, seed)

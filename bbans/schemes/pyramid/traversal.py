@@ -51,8 +51,9 @@ FundsOf: TypeAlias = Callable[[Level, bool], Funds]
 def funds_of(channels: int) -> FundsOf:
     """Return a function `(level, latents) -> Funds` that computes each result once and caches it.
 
-    >>> callable(funds_of(channels=3))
-    True
+    Examples:
+        >>> callable(funds_of(channels=3))
+        True
     """
 
     cache: dict[tuple[int, bool], Funds] = {}
@@ -72,9 +73,10 @@ def coarsest_bits(axis: Axis) -> int:
     """Return the bits of a sample of the coarsest image, which is coded with a uniform
     distribution.
 
-    >>> from bbans.distributions.sample_grid import regular
-    >>> coarsest_bits(regular())
-    8
+    Examples:
+        >>> from bbans.distributions.sample_grid import regular
+        >>> coarsest_bits(regular())
+        8
     """
     return (axis.n - 1).bit_length()
 
@@ -177,8 +179,9 @@ def pop_posterior(
 def flat(values: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return values as int64 along one axis.
 
-    >>> flat(np.zeros((2, 3), np.int32)).shape
-    (6,)
+    Examples:
+        >>> flat(np.zeros((2, 3), np.int32)).shape
+        (6,)
     """
     return values.reshape(-1).astype(np.int64)
 

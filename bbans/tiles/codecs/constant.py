@@ -15,8 +15,9 @@ from bbans.tiles.codec import Place, Samples, TileCodec
 def is_constant(samples: Samples) -> bool:
     """Return whether all pixels of samples `(h, w, channels)` are equal.
 
-    >>> is_constant(np.ones((2, 2, 3), np.uint8))
-    True
+    Examples:
+        >>> is_constant(np.ones((2, 2, 3), np.uint8))
+        True
     """
     return bool((samples == samples[0, 0]).all())
 

@@ -30,8 +30,9 @@ def encode_lzma(raw: bytes, sample_bytes: int) -> bytes:
     """Compress raw samples, with or without a delta filter of distance `sample_bytes`, whichever is
     shorter.
 
-    >>> decode_lzma(encode_lzma(b"abc" * 100, 1), 300) == b"abc" * 100
-    True
+    Examples:
+        >>> decode_lzma(encode_lzma(b"abc" * 100, 1), 300) == b"abc" * 100
+        True
     """
     # A dictionary as large as the samples finds every match, and its tables cost less time than
     # those of a larger one, which would dominate for a small image.

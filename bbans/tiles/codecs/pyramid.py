@@ -32,8 +32,9 @@ def layout(axis: Axis | None) -> axes.Axis:
     """Return the axis of the model's distributions for a range of samples; None is that of 8-bit
     samples.
 
-    >>> layout(None).n
-    256
+    Examples:
+        >>> layout(None).n
+        256
     """
     return axes.regular() if axis is None else axes.stretched(axis.span + 1, axis.curve)
 
@@ -42,8 +43,9 @@ def to_planes(samples: Samples, axis: Axis | None) -> Ints:
     """Convert samples `(h, w, 1 or 3)` to int32 `(3, h, w)`, counted from the smallest value; grey
     is repeated.
 
-    >>> to_planes(np.zeros((4, 5, 1), np.uint8), None).shape
-    (3, 4, 5)
+    Examples:
+        >>> to_planes(np.zeros((4, 5, 1), np.uint8), None).shape
+        (3, 4, 5)
     """
     planes = samples.transpose(2, 0, 1).astype(np.int32) - (0 if axis is None else axis.low)
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *samples.shape[:2])))
@@ -53,8 +55,9 @@ def from_planes(x: Ints, axis: Axis | None, channels: int, bit_depth: int) -> Sa
     """Invert `to_planes`: return samples `(h, w, channels)`, uint16 for a bit depth of 16, else
     uint8.
 
-    >>> from_planes(np.zeros((3, 4, 5), np.int32), None, 1, 8).shape
-    (4, 5, 1)
+    Examples:
+        >>> from_planes(np.zeros((3, 4, 5), np.int32), None, 1, 8).shape
+        (4, 5, 1)
     """
     values = x[:channels].transpose(1, 2, 0) + (0 if axis is None else axis.low)
     return np.ascontiguousarray(values.astype(np.uint16 if bit_depth == 16 else np.uint8))

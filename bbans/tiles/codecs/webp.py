@@ -39,9 +39,10 @@ def encode_webp(samples: Samples, to_beat: int | None = None) -> bytes:
     `to_beat`: for photographs, the size in bytes of another coding. Where the low effort needs more
     than HOPELESS times that, the high effort is not tried.
 
-    >>> x = np.arange(24, dtype=np.uint8).reshape(4, 6, 1)
-    >>> np.array_equal(decode_webp(encode_webp(x), (4, 6), 1), x)
-    True
+    Examples:
+        >>> x = np.arange(24, dtype=np.uint8).reshape(4, 6, 1)
+        >>> np.array_equal(decode_webp(encode_webp(x), (4, 6), 1), x)
+        True
     """
     channels = samples.shape[2]
     colour = samples[:, :, :3] if channels >= 3 else np.repeat(samples[:, :, :1], 3, axis=2)

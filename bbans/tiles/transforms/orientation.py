@@ -29,8 +29,9 @@ def turn(samples: Samples, orientation: int) -> Samples:
     """Return a view of samples `(h, w, ...)` with rows reversed, columns reversed, then both
     exchanged, as the bits of `orientation` say.
 
-    >>> turn(np.array([[1, 2], [3, 4]]), ROWS_REVERSED).tolist()
-    [[3, 4], [1, 2]]
+    Examples:
+        >>> turn(np.array([[1, 2], [3, 4]]), ROWS_REVERSED).tolist()
+        [[3, 4], [1, 2]]
     """
     rows, columns = (-1 if orientation & bit else 1 for bit in (ROWS_REVERSED, COLUMNS_REVERSED))
     turned = samples[::rows, ::columns]
@@ -40,9 +41,10 @@ def turn(samples: Samples, orientation: int) -> Samples:
 def turn_back(samples: Samples, orientation: int) -> Samples:
     """Invert `turn`.
 
-    >>> x = np.arange(6).reshape(2, 3)
-    >>> all(np.array_equal(turn_back(turn(x, o), o), x) for o in range(8))
-    True
+    Examples:
+        >>> x = np.arange(6).reshape(2, 3)
+        >>> all(np.array_equal(turn_back(turn(x, o), o), x) for o in range(8))
+        True
     """
     samples = samples.swapaxes(0, 1) if orientation & TRANSPOSED else samples
     return turn(samples, orientation & ~TRANSPOSED)
@@ -51,8 +53,9 @@ def turn_back(samples: Samples, orientation: int) -> Samples:
 def turned_shape(shape: tuple[int, int], orientation: int) -> tuple[int, int]:
     """Return rows and columns of the result of `turn`.
 
-    >>> turned_shape((2, 3), TRANSPOSED)
-    (3, 2)
+    Examples:
+        >>> turned_shape((2, 3), TRANSPOSED)
+        (3, 2)
     """
     return shape[::-1] if orientation & TRANSPOSED else shape
 
@@ -62,8 +65,9 @@ def detect_orientation(samples: Samples) -> int:
 
     samples `(h, w, channels)`. 0 where they are there already, or where no chroma grid is found.
 
-    >>> detect_orientation(np.zeros((8, 8, 3), np.uint8))
-    0
+    Examples:
+        >>> detect_orientation(np.zeros((8, 8, 3), np.uint8))
+        0
     """
     if samples.shape[2] != 3:
         return 0

@@ -43,8 +43,9 @@ def prepare(samples: Samples, orientations: Sequence[int] = ()) -> list[Prepared
     """Return samples `(h, w, channels)` as a model may code them: in luma and chroma where these
     can be recovered, in each of `orientations`, or in the detected orientation if none are given.
 
-    >>> [p.orientation for p in prepare(np.zeros((4, 6, 1), np.uint8), orientations=(0, 1))]
-    [0, 1]
+    Examples:
+        >>> [p.orientation for p in prepare(np.zeros((4, 6, 1), np.uint8), orientations=(0, 1))]
+        [0, 1]
     """
     recovered = (
         ycc_lattice.recover(samples)

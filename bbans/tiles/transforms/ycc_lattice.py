@@ -105,11 +105,12 @@ class Recovered:
 def recover(samples: Samples) -> Recovered | None:
     """Find the lattice of the colours of 8-bit samples `(h, w, 3)`; None if there is none.
 
-    >>> ycc = np.random.default_rng(0).integers(90, 160, (32, 32, 3)).astype(np.uint8)
-    >>> rgb = to_rgb(ycc, JPEG)
-    >>> recovered = recover(rgb)
-    >>> recovered.lattice == JPEG, len(recovered.at)
-    (True, 0)
+    Examples:
+        >>> ycc = np.random.default_rng(0).integers(90, 160, (32, 32, 3)).astype(np.uint8)
+        >>> rgb = to_rgb(ycc, JPEG)
+        >>> recovered = recover(rgb)
+        >>> recovered.lattice == JPEG, len(recovered.at)
+        (True, 0)
     """
     rgb = _rows(samples)
     pixels = rgb.shape[1]
@@ -141,9 +142,10 @@ def to_planes(samples: Samples, number: int) -> NDArray[np.uint8]:
 def to_rgb(planes: Samples, number: int) -> NDArray[np.uint8]:
     """Convert planes `(h, w, 3)` to RGB, the inverse of `to_planes` for colours on the lattice.
 
-    >>> rgb = to_rgb(np.full((1, 1, 3), 128, np.uint8), JPEG)
-    >>> rgb.tolist()
-    [[[128, 128, 128]]]
+    Examples:
+        >>> rgb = to_rgb(np.full((1, 1, 3), 128, np.uint8), JPEG)
+        >>> rgb.tolist()
+        [[[128, 128, 128]]]
     """
     lattice = LATTICES[number]
     first, second = lattice.grey
