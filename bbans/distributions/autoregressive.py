@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bbans.coding.rans import Message
 from bbans.distributions import distribution
-from bbans.distributions.builders import categorical
+from bbans.distributions.categorical import categorical
 from bbans.distributions.distribution import Distribution, Ints
 
 Bits: TypeAlias = NDArray[np.float64]
@@ -31,7 +31,7 @@ def walked(walk: Callable[[], Walk], shape: tuple[int, int]) -> Distribution:
     groups before, and is sent the group's symbols. It must visit every column once.
 
     Examples:
-        >>> from bbans.distributions.builders import uniform
+        >>> from bbans.distributions.uniform import uniform
         >>> def walk():
         ...     first = yield np.array([0]), uniform((1, 1), 4)
         ...     yield np.array([1]), uniform((1, 1), 1 + int(first[0, 0]))
@@ -95,7 +95,7 @@ def columnwise(
     for each column, with zeros in the columns that are not decoded yet.
 
     Examples:
-        >>> from bbans.distributions.builders import uniform
+        >>> from bbans.distributions.uniform import uniform
         >>> parts = lambda x: [uniform((1, 1), 4), uniform((1, 1), 1 + int(x[0, 0]))]
         >>> columnwise(parts, (1, 2)).bits(np.array([[3, 2]]))
         array([4.])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bbans.distributions.distribution import Distribution, factorised, one_row, shape_of
 from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.tables import LOGISTIC_BITS, LOGISTIC_HALF, STEP, logistic_cdf_table
 
@@ -56,3 +57,19 @@ def _mass_of_zero(logit: Ints, x: Ints) -> Ints:
         LOGISTIC_HALF - (np.clip(logit, -limit, limit) << (STEP - UNIT))
     ]
     return mass
+
+
+def bernoulli(logits: Ints) -> Distribution:
+    """P(1) = 1 / (1 + exp(-logit / 64)): bits with log-odds `logits` in 1/64 nat.
+
+    Examples:
+        >>> bernoulli(np.array([[0, 0]])).bits(np.array([[0, 1]]))
+        array([2.])
+    """
+    shape, l = shape_of(logits), one_row(logits)
+    return factorised(
+        lambda x: interval(l, x),
+        lambda cf, first, last: symbol(l[first:last], as_int64(cf)),
+        shape,
+        PRECISION,
+    )

@@ -23,6 +23,7 @@ import numpy as np
 
 from bbans.distributions import categorical
 from bbans.distributions.categorical import PRECISION
+from bbans.distributions.distribution import Distribution, factorised, one_row, shape_of
 from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.tables import exp2_fractions, log2_rising_factorials
 
@@ -98,3 +99,21 @@ def _checked(a: Ints, b: Ints, x: Ints, n: int, top: int) -> tuple[Ints, Ints, I
 def _chunks(n: int) -> Iterator[slice]:
     """Slices of at most CHUNK symbols."""
     return (slice(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK))
+
+
+def beta_binomial(a: Ints, b: Ints, n: int = 256) -> Distribution:
+    """A beta-binomial distribution on 0..n-1, n <= 256; a and b are parameter indices as in the
+    module `beta_binomial`, where 128 stands for 1.
+
+    Examples:
+        >>> one = np.array([[128]])
+        >>> beta_binomial(one, one).bits(np.array([[200]])).round(3)  # a = b = 1: uniform
+        array([8.])
+    """
+    shape, a, b = shape_of(a), one_row(a), one_row(b)
+    return factorised(
+        lambda x: interval(a, b, x, n),
+        lambda cf, first, last: symbol(a[first:last], b[first:last], as_int64(cf), n),
+        shape,
+        PRECISION,
+    )

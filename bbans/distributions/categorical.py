@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bbans.distributions.distribution import Distribution, factorised, one_row, shape_of
 from bbans.distributions.inverse_cdf import Ints, as_int64, invert
 from bbans.distributions.tables import exp2_weights
 
@@ -184,3 +185,41 @@ def _chunks(n: int, k: int) -> Iterator[slice]:
     """Slices of rows with about CHUNK weights."""
     step = max(1, CHUNK // k)
     return (slice(first, min(first + step, n)) for first in range(0, n, step))
+
+
+def categorical(logits: Ints) -> Distribution:
+    """P(x) proportional to 2^(logits[x] / 16): symbols 0..K-1 with logits `(items, dims, K)`.
+
+    Examples:
+        >>> categorical(np.zeros((1, 1, 4), np.int64)).bits(np.array([[2]])).round(3)
+        array([2.])
+    """
+    shape = shape_of(logits[..., 0])
+    l = as_int64(logits).reshape(-1, logits.shape[-1])
+    return factorised(
+        lambda x: interval(l, x),
+        lambda cf, first, last: symbol(l[first:last], as_int64(cf)),
+        shape,
+        PRECISION,
+    )
+
+
+def lookup(table: Ints, rows: Ints) -> Distribution:
+    """Categorical symbols 0..K-1 whose distributions are rows of a table: symbol (i, d) has the CDF
+    `table[rows[i, d]]`.
+
+    `table` is int64 `(R, K + 1)`, as `categorical.from_weights` returns it; `rows` is int64
+    `(items, dims)`.
+
+    Examples:
+        >>> table = from_weights(np.array([[1, 1, 2]]))
+        >>> lookup(table, np.array([[0, 0]])).bits(np.array([[0, 2]])).round(3)
+        array([3.])
+    """
+    shape, r = shape_of(rows), one_row(rows)
+    return factorised(
+        lambda x: table_interval(table, r, x),
+        lambda cf, first, last: table_symbol(table, r[first:last], as_int64(cf)),
+        shape,
+        PRECISION,
+    )

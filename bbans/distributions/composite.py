@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.coding.rans import Message
-from bbans.distributions import builders, categorical, fixed_point_log
+from bbans.distributions import categorical, fixed_point_log
 from bbans.distributions.distribution import Distribution, Ints
 
 Map = Callable[[Ints], Ints]
@@ -32,7 +32,8 @@ def mixed(choice: Distribution, parts: int, of: Callable[[Ints], Distribution]) 
     distribution q_k of z, with one component index for each item in k, int64 `(items,)`.
 
     Examples:
-        >>> from bbans.distributions.builders import bernoulli, uniform
+        >>> from bbans.distributions.bernoulli import bernoulli
+        >>> from bbans.distributions.uniform import uniform
         >>> component = lambda k: bernoulli(np.where(k == 0, -64, 64)[:, None])
         >>> mixed(uniform((1, 1), 2), 2, component).bits(np.array([[1]])).round(3)
         array([1.])
@@ -46,7 +47,7 @@ def mixed(choice: Distribution, parts: int, of: Callable[[Ints], Distribution]) 
         return np.stack(columns, 1)
 
     def responsibility(z: Ints) -> Distribution:
-        return builders.lookup(
+        return categorical.lookup(
             categorical.from_weights(fixed_point_log.weights(lengths(z))),
             np.arange(len(z))[:, None],
         )
@@ -84,7 +85,7 @@ def transformed(base: Distribution, forward: Map, inverse: Map) -> Distribution:
     A bijection of integers changes no probability, so code lengths are those of `base`.
 
     Examples:
-        >>> from bbans.distributions.builders import uniform
+        >>> from bbans.distributions.uniform import uniform
         >>> q = transformed(uniform((1, 1), 4), lambda u: (u + 1) % 4, lambda z: (z - 1) % 4)
         >>> q.bits(np.array([[0]]))
         array([2.])

@@ -142,7 +142,7 @@ def symbol_bits(p: Distribution, x: Ints) -> NDArray[np.float64]:
     distribution cannot attribute an item's bits to its symbols, their mean over the item.
 
     Examples:
-        >>> from bbans.distributions.builders import uniform
+        >>> from bbans.distributions.uniform import uniform
         >>> symbol_bits(uniform((1, 2), 8), np.array([[0, 5]]))
         array([[3., 3.]])
     """
@@ -156,3 +156,37 @@ def _flat(x: Ints, shape: tuple[int, int]) -> Ints:
     if x.shape != shape:
         raise ValueError(f"expected {shape} symbols; found {x.shape}")
     return np.ascontiguousarray(x, np.int64).reshape(-1)
+
+
+def one_row(values: Ints) -> Ints:
+    """Return parameters of any shape as one row, int64 `(n,)`.
+
+    Examples:
+        >>> one_row(np.array([[1, 2], [3, 4]], np.int16))
+        array([1, 2, 3, 4])
+    """
+    return np.asarray(values, np.int64).reshape(-1)
+
+
+def shape_of(values: Ints) -> tuple[int, int]:
+    """Return `(items, dims)` of parameters. Raises ValueError on another number of axes.
+
+    Examples:
+        >>> shape_of(np.zeros((3, 5)))
+        (3, 5)
+    """
+    if values.ndim != 2:
+        raise ValueError(f"expected parameters for (items, dims); found an array {values.shape}")
+    return values.shape[0], values.shape[1]
+
+
+def checked_symbols(x: Ints, n: int) -> Ints:
+    """Return the symbols x. Raises ValueError unless they lie in 0..n-1.
+
+    Examples:
+        >>> checked_symbols(np.array([0, 3]), 4)
+        array([0, 3])
+    """
+    if x.size and (x.min() < 0 or x.max() >= n):
+        raise ValueError(f"values lie in 0..{n - 1}; found {x.min()} to {x.max()}")
+    return x

@@ -25,6 +25,7 @@ from types import ModuleType
 
 import numpy as np
 
+from bbans.distributions.distribution import Distribution, factorised, shape_of
 from bbans.distributions.inverse_cdf import Ints, as_int64, invert
 from bbans.distributions.sample_grid import UNIT, Axis, regular
 from bbans.distributions.tables import (
@@ -245,3 +246,31 @@ def _normalised(raw: Ints) -> Ints:
     remainder = (1 << WEIGHT_BITS) - weights.sum(0)
     weights[raw.argmax(0), np.arange(raw.shape[1])] += remainder
     return weights
+
+
+def logistic_mixture(
+    weights: Ints, locations: Ints, scales: Ints, axis: Axis | int = 256
+) -> Distribution:
+    """A mixture of K logistics on the values 0..n-1 of a sample, laid out by `axis` (an integer n
+    stands for `sample_grid.regular(n)`).
+
+    `weights` sum to 2^16, `locations` are in 1/32 grey level, `scales` are indices of
+    `tables.inverse_scales`; all are int64 `(items, dims, K)`.
+
+    Examples:
+        >>> w, m, s = np.array([[[1 << 16]]]), np.array([[[32 * 100]]]), np.array([[[64]]])
+        >>> logistic_mixture(w, m, s).bits(np.array([[100]])).round(2)  # logistic at 100, scale 1
+        array([2.03])
+    """
+    shape = shape_of(weights[..., 0])
+    w, m, s = (
+        as_int64(part).reshape(-1, weights.shape[-1]) for part in (weights, locations, scales)
+    )
+    return factorised(
+        lambda x: interval(w, m, s, x, axis),
+        lambda cf, first, last: symbol(
+            w[first:last], m[first:last], s[first:last], as_int64(cf), axis
+        ),
+        shape,
+        PRECISION,
+    )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bbans.distributions.inverse_cdf import Ints
+from bbans.distributions.distribution import Distribution, factorised
+from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.tables import standard_normal_bins
 
 
@@ -74,3 +75,30 @@ def centre(cell: Ints, step: Ints, latent_precision: int) -> Ints:
     """
     start, freq = interval(cell, step, latent_precision)
     return bin_at(cell * step, latent_precision).clip(start, start + freq - 1)
+
+
+def cells(items: int, steps: Ints, latent_precision: int) -> Distribution:
+    """p(u) = N(0, 1) over a grid of equal cells, that of dimension d of width steps[d] / 128;
+    `steps` is int64 `(dims,)`.
+
+    A symbol is the index of a cell, 0 for the cell around u = 0; its mass is that of the bins of
+    `standard_normal` in it. Intervals raise ValueError on a cell that contains no bin.
+
+    Examples:
+        >>> cells(1, np.array([128]), 10).bits(np.array([[0]])).round(2)  # -log2 P(|u| < 1/2)
+        array([1.39])
+    """
+    widths = np.tile(steps, items)
+
+    def checked(cell: Ints) -> tuple[Ints, Ints]:
+        start, freq = interval(cell, widths, latent_precision)
+        if not freq.all():
+            raise ValueError("a symbol is a cell that holds a bin; found one beyond the outermost")
+        return start, freq
+
+    return factorised(
+        checked,
+        lambda cf, first, last: symbol(as_int64(cf), widths[first:last], latent_precision),
+        (items, len(steps)),
+        latent_precision,
+    )

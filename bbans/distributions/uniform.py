@@ -6,7 +6,11 @@ Arrays are int64 `(N,)`. Functions raise ValueError unless 1 <= n <= 2^precision
 
 from __future__ import annotations
 
+from bbans.distributions.distribution import Distribution, checked_symbols, factorised
 from bbans.distributions.inverse_cdf import Ints, as_int64
+
+UNIFORM_PRECISION = 24
+"""Precision in bits of `uniform` where n is no power of two."""
 
 
 def interval(x: Ints, n: int, precision: int) -> tuple[Ints, Ints]:
@@ -44,3 +48,23 @@ def _check(n: int, precision: int) -> None:
             f"a uniform distribution needs 1 <= n <= 2^precision <= 2^31; found n {n}, precision "
             f"{precision}"
         )
+
+
+def uniform(shape: tuple[int, int], n: int) -> Distribution:
+    """P(x) = 1 / n on 0..n-1, n <= 2^24, for symbols of this shape.
+
+    A symbol costs exactly log2 n bits if n is a power of two, and otherwise log2 n to within n
+    2^-24 bits.
+
+    Examples:
+        >>> import numpy as np
+        >>> uniform((2, 3), 8).bits(np.zeros((2, 3), np.int64))
+        array([9., 9.])
+    """
+    precision = (n - 1).bit_length() if n & (n - 1) == 0 else UNIFORM_PRECISION
+    return factorised(
+        lambda x: interval(checked_symbols(x, n), n, precision),
+        lambda cf, *_: symbol(cf, n, precision),
+        shape,
+        precision,
+    )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, categorical, gaussian, gaussian_bins
+from bbans.distributions import categorical, gaussian, gaussian_bins
 from bbans.distributions.distribution import Distribution, Ints, factorised
 from bbans.distributions.inverse_cdf import as_int64
 from bbans.models.base import DIAGONAL_GAUSSIAN, FACTORISED, Capabilities
@@ -61,17 +61,17 @@ class DiscreteChain:
 
     def prior(self, items: int) -> Distribution:
         """p(z_L)."""
-        return builders.lookup(self.generative[-1], np.zeros((items, 1), np.int64))
+        return categorical.lookup(self.generative[-1], np.zeros((items, 1), np.int64))
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(z_layer | z_(layer + 1) = above)."""
-        return builders.lookup(
+        return categorical.lookup(
             self.generative[layer], above if layer else above * self.dims + np.arange(self.dims)
         )
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z_layer | z_(layer - 1) = below)."""
-        return builders.lookup(
+        return categorical.lookup(
             self.inference[layer - 1], below if layer > 1 else self.index(below)[:, None]
         )
 
@@ -205,7 +205,7 @@ class LinearGaussian:
 
     def prior(self, items: int) -> Distribution:
         """p(z)."""
-        return builders.standard_normal((items, self.latents), self.latent_precision)
+        return gaussian_bins.standard_normal((items, self.latents), self.latent_precision)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
@@ -222,7 +222,7 @@ class LinearGaussian:
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(z | x)."""
-        return builders.gaussian(*self.gaussians(below))
+        return gaussian_bins.gaussian(*self.gaussians(below))
 
     def gaussians(self, below: Ints) -> tuple[Ints, Ints, int]:
         """Means in 1/128 and sigma indices of q(z | x), each `(items, latents)`, and the latent

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders
+from bbans.distributions import bernoulli
 from bbans.distributions.distribution import Distribution
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
@@ -107,7 +107,7 @@ class ExactBernoulliVae:
 
     def latents(self, logits: Ints) -> Distribution:
         """A layer's distribution by what a network gives."""
-        return builders.bernoulli(logits)
+        return bernoulli.bernoulli(logits)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders
+from bbans.distributions import categorical
 from bbans.distributions.distribution import Distribution
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import IntConv
@@ -88,4 +88,4 @@ class ExactCategoricalVae(ExactBernoulliVae):
 
     def latents(self, logits: Ints) -> Distribution:
         """A layer's distribution by the log-weights of its states."""
-        return builders.categorical(logits.reshape(len(logits), -1, self.config.states))
+        return categorical.categorical(logits.reshape(len(logits), -1, self.config.states))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans.distributions import bernoulli, beta_binomial, categorical, gaussian_bins, mixture
 from bbans.distributions import bernoulli as bits
-from bbans.distributions import builders, mixture
 from bbans.distributions.beta_binomial import PARAMETERS
 from bbans.distributions.distribution import Distribution
 from bbans.distributions.sample_grid import Axis, regular, stretched
@@ -139,7 +139,7 @@ def gaussian_fields(count: int, fixed_sigma: int = -1) -> tuple[Field, ...]:
 def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Distribution:
     """Gaussians over the 2^precision bins from the fields' integers `(items, count)`."""
     mean = outputs[0]
-    return builders.gaussian(
+    return gaussian_bins.gaussian(
         mean, np.full_like(mean, fixed_sigma) if fixed_sigma >= 0 else outputs[1], precision
     )
 
@@ -149,17 +149,17 @@ def samples(
 ) -> Distribution:
     """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
     if head.kind == BERNOULLI:
-        return builders.bernoulli(outputs[0])
+        return bernoulli.bernoulli(outputs[0])
     if head.kind == BETA_BINOMIAL:
-        return builders.beta_binomial(outputs[0], outputs[1], head.levels)
+        return beta_binomial.beta_binomial(outputs[0], outputs[1], head.levels)
     shape = (len(outputs[0]), head.dims, -1)
     if head.kind == CATEGORICAL:
         if shared is None:
-            return builders.categorical(outputs[0].reshape(shape))
-        return builders.categorical(
+            return categorical.categorical(outputs[0].reshape(shape))
+        return categorical.categorical(
             shared(outputs[0].reshape(-1, head.components))[0].reshape(shape)
         )
     logits, locations, scales = (o.reshape(shape) for o in outputs)
     raw = exp2_weights()[np.minimum(logits.max(2, keepdims=True) - logits, 255)]
     weights = mixture.normalise(raw.reshape(-1, head.components)).reshape(raw.shape)
-    return builders.logistic_mixture(weights, locations, scales, head.axis)
+    return mixture.logistic_mixture(weights, locations, scales, head.axis)

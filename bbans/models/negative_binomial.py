@@ -21,7 +21,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, categorical
+from bbans.distributions import categorical
 from bbans.distributions.autoregressive import columnwise
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.models.base import FACTORISED, JOINT, Capabilities
@@ -114,26 +114,28 @@ class NegativeBinomial:
 
     def prior(self, items: int) -> Distribution:
         """p(r) p(p)."""
-        return builders.lookup(_prior_table(), np.tile([0, 1], (items, 1)))
+        return categorical.lookup(_prior_table(), np.tile([0, 1], (items, 1)))
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | r, p)."""
         row = above[:, :1] * (BINS + 1) + above[:, 1:]
-        return builders.lookup(_sample_table(), np.repeat(row, sum(COUNTS), 1))
+        return categorical.lookup(_sample_table(), np.repeat(row, sum(COUNTS), 1))
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
         """q(r, p), made for the counts observed."""
         items = len(below)
         if self.posterior_kind == MEAN_FIELD:
-            return builders.lookup(_table(np.stack(mean_field()[:2])), np.tile([0, 1], (items, 1)))
+            return categorical.lookup(
+                _table(np.stack(mean_field()[:2])), np.tile([0, 1], (items, 1))
+            )
         posterior = np.exp(joint() - log_evidence())
         first, second = _table(posterior.sum(1)[None]), _table(posterior)
 
         def parts(z: Ints) -> list[Distribution]:
             row = np.minimum(z[:, :1], BINS - 1)
             return [
-                builders.lookup(first, np.zeros((items, 1), np.int64)),
-                builders.lookup(second, row),
+                categorical.lookup(first, np.zeros((items, 1), np.int64)),
+                categorical.lookup(second, row),
             ]
 
         return columnwise(parts, (items, 2))

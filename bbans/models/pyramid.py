@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, gaussian_bins
+from bbans.distributions import gaussian_bins
 from bbans.distributions.autoregressive import Walk, walked
 from bbans.distributions.distribution import Distribution
 from bbans.errors import ModelFormatError
@@ -154,7 +154,7 @@ class ExactPyramid:
 
     def prior(self, items: int) -> Distribution:
         """p(z)."""
-        return builders.standard_normal(
+        return gaussian_bins.standard_normal(
             (items, self.config.latents[0]), self.config.latent_precision
         )
 

@@ -28,7 +28,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, composite, gaussian_bins
+from bbans.distributions import categorical, composite, gaussian_bins, uniform
 from bbans.distributions.autoregressive import Walk, columnwise, walked
 from bbans.distributions.distribution import Distribution
 from bbans.errors import ModelFormatError, NoCodecError
@@ -192,7 +192,9 @@ class ExactRichVae:
 
     def prior(self, items: int) -> Distribution:
         """p(z), and of the noise."""
-        return builders.standard_normal((items, self.config.coded), self.config.latent_precision)
+        return gaussian_bins.standard_normal(
+            (items, self.config.coded), self.config.latent_precision
+        )
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z); noise says nothing of x."""
@@ -220,13 +222,13 @@ class ExactRichVae:
         items, parts = len(seen), self.config.parts
         logits, mean, sigma = self._networks["posterior1"](seen)
         return self._mixed(
-            builders.categorical(logits[:, None]),
+            categorical.categorical(logits[:, None]),
             (mean.reshape(items, parts, -1), sigma.reshape(items, parts, -1)),
         )
 
     def _semi_implicit(self, seen: Ints) -> Distribution:
         (items, _), parts, dims = seen.shape, self.config.parts, self.config.latents[0]
-        prior = builders.standard_normal(
+        prior = gaussian_bins.standard_normal(
             (items, parts * self.config.noise), self.config.latent_precision
         )
 
@@ -238,7 +240,7 @@ class ExactRichVae:
             yield (
                 np.arange(dims),
                 self._mixed(
-                    builders.uniform((items, 1), parts),
+                    uniform.uniform((items, 1), parts),
                     [o.reshape(items, parts, -1) for o in outputs],
                 ),
             )
@@ -251,7 +253,7 @@ class ExactRichVae:
         def parts(z: Ints) -> list[Distribution]:
             mean, sigma = self._networks["posterior1"](seen, self._value(z))
             return [
-                builders.gaussian(mean[:, d : d + 1], sigma[:, d : d + 1], precision)
+                gaussian_bins.gaussian(mean[:, d : d + 1], sigma[:, d : d + 1], precision)
                 for d in range(dims)
             ]
 
@@ -274,7 +276,7 @@ class ExactRichVae:
         return composite.mixed(
             choice,
             self.config.parts,
-            lambda k: builders.gaussian(
+            lambda k: gaussian_bins.gaussian(
                 mean[rows, k], sigma[rows, k], self.config.latent_precision
             ),
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders
+from bbans.distributions import bernoulli
 from bbans.distributions.autoregressive import Walk, walked
 from bbans.distributions.distribution import Distribution
 from bbans.errors import InputError
@@ -152,7 +152,7 @@ class ExactStructured:
             for layer, dims in enumerate(self.config.latents, 1):
                 below = yield (
                     np.arange(first, first + dims),
-                    builders.bernoulli(self._networks[f"posterior{layer}"](below)[0]),
+                    bernoulli.bernoulli(self._networks[f"posterior{layer}"](below)[0]),
                 )
                 first += dims
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, gaussian_bins
+from bbans.distributions import gaussian_bins
 from bbans.distributions.distribution import Distribution
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import InputError, ModelFormatError
@@ -167,7 +167,7 @@ class ExactVae:
 
     def prior(self, items: int) -> Distribution:
         """p(z_L)."""
-        return builders.standard_normal(
+        return gaussian_bins.standard_normal(
             (items, self.config.latents[-1]), self.config.latent_precision
         )
 

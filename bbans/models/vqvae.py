@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders
+from bbans.distributions import uniform
 from bbans.distributions.autoregressive import autoregressive
 from bbans.distributions.distribution import Distribution, point
 from bbans.errors import ModelFormatError
@@ -146,7 +146,7 @@ class ExactVqVae:
         """p(z)."""
         shape = items, self.config.codes
         if "prior" not in self._networks:
-            return builders.uniform(shape, self.config.codebook)
+            return uniform.uniform(shape, self.config.codebook)
         return autoregressive(self._log_weights, shape)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:

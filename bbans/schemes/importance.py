@@ -36,7 +36,7 @@ from bbans.coding.blocks import pop_block, push_block
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
 from bbans.coding.sub_interval import pop_within, push_within
-from bbans.distributions import builders, categorical, fixed_point_log
+from bbans.distributions import categorical, fixed_point_log, uniform
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.models.base import LatentModel
 from bbans.schemes.coupled_cells import cells_of, factors_of
@@ -179,8 +179,8 @@ def coupled_particles(q: Distribution, rng: np.random.Generator, particles: int)
     Raises ValueError on a posterior whose symbols are not independent.
 
     Examples:
-        >>> from bbans.distributions import builders
-        >>> q = builders.uniform((2, 3), 4)
+        >>> from bbans.distributions import uniform
+        >>> q = uniform.uniform((2, 3), 4)
         >>> coupled_particles(q, np.random.default_rng(0), 5).shape
         (5, 2, 3)
     """
@@ -205,7 +205,7 @@ def _choice(model: LatentModel, q: Distribution, x: Ints, z: Ints) -> Distributi
         1,
     )
     table = categorical.from_weights(fixed_point_log.weights(lengths))
-    return builders.lookup(table, np.arange(items)[:, None])
+    return categorical.lookup(table, np.arange(items)[:, None])
 
 
 def _push_chosen(
@@ -213,7 +213,7 @@ def _push_chosen(
 ) -> tuple[Message]:
     """Push j uniformly, x given z_j, and z_j with its prior."""
     chosen = np.take_along_axis(z, j[None], 0)[0]
-    (message,) = metered(builders.uniform(j.shape, len(z)), PRIOR, record).push(message, j)
+    (message,) = metered(uniform.uniform(j.shape, len(z)), PRIOR, record).push(message, j)
     (message,) = generative(model, 0, chosen, record).push(message, x)
     return metered(model.prior(len(x)), PRIOR, record).push(message, chosen)
 
@@ -224,7 +224,7 @@ def _pop_chosen(
     """Invert `_push_chosen`: return the message, x, z_j and j int64 `(items, 1)`."""
     message, chosen = metered(model.prior(items), PRIOR, record).pop(message)
     message, x = generative(model, 0, chosen, record).pop(message)
-    message, j = metered(builders.uniform((items, 1), particles), PRIOR, record).pop(message)
+    message, j = metered(uniform.uniform((items, 1), particles), PRIOR, record).pop(message)
     return message, x, chosen, j
 
 

@@ -139,9 +139,9 @@ def metered(distribution: Distribution, term: str, record: Record | None) -> Cod
 
     Examples:
         >>> from bbans.coding.rans import base_message
-        >>> from bbans.distributions import builders
+        >>> from bbans.distributions import uniform
         >>> steps = []
-        >>> distribution = builders.uniform((1, 2), 16)
+        >>> distribution = uniform.uniform((1, 2), 16)
         >>> codec = metered(distribution, PRIOR, lambda term, bits: steps.append((term, bits)))
         >>> _ = codec.push(base_message((1,)), np.array([[3, 5]]))
         >>> steps

@@ -27,7 +27,7 @@ from typing import cast
 
 import numpy as np
 
-from bbans.distributions import builders, fixed_point_log, gaussian_bins
+from bbans.distributions import fixed_point_log, gaussian_bins
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS, inverse_sigmas
 from bbans.models.base import DiagonalGaussianModel, LatentModel
@@ -49,7 +49,7 @@ class Refined(Wrapped):
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
         """Return q_phi*(z | x)."""
-        return builders.gaussian(*self.gaussians(below))
+        return gaussian_bins.gaussian(*self.gaussians(below))
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
         """Return means in 1/128 and sigma indices of q_phi*(z | x), int64 `(items, dims)`, and the
@@ -166,6 +166,6 @@ def _rates(
     rates: Ints = (
         model.likelihood(0, z).fixed_bits(x)
         + model.prior(items).fixed_bits(z)
-        - builders.gaussian(mean, sigma, precision).fixed_bits(z)
+        - gaussian_bins.gaussian(mean, sigma, precision).fixed_bits(z)
     )
     return rates

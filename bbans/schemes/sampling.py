@@ -48,8 +48,8 @@ def sample_distribution(
     takes define cell widths, and are part of the file format.
 
     Examples:
-        >>> from bbans.distributions import builders
-        >>> sample_distribution(builders.uniform((2, 3), 4), (0, 1)).shape
+        >>> from bbans.distributions import uniform
+        >>> sample_distribution(uniform.uniform((2, 3), 4), (0, 1)).shape
         (2, 3)
     """
     while True:

@@ -26,7 +26,7 @@ import numpy as np
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import Message
-from bbans.distributions import builders, normal_cells
+from bbans.distributions import normal_cells
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS, inverse_sigmas, standard_normal_bins
 from bbans.models.base import DiagonalGaussianModel, LatentModel
@@ -81,7 +81,7 @@ class Grid:
 
     def prior(self, items: int, fineness: int) -> Distribution:
         """Return P(cell), the distribution of the cells of `items` items."""
-        return builders.cells(items, self.steps(fineness), self.latent_precision)
+        return normal_cells.cells(items, self.steps(fineness), self.latent_precision)
 
     def cells(self, mean: Ints, fineness: int) -> Ints:
         """Return the cells that contain the bins nearest to means in 1/128; both int64 `(items,

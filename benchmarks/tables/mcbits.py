@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bbans.container.schemes import Coding
-from bbans.distributions import builders
+from bbans.distributions import gaussian_bins
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.models.base import Capabilities, LatentModel
 from bbans.models.model_file import load_file
@@ -62,7 +62,7 @@ class Searched:
     def posterior(self, layer: int, below: Ints) -> Distribution:
         """q_phi*(z | x); KeyError on an item that was not searched for."""
         found = [self.at[row.tobytes()] for row in below]
-        return builders.gaussian(self.mean[found], self.sigma[found], self.precision)
+        return gaussian_bins.gaussian(self.mean[found], self.sigma[found], self.precision)
 
     def default_latent(self, items: int) -> Ints:
         """That of the chain."""

@@ -5,7 +5,7 @@ by them.
 import numpy as np
 import pytest
 
-from bbans.distributions import autoregressive, builders, categorical, fixed_point_log
+from bbans.distributions import autoregressive, categorical, fixed_point_log, gaussian_bins, uniform
 from bbans.distributions.distribution import point
 
 RNG = np.random.default_rng(0)
@@ -50,13 +50,13 @@ def test_weights(k):
 
 
 CASES = {
-    "uniform": (builders.uniform((7, 5), 512), 512),
-    "standard normal": (builders.standard_normal((7, 5), 10), 1024),
+    "uniform": (uniform.uniform((7, 5), 512), 512),
+    "standard normal": (gaussian_bins.standard_normal((7, 5), 10), 1024),
     "gaussian": (
-        builders.gaussian(RNG.integers(-300, 300, (7, 5)), RNG.integers(20, 57, (7, 5)), 10),
+        gaussian_bins.gaussian(RNG.integers(-300, 300, (7, 5)), RNG.integers(20, 57, (7, 5)), 10),
         1024,
     ),
-    "categorical": (builders.categorical(RNG.integers(-100, 100, (7, 5, 11))), 11),
+    "categorical": (categorical.categorical(RNG.integers(-100, 100, (7, 5, 11))), 11),
     "autoregressive": (
         autoregressive.autoregressive(
             lambda k: np.cumsum(k, 1)[:, :, None] * np.arange(6) % 32, (7, 5)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bbans.distributions import builders
+from bbans.distributions import uniform
 from bbans.distributions.distribution import Distribution, Ints, point
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
@@ -65,7 +65,7 @@ class ExactBright:
         return capabilities(self.config)
 
     def prior(self, items: int) -> Distribution:
-        return builders.uniform((items, 1), 2)
+        return uniform.uniform((items, 1), 2)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         return heads.samples(self.config.head, self._network(above))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, composite, gaussian, gaussian_bins
+from bbans.distributions import composite, gaussian, gaussian_bins, uniform
 from bbans.distributions.autoregressive import columnwise
 from bbans.distributions.distribution import Distribution, Ints, factorised
 from bbans.distributions.inverse_cdf import as_int64
@@ -55,7 +55,7 @@ class Bimodal:
 
     def prior(self, items: int) -> Distribution:
         """p(z)."""
-        return builders.standard_normal((items, 1), self.latent_precision)
+        return gaussian_bins.standard_normal((items, 1), self.latent_precision)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
@@ -68,14 +68,14 @@ class Bimodal:
         mean = _divided(_total(below) * UNIT, (self.copies + 1) << self.scale)[:, None]
         sigma = np.full_like(mean, 8 * (6 - self.k))
         if self.posterior_kind == GAUSSIAN:
-            return builders.gaussian(_limited(mean), sigma, self.latent_precision)
+            return gaussian_bins.gaussian(_limited(mean), sigma, self.latent_precision)
 
         def part(index: Ints) -> Distribution:
-            return builders.gaussian(
+            return gaussian_bins.gaussian(
                 _limited(np.where(index[:, None] > 0, mean, -mean)), sigma, self.latent_precision
             )
 
-        return composite.mixed(builders.uniform((len(below), 1), 2), 2, part)
+        return composite.mixed(uniform.uniform((len(below), 1), 2), 2, part)
 
     def default_latent(self, items: int) -> Ints:
         """The bin above 0."""
@@ -121,7 +121,7 @@ class Correlated:
 
     def prior(self, items: int) -> Distribution:
         """p(z)."""
-        return builders.standard_normal((items, 2), self.latent_precision)
+        return gaussian_bins.standard_normal((items, 2), self.latent_precision)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         """p(x | z)."""
@@ -136,17 +136,19 @@ class Correlated:
         narrow = np.full((len(below), 1), 8 * (6 - self.k))
         if self.posterior_kind == MEAN_FIELD:
             mean = _divided(self.cavi(below, self.sweeps)[-1] * UNIT, 1 << FINE)
-            return builders.gaussian(_limited(mean), np.repeat(narrow, 2, 1), self.latent_precision)
+            return gaussian_bins.gaussian(
+                _limited(mean), np.repeat(narrow, 2, 1), self.latent_precision
+            )
         n, total = self.copies, _total(below)[:, None] * UNIT
         wide = np.full_like(narrow, round(8 * (6 + 0.5 * math.log2((1 + n) / (1 + 2 * n)))))
-        first = builders.gaussian(
+        first = gaussian_bins.gaussian(
             _limited(_divided(total, (1 + 2 * n) << self.scale)), wide, self.latent_precision
         )
 
         def parts(z: Ints) -> list[Distribution]:
             read = gaussian_bins.value(self.latent_precision, z[:, :1])
             second = _divided(total - (n * read << self.scale), (n + 1) << self.scale)
-            return [first, builders.gaussian(_limited(second), narrow, self.latent_precision)]
+            return [first, gaussian_bins.gaussian(_limited(second), narrow, self.latent_precision)]
 
         return columnwise(parts, (len(below), 2))
 

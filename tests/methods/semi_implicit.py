@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.distributions import builders, categorical, composite
+from bbans.distributions import categorical, composite, uniform
 from bbans.distributions.autoregressive import Walk, walked
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.models.base import Capabilities
@@ -44,26 +44,26 @@ class SemiImplicit:
 
     def prior(self, items: int) -> Distribution:
         def walk() -> Walk:
-            yield np.arange(1, 1 + self.draws), builders.uniform((items, self.draws), PSI)
-            yield np.arange(1), builders.lookup(PRIOR, np.zeros((items, 1), np.int64))
+            yield np.arange(1, 1 + self.draws), uniform.uniform((items, self.draws), PSI)
+            yield np.arange(1), categorical.lookup(PRIOR, np.zeros((items, 1), np.int64))
 
         return walked(walk, (items, 1 + self.draws))
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        return builders.lookup(LIKELIHOOD, above[:, :1])
+        return categorical.lookup(LIKELIHOOD, above[:, :1])
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
         items = len(below)
 
         def walk() -> Walk:
-            psi = yield np.arange(1, 1 + self.draws), builders.uniform((items, self.draws), PSI)
+            psi = yield np.arange(1, 1 + self.draws), uniform.uniform((items, self.draws), PSI)
 
             def part(k: Ints) -> Distribution:
-                return builders.lookup(Q, below * PSI + psi[np.arange(items), k][:, None])
+                return categorical.lookup(Q, below * PSI + psi[np.arange(items), k][:, None])
 
             yield (
                 np.arange(1),
-                composite.mixed(builders.uniform((items, 1), self.draws), self.draws, part),
+                composite.mixed(uniform.uniform((items, 1), self.draws), self.draws, part),
             )
 
         return walked(walk, (items, 1 + self.draws))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bbans.coding.rans import message_equal, pseudo_random_message
-from bbans.distributions import builders
+from bbans.distributions import gaussian_bins
 from bbans.models.analytic import LinearGaussian
 from bbans.models.base import Capabilities
 from bbans.schemes import bits_back
@@ -19,7 +19,7 @@ SHIFTS = np.arange(-24, 25, 8)
 def rate(x, message, shift):
     """R_phi(x | s) in bits, and the posterior, where phi shifts the means."""
     mean, sigma, precision = CHAIN.gaussians(x)
-    q = builders.gaussian(mean + shift, sigma, precision)
+    q = gaussian_bins.gaussian(mean + shift, sigma, precision)
     message, z = q.pop(message)
     return float((CHAIN.likelihood(0, z).bits(x) + CHAIN.prior(1).bits(z) - q.bits(z)).sum()), q
 

@@ -6,7 +6,7 @@ Chi-square at a false-alarm rate of 1e-4 throughout.
 import numpy as np
 
 from bbans.coding.rans import pseudo_random_message
-from bbans.distributions import builders, categorical
+from bbans.distributions import categorical
 from bbans.schemes.sampling import sample_items
 from tests.methods.toys import chi_square, markov, mixture
 
@@ -14,7 +14,7 @@ from tests.methods.toys import chi_square, markov, mixture
 def test_symbols_of_a_known_distribution():
     """10^5 symbols over 1000 lanes, 9 degrees of freedom."""
     table = categorical.from_weights(np.array([[1, 2, 3, 5, 8, 13, 21, 34, 55, 89]]))
-    _, x = builders.lookup(table, np.zeros((100_000, 1), np.int64)).pop(
+    _, x = categorical.lookup(table, np.zeros((100_000, 1), np.int64)).pop(
         pseudo_random_message((1000,), 100_000, 3)
     )
     assert chi_square(np.bincount(x[:, 0], minlength=10), np.diff(table[0]) / 2**24) < 33.7

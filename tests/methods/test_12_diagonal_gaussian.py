@@ -5,7 +5,7 @@ independent, bits add up.
 import numpy as np
 import pytest
 
-from bbans.distributions import builders, gaussian_bins
+from bbans.distributions import gaussian_bins
 from bbans.schemes.sampling import sample_distribution
 
 N = 20_000
@@ -19,7 +19,8 @@ def test_moments_of_draws(precision):
     """
     mean, sigma = np.array([[-96, 40]]), np.array([[32, 24]])  # sigma 2^-2 and 2^-3
     z = sample_distribution(
-        builders.gaussian(np.repeat(mean, N, 0), np.repeat(sigma, N, 0), precision), (precision,)
+        gaussian_bins.gaussian(np.repeat(mean, N, 0), np.repeat(sigma, N, 0), precision),
+        (precision,),
     )
     u = gaussian_bins.value(precision, z) / 128
     sd = 2.0 ** (sigma[0] / 8 - 6)
@@ -36,9 +37,9 @@ def test_bits_add_over_dimensions():
         rng.integers(10, 56, (50, 4)),
         rng.integers(0, 1024, (50, 4)),
     )
-    whole = builders.gaussian(mean, sigma, 10).bits(z)
+    whole = gaussian_bins.gaussian(mean, sigma, 10).bits(z)
     parts = [
-        builders.gaussian(mean[:, d : d + 1], sigma[:, d : d + 1], 10).bits(z[:, d : d + 1])
+        gaussian_bins.gaussian(mean[:, d : d + 1], sigma[:, d : d + 1], 10).bits(z[:, d : d + 1])
         for d in range(4)
     ]
     assert np.allclose(whole, np.sum(parts, 0), atol=1e-9)

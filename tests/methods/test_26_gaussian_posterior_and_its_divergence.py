@@ -9,7 +9,7 @@ by about P bits.
 import numpy as np
 import pytest
 
-from bbans.distributions import builders
+from bbans.distributions import gaussian_bins
 
 PRECISIONS = (4, 6, 8, 10, 12)
 
@@ -22,10 +22,10 @@ def divergence(mean, sigma):
 def coded(mean, sigma, precision):
     """E_q[prior bits - posterior bits], by summing over all bins."""
     z = np.arange(1 << precision)[:, None]
-    bits = builders.gaussian(np.full_like(z, mean), np.full_like(z, sigma), precision).bits(z)
+    bits = gaussian_bins.gaussian(np.full_like(z, mean), np.full_like(z, sigma), precision).bits(z)
     q = np.exp2(-bits)
     assert q.sum() == pytest.approx(1, abs=1e-9)
-    assert (builders.standard_normal((len(z), 1), precision).bits(z) == precision).all()
+    assert (gaussian_bins.standard_normal((len(z), 1), precision).bits(z) == precision).all()
     return float((q * (precision - bits)).sum())
 
 
@@ -42,8 +42,9 @@ def test_additive_over_dimensions_and_zero_at_the_prior(precision):
     assert abs(coded(0, 48, precision)) < 5e-5
     z = np.random.default_rng(0).integers(0, 1 << precision, (20, 3))
     mean, sigma = np.tile([[10, -40, 0]], (20, 1)), np.tile([[20, 30, 48]], (20, 1))
-    both = builders.gaussian(mean, sigma, precision).bits(z)
+    both = gaussian_bins.gaussian(mean, sigma, precision).bits(z)
     alone = sum(
-        builders.gaussian(mean[:, [d]], sigma[:, [d]], precision).bits(z[:, [d]]) for d in range(3)
+        gaussian_bins.gaussian(mean[:, [d]], sigma[:, [d]], precision).bits(z[:, [d]])
+        for d in range(3)
     )
     assert np.allclose(both, alone)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bbans.coding.rans import message_equal, pseudo_random_message
-from bbans.distributions import builders, composite
+from bbans.distributions import categorical, composite, gaussian_bins
 from bbans.schemes import bits_back, importance
 from bbans.schemes.bounds import push_measured
 from bbans.schemes.sampling import sample_items
@@ -25,9 +25,9 @@ def parts(items, count=5, dims=3, seed=0):
         rng.integers(8, 50, (items, count, dims)),
     )
     rows = np.arange(items)
-    return builders.categorical(
+    return categorical.categorical(
         rng.integers(-64, 64, (items, 1, count))
-    ), lambda k: builders.gaussian(mean[rows, k], sigma[rows, k], 10)
+    ), lambda k: gaussian_bins.gaussian(mean[rows, k], sigma[rows, k], 10)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bbans.coding.rans import pseudo_random_message
-from bbans.distributions import builders, composite
+from bbans.distributions import composite, gaussian_bins
 from bbans.schemes import bits_back
 from bbans.schemes.bounds import ideal_bits, push_measured
 from bbans.schemes.sampling import sample_items
@@ -40,7 +40,9 @@ def test_a_coupling_is_a_bijection():
 def test_a_transformed_conditional_keeps_the_laws():
     """Bits are those of the base where it came from: the grid has no volume to change."""
     rng = np.random.default_rng(1)
-    base = builders.gaussian(rng.integers(-200, 200, (30, 7)), rng.integers(10, 50, (30, 7)), 8)
+    base = gaussian_bins.gaussian(
+        rng.integers(-200, 200, (30, 7)), rng.integers(10, 50, (30, 7)), 8
+    )
     forward, inverse = composite.coupled(shift, 3, N)
     flow = composite.transformed(base, forward, inverse)
     message = pseudo_random_message((8,), 500, 0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bbans.coding.rans import message_bits, message_equal, pseudo_random_message
-from bbans.distributions import builders, categorical
+from bbans.distributions import categorical
 from tests.methods.toys import enumerated, mixture
 
 CHAIN = mixture(0, dims=2, wrong=True)
@@ -32,7 +32,7 @@ def kernels(row, steps):
 
 
 def given(table, z):
-    return builders.lookup(table, np.full((1, 1), z))
+    return categorical.lookup(table, np.full((1, 1), z))
 
 
 def push(message, x, steps):

@@ -9,7 +9,7 @@ import pytest
 
 from bbans.coding import lanes
 from bbans.coding.rans import base_message, message_equal, pseudo_random_message
-from bbans.distributions import builders, categorical
+from bbans.distributions import categorical, uniform
 from bbans.distributions.distribution import Distribution, Ints, point
 from bbans.models.base import Capabilities
 from bbans.schemes import bit_swap, bits_back, deterministic
@@ -35,13 +35,13 @@ class Quantised:
         return Capabilities("point", self.depth)
 
     def prior(self, items: int) -> Distribution:
-        return builders.uniform((items, 3), self.codes)
+        return uniform.uniform((items, 3), self.codes)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
         if layer:
-            return builders.categorical(-16 * np.abs(above[:, :, None] - np.arange(self.codes)))
+            return categorical.categorical(-16 * np.abs(above[:, :, None] - np.arange(self.codes)))
         values = np.repeat(above, 2, 1) % 8
-        return builders.categorical(-8 * np.abs(values[:, :, None] - np.arange(8)))
+        return categorical.categorical(-8 * np.abs(values[:, :, None] - np.arange(8)))
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
         return point(below if layer > 1 else below[:, ::2] + (below[:, 1::2] & 8))

@@ -12,7 +12,15 @@ import pytest
 
 from bbans.coding.codec import Codec
 from bbans.coding.rans import base_message, pseudo_random_message
-from bbans.distributions import builders, categorical, normal_cells
+from bbans.distributions import (
+    bernoulli,
+    beta_binomial,
+    categorical,
+    gaussian_bins,
+    mixture,
+    normal_cells,
+    uniform,
+)
 from bbans.distributions.distribution import Distribution
 from bbans.distributions.tables import standard_normal_bins
 from tests.laws import check_bits, check_bits_back, check_codec
@@ -27,21 +35,21 @@ def draws(low: int, high: int, *last: int) -> np.ndarray:
 
 
 CASES: dict[str, tuple[Callable[[], Distribution], int, int]] = {
-    "uniform 7": (lambda: builders.uniform(SHAPE, 7), 7, 24),
-    "uniform 512": (lambda: builders.uniform(SHAPE, 512), 512, 9),
-    "uniform 1": (lambda: builders.uniform(SHAPE, 1), 1, 0),
-    "standard normal": (lambda: builders.standard_normal(SHAPE, 10), 1024, 10),
-    "gaussian": (lambda: builders.gaussian(draws(-300, 300), draws(20, 57), 10), 1024, 24),
-    "bernoulli": (lambda: builders.bernoulli(draws(-300, 300)), 2, 24),
-    "categorical": (lambda: builders.categorical(draws(-100, 100, 11)), 11, 24),
+    "uniform 7": (lambda: uniform.uniform(SHAPE, 7), 7, 24),
+    "uniform 512": (lambda: uniform.uniform(SHAPE, 512), 512, 9),
+    "uniform 1": (lambda: uniform.uniform(SHAPE, 1), 1, 0),
+    "standard normal": (lambda: gaussian_bins.standard_normal(SHAPE, 10), 1024, 10),
+    "gaussian": (lambda: gaussian_bins.gaussian(draws(-300, 300), draws(20, 57), 10), 1024, 24),
+    "bernoulli": (lambda: bernoulli.bernoulli(draws(-300, 300)), 2, 24),
+    "categorical": (lambda: categorical.categorical(draws(-100, 100, 11)), 11, 24),
     "lookup": (
-        lambda: builders.lookup(categorical.from_weights(draws(1, 99, 6)[0]), draws(0, 5)),
+        lambda: categorical.lookup(categorical.from_weights(draws(1, 99, 6)[0]), draws(0, 5)),
         6,
         24,
     ),
-    "beta-binomial": (lambda: builders.beta_binomial(draws(80, 250), draws(80, 250)), 256, 24),
+    "beta-binomial": (lambda: beta_binomial.beta_binomial(draws(80, 250), draws(80, 250)), 256, 24),
     "mixture": (
-        lambda: builders.logistic_mixture(
+        lambda: mixture.logistic_mixture(
             np.broadcast_to(WEIGHTS, (*SHAPE, 3)), draws(0, 8000, 3), draws(40, 120, 3)
         ),
         256,
@@ -83,7 +91,7 @@ def test_cells(lanes: int) -> None:
     """Even cells of the prior: what one costs is the share of its bins, and the one that holds
     everything costs nothing.
     """
-    conditional = builders.cells(7, STEPS, 10)
+    conditional = normal_cells.cells(7, STEPS, 10)
     x = normal_cells.cell_of(draws(-250, 250), STEPS)
     message = pseudo_random_message((lanes,), 64, 5)
     codec = Codec(conditional.push, conditional.pop)
@@ -126,18 +134,18 @@ def test_cells_divide_the_bins(step: int, precision: int) -> None:
 
 
 def test_powers_of_two_cost_whole_bits() -> None:
-    assert builders.uniform(SHAPE, 512).bits(draws(0, 512)).tolist() == [45.0] * 7
-    assert builders.standard_normal(SHAPE, 12).bits(draws(0, 4096)).tolist() == [60.0] * 7
+    assert uniform.uniform(SHAPE, 512).bits(draws(0, 512)).tolist() == [45.0] * 7
+    assert gaussian_bins.standard_normal(SHAPE, 12).bits(draws(0, 4096)).tolist() == [60.0] * 7
 
 
 def test_parameters_need_items_and_dims() -> None:
     with pytest.raises(ValueError, match=r"\(items, dims\)"):
-        builders.bernoulli(np.zeros(3, int))
+        bernoulli.bernoulli(np.zeros(3, int))
 
 
 @pytest.mark.parametrize("bits", [1, 4, 12])
 def test_reversed_bits_are_their_own_inverse(bits):
-    turned = builders.reversed_bits(bits)
+    turned = gaussian_bins.reversed_bits(bits)
     assert np.array_equal(turned[turned], np.arange(1 << bits))
     assert turned[1] == 1 << (bits - 1)
 
@@ -147,9 +155,9 @@ def test_a_narrow_posterior_leaves_clean_bits():
     latents fill a quarter of the prior.
     """
     shape, p = (1, 5000), 12
-    q = builders.gaussian(np.full(shape, 20), np.full(shape, 16), p)  # sigma 2^-4
+    q = gaussian_bins.gaussian(np.full(shape, 20), np.full(shape, 16), p)  # sigma 2^-4
     _, z = q.pop(pseudo_random_message((64,), 20_000, 1))
     assert np.ptp(z) < (1 << p) // 4
-    (message,) = builders.standard_normal(shape, p).push(base_message((1,)), z)
-    _, cf = builders.uniform(shape, 1 << p).pop(message)
+    (message,) = gaussian_bins.standard_normal(shape, p).push(base_message((1,)), z)
+    _, cf = uniform.uniform(shape, 1 << p).pop(message)
     assert np.abs(np.bincount(cf.reshape(-1) >> (p - 2)) / z.size - 0.25).max() < 0.03
