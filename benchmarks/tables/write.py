@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import bounds, estimators, figures
+from benchmarks.tables import bounds, estimators, figures, registered
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EFFORTS = ("fast", "default", "max")
@@ -227,6 +227,10 @@ def tables() -> dict[tuple[Path, str], str]:
         (ROOT / "README.md", "photos"): measured,
         (ROOT / "docs" / "benchmarks.md", "photos"): measured,
         (models, "rates"): rates([found[name] for name in ROWS if name in found]),
+    }
+    made |= {
+        (ROOT / "docs" / "architecture.md", name): table()
+        for name, table in registered.TABLES.items()
     }
     for name, document, table in (
         ("histories", "docs/benchmarks.md", histories),
