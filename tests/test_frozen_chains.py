@@ -11,11 +11,11 @@ import pytest
 import bbans
 from bbans import container
 from bbans.archives import groups
-from bbans.container import archive_reader
+from bbans.container import archive_reader, group_schedule
 from bbans.models import model_file
 from bbans.models.image_model import image_model
 from bbans.models.registry import FAMILIES
-from bbans.schemes import group_schedule, registry
+from bbans.schemes import registry
 from bbans.tiles.codecs import latent
 from tests.chains import BACKENDS, CONFIGS, chain_file
 from tests.frozen.decode import decoded, expected

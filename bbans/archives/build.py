@@ -14,12 +14,12 @@ import numpy as np
 from bbans import container, images
 from bbans.archives.groups import decode_group, encode_group
 from bbans.container import archive_records as records
-from bbans.container import schemes
+from bbans.container import group_schedule, schemes
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.execution.executor import Executor, on_threads
 from bbans.files.metadata import to_chunk
 from bbans.models.image_model import ImageModel
-from bbans.schemes import chained_group, group_schedule
+from bbans.schemes import chained_group
 
 OPEN = -1  # the group of an item whose group is not written yet
 

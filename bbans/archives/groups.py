@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from bbans import container
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
+from bbans.container import group_schedule
 from bbans.container.schemes import Coding
 from bbans.errors import ChecksumError, FormatError, ModelFormatError, UnderflowError
 from bbans.models import model_file
 from bbans.models.image_model import ImageModel
-from bbans.schemes import chained_group, group_schedule, posterior_refinement, registry
+from bbans.schemes import chained_group, posterior_refinement, registry
 
 Pixels = NDArray[Any]
 
@@ -59,12 +60,13 @@ def encode_group(
         chain, scheme, x, unordered=unordered, limit=min(limit, group_schedule.MAX_BATCH)
     )
     payload = encoded.words.astype("<u4").tobytes()
-    schedule = tuple(records.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in encoded.schedule)
     crc = _pixels_crc((pixels[i] for i in encoded.order), bit_depth)
     height, width, channels = model.shape
     sizes = len(payload), zlib.crc32(payload), crc
     kind = container.format_of(channels, bit_depth, False).code
-    group = records.ChainedGroup(0, coding, unordered, kind, width, height, schedule, *sizes)
+    group = records.ChainedGroup(
+        0, coding, unordered, kind, width, height, encoded.schedule, *sizes
+    )
     return group, payload, encoded
 
 
@@ -79,9 +81,6 @@ def decode_group(
             f"the model codes images of shape {model.shape}; its group holds others, of {shape}"
         )
     sides, depth = shape[: 3 if shape[2] > 1 else 2], pixel_format.bit_depth
-    schedule = tuple(
-        group_schedule.Stretch(s.batches, s.batch, s.lanes, s.kind) for s in group.schedule
-    )
     words = np.frombuffer(payload, "<u4").astype(np.uint32)
     dtype = np.uint16 if depth == 16 else np.uint8
     pixels: list[Pixels] = []
@@ -93,7 +92,7 @@ def decode_group(
     try:
         scheme = scheme_of(group.coding)
         for x in chained_group.decode(
-            chain, scheme, words, schedule, items, model.dims, unordered=group.unordered
+            chain, scheme, words, group.schedule, items, model.dims, unordered=group.unordered
         ):
             if x.min() < 0 or int(x.max()) >> depth:
                 raise FormatError(

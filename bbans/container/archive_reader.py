@@ -27,7 +27,6 @@ from bbans.container.archive_records import (
     PARTICLES,
     PLAIN_NAMES,
     REFINED,
-    RUNGS,
     UNORDERED,
     VERSION,
     Archive,
@@ -36,13 +35,13 @@ from bbans.container.archive_records import (
     Group,
     Item,
     ModelEntry,
-    Stretch,
     check_archive,
     has_plain_names,
     plain_name,
 )
 from bbans.container.binary import Buffer, Cursor, check_crc, inflate
 from bbans.container.file_records import MODEL_ID_SIZE, U32_MAX
+from bbans.container.group_schedule import RUNGS, Stretch
 from bbans.container.metadata import MAX_METADATA_BYTES, read_chunks
 from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEMES, Coding
 from bbans.errors import (

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bbans.container import schemes
+from bbans.container import group_schedule, schemes
 from bbans.container.binary import require
 from bbans.container.file_records import (
     MODEL_ID_SIZE,
     NO_MODEL,
     U32_MAX,
 )
+from bbans.container.group_schedule import Stretch
 from bbans.container.metadata import MetadataChunk, check_metadata
 from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
@@ -31,18 +32,13 @@ PLAIN_NAMES, PACKED_INDEX = 1, 2  # flags of the header
 FILES, CHAINED = 0, 1
 KIND_NAMES = {FILES: "files", CHAINED: "chained"}
 UNORDERED, PARTICLES, REFINED = 1, 2, 4  # flags of a chained group
-STRETCH_KINDS = 3  # starters, chained, sampled
-RUNGS = (1, 8, 64, 512, 4096, 32768)
 
 MAX_ITEMS, MAX_MODELS = 2**20, 16
 MAX_BODY = 2**26  # bytes of the index after decompression
 MAX_MODEL_BYTES = 2**30
 MAX_FILE_BYTES = 2**63 - 1
 MAX_NAME, MAX_NAME_PART = 4096, 255  # bytes of UTF-8
-MAX_GROUP_ITEMS, MAX_GROUP_SAMPLES = 2**16, 2**26
-MAX_STRETCHES = 255
-MAX_BATCH, MAX_BATCH_SAMPLES = 256, 2**20
-MAX_ROWS = 2**18
+MAX_GROUP_ITEMS, MAX_GROUP_SAMPLES = group_schedule.MAX_ITEMS, group_schedule.MAX_SAMPLES
 MAX_BATCH_PARTICLES = 2**12  # items times particles that a decoder evaluates at once
 
 
@@ -55,22 +51,6 @@ class ModelEntry:
     id: bytes
     size: int = 0
     crc: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A run of batches that are coded alike: `batches` batches of `batch` items each, over `lanes`
-    lanes.
-
-    `kind` is 0 for starters, which are coded with the default latents and need no initial bits; 1
-    for chained items; 2 for chained items that are sampled from those that remain
-    (`docs/archive.md`: "drawn").
-    """
-
-    batches: int
-    batch: int
-    lanes: int
-    kind: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,36 +225,11 @@ def check_schedule(where: str, group: ChainedGroup, items: int) -> None:
         1,
         schemes.MAX_WEIGHTED_SAMPLES,
     )
-    require(f"{where}: stretches", len(group.schedule), 1, MAX_STRETCHES)
-    largest = max(
-        1,
-        min(
-            MAX_BATCH,
-            MAX_BATCH_SAMPLES // group.samples,
-            MAX_BATCH_PARTICLES // group.coding.particles,
-        ),
-    )
-    for s in group.schedule:
-        require(f"{where}: batches", s.batches, 1, items)
-        require(f"{where}: items of a batch", s.batch, 1, largest)
-        require(
-            f"{where}: kind of a stretch",
-            s.kind,
-            0,
-            STRETCH_KINDS - 1 if group.unordered else STRETCH_KINDS - 2,
-        )
-        if s.lanes not in RUNGS:
-            raise FormatError(f"{where}: lanes are one of {RUNGS}, found {s.lanes}")
-    for a, b in pairwise(group.schedule):
-        if b.lanes < a.lanes or (a.batch, a.lanes, a.kind) == (b.batch, b.lanes, b.kind):
-            raise FormatError(
-                f"{where}: a stretch differs from the one before it and has no fewer lanes, found "
-                "another"
-            )
-    if (scheduled := sum(s.batches * s.batch for s in group.schedule)) != items:
-        raise FormatError(f"{where}: its stretches hold {scheduled} items, the index lists {items}")
-    rows = sum(s.batches * -(-s.batch * group.samples // s.lanes) for s in group.schedule)
-    require(f"{where}: rows of symbols", rows, 1, MAX_ROWS)
+    limit = MAX_BATCH_PARTICLES // group.coding.particles
+    try:
+        group_schedule.check_schedule(group.schedule, items, group.samples, group.unordered, limit)
+    except FormatError as error:
+        raise FormatError(f"{where}: {error}") from None
 
 
 def check_item(number: int, item: Item, groups: Sequence[Group]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans import images, tiles
+from bbans.container import group_schedule
 from bbans.container.schemes import BITS_BACK, DETERMINISTIC, TWO_PART, Coding
 from bbans.errors import InputError
 from bbans.evaluation.rates import Evaluation, ImageRate
@@ -26,14 +27,7 @@ from bbans.files import codec
 from bbans.models.base import ANY_SIZE, ROWS, LatentModel
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
-from bbans.schemes import (
-    bounds,
-    chained_group,
-    group_schedule,
-    posterior_refinement,
-    registry,
-    two_part,
-)
+from bbans.schemes import bounds, chained_group, posterior_refinement, registry, two_part
 
 ONE_BY_ONE = 500  # images up to which every image's net bits are measured by themselves
 FEWEST_BATCHES = (

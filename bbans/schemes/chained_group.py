@@ -29,11 +29,7 @@ from bbans.coding import lanes
 from bbans.coding.blocks import GROWTH_WORDS, RUNGS
 from bbans.coding.codec import Codec
 from bbans.coding.rans import WORD_BITS, Message, Words, base_message, message_bits, tail_words
-from bbans.distributions.distribution import Ints
-from bbans.errors import TooFlatError, UnderflowError
-from bbans.models.base import LatentModel
-from bbans.schemes import multiset
-from bbans.schemes.group_schedule import (
+from bbans.container.group_schedule import (
     CHAINED,
     DRAWN,
     MAX_BATCH,
@@ -46,6 +42,10 @@ from bbans.schemes.group_schedule import (
     check_size,
     max_batch,
 )
+from bbans.distributions.distribution import Ints
+from bbans.errors import TooFlatError, UnderflowError
+from bbans.models.base import LatentModel
+from bbans.schemes import multiset
 from bbans.schemes.metering import EMPTY_BITS
 
 STARTER_SHARE = 8  # each further batch of starters is an eighth of the starters so far

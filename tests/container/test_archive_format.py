@@ -358,7 +358,7 @@ def test_forged_indices(data: bytes) -> None:
         ({"items": ()}, "number of items"),
         (
             {"items": (*EXAMPLE.items, replace(EXAMPLE.items[2], name="e"))},
-            "its stretches hold 2 items, the index lists 3",
+            "the stretches of a group of 3 items hold 2",
         ),
         ({"items": (*EXAMPLE.items[:2], replace(EXAMPLE.items[2], name="b"))}, "names differ"),
         (

@@ -13,21 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bbans.coding import blocks
 from bbans.coding.rans import message_bits, pseudo_random_message
-from bbans.container import archive_records
+from bbans.container import group_schedule
+from bbans.container.group_schedule import CHAINED, DRAWN, STARTERS, Stretch
 from bbans.distributions.distribution import Distribution, Ints, factorised, point
 from bbans.errors import BbansError, FormatError, TooFlatError, TrailingDataError
 from bbans.models.analytic import DiscreteChain, discrete_chain
 from bbans.models.base import Capabilities
-from bbans.schemes import (
-    bit_swap,
-    bits_back,
-    chained_group,
-    deterministic,
-    group_schedule,
-    multiset,
-)
-from bbans.schemes.group_schedule import CHAINED, DRAWN, STARTERS, Stretch
+from bbans.schemes import bit_swap, bits_back, chained_group, deterministic, multiset
 from tests.linear_chain import Linear, draws, linear
 
 LINEAR = linear(48, 6)
@@ -340,11 +334,6 @@ def test_the_deterministic_scheme() -> None:
     assert np.array_equal(found, x[list(encoded.order)])
 
 
-def test_the_archive_format_has_the_same_limits() -> None:
-    for name in ("MAX_STRETCHES", "MAX_BATCH", "MAX_BATCH_SAMPLES", "MAX_ROWS", "RUNGS"):
-        assert getattr(archive_records, name) == getattr(group_schedule, name)
-    assert (archive_records.MAX_GROUP_ITEMS, archive_records.MAX_GROUP_SAMPLES) == (
-        group_schedule.MAX_ITEMS,
-        group_schedule.MAX_SAMPLES,
-    )
-    assert archive_records.STRETCH_KINDS == DRAWN + 1
+def test_limits_are_those_of_lanes_and_of_multisets() -> None:
+    assert group_schedule.RUNGS == blocks.RUNGS
+    assert group_schedule.MAX_ITEMS == multiset.MAX_ITEMS

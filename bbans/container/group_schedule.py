@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from bbans.coding.blocks import RUNGS
 from bbans.errors import FormatError
-from bbans.schemes import multiset
 
-MAX_ITEMS = multiset.MAX_ITEMS
+MAX_ITEMS = 2**16
+RUNGS = (1, 8, 64, 512, 4096, 32768)
+"""Numbers of lanes, as in `coding.blocks`."""
 MAX_SAMPLES = 2**26
 """Largest number of samples of a group; bounds the decoder's memory."""
 MAX_ROWS = 2**18
@@ -97,9 +97,11 @@ def check_size(items: int, dims: int) -> None:
         raise FormatError(f"a group has up to {MAX_SAMPLES} samples; found {items} items of {dims}")
 
 
-def check_schedule(schedule: Sequence[Stretch], items: int, dims: int, unordered: bool) -> None:
+def check_schedule(
+    schedule: Sequence[Stretch], items: int, dims: int, unordered: bool, limit: int = MAX_BATCH
+) -> None:
     """Raise FormatError unless this can be the schedule of a group of `items` items of `dims`
-    samples.
+    samples, in batches of up to `limit` items.
 
     Examples:
         >>> check_schedule((Stretch(1, 1, 1, STARTERS), Stretch(2, 1, 1, CHAINED)), 3, 784, False)
@@ -107,7 +109,7 @@ def check_schedule(schedule: Sequence[Stretch], items: int, dims: int, unordered
     check_size(items, dims)
     if not 1 <= len(schedule) <= MAX_STRETCHES:
         raise FormatError(f"a group has 1 to {MAX_STRETCHES} stretches; found {len(schedule)}")
-    largest = max_batch(dims)
+    largest = max(1, min(limit, max_batch(dims)))
     for s in schedule:
         if not 1 <= s.batch <= largest or not 1 <= s.batches <= items:
             raise FormatError(
