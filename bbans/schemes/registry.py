@@ -124,6 +124,20 @@ def named(number: int) -> str:
     return formats.SCHEMES[number].name
 
 
+def _weighted(number: int, coupled: bool) -> SchemeRow:
+    """Return the row of a scheme that weights particles, independent ones or coupled ones."""
+
+    def build(coding: Coding) -> Scheme:
+        return importance.scheme(coding.particles, coupled)
+
+    def ideal(
+        model: LatentModel | Given, x: Ints, coding: Coding, draws: int, seed: int
+    ) -> bounds.Bits:
+        return bounds.weighted_bits(model, x, coding.particles, coupled, draws, seed)
+
+    return SchemeRow(formats.SCHEMES[number], build, _one_layer(named(number)), ideal_bits=ideal)
+
+
 register(SchemeRow(formats.SCHEMES[BITS_BACK], lambda coding: bits_back.codec))
 register(SchemeRow(formats.SCHEMES[BIT_SWAP], lambda coding: bit_swap.codec))
 register(
@@ -131,26 +145,8 @@ register(
         formats.SCHEMES[DETERMINISTIC], lambda coding: deterministic.codec, deterministic=True
     )
 )
-register(
-    SchemeRow(
-        formats.SCHEMES[BB_IS],
-        lambda coding: importance.scheme(coding.particles, coupled=False),
-        _one_layer(named(BB_IS)),
-        ideal_bits=lambda model, x, coding, draws, seed: bounds.weighted_bits(
-            model, x, coding.particles, False, draws, seed
-        ),
-    )
-)
-register(
-    SchemeRow(
-        formats.SCHEMES[BB_CIS],
-        lambda coding: importance.scheme(coding.particles, coupled=True),
-        _one_layer(named(BB_CIS)),
-        ideal_bits=lambda model, x, coding, draws, seed: bounds.weighted_bits(
-            model, x, coding.particles, True, draws, seed
-        ),
-    )
-)
+register(_weighted(BB_IS, coupled=False))
+register(_weighted(BB_CIS, coupled=True))
 register(
     SchemeRow(
         formats.SCHEMES[TWO_PART],
