@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, quantise
 from bbans.exact.torch_ops import TorchOps
-from bbans.models.conv import Conv, Layer, accumulators, walk
+from bbans.models.conv import accumulators, walk
+from bbans.models.conv_plans import Conv, Layer
 from bbans.models.mlp import ACT_TOP, ACT_UNIT, Mlp
 from bbans.training.networks import mlp
 from bbans.training.networks.mlp import FloatMlp, as_numpy, columns, real_range
