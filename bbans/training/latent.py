@@ -54,7 +54,7 @@ class LatentRecipe:
     batch: int = 100
     learning_rate: float = 1e-3
     warmup_steps: int = 200
-    # decay of the learning rate to zero: cosine, or linear over the last decay_fraction of the steps
+    # decay of the learning rate to zero: cosine, or linear over the last decay_fraction of a run
     decay: str = COSINE
     decay_fraction: float = 0.4
     clip_norm: float = 200.0  # largest norm of the gradient, of bits per item
@@ -64,9 +64,7 @@ class LatentRecipe:
     kl_warmup_steps: int = 0
     beta: float = 1.0
     free_bits: float = 0.0  # bits; a latent's mean KL below this adds nothing to the gradient
-    latent_dropout: float = (
-        0.0  # share of items with default latents, as in a message's first items
-    )
+    latent_dropout: float = 0.0  # share of items with default latents, as at a message's start
     training: Training = field(default_factory=Training)
     validate_every: int = 500
     patience: int = 0  # validations without improvement before training stops; 0: unlimited

@@ -73,7 +73,15 @@ def train(
 
 
 class PhotoTask:
-    """A photograph model in training: a `loop.Task`."""
+    """A photograph model in training: a `loop.Task`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.photo import PhotoConfig
+        >>> recipe = PhotoRecipe(PhotoConfig(channels=4, hidden=4), batch=1, crop=16, levels=1)
+        >>> PhotoTask([np.zeros((16, 16, 3), np.uint8)], [], recipe).descend(0, None).shape
+        torch.Size([])
+    """
 
     rate_name = "train_bpsp"
 

@@ -148,8 +148,9 @@ def optimiser_of(net: PhotoNet, recipe: PhotoRecipe) -> torch.optim.Adam:
     """Return Adam for the network's parameters, fused into one kernel on a GPU.
 
     Examples:
-        >>> len(optimiser_of(PhotoNet(PhotoConfig(channels=4, hidden=4)), PhotoRecipe()).param_groups)
-        1
+        >>> net = PhotoNet(PhotoConfig(channels=4, hidden=4))
+        >>> optimiser_of(net, PhotoRecipe()).defaults["betas"]
+        (0.9, 0.99)
     """
     cuda = next(net.parameters()).device.type == "cuda"
     return torch.optim.Adam(

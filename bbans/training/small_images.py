@@ -123,8 +123,8 @@ def _check(source: Path, kinds: dict[tuple[tuple[int, ...], int, bool], str], co
         (a, first), (b, second) = list(kinds.items())[:2]
         difference = f"{first} is {_described(*a)}, {second} is {_described(*b)}"
         raise InputError(
-            f"{source}: small images of one shape and depth were expected, but {difference}; give one "
-            "kind at a time"
+            f"{source}: small images of one shape and depth were expected, but {difference}; give "
+            "one kind at a time"
         )
     if count < FEWEST:
         raise InputError(
