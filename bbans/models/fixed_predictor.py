@@ -190,14 +190,14 @@ def _sums(phase: int, known: list[Int32Array]) -> Int32Array:
     return np.asarray(np.sum(inner, axis=0, dtype=np.int32))
 
 
-def outputs_of(f: Features, constants: Constants) -> NDArray[np.int16]:
+def mixture_parameters(f: Features, constants: Constants) -> NDArray[np.int16]:
     """Return mixture parameters, int16 `(h * w, 10 K)`: K logits, then 3 K locations, log-scales
     and couplings each, as `schemes.pyramid.pixels` reads them.
 
     Examples:
         >>> flat = np.full((3, 2, 2), 7, np.int32)
         >>> at = features(0, [flat], 4 * flat, np.zeros((2, 2), np.int32))
-        >>> outputs_of(at, PHASES[0]).shape
+        >>> mixture_parameters(at, PHASES[0]).shape
         (4, 40)
     """
     h, w = f.direction.shape
@@ -253,4 +253,4 @@ class FixedPredictor:
 
     def outputs(self, phase: int, trunk: Any, u: Int32Array) -> NDArray[np.int16]:
         """Return mixture parameters, int16 `(h * w, 10 K)`."""
-        return outputs_of(trunk, PHASES[phase])
+        return mixture_parameters(trunk, PHASES[phase])

@@ -28,7 +28,15 @@ from bbans.models.base import DIAGONAL_GAUSSIAN, Capabilities
 from bbans.models.heads import Head, gaussian_fields, latent_field
 from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ACT_TOP, ACT_UNIT, OUT_TOP, ExactMlp, Field, Mlp
-from bbans.models.pyramid_steps import PHASES, Step, coarsest, drawn_grids, positions, seen, steps
+from bbans.models.pyramid_steps import (
+    PHASES,
+    Step,
+    coarsest,
+    latent_grids,
+    positions,
+    posterior_positions,
+    steps,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class PyramidConfig(ImageConfig):
     latents: tuple[int, ...] = (16,)
     hidden: int = 256  # width of the hidden layers of q(z | x) and of the latent planes
     hidden_layers: int = 2
-    planes: int = 4  # latent planes on each grid of up to DRAWN_SIDE positions a side
+    planes: int = 4  # latent planes on each grid of up to LATENT_SIDE positions a side
     trunk: int = 32  # channels of the convolutions
     blocks: int = 1  # residual blocks of a step
     latent_precision: int = 12  # bits of a latent under the prior
@@ -66,10 +74,10 @@ def plans(config: PyramidConfig) -> dict[str, Mlp]:
     hidden = (config.hidden,) * config.hidden_layers
     rows, columns = coarsest(config)
     first = config.head_of(rows * columns * config.channels)
-    planes = tuple(plane_field(config.planes * h * w) for h, w in drawn_grids(config))
+    planes = tuple(plane_field(config.planes * h * w) for h, w in latent_grids(config))
     return {
         "posterior1": Mlp(
-            (config.head_of(len(seen(config))).input_field(),),
+            (config.head_of(len(posterior_positions(config))).input_field(),),
             hidden,
             gaussian_fields(config.latents[0]),
         ),
@@ -105,7 +113,9 @@ def accumulators(config: PyramidConfig) -> dict[str, Accumulator]:
     for i, step in enumerate(steps(config)):
         name = step.name
         known = np.full(step.planes(config.channels), config.levels - 1, np.int64)
-        entering = np.concatenate([known, np.full(step.drawn(config.planes), ACT_TOP, np.int64)])
+        entering = np.concatenate(
+            [known, np.full(step.latent_planes(config.planes), ACT_TOP, np.int64)]
+        )
         read = 2 if i else 1  # no features are carried into the first step
         names, maxima, shape = (
             (f"{name}.enter", f"{name}.carry"),
@@ -164,7 +174,7 @@ class ExactPyramid:
             name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()
         }
         self._fields = config.head_of(1).fields()
-        self._seen = seen(config)
+        self._seen = posterior_positions(config)
         self._positions = [positions(config, step) for step in (None, *steps(config))]
 
     @property
@@ -216,7 +226,7 @@ class ExactPyramid:
     def _walk(self, z: Ints) -> Walk:
         config, items = self.config, len(z)
         emitted = self._networks["drawing"](gaussian_bins.value(config.latent_precision, z))
-        sizes = drawn_grids(config)
+        sizes = latent_grids(config)
         first, planes = (
             emitted[: len(emitted) - len(sizes)],
             dict(zip(sizes, emitted[len(emitted) - len(sizes) :], strict=True)),

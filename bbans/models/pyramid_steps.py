@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 COARSEST = 2  # longest side of the coarsest image
 # longest side of a grid with latent planes; finer levels read z through the carried features only
-DRAWN_SIDE = 16
-SEEN_SIDE = 32  # longest side of the image that q(z | x) reads
+LATENT_SIDE = 16
+POSTERIOR_SIDE = 32  # longest side of the image that q(z | x) reads
 PHASES = ((1, 1), (0, 1), (1, 0))  # in the order of coding: (row offset, column offset)
 
 
@@ -44,11 +44,11 @@ class Step:
         """
         return (self.phase + 1) * channels + self.channel
 
-    def drawn(self, planes: int) -> int:
+    def latent_planes(self, planes: int) -> int:
         """Return the number of latent planes that the step reads: `planes` on small grids, else
         0.
         """
-        return planes if max(self.grid) <= DRAWN_SIDE else 0
+        return planes if max(self.grid) <= LATENT_SIDE else 0
 
 
 def grids(config: PyramidConfig) -> list[tuple[int, int]]:
@@ -69,15 +69,15 @@ def grids(config: PyramidConfig) -> list[tuple[int, int]]:
     return sizes
 
 
-def drawn_grids(config: PyramidConfig) -> list[tuple[int, int]]:
-    """Return those of `grids` that have latent planes: no side is longer than DRAWN_SIDE.
+def latent_grids(config: PyramidConfig) -> list[tuple[int, int]]:
+    """Return those of `grids` that have latent planes: no side is longer than LATENT_SIDE.
 
     Examples:
         >>> from bbans.models.pyramid import PyramidConfig
-        >>> drawn_grids(PyramidConfig(height=64, width=64))[0]
+        >>> latent_grids(PyramidConfig(height=64, width=64))[0]
         (16, 16)
     """
-    return [grid for grid in grids(config) if max(grid) <= DRAWN_SIDE]
+    return [grid for grid in grids(config) if max(grid) <= LATENT_SIDE]
 
 
 def coarsest(config: PyramidConfig) -> tuple[int, int]:
@@ -136,19 +136,19 @@ def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
     ].reshape(-1)
 
 
-def seen(config: PyramidConfig) -> NDArray[np.int64]:
+def posterior_positions(config: PyramidConfig) -> NDArray[np.int64]:
     """Return the indices of the samples that q(z | x) reads, int64 `(n,)`: the finest image of the
-    pyramid whose sides are at most SEEN_SIDE.
+    pyramid whose sides are at most POSTERIOR_SIDE.
 
     Examples:
         >>> from bbans.models.pyramid import PyramidConfig
-        >>> len(seen(PyramidConfig(height=64, width=64)))
+        >>> len(posterior_positions(PyramidConfig(height=64, width=64)))
         1024
     """
     order = np.arange(config.height * config.width * config.channels).reshape(
         config.height, config.width, config.channels
     )
     spacing = 1
-    while -(-max(config.height, config.width) // spacing) > SEEN_SIDE:
+    while -(-max(config.height, config.width) // spacing) > POSTERIOR_SIDE:
         spacing *= 2
     return order[::spacing, ::spacing].reshape(-1)

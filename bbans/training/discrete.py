@@ -22,7 +22,7 @@ from torch import Tensor
 from bbans.errors import InputError
 from bbans.models.registry import family_name
 from bbans.training import continuous
-from bbans.training.discrete_bounds import _bound, _Replayed
+from bbans.training.discrete_bounds import ReplayedNoise, trained_bound
 from bbans.training.estimators.control import Control
 from bbans.training.estimators.estimate import Estimate, improve
 from bbans.training.estimators.muprop import muprop
@@ -121,7 +121,7 @@ def terms(
         return continuous.terms(net, control, x, source, drop)
     seen = net.seen(x, labels)
     if training.bounded:
-        return _bound(net, training, x, seen, source, drop, beta)
+        return trained_bound(net, training, x, seen, source, drop, beta)
     uniforms: list[Tensor] = []
 
     def hard(logits: Tensor, layer: int) -> Tensor:
@@ -159,7 +159,7 @@ class _Step:
         """Return the estimate of d/d logits of the layer, one gradient per item."""
         name, latent, logits = self.control.name, self.net.latent, self.z.logits[layer - 1].detach()
         value = self.net.signal(self.x, layer, self.z, self.beta).detach()
-        noise = _Replayed(self.uniforms[layer - 1], self.source)
+        noise = ReplayedNoise(self.uniforms[layer - 1], self.source)
 
         def at_sample(b: Tensor) -> Tensor:
             return value

@@ -28,7 +28,7 @@ from bbans.training.terms import (
 )
 
 
-class _Replayed:
+class ReplayedNoise:
     """A source of noise that repeats the numbers of an earlier sample once, then continues with new
     ones.
     """
@@ -116,7 +116,7 @@ def weighted(
     return Terms(bound, bound.new_zeros((B, 1)), bound.new_zeros(B), surrogate - surrogate.detach())
 
 
-def _bound(
+def trained_bound(
     net: BernoulliVaeNet,
     training: Training,
     x: Tensor,
@@ -125,7 +125,9 @@ def _bound(
     drop: Tensor | None = None,
     beta: float = 1.0,
 ) -> Terms:
-    """Compute the bound that concrete or vimco trains on."""
+    """Compute the bound that concrete or vimco trains on, as its terms; x int64 `(B, dims)`, `seen`
+    is the input of q, drop bool `(B,)`: items with default latents.
+    """
     if training.estimator == CONCRETE and training.particles == 1:
         return relaxed(net, x, seen, source, training.temperature, drop)
     temperature = training.temperature if training.estimator == CONCRETE else None
@@ -133,7 +135,7 @@ def _bound(
 
 
 @torch.no_grad()
-def beside(
+def measured(
     net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500
 ) -> dict[str, float]:
     """Measure the bound that concrete or vimco trains on, in bits per dimension: `relaxed` for
@@ -145,14 +147,14 @@ def beside(
     Examples:
         >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
         >>> net = BernoulliVaeNet(BernoulliVaeConfig(height=2, width=2, latents=(3,)))
-        >>> list(beside(net, torch.ones(5, 4).long(), None, Training(VIMCO, particles=2)))
+        >>> list(measured(net, torch.ones(5, 4).long(), None, Training(VIMCO, particles=2)))
         ['bound']
     """
     total = 0.0
     for first in range(0, len(x), batch):
         rows = slice(first, first + batch)
         source = draws(Generator().manual_seed(seed * SEED_STRIDE + first), len(x[rows]))
-        terms = _bound(
+        terms = trained_bound(
             net,
             training,
             x[rows],

@@ -160,7 +160,7 @@ def bound(
         x, labels = tensors(data, slice(first, first + batch), device)
         source = draws(torch.Generator().manual_seed(seed * SEED_STRIDE + first), len(x))
         total -= float(
-            objectives.of(
+            objectives.bounds(
                 training, objectives.weights(net, x, labels, source, training.particles).logs()
             ).model.sum()
         )

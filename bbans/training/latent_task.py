@@ -45,7 +45,7 @@ def train(
 
     Returns the network with the best validation rate, and all reports. A report has step,
     train_rate, learning_rate and seconds; with validation data also the values of `rates` and, for
-    other objectives or estimators, the bound that is trained (`bound`, `discrete_bounds.beside`),
+    other objectives or estimators, the bound that is trained (`bound`, `discrete_bounds.measured`),
     which then selects the best weights. `measure` adds values that it computes from the network in
     training and the estimator's parameters, without changing them. All processes of a `group` call
     this; only the first has the result. Raises InputError on a checkpoint of another run, and on
@@ -126,7 +126,7 @@ class LatentTask:
             if not training.own_terms:
                 row["bound"] = bound(net, data, training)  # type: ignore[arg-type]
             if training.bounded:
-                row |= discrete_bounds.beside(
+                row |= discrete_bounds.measured(
                     net, *tensors(data, slice(None), self.group.device), training
                 )
         return row | self._more(self.net, self.control)
@@ -223,9 +223,9 @@ def descend(
     else:
         log_weights = objectives.weights(net, x, labels, source, recipe.training.particles, drop)  # type: ignore[arg-type]
         objectives.backward(
-            net, objectives.of(recipe.training, log_weights.logs(beta)), len(x) / items
+            net, objectives.bounds(recipe.training, log_weights.logs(beta)), len(x) / items
         )
-        bits = -objectives.of(recipe.training, log_weights.logs().detach()).model
+        bits = -objectives.bounds(recipe.training, log_weights.logs().detach()).model
     distributed.sum_gradients(group, [*net.parameters(), *control.parameters()])
     guarded.clip(net.parameters(), recipe.clip_norm, control.parameters())
     optimiser.step()

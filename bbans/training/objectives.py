@@ -140,15 +140,15 @@ def _grouped(log_w: Tensor, training: Training) -> Tensor:
     return log_w.reshape(training.groups, -1, log_w.shape[-1])
 
 
-def of(training: Training, log_w: Tensor) -> Pair:
+def bounds(training: Training, log_w: Tensor) -> Pair:
     """Return the bounds of a recipe's objective for log-weights `(K, B)` in bits.
 
     Examples:
-        >>> of(Training(objective="iwae", particles=2), torch.zeros(2, 1)).model.tolist()
+        >>> bounds(Training(objective="iwae", particles=2), torch.zeros(2, 1)).model.tolist()
         [0.0]
     """
-    bounds: Pair = OBJECTIVES[training.objective](log_w, training)
-    return bounds
+    pair: Pair = OBJECTIVES[training.objective](log_w, training)
+    return pair
 
 
 def check(training: Training, free_bits: float, declared: Trains) -> None:
@@ -245,7 +245,7 @@ def weights(
 
 
 def backward(net: nn.Module, bounds: Pair, share: float) -> None:
-    """Add the gradients of -share mean(bound) to `grad`: q's networks follow the bound for q, all
+    """Write the gradients of -share mean(bound) to `grad`: q's networks follow the bound for q, all
     others that for p.
     """
     named = [(name.startswith("nets.posterior"), p) for name, p in net.named_parameters()]

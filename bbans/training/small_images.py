@@ -19,7 +19,7 @@ from bbans.training.default_recipes import FEW_LEVELS, PHOTO_SIDE
 from bbans.training.latent import Samples
 
 VALIDATION_ONE_IN = 10
-FEWEST = 32  # smallest number of images to train on
+MIN_IMAGES = 32  # smallest number of images to train on
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def _check(source: Path, kinds: dict[tuple[tuple[int, ...], int, bool], str], co
             f"{source}: small images of one shape and depth were expected, but {difference}; give "
             "one kind at a time"
         )
-    if count < FEWEST:
+    if count < MIN_IMAGES:
         raise InputError(
-            f"{source}: {FEWEST} images or more of one shape were expected, found {count}; add "
+            f"{source}: {MIN_IMAGES} images or more of one shape were expected, found {count}; add "
             "images"
         )
     ((shape, _, palette),) = kinds

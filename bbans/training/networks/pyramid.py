@@ -24,7 +24,14 @@ from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
 from bbans.models import heads
 from bbans.models.mlp import ACT_TOP, ACT_UNIT
 from bbans.models.pyramid import PyramidConfig, accumulators, plans
-from bbans.models.pyramid_steps import PHASES, Step, drawn_grids, positions, seen, steps
+from bbans.models.pyramid_steps import (
+    PHASES,
+    Step,
+    latent_grids,
+    positions,
+    posterior_positions,
+    steps,
+)
 from bbans.training.networks import mlp
 from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
 from bbans.training.networks.mlp import FloatMlp, real_range
@@ -50,7 +57,7 @@ class StepNet(nn.Module):
 
     def __init__(self, config: PyramidConfig, step: Step, first: bool, dropout: float) -> None:
         super().__init__()
-        C, inputs = config.trunk, step.planes(config.channels) + step.drawn(config.planes)
+        C, inputs = config.trunk, step.planes(config.channels) + step.latent_planes(config.planes)
         self.fields = config.head_of(1).fields()
         outputs = sum(f.count for f in self.fields)
         self.enter = nn.Conv2d(inputs, C, 3, padding=1)
@@ -111,7 +118,9 @@ class PyramidNet(nn.Module):
         )
         self.net("posterior1").output_bias(1).fill_(-1.0)
         start(config.head_of(len(positions(config, None))), self.net("drawing"))
-        self.register_buffer("seen_samples", torch.from_numpy(seen(config)), persistent=False)
+        self.register_buffer(
+            "seen_samples", torch.from_numpy(posterior_positions(config)), persistent=False
+        )
         for i, step in enumerate((None, *steps(config))):
             self.register_buffer(
                 f"positions{i}", torch.from_numpy(positions(config, step)), persistent=False
@@ -193,7 +202,7 @@ class PyramidNet(nn.Module):
         """Return the fields of the coarsest image's p, then a dictionary of latent planes `(B,
         planes, h, w)` by grid.
         """
-        emitted, sizes = self.net("drawing")(u), drawn_grids(self.config)
+        emitted, sizes = self.net("drawing")(u), latent_grids(self.config)
         split = len(emitted) - len(sizes)
         return *emitted[:split], {
             (h, w): part.view(len(u), -1, h, w)
@@ -251,7 +260,9 @@ def export(net: PyramidNet) -> dict[str, IntConv]:
     for step, module in zip(steps(config), net.steps, strict=True):
         assert isinstance(module, StepNet)
         known = np.full(step.planes(config.channels), config.levels - 1.0)
-        entering = np.concatenate([known, np.full(step.drawn(config.planes), float(ACT_UNIT))])
+        entering = np.concatenate(
+            [known, np.full(step.latent_planes(config.planes), float(ACT_UNIT))]
+        )
         unit = np.concatenate([np.full(f.count, float(f.unit)) for f in module.fields])
         offset = np.concatenate([np.full(f.count, f.offset) for f in module.fields])
         scaled = {

@@ -126,7 +126,7 @@ class RichVaeNet(nn.Module):
                 * mean.view(len(x), self.config.parts, -1)
             ).sum(1)
             return mixed
-        u, _, _ = self._sample(seen, once, Middle())
+        u, _, _ = self._sample(seen, once, ZeroNoise())
         return u[:, 0]
 
     def encoded(self, x: Tensor, labels: Tensor | None) -> list[Tensor]:
@@ -141,7 +141,7 @@ class RichVaeNet(nn.Module):
         return outputs
 
     def _sample(
-        self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle
+        self, seen: Tensor, once: Sequence[Tensor], source: Draws | ZeroNoise
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return u `(B, 1, dims)`, weight 1 and log2 q / p, `(B, 1)` each, for one sample."""
         config = self.config
@@ -171,7 +171,7 @@ class RichVaeNet(nn.Module):
         log_q = torch.logsumexp((log_weights[:, None] - bits) * LN2, 2) / LN2
         return u, torch.exp2(log_weights), log_q
 
-    def _semi_implicit(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
+    def _semi_implicit(self, seen: Tensor, source: Draws | ZeroNoise) -> tuple[Tensor, Tensor]:
         items, parts = len(seen), self.config.parts
         noise = self._read(source.normal(seen.new_empty(items, parts * self.config.noise))).view(
             items * parts, -1
@@ -182,7 +182,7 @@ class RichVaeNet(nn.Module):
         bits = gaussian_bits(u[:, None], mean, log2_sigma).sum(2)
         return u, torch.logsumexp(-bits * LN2, 1) / LN2 - math.log2(parts)
 
-    def _flow(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
+    def _flow(self, seen: Tensor, source: Draws | ZeroNoise) -> tuple[Tensor, Tensor]:
         noise = source.normal(seen.new_empty(len(seen), self.config.latents[0]))
         u = torch.zeros_like(noise)
         for d in range(u.shape[1]):
@@ -192,7 +192,7 @@ class RichVaeNet(nn.Module):
         return u, -gaussian_bits(u, *self.net("posterior1")(seen, self._read(u))).sum(1)
 
     def _coupling(
-        self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle
+        self, seen: Tensor, once: Sequence[Tensor], source: Draws | ZeroNoise
     ) -> tuple[Tensor, Tensor]:
         mean, log2_sigma = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
@@ -206,7 +206,7 @@ class RichVaeNet(nn.Module):
             u[:, 1 - s % 2 :: 2] = moved
         return u, log_q
 
-    def _planar(self, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
+    def _planar(self, once: Sequence[Tensor], source: Draws | ZeroNoise) -> tuple[Tensor, Tensor]:
         mean, log2_sigma, parameters = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
         log_q = (u**2).sum(1) / -(2 * LN2) - gaussian_bits(u, mean, log2_sigma).sum(
@@ -223,7 +223,7 @@ class RichVaeNet(nn.Module):
         return u.clamp(-self.outermost, self.outermost)
 
 
-class Middle:
+class ZeroNoise:
     """A source of noise that is 0."""
 
     def normal(self, like: Tensor) -> Tensor:
