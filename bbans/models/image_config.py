@@ -30,7 +30,7 @@ class ImageConfig:
     channels: int = 1
     levels: int = 256  # values of a sample
     likelihood: str = LOGISTIC
-    components: int = 3  # of the mixture or of the shared map; see `heads.Head`
+    components: int = 3  # mixture components, or coefficients per sample (`heads.Head`)
 
     @property
     def head(self) -> Head:

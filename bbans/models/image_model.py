@@ -17,7 +17,7 @@ from bbans.exact.ops import Ops
 from bbans.models.base import ANY_SIZE, LABEL, Capabilities, LatentModel
 from bbans.models.model_file import Model
 
-MAX_SAMPLES = 2**26  # of an image that a file may hold as one item of a latent model
+MAX_SAMPLES = 2**26  # largest image that a file may hold as one item of a latent model
 
 
 @dataclass(frozen=True)

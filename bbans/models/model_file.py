@@ -137,6 +137,12 @@ def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
 def serialise(config: Any, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
     """Return the bytes of a model file. Raises ModelFormatError and AccumulatorBoundError on layers
     that do not fit the config.
+
+    Examples:
+        >>> from bbans.models.library import load_model
+        >>> model = load_model()
+        >>> load_bytes(serialise(model.config, model.layers, {}), "copy").id == model.id
+        True
     """
     FAMILIES[family_name(config)].check_layers(config, layers)
     metadata = {

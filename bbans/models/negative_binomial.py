@@ -32,7 +32,7 @@ R_RANGE, P_RANGE = (0.3, 4.3), (0.1, 0.9)
 SHAPE = 0.01  # shape parameters of both priors
 EXACT, MEAN_FIELD = "exact", "mean-field"
 MASS = 2.0**36  # sum of a row of weights
-SMALLEST_WEIGHT = 64  # of a bin, so that every bin can be coded
+SMALLEST_WEIGHT = 64  # positive, so that every bin can be coded
 
 
 def observed() -> Ints:

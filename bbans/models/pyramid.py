@@ -29,9 +29,9 @@ from bbans.models.heads import Head, gaussian_fields, latent_field
 from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ACT_TOP, ACT_UNIT, OUT_TOP, ExactMlp, Field, Mlp
 from bbans.models.pyramid_steps import (
-    PHASES,
     Step,
     coarsest,
+    known_planes,
     latent_grids,
     positions,
     posterior_positions,
@@ -243,7 +243,9 @@ class ExactPyramid:
                 level = step.level
                 carried = None if carried is None else self._spread(carried, step)
             known = [
-                _known(image.reshape(items, config.height, config.width, config.channels), step)
+                known_planes(
+                    image.reshape(items, config.height, config.width, config.channels), step
+                )
             ]
             if step.grid in planes:
                 known.append(planes[step.grid].reshape(items, -1, *step.grid))
@@ -289,20 +291,3 @@ class ExactPyramid:
 
     def _samples(self, outputs: list[Ints], dims: int) -> Distribution:
         return heads.samples(self.config.head_of(dims), outputs, self._networks.get("shared"))
-
-
-def _known(image: Ints, step: Step) -> Ints:
-    """Return planes `(items, planes, h, w)` of known samples, zero where a phase is smaller than
-    the grid; image `(items, H, W, channels)`.
-    """
-    spacing, (h, w) = 2**step.level, step.grid
-    known = np.zeros((len(image), step.planes(image.shape[3]), h, w), np.int64)
-    first = 0
-    for i, (row, column) in enumerate([(0, 0), *PHASES[: step.phase + 1]]):
-        channels = step.channel if i == step.phase + 1 else image.shape[3]
-        plane = image[
-            :, row * spacing :: 2 * spacing, column * spacing :: 2 * spacing, :channels
-        ].transpose(0, 3, 1, 2)
-        known[:, first : first + channels, : plane.shape[2], : plane.shape[3]] = plane
-        first += channels
-    return known

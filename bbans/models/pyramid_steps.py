@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bbans.distributions.distribution import Ints
 
 if TYPE_CHECKING:
     from bbans.models.pyramid import PyramidConfig
@@ -114,7 +115,7 @@ def steps(config: PyramidConfig) -> list[Step]:
     return result
 
 
-def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
+def positions(config: PyramidConfig, step: Step | None) -> Ints:
     """Return the indices of a step's samples among an image's in the order (row, column, channel),
     int64 `(rows columns,)`; for None, those of the coarsest image.
 
@@ -136,7 +137,7 @@ def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
     ].reshape(-1)
 
 
-def posterior_positions(config: PyramidConfig) -> NDArray[np.int64]:
+def posterior_positions(config: PyramidConfig) -> Ints:
     """Return the indices of the samples that q(z | x) reads, int64 `(n,)`: the finest image of the
     pyramid whose sides are at most POSTERIOR_SIDE.
 
@@ -152,3 +153,26 @@ def posterior_positions(config: PyramidConfig) -> NDArray[np.int64]:
     while -(-max(config.height, config.width) // spacing) > POSTERIOR_SIDE:
         spacing *= 2
     return order[::spacing, ::spacing].reshape(-1)
+
+
+def known_planes(image: Ints, step: Step) -> Ints:
+    """Return the planes of known samples that a step reads, int64 `(items, planes, h, w)`, zero
+    where a phase is smaller than the grid; image int64 `(items, H, W, channels)`.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> step = steps(PyramidConfig(height=4, width=4))[2]
+        >>> known_planes(np.zeros((1, 4, 4, 1), np.int64), step).shape
+        (1, 3, 2, 2)
+    """
+    spacing, (h, w) = 2**step.level, step.grid
+    known = np.zeros((len(image), step.planes(image.shape[3]), h, w), np.int64)
+    first = 0
+    for i, (row, column) in enumerate([(0, 0), *PHASES[: step.phase + 1]]):
+        channels = step.channel if i == step.phase + 1 else image.shape[3]
+        plane = image[
+            :, row * spacing :: 2 * spacing, column * spacing :: 2 * spacing, :channels
+        ].transpose(0, 3, 1, 2)
+        known[:, first : first + channels, : plane.shape[2], : plane.shape[3]] = plane
+        first += channels
+    return known

@@ -43,8 +43,7 @@ from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
-# smallest unit in which networks of q read samples: all weights of an output share one scale, which
-# would be coarse beside latents if samples were in units of 1
+# smallest unit of samples for q: weights of an output share one scale, which latents make coarse
 FINE = 256
 MAX_OUTPUTS = 2**16
 PLANAR = "planar"

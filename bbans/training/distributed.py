@@ -144,7 +144,11 @@ def total(group: Processes, part: Tensor) -> Tensor:
 
 
 def sum_gradients(group: Processes, parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Replace every gradient by its sum over the processes, all in one message."""
+    """Replace every gradient by its sum over the processes, all in one message.
+
+    Examples:
+        >>> sum_gradients(ALONE, [torch.nn.Parameter(torch.zeros(2))])
+    """
     if group.count == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]

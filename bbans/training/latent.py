@@ -153,6 +153,13 @@ def bound(
 ) -> float:
     """Return minus the objective in bits per dimension, which selects the best weights where the
     objective is another bound than the ELBO.
+
+    Examples:
+        >>> from bbans.training.networks.vae import VaeNet
+        >>> options = Training(objective="iwae", particles=2)
+        >>> net = VaeNet(VaeConfig(height=2, width=2, latents=(3,)), options)
+        >>> bound(net, Samples(np.zeros((5, 4), np.uint8)), options) > 0
+        True
     """
     total = 0.0
     device = next(net.parameters()).device  # type: ignore[attr-defined]

@@ -107,17 +107,32 @@ def piwae(log_w: Tensor) -> Pair:
 
 
 def elbo_pair(log_w: Tensor, training: Training) -> Pair:
-    """Return the ELBO of `(K, B)` for both p and q."""
+    """Return the ELBO of `(K, B)` for both p and q.
+
+    Examples:
+        >>> elbo_pair(torch.zeros(2, 1), Training()).posterior.tolist()
+        [0.0]
+    """
     return both(elbo(log_w))
 
 
 def iwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """Return IWAE of `(K, B)` for both p and q."""
+    """Return IWAE of `(K, B)` for both p and q.
+
+    Examples:
+        >>> iwae_pair(torch.zeros(2, 1), Training()).posterior.tolist()
+        [0.0]
+    """
     return both(iwae(log_w))
 
 
 def miwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """Return MIWAE of `(K, B)`, divided into the recipe's groups, for both p and q."""
+    """Return MIWAE of `(K, B)`, divided into the recipe's groups, for both p and q.
+
+    Examples:
+        >>> miwae_pair(torch.zeros(4, 1), Training(groups=2)).posterior.tolist()
+        [0.0]
+    """
     return both(miwae(_grouped(log_w, training)))
 
 
@@ -132,7 +147,12 @@ def piwae_pair(log_w: Tensor, training: Training) -> Pair:
 
 
 def both(bound: Tensor) -> Pair:
-    """Return one bound, `(B,)`, for both p and q."""
+    """Return one bound, `(B,)`, for both p and q.
+
+    Examples:
+        >>> both(torch.zeros(1)).model.tolist()
+        [0.0]
+    """
     return Pair(bound, bound)
 
 
@@ -235,6 +255,14 @@ def weights(
 ) -> Weights:
     """Sample z K = `particles` times per item and return the log-weights' parts; q reads x once. x
     int64 `(B, dims)`, drop bool `(B,)`: items with default latents.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.networks.vae import VaeNet
+        >>> net = VaeNet(VaeConfig(2, 2, latents=(3,)), Training(objective="iwae"))
+        >>> draws = Draws(torch.Generator().manual_seed(0), 5)
+        >>> weights(net, torch.zeros(5, 4).long(), None, draws, 2).logs().shape
+        torch.Size([2, 5])
     """
     encoded = net.encoded(x, labels)
     terms = [net.terms(x, labels, draws, drop, encoded) for _ in range(particles)]

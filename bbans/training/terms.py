@@ -79,9 +79,9 @@ class Training:
         True
     """
 
-    # of gradients by q, one of ESTIMATORS; all but lax are for discrete latents
+    # estimator of gradients by q, one of ESTIMATORS; all but lax are for discrete latents
     estimator: str = STRAIGHT_THROUGH
-    temperature: float = 0.5  # of concrete; the initial one of rebar and relax
+    temperature: float = 0.5  # fixed for concrete, initial for rebar and relax
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
     dropout: float = 0.0  # share of a pyramid's inner features that are set to 0
     objective: str = ELBO  # a name of `training.registry`, for Gaussian latents

@@ -94,6 +94,10 @@ def tempered(
 ) -> Function:
     """Return REBAR's control variate, c(z) = scale f(soft(z / temperature)); RELAX adds a network
     of z to it.
+
+    Examples:
+        >>> tempered(lambda b: b.sum(1), torch.zeros(()))(torch.zeros(1, 2)).item()
+        1.0
     """
     return lambda z: scale * f(latent.soft(z, torch.exp(log_temperature)))
 

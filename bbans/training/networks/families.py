@@ -30,6 +30,12 @@ def float_network(config: Any, training: Training | None = None) -> nn.Module:
 def export(net: Any) -> dict[str, IntConv]:
     """Return the layers of a trained network's integer twin, by name. Raises AccumulatorBoundError
     if a layer cannot be made exact.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> net = float_network(VaeConfig(height=2, width=2, latents=(3,), hidden_layers=0))
+        >>> sorted(export(net))
+        ['likelihood0.0', 'posterior1.0']
     """
     layers: dict[str, IntConv] = import_module(family_of(net.config).trainable).export(net)
     return layers

@@ -273,5 +273,10 @@ def trains(config: PhotoConfig) -> Trains:
 
 
 def network(config: PhotoConfig, training: None = None) -> PhotoNet:
-    """Return an untrained network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> len(network(PhotoConfig(channels=4, hidden=4)).phase_nets)
+        3
+    """
     return PhotoNet(config)

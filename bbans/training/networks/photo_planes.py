@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LOG2_SCALE_RANGE = (-4.0, 6.0)
-LOG2_SIGMA_RANGE = (-6.0, 1.0)  # of the posterior of latents
+LOG2_SIGMA_RANGE = (-6.0, 1.0)  # range of log2 sigma of q(u)
 ACT_MAX = 8.0
 LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
 PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # `mixture_bits`

@@ -34,7 +34,7 @@ from bbans.models.pyramid_steps import (
 )
 from bbans.training.networks import mlp
 from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
-from bbans.training.networks.mlp import FloatMlp, real_range
+from bbans.training.networks.mlp import FloatMlp, as_numpy, real_range
 from bbans.training.terms import ELBO, GAUSSIAN, Draws, Terms, Training, Trains, draws
 
 Floats = NDArray[np.float64]
@@ -267,23 +267,25 @@ def export(net: PyramidNet) -> dict[str, IntConv]:
         offset = np.concatenate([np.full(f.count, f.offset) for f in module.fields])
         scaled = {
             "enter": (
-                ACT_UNIT * _weight(module.enter) / entering[:, None, None],
-                ACT_UNIT * _bias(module.enter),
+                ACT_UNIT * as_numpy(module.enter.weight) / entering[:, None, None],
+                ACT_UNIT * as_numpy(module.enter.bias),
             ),
             "out": (
-                _weight(module.out) * unit[:, None, None, None] / ACT_UNIT,
-                unit * (_bias(module.out) + offset),
+                as_numpy(module.out.weight) * unit[:, None, None, None] / ACT_UNIT,
+                unit * (as_numpy(module.out.bias) + offset),
             ),
             "direct": (
-                _weight(module.direct) * unit[:, None, None, None] / entering[:, None, None],
+                as_numpy(module.direct.weight)
+                * unit[:, None, None, None]
+                / entering[:, None, None],
                 unit,
             ),
         }
         if module.carry is not None:
-            scaled["carry"] = _weight(module.carry), unit
+            scaled["carry"] = as_numpy(module.carry.weight), unit
         for i, (first, second) in enumerate(zip(module.res_a, module.res_b, strict=True)):
-            scaled[f"res_a{i}"] = _weight(first), ACT_UNIT * _bias(first)
-            scaled[f"res_b{i}"] = _weight(second), ACT_UNIT * _bias(second)
+            scaled[f"res_a{i}"] = as_numpy(first.weight), ACT_UNIT * as_numpy(first.bias)
+            scaled[f"res_b{i}"] = as_numpy(second.weight), ACT_UNIT * as_numpy(second.bias)
         for a in (a for name, a in wanted.items() if name.startswith(f"{step.name}.")):
             parts = [scaled[name.rsplit(".", 1)[1]] for name in a.layers]
             layers = quantise(
@@ -295,13 +297,3 @@ def export(net: PyramidNet) -> dict[str, IntConv]:
             )
             exported.update(zip(a.layers, layers, strict=True))
     return exported
-
-
-def _weight(layer: Any) -> Floats:
-    weight: Floats = layer.weight.detach().cpu().to(torch.float64).numpy()
-    return weight
-
-
-def _bias(layer: Any) -> Floats:
-    bias: Floats = layer.bias.detach().cpu().to(torch.float64).numpy()
-    return bias

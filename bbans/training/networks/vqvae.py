@@ -140,7 +140,13 @@ def trains(config: VqVaeConfig) -> Trains:
 
 
 def network(config: VqVaeConfig, training: Training | None = None) -> VqVaeNet:
-    """Return an untrained network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> net = network(VqVaeConfig(height=2, width=2, codes=3, codebook=8, dims=4))
+        >>> net.encode(torch.zeros(5, 4).long()).shape
+        torch.Size([5, 3, 4])
+    """
     return VqVaeNet(config, training)
 
 
