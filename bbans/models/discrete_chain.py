@@ -124,7 +124,7 @@ def discrete_chain(
             f"{[t.shape for t in tables]}"
         )
     generative = tuple(categorical.from_weights(table) for table in tables)
-    # Python's integers: counts of the marginals of z_L, ..., z_1 and of (x, z_1) have 24 bits a
+    # Python integers: counts of the marginals of z_L, ..., z_1 and of (x, z_1) have 24 bits per
     # factor.
     counts = [np.diff(table, axis=1).astype(object) for table in generative]
     marginals = [counts[-1][0]]

@@ -219,7 +219,7 @@ def add_model(source: Path, *, overwrite: bool = False) -> Path:
     Raises ModelError on a missing or malformed file, OutputExistsError if the name is taken and
     `overwrite` is false.
     """
-    if not os.path.isfile(source):  # unlike Path.is_file, no error where it may not be looked at
+    if not os.path.isfile(source):  # unlike Path.is_file, no error without permission
         raise ModelFormatError(
             f"no model file at {source}; give the path of a .safetensors file that `bbans train` "
             "made"

@@ -43,7 +43,7 @@ from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
-# smallest unit of samples for q: weights of an output share one scale, which latents make coarse
+# smallest integer range of samples as q reads them; it keeps the shared scale of the weights fine
 FINE = 256
 MAX_OUTPUTS = 2**16
 PLANAR = "planar"

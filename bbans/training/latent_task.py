@@ -82,7 +82,7 @@ class LatentTask:
         objectives.check(recipe.training, recipe.free_bits, trains(recipe.model))
         torch.manual_seed(recipe.seed)
         self.recipe, self.group, self.learning_rate = recipe, group, 0.0
-        self._validation, self._more = validation, measure
+        self._validation, self._extra_measure = validation, measure
         self.net = float_network(recipe.model, recipe.training).to(group.device)
         self.control = Control(self.net, recipe.training).to(group.device)
         self.averaged = copy.deepcopy(self.net).eval()
@@ -129,7 +129,7 @@ class LatentTask:
                 row |= discrete_bounds.measured(
                     net, *tensors(data, slice(None), self.group.device), training
                 )
-        return row | self._more(self.net, self.control)
+        return row | self._extra_measure(self.net, self.control)
 
     def judge(self, row: dict[str, float]) -> None:
         """Keep the averaged weights with the lowest bound or rate; without validation data, the

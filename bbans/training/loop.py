@@ -23,7 +23,7 @@ from bbans.training import distributed
 from bbans.training.distributed import ALONE, Processes
 
 Report = Callable[[dict[str, float]], None]
-REPORT_SECONDS = 60.0  # between two reports of a run with a budget of time
+REPORT_SECONDS = 60.0  # between two reports of a run with a time budget
 
 
 def silent(row: dict[str, float]) -> None:

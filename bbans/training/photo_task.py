@@ -106,7 +106,7 @@ class PhotoTask:
         self.optimiser = optimiser_of(net, recipe)
         self.batches = Batches(train_images, recipe, device)
         self._holdout, self._function, self._compact = holdout_images, function, compact
-        self._more, self._worked = measure, False
+        self._extra_measure, self._worked = measure, False
 
     def descend(self, step: int, passed: float | None) -> Tensor:
         """Take one step of gradient descent; return the batch's rate in bits per subpixel, `()` on
@@ -136,7 +136,7 @@ class PhotoTask:
 
     def measure(self) -> dict[str, float]:
         """Return rates of the held-out images in bits per subpixel."""
-        return {**holdout_rate(self.net, self._holdout), **self._more(self.net)}
+        return {**holdout_rate(self.net, self._holdout), **self._extra_measure(self.net)}
 
     def judge(self, row: dict[str, float]) -> None:
         """Do nothing: the last weights are kept, since the learning rate has decayed to zero."""
