@@ -36,8 +36,8 @@ class Family:
     `capabilities(config)`: what its models declare. `check(config)` and `check_layers(config,
     layers)` raise ModelErrors. `network(config, layers, ops)` builds the integer model, which
     codes. trainable: the name of the module that trains it, imported only then; it has
-    `network(config, training)`, which returns a torch module, and `export(network)`, which returns
-    the integer layers by name.
+    `network(config, training)`, which returns a torch module, `export(network)`, which returns the
+    integer layers by name, and `trains(config)`, the estimators and objectives that it supports.
     """
 
     name: str
