@@ -14,8 +14,10 @@ PACKAGES = (
     "bbans.exact",
     "bbans.execution",
     "bbans.images",
+    "bbans.models",
     "bbans.schemes",
     "bbans.tiles",
+    "bbans.training",
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # compiled loops; the examples of `colour` and `mixture` run them

@@ -1,5 +1,7 @@
-"""p(z), p(x | z) and q(z | x) in exact integers, one module a family, and as files; torch-free.
+"""Latent models in exact integers: p(z), p(x | z) and q(z | x), one module per family, and model
+files. This package never imports torch.
 
-`base` is what a model provides and declares, `registry` the table of families, `model_file` and
-`library` are files of models, `image_model` is a model ready to code whole images.
+`base` defines what a model provides and declares, `registry` is the table of families, `model_file`
+and `library` read, write and find model files, `image_model` prepares a loaded model to code whole
+images. Trainable counterparts are in `bbans.training.networks`.
 """

@@ -1,8 +1,8 @@
-"""p(x, z) = p(z_L) ... p(z_1 | z_2) p(x | z_1), every z_l a vector of states 0 to K - 1: the VAE
-with categorical latents, its hyper-parameters, which are part of the model id, and its integer
-networks.
+"""p(x, z) = p(z_L) ... p(z_1 | z_2) p(x | z_1) with every z_l a vector of states 0 to K - 1: the
+VAE with categorical latents, its hyper-parameters and its integer networks.
 
-States are coded as they are, without discretisation. `training.networks.categorical_vae` trains it.
+States are coded directly, without discretisation. The config is part of the model id.
+`training.networks.categorical_vae` trains the model.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bbans.distributions import categorical
-from bbans.distributions.distribution import Distribution
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import IntConv
 from bbans.models.bernoulli_vae import ExactBernoulliVae, discrete_plans
@@ -30,8 +29,8 @@ MAX_STATES = 2**8
 class CategoricalVaeConfig(ImageConfig):
     """Shape of the networks.
 
-    Layer l has `latents[l - 1]` variables of `states` states each; without hidden layers every map
-    is linear.
+    Layer l has `latents[l - 1]` variables of `states` states each; without hidden layers every
+    network is linear.
     """
 
     levels: int = 2
@@ -44,8 +43,12 @@ class CategoricalVaeConfig(ImageConfig):
 
 
 def plans(config: CategoricalVaeConfig) -> dict[str, Mlp]:
-    """Every network by name; they read one-hot vectors and give a log-weight for every state, state
-    by state, variable by variable.
+    """Return the plan of every network, by name. Networks read one-hot vectors and emit one
+    log-weight per state, variable by variable.
+
+    Examples:
+        >>> plans(CategoricalVaeConfig(latents=(20,), states=10))["prior"].widths
+        (1, 200)
     """
     columns = [dims * config.states for dims in config.latents]
     return discrete_plans(
@@ -56,7 +59,12 @@ def plans(config: CategoricalVaeConfig) -> dict[str, Mlp]:
 
 
 def check(config: CategoricalVaeConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+
+    Examples:
+        >>> check(CategoricalVaeConfig())
+    """
     check_common(config, {"states": (2, MAX_STATES)}, config.latents)
     if max(config.latents) * config.states > MAX_WIDTH:
         raise ModelFormatError(
@@ -65,27 +73,30 @@ def check(config: CategoricalVaeConfig) -> None:
         )
 
 
-Ints = NDArray[np.int64]
-
-
 def check_layers(config: CategoricalVaeConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
-    of the bound.
+    """Check that the integer layers are those of the config's networks, in name, shape and range.
+
+    Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
+    on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
     """
     return check_networks(plans(config), layers)
 
 
 class ExactCategoricalVae(ExactBernoulliVae):
-    """The model on a backend. Immutable once made."""
+    """The model in integers, on a backend of exact operations. Immutable after construction. Raises
+    ModelFormatError and AccumulatorBoundError on layers that do not fit.
+    """
 
     def plans(self, config: CategoricalVaeConfig) -> dict[str, Mlp]:
-        """Every network's plan."""
+        """Return the plan of every network, by name."""
         return plans(config)
 
     def read(self, z: Ints) -> Ints:
-        """z int64 `(items, D)` as one-hot vectors side by side, `(items, D K)`."""
+        """Convert z int64 `(items, D)` to one-hot vectors side by side, int64 `(items, D K)`."""
         return np.eye(self.config.states, dtype=np.int64)[z].reshape(len(z), -1)
 
     def latents(self, logits: Ints) -> Distribution:
-        """A layer's distribution by the log-weights of its states."""
+        """Return the distribution of a latent layer from the log-weights of its states, int64
+        `(items, D K)`.
+        """
         return categorical.categorical(logits.reshape(len(logits), -1, self.config.states))

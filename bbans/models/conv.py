@@ -1,208 +1,55 @@
 """a_(i+1) = clip(round(W_i * a_i + b_i [+ a_i])): convolutional networks over batches of small
 images, in wide integers.
 
-A plan is a list of steps: convolutions, re-arrangements of positions into channels and back,
-reshapes. `walk` goes through them for integers and, on the same operations, for the reals of the
-trainable twin in `conv`. Units and bounds are those of `models.mlp`. Inputs have no offset, because
-zeros lie beyond the edges: sides that a block does not divide are filled up with them, and cropped
-later.
+`walk` executes the steps of a plan (`models.conv_plans`), on integers here and on reals in the
+trainable twin `training.networks.conv`. Units and bounds are those of `models.mlp`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bbans.distributions.distribution import Ints
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.exact.threads import one_openmp_thread
 from bbans.models import mlp
-from bbans.models.mlp import ACT_TOP, ACT_UNIT, OUT_TOP, ExactMlp, Field, Mlp
+from bbans.models.conv_plans import Conv, Layer, Reshape, ToDepth, ToSpace
+from bbans.models.mlp import ACT_TOP, OUT_TOP, ExactMlp, Mlp
 
-POSITIONS = 2**16  # of the largest map computed at once: bounds the memory of a batch
-
-Ints = NDArray[np.int64]
-
-
-class Layer(NamedTuple):
-    """A convolution with a kernel of `side` x `side`, 1 on maps of one position only; `residual`:
-    what it reads is added to its sums.
-
-    The fields list its channels; one that is not `last` ends in clipped rectifiers.
-    """
-
-    name: str
-    inputs: tuple[Field, ...]
-    outputs: tuple[Field, ...]
-    side: int = 3
-    residual: bool = False
-    last: bool = False
-
-
-class ToDepth(NamedTuple):
-    """`Ops.to_depth`."""
-
-    rows: int
-    columns: int
-
-
-class ToSpace(NamedTuple):
-    """`Ops.to_space`."""
-
-    rows: int
-    columns: int
-    height: int
-    width: int
-
-
-class Reshape(NamedTuple):
-    """Each item's numbers as another map: channel by channel, row by row."""
-
-    channels: int
-    height: int
-    width: int
-
-
-class Join(NamedTuple):
-    """The inputs besides the first, as further channels of a map of one position."""
-
-
-Step = Layer | ToDepth | ToSpace | Reshape | Join
-
-
-@dataclass(frozen=True)
-class Conv:
-    """Steps from an input of `height` x `width` positions to `outputs`, whose fields count the
-    numbers of one position.
-    """
-
-    height: int
-    width: int
-    steps: tuple[Step, ...]
-    outputs: tuple[Field, ...]
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The convolutions, in order."""
-        return tuple(step for step in self.steps if isinstance(step, Layer))
-
-    @property
-    def positions(self) -> int:
-        """Of the largest map."""
-        return max(
-            [
-                self.height * self.width,
-                *(step.height * step.width for step in self.steps if isinstance(step, ToSpace)),
-            ]
-        )
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Of a network for images of `height` x `width` positions: `halvings` times both sides are
-    halved, down to 1 position.
-
-    At every size below the first the network has `maps` channels, entered by one convolution, and
-    `blocks` residual ones.
-    """
-
-    height: int
-    width: int
-    maps: int
-    halvings: int
-    blocks: int
-
-    @property
-    def factors(self) -> list[tuple[int, int]]:
-        """By how much each halving divides rows and columns: 2, or 1 where there is only one."""
-        return [(min(2, h), min(2, w)) for h, w in self.shapes[:-1]]
-
-    @property
-    def shapes(self) -> list[tuple[int, int]]:
-        """Rows and columns of the images and after each halving."""
-        found = [(self.height, self.width)]
-        for _ in range(self.halvings):
-            h, w = found[-1]
-            found.append((-(-h // 2), -(-w // 2)))
-        return found
-
-    @property
-    def flat(self) -> int:
-        """Numbers in the smallest map."""
-        h, w = self.shapes[-1]
-        return self.maps * h * w
-
-
-def encoder(image: Field, sides: tuple[Field, ...], sizes: Sizes, to: tuple[Field, ...]) -> Conv:
-    """From an image, `image.count` samples, and `sides` to the fields `to`."""
-    hidden, last = activations(sizes.maps), activations(sizes.flat)
-    entering = _of_a_position(image, sizes)
-    steps: list[Step] = []
-    for level, (rows, columns) in enumerate(sizes.factors, 1):
-        steps += [
-            ToDepth(rows, columns),
-            Layer(f"level{level}", (entering,) * (rows * columns), (hidden,)),
-        ]
-        steps += _residual(level, hidden, sizes.blocks)
-        entering = hidden
-    steps += [Reshape(sizes.flat, 1, 1), Join(), Layer("out", (last, *sides), to, 1, last=True)]
-    return Conv(sizes.height, sizes.width, tuple(steps), to)
-
-
-def decoder(source: tuple[Field, ...], sizes: Sizes, to: tuple[Field, ...]) -> Conv:
-    """The mirror image: from the fields `source` to fields of an image's samples, each field sample
-    by sample.
-    """
-    hidden, outputs = activations(sizes.maps), tuple(_of_a_position(field, sizes) for field in to)
-    steps: list[Step] = [
-        Join(),
-        Layer("in", source, (activations(sizes.flat),), 1),
-        Reshape(sizes.maps, *sizes.shapes[-1]),
-    ]
-    for level, (rows, columns) in reversed(list(enumerate(sizes.factors, 1))):
-        steps += _residual(level, hidden, sizes.blocks)
-        emitted = outputs if level == 1 else (hidden,)
-        steps += [Layer(f"level{level}", (hidden,), emitted * (rows * columns), last=level == 1)]
-        steps += [ToSpace(rows, columns, *sizes.shapes[level - 1])]
-    return Conv(1, 1, tuple(steps), outputs)
-
-
-def _of_a_position(field: Field, sizes: Sizes) -> Field:
-    return replace(field, count=field.count // (sizes.height * sizes.width))
-
-
-def activations(count: int) -> Field:
-    """What a hidden layer emits."""
-    return Field(count, ACT_UNIT, 0, ACT_TOP)
-
-
-def _residual(level: int, hidden: Field, blocks: int) -> list[Step]:
-    return [
-        Layer(f"level{level}residual{block}", (hidden,), (hidden,), residual=True)
-        for block in range(blocks)
-    ]
+POSITIONS = 2**16  # positions of the largest map computed at once: bounds the memory of a batch
 
 
 def accumulators(name: str, plan: Conv) -> dict[str, Accumulator]:
-    """Every accumulator of a network with the largest magnitude of each of its inputs."""
-    found = {}
+    """Return every accumulator of a network, by name, with the largest magnitude of each of its
+    inputs.
+
+    Examples:
+        >>> from bbans.models.conv_vae import ConvVaeConfig
+        >>> sorted(accumulators("q", ConvVaeConfig(blocks=0).plans["posterior1"]))
+        ['q.level1', 'q.level2', 'q.out']
+    """
+    result = {}
     for layer in plan.layers:
         maxima = np.concatenate(
             [np.full(f.count, max(abs(f.low), abs(f.high)), np.int64) for f in layer.inputs]
         )
         shape = sum(f.count for f in layer.outputs), layer.side
-        found[f"{name}.{layer.name}"] = Accumulator(
+        result[f"{name}.{layer.name}"] = Accumulator(
             (f"{name}.{layer.name}",), (maxima,), ACT_TOP if layer.residual else 0, shape
         )
-    return found
+    return result
 
 
 def check_networks(plans: Mapping[str, Mlp | Conv], layers: Mapping[str, IntConv]) -> float:
-    """`mlp_exact.check_networks` for networks of both kinds."""
+    """Check that the layers are those of the networks, dense or convolutional, and exact.
+
+    Returns the largest possible sum as a fraction of 2^53. Raises ModelFormatError on missing or
+    misshapen layers, AccumulatorBoundError where a sum might not be exact.
+    """
     wanted = mlp.accumulators({name: plan for name, plan in plans.items() if isinstance(plan, Mlp)})
     for name, plan in plans.items():
         if isinstance(plan, Conv):
@@ -213,7 +60,7 @@ def check_networks(plans: Mapping[str, Mlp | Conv], layers: Mapping[str, IntConv
 def network(
     name: str, plan: Mlp | Conv, layers: Mapping[str, IntConv], ops: Ops
 ) -> ExactMlp | ExactConv:
-    """A plan's network on a backend. Layers must have been checked."""
+    """Build a plan's network on a backend. Its layers must have passed `check_networks`."""
     return (
         ExactConv(name, plan, layers, ops)
         if isinstance(plan, Conv)
@@ -222,8 +69,10 @@ def network(
 
 
 def walk(plan: Conv, x: Any, rest: list[Any], ops: Ops, layer: Callable[[Layer, Any], Any]) -> Any:
-    """x `(B, C, h, w)` through the steps; `rest` `(B, count, 1, 1)` are the other inputs, `layer`
-    computes a convolution.
+    """Execute a plan's steps on x `(B, C, h, w)` and return the result, `(B, C', h', w')`.
+
+    `rest` holds the other inputs, `(B, count, 1, 1)` each; `layer(step, x)` computes a convolution;
+    `ops` re-arranges positions. Arrays are integers or reals.
     """
     for step in plan.steps:
         if isinstance(step, Layer):
@@ -240,9 +89,10 @@ def walk(plan: Conv, x: Any, rest: list[Any], ops: Ops, layer: Callable[[Layer, 
 
 
 class ExactConv:
-    """A network on a backend: integers `(items, inputs)` to integers `(items, outputs)`.
+    """A convolutional network on a backend: integers `(items, inputs)` to integers `(items,
+    outputs)`.
 
-    Layers must have been checked.
+    Its layers must have passed `check_networks`.
     """
 
     def __init__(self, name: str, plan: Conv, layers: Mapping[str, IntConv], ops: Ops) -> None:
@@ -254,7 +104,9 @@ class ExactConv:
 
     @one_openmp_thread(wanted=False)
     def __call__(self, *inputs: Ints) -> list[Ints]:
-        """One array `(items, count)` for each input field in, one for each output field out."""
+        """Evaluate the network: one int64 array `(items, count)` for each input field in, one for
+        each output field out.
+        """
         at_once = max(1, POSITIONS // self.plan.positions)
         parts = [
             self._some([x[i : i + at_once] for x in inputs])
@@ -282,7 +134,7 @@ class ExactConv:
         if layer.side > 1:
             y = self.ops.conv(self._layers[layer.name], x)
             return self.ops.round_clip(y + x if layer.residual else y, low, high)
-        # items along the first axis of one image: a single matrix product
+        # items become positions of one image: a single matrix product
         items = len(x)
         y = self.ops.conv(self._layers[layer.name], x.swapaxes(0, 1).reshape(1, -1, items, 1))
         return self.ops.round_clip(y, low, high).reshape(-1, items, 1, 1).swapaxes(0, 1)

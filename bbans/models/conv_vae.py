@@ -1,7 +1,6 @@
-"""Hyper-parameters of the convolutional Gaussian VAE that inference needs; they are part of the
-model id.
+"""Hyper-parameters of the convolutional Gaussian VAE; they are part of the model id.
 
-The chain of latents is that of `models.vae`; the networks that read or emit samples are
+The latents and `ExactVae` are those of `models.vae`; the networks that read or emit samples are
 convolutional, and z_1 is a vector.
 """
 
@@ -10,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bbans.errors import ModelFormatError
-from bbans.models.conv import Conv, Sizes, decoder, encoder
+from bbans.models.conv_plans import Conv, Sizes, decoder, encoder
 from bbans.models.heads import gaussian_fields, latent_field
 from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ACT_UNIT, Field, Mlp
@@ -44,19 +43,22 @@ class ConvVaeConfig(ImageConfig):
 
     @property
     def sizes(self) -> Sizes:
-        """Of both convolutional networks."""
+        """Sizes of both convolutional networks."""
         return Sizes(self.height, self.width, self.maps, self.halvings, self.blocks)
 
     @property
     def label(self) -> tuple[Field, ...]:
-        """The label beside x and z_1, if any, in units of activations: all weights of an output
-        share a scale, coarse in units of 1.
+        """The input field of the label beside x and z_1, if there is one. It is in units of
+        activations: all weights of an output share one scale, which would be coarse beside inputs
+        in units of 1.
         """
         return label_field(self.classes, ACT_UNIT)
 
     @property
     def plans(self) -> dict[str, Mlp | Conv]:
-        """Every network by name, as in `VaeConfig.plans`."""
+        """The plan of every network, by name: `posterior<l>` is q(z_l | z_(l-1)), `likelihood<l>`
+        is p(z_l | z_(l+1)), layer 0 being x.
+        """
         head, side, z = self.head, self.label, latent_field(self.latents[0])
         return {
             **head.plans(),
@@ -72,7 +74,12 @@ class ConvVaeConfig(ImageConfig):
 
 
 def check(config: ConvVaeConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+
+    Examples:
+        >>> check(ConvVaeConfig(halvings=3))
+    """
     ranges = {**CHAIN_RANGES, "maps": (1, MAX_MAPS), "halvings": (1, 16), "blocks": (0, 8)}
     check_common(config, ranges, config.latents)
     if config.sizes.flat > MAX_FLAT:

@@ -1,9 +1,9 @@
-"""From integers that a network emits to distributions: p(x | .) of samples, Gaussians over the
-equal-mass bins of N(0, 1).
+"""p(x | network outputs) and p(z | network outputs): distributions of samples, and of Gaussian
+latents over the equal-mass bins of N(0, 1), from the integers that a network emits.
 
-A head says which fields a network must have and what they mean; `heads_float` has the same
-densities on reals. Log-weights are in 1/16 of a factor two, logits of Bernoulli variables in 1/64
-nat, locations in 1/32 grey level.
+A head says which fields a network must emit and what they mean; `training.networks.heads` has the
+same densities on reals. Units: log-weights in 1/16 of a factor two, logits of Bernoulli variables
+in 1/64 nat, locations in 1/32 grey level.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bbans.distributions import bernoulli, beta_binomial, categorical, gaussian_bins, mixture
 from bbans.distributions import bernoulli as bits
 from bbans.distributions.beta_binomial import PARAMETERS
-from bbans.distributions.distribution import Distribution
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.sample_grid import Axis, regular, stretched
 from bbans.distributions.tables import SIGMAS, exp2_weights
 from bbans.errors import ModelFormatError
@@ -33,22 +32,25 @@ LATENT_UNIT, LATENT_TOP, MEAN_TOP = 128, 1024, 512
 SIGMA_UNIT, SIGMA_OFFSET = 8, 6
 LOGIT_UNIT, LOGIT_TOP = 1 << bits.UNIT, 16 << bits.UNIT
 LOG_WEIGHT_UNIT, LOG_WEIGHT_TOP = 16, 2**11
-LOCATION_STEP = 32.0  # grey levels to one unit of a network's output
+LOCATION_STEP = 32.0  # grey levels per unit of a network's real output
 LOCATION_UNIT, LOCATION_LOW, LOCATION_HIGH = 1024, -(2**13), 2**14
 SCALE_UNIT, SCALE_OFFSET, SCALE_TOP = 16, 4, 160
 SHAPE_UNIT, SHAPE_OFFSET = 16, 8
 COEFFICIENT_UNIT, COEFFICIENT_TOP = 2048, 2**15 - 1
 
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Head:
-    """p(x | .) of `dims` samples with `levels` values each.
+    """The kind of p(x | .) for `dims` samples of `levels` values each.
 
-    `bernoulli` (two levels); `beta_binomial`; `logistic`: a mixture of `components` logistics;
-    `categorical`: a log-weight for every level, or, with `components` > 0, that many coefficients a
-    sample which one linear map shared by all samples turns into log-weights.
+    kind `bernoulli`: two levels. `beta_binomial`: two shape parameters per sample. `logistic`: a
+    mixture of `components` logistics. `categorical`: one log-weight per level, or, with
+    `components` > 0, that many coefficients per sample, which one linear map shared by all samples
+    turns into log-weights.
+
+    Examples:
+        >>> [field.count for field in Head(4, 256, LOGISTIC, 3).fields()]
+        [12, 12, 12]
     """
 
     dims: int
@@ -57,7 +59,9 @@ class Head:
     components: int
 
     def check(self) -> None:
-        """Raise ModelFormatError on a head that cannot be built."""
+        """Raise ModelFormatError on a combination of kind, levels and components that does not
+        exist.
+        """
         low, high = {
             BERNOULLI: (0, 0),
             BETA_BINOMIAL: (0, 0),
@@ -73,15 +77,15 @@ class Head:
 
     @property
     def axis(self) -> Axis:
-        """Where the levels lie among grey levels."""
+        """The position of the levels among the 256 grey levels."""
         return regular() if self.levels == 256 else stretched(self.levels)
 
     def input_field(self) -> Field:
-        """The samples as a network reads them: 0 to 1."""
+        """Return the field of the samples as a network reads them: reals 0 to 1."""
         return Field(self.dims, self.levels - 1, 0, self.levels - 1)
 
     def fields(self) -> tuple[Field, ...]:
-        """What the network of p(x | .) emits."""
+        """Return the fields that the network of p(x | .) emits."""
         if self.kind == BERNOULLI:
             return (logits(self.dims),)
         if self.kind == BETA_BINOMIAL:
@@ -95,39 +99,73 @@ class Head:
         return log_weights(n), locations, Field(n, SCALE_UNIT, 0, SCALE_TOP, SCALE_OFFSET)
 
     def plans(self) -> dict[str, Mlp]:
-        """Networks besides that one: the shared map `shared` of a categorical head."""
+        """Return the plans of additional networks, by name: `shared`, the linear map of a
+        categorical head, if it has one.
+        """
         if self.kind != CATEGORICAL or not self.components:
             return {}
         return {"shared": Mlp((embedding_field(self.components),), (), (log_weights(self.levels),))}
 
 
 def log_weights(count: int) -> Field:
-    """Log-weights of a categorical distribution or of a mixture's components."""
+    """Return the field of `count` log-weights, of a categorical distribution or of mixture
+    components, in 1/16 log2.
+
+    Examples:
+        >>> log_weights(10).unit
+        16
+    """
     return Field(count, LOG_WEIGHT_UNIT, -LOG_WEIGHT_TOP, LOG_WEIGHT_TOP)
 
 
 def logits(count: int) -> Field:
-    """Log-odds of Bernoulli variables."""
+    """Return the field of the natural log-odds of `count` Bernoulli variables, in 1/64.
+
+    Examples:
+        >>> logits(10).high
+        1024
+    """
     return Field(count, LOGIT_UNIT, -LOGIT_TOP, LOGIT_TOP)
 
 
 def bit_field(count: int) -> Field:
-    """Bits as a network reads them: -1 and 1."""
+    """Return the field of `count` bits as a network reads them: reals -1 and 1.
+
+    Examples:
+        >>> bit_field(10).offset
+        1.0
+    """
     return Field(count, 0.5, 0, 1, 1.0)
 
 
 def embedding_field(count: int) -> Field:
-    """Entries of a codebook as networks give and read them."""
+    """Return the field of `count` codebook entries as networks emit and read them.
+
+    Examples:
+        >>> embedding_field(8).unit
+        2048
+    """
     return Field(count, COEFFICIENT_UNIT, -COEFFICIENT_TOP, COEFFICIENT_TOP)
 
 
 def latent_field(count: int) -> Field:
-    """Latents as a network reads them."""
+    """Return the field of `count` Gaussian latents as a network reads them, in 1/128.
+
+    Examples:
+        >>> latent_field(8).unit
+        128
+    """
     return Field(count, LATENT_UNIT, -LATENT_TOP, LATENT_TOP)
 
 
 def gaussian_fields(count: int, fixed_sigma: int = -1) -> tuple[Field, ...]:
-    """Mean and log2 sigma of `count` Gaussians; the mean alone where sigma has a fixed index."""
+    """Return the fields of the mean and log2 sigma of `count` Gaussians; of the mean alone where
+    the sigma index is fixed.
+
+    Examples:
+        >>> len(gaussian_fields(8)), len(gaussian_fields(8, fixed_sigma=48))
+        (2, 1)
+    """
     mean = Field(count, LATENT_UNIT, -MEAN_TOP, MEAN_TOP)
     return (
         (mean,)
@@ -137,7 +175,14 @@ def gaussian_fields(count: int, fixed_sigma: int = -1) -> tuple[Field, ...]:
 
 
 def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Distribution:
-    """Gaussians over the 2^precision bins from the fields' integers `(items, count)`."""
+    """Return Gaussians over the 2^precision bins from the integers of `gaussian_fields`, int64
+    `(items, count)` each.
+
+    Examples:
+        >>> q = gaussian([np.zeros((1, 2), np.int64), np.full((1, 2), 48)], 8)
+        >>> q.bits(np.array([[128, 128]])).round(1)
+        array([16.])
+    """
     mean = outputs[0]
     return gaussian_bins.gaussian(
         mean, np.full_like(mean, fixed_sigma) if fixed_sigma >= 0 else outputs[1], precision
@@ -147,7 +192,14 @@ def gaussian(outputs: list[Ints], precision: int, fixed_sigma: int = -1) -> Dist
 def samples(
     head: Head, outputs: list[Ints], shared: Callable[[Ints], list[Ints]] | None = None
 ) -> Distribution:
-    """p(x | .) from the fields' integers; `shared` is a categorical head's shared map."""
+    """p(x | .): return it from the integers of `head.fields()`, int64 `(items, count)` each;
+    `shared` evaluates the shared linear map of a categorical head.
+
+    Examples:
+        >>> p = samples(Head(3, 2, BERNOULLI, 0), [np.zeros((1, 3), np.int64)])
+        >>> p.bits(np.array([[0, 1, 1]]))
+        array([3.])
+    """
     if head.kind == BERNOULLI:
         return bernoulli.bernoulli(outputs[0])
     if head.kind == BETA_BINOMIAL:

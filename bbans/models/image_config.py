@@ -1,4 +1,6 @@
-"""What the configs of every family with latents share: the images that they are of, and bounds."""
+"""The fields that configs of all latent models of whole images share: the shape and samples of an
+image, and bounds of every field.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +16,41 @@ MAX_DIMS, MAX_WIDTH, MAX_DEPTH = 2**16, 2**13, 16
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """An image's samples and the kind of distribution that a model has for them."""
+    """The samples of an image and the kind of p(x | z).
+
+    `components` has the meaning of `heads.Head.components`.
+
+    Examples:
+        >>> ImageConfig(height=8, width=8).head.dims
+        64
+    """
 
     height: int = 28
     width: int = 28
     channels: int = 1
     levels: int = 256  # values of a sample
     likelihood: str = LOGISTIC
-    components: int = 3  # of the likelihood; see `heads.Head`
+    components: int = 3  # mixture components, or coefficients per sample (`heads.Head`)
 
     @property
     def head(self) -> Head:
-        """p of all samples of an image, given the latents next to them."""
+        """The head of p(x | z): all samples of an image, independent given the latents next to
+        them.
+        """
         return Head(
             self.height * self.width * self.channels, self.levels, self.likelihood, self.components
         )
 
 
 def check_common(config: Any, ranges: Mapping[str, tuple[int, int]], latents: Any) -> None:
-    """Refuse sizes, latents and fields of `ranges` that are no integers within bounds, and heads
-    that cannot be built.
+    """Check that sizes, latents and the fields of `ranges` are integers within bounds (inclusive),
+    and that the head exists.
+
+    Raises ModelFormatError.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> check_common(VaeConfig(), {"classes": (0, 10)}, (50,))
     """
     ranges = {
         "height": (1, MAX_DIMS),

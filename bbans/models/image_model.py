@@ -1,5 +1,5 @@
-"""A latent model of whole images of one shape, ready to code: what tiles of files and groups of
-archives are coded with.
+"""A latent model of whole images of one shape, ready to code: the tiles of files and groups of
+archives are coded with it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,22 @@ from bbans.exact.ops import Ops
 from bbans.models.base import ANY_SIZE, LABEL, Capabilities, LatentModel
 from bbans.models.model_file import Model
 
-MAX_SAMPLES = 2**26  # of an image: what a latent model's item may have in a file
+MAX_SAMPLES = 2**26  # largest image that a file may hold as one item of a latent model
 
 
 @dataclass(frozen=True)
 class ImageModel:
     """A latent model and the images that it codes.
 
-    shape: `(H, W, C)` of an image, whose samples in C order are an item of the model; levels: they
-    are 0 to levels - 1. to_bytes makes the model's file, None where there is none. independent
-    makes the same model on other arithmetic, to check with; None where there is none.
+    shape: `(H, W, C)` of an image; its samples in C order are one item of the model. levels:
+    samples are 0 to levels - 1. to_bytes: returns the model file, None where there is none.
+    independent: returns the same model on another implementation of exact arithmetic, to verify
+    with; None where there is none.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> ImageModel(LinearGaussian(), (2, 3, 1), 256).dims
+        6
     """
 
     latent: LatentModel
@@ -39,34 +45,39 @@ class ImageModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the latent model declares of itself."""
+        """Return what the model declares of itself: posterior, depth, side information and
+        media.
+        """
         return self.latent.capabilities
 
     @property
     def dims(self) -> int:
-        """Samples of an image."""
+        """The number of samples of an image, H W C."""
         return int(np.prod(self.shape))
 
     def checking(self) -> ImageModel:
-        """The model as it checks what it coded: by other arithmetic where there is any."""
+        """Return the model to verify coded images with: on the independent arithmetic, where there
+        is one.
+        """
         return self if self.independent is None else replace(self, latent=self.independent())
 
     def fits(self, pixels: NDArray[Any], palette: bool, bit_depth: int) -> bool:
-        """Whether it codes an image `(H, W)` or `(H, W, C)` whose samples have so many bits: no
-        fewer than its levels need, and no sample beyond them.
+        """Whether the model codes an image, pixels `(H, W)` or `(H, W, C)` of `bit_depth` bits per
+        sample: its shape is the model's, its bit depth covers all levels, and no sample exceeds
+        them.
         """
         return 2**bit_depth >= self.levels and self._codes(pixels, palette)
 
     def check(self, pixels: NDArray[Any], palette: bool) -> None:
-        """Raise InputError unless an image `(H, W)` or `(H, W, C)` is one that the model codes."""
+        """Raise InputError unless the model codes an image, pixels `(H, W)` or `(H, W, C)`."""
         if self._codes(pixels, palette):
             return
         rows, columns, channels = self.shape
-        height, width, found = (*pixels.shape, 1)[:3]
+        height, width, given = (*pixels.shape, 1)[:3]
         raise InputError(
             f"model {self.name} codes images of {columns} x {rows} pixels, {channels} channels and "
             f"values to {self.levels - 1}; this one has {width} x {height}, "
-            f"{found}{', a palette' if palette else ''} and values to {pixels.max()}; choose "
+            f"{given}{', a palette' if palette else ''} and values to {pixels.max()}; choose "
             "another model"
         )
 
@@ -76,10 +87,10 @@ class ImageModel:
 
 
 def image_model(model: Model, ops: Ops) -> ImageModel:
-    """A loaded model as it codes images by themselves.
+    """Prepare a loaded model to code whole images one by one.
 
-    Raises InputError on one that codes images of any size tile by tile, or that has to be given
-    something with every image.
+    Raises InputError on a model for images of any size, which codes tile by tile, and on one that
+    needs side information.
     """
     declared = model.capabilities
     if declared.media == ANY_SIZE:

@@ -1,5 +1,5 @@
-"""The models at hand: the folders that are searched for them, one by its name, file or id, what is
-known of each, and how a new one joins them.
+"""The model library: the search path of model folders, look-up of a model by name, file or id,
+descriptions of models, and installation of new ones.
 """
 
 from __future__ import annotations
@@ -21,20 +21,28 @@ SUFFIX = ".safetensors"
 SHOWN_CHARACTERS = 16
 
 ModelLike = str | Path | Model | None
-"""A model by name, by file path, itself; None: the default one."""
+"""A model's name or file path, a loaded model, or None for the default model."""
 
 
 def load_model(model: ModelLike = None) -> Model:
-    """A model by name, by file path, or the default one.
+    """Load a model by name, by file path, or the default one; return a `Model` unchanged.
 
     Raises ModelNotFoundError and ModelFormatError.
+
+    Examples:
+        >>> load_model().name == DEFAULT_MODEL
+        True
     """
     return model if isinstance(model, Model) else find_by_name(str(model or DEFAULT_MODEL))
 
 
 def user_folder() -> Path:
-    """Where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on Windows, else in
-    XDG_DATA_HOME or ~/.local/share.
+    """Return the folder where `bbans models add` puts models: `bbans/models` in LOCALAPPDATA on
+    Windows, elsewhere in XDG_DATA_HOME or ~/.local/share.
+
+    Examples:
+        >>> user_folder().name
+        'models'
     """
     home = Path(os.path.expanduser("~"))  # unlike Path.home(), no error where there is none
     if os.name == "nt":
@@ -45,8 +53,12 @@ def user_folder() -> Path:
 
 
 def search_path() -> list[Path]:
-    """Folders with model files: those of the environment variable BBANS_MODEL_PATH, the user's,
-    then the shipped one.
+    """Return the folders that are searched for models: those of the environment variable
+    BBANS_MODEL_PATH, the user's, then the package's own.
+
+    Examples:
+        >>> search_path()[-1].name
+        'weights'
     """
     return [
         *(Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p),
@@ -56,22 +68,31 @@ def search_path() -> list[Path]:
 
 
 def model_files(folder: Path) -> list[Path]:
-    """The model files in a folder of the search path, sorted; none where there is no such folder,
-    or it may not be read.
+    """Return the model files in a folder, sorted; empty if the folder is missing or unreadable.
+
+    Examples:
+        >>> model_files(Path("no such folder"))
+        []
     """
     try:
-        found = (
+        files = (
             path
             for path in folder.iterdir()
             if path.name.endswith(SUFFIX) and not path.name.startswith(".")
         )
-        return sorted(path for path in found if os.path.isfile(path))
+        return sorted(path for path in files if os.path.isfile(path))
     except (OSError, ValueError):
         return []
 
 
 def find_by_name(name: str) -> Model:
-    """A model by name (found on the search path) or by file path."""
+    """Load a model by its name on the search path, or by file path. Raises ModelNotFoundError and
+    ModelFormatError.
+
+    Examples:
+        >>> find_by_name(DEFAULT_MODEL).family
+        'photo'
+    """
     if name.endswith(SUFFIX) or os.sep in name:
         return load_file(Path(name))
     for path in (path for folder in search_path() for path in model_files(folder)):
@@ -84,9 +105,13 @@ def find_by_name(name: str) -> Model:
 
 
 def find_by_id(id_prefix: bytes) -> Model:
-    """The model that a file names.
+    """Load the model whose id begins with the bytes that a coded file stores.
 
-    Model files that cannot be used are passed over. Raises ModelNotFoundError.
+    Skips unusable model files. Raises ModelNotFoundError.
+
+    Examples:
+        >>> find_by_id(load_model().id[:8]).name == DEFAULT_MODEL
+        True
     """
     unusable = ""
     for path in (path for folder in search_path() for path in model_files(folder)):
@@ -106,7 +131,9 @@ def find_by_id(id_prefix: bytes) -> Model:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model: `parameters` counts integers, `record` says how it was made."""
+    """A description of a model: `parameters` counts integers, `record` says how it was trained and
+    under which licence.
+    """
 
     name: str
     path: str | None
@@ -118,11 +145,11 @@ class ModelInfo:
     record: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as a dictionary of plain values."""
         return asdict(self)
 
     def line(self) -> str:
-        """One line for people."""
+        """Return one line of text: name, family, beginning of the id, number of parameters."""
         mark = "  (default)" if self.default else ""
         return (
             f"{self.name:24} {self.family:14} {self.id[:SHOWN_CHARACTERS]}  "
@@ -130,7 +157,7 @@ class ModelInfo:
         )
 
     def lines(self) -> list[str]:
-        """All that is known, for people; the training's history is left out."""
+        """Return all fields as lines of text, except the history and recipe of the training."""
         said = {
             key: value for key, value in self.record.items() if key not in ("history", "recipe")
         }
@@ -140,8 +167,12 @@ class ModelInfo:
 
 
 def model_names() -> list[str]:
-    """Names of the files on the search path, sorted, and "none"; whether they can be used is not
-    looked at.
+    """Return the names of the model files on the search path, sorted, and "none". The files are not
+    opened.
+
+    Examples:
+        >>> DEFAULT_MODEL in model_names()
+        True
     """
     return sorted(
         {path.stem for folder in search_path() for path in model_files(folder)} | {NO_MODEL}
@@ -149,23 +180,31 @@ def model_names() -> list[str]:
 
 
 def list_models() -> list[ModelInfo]:
-    """Models on the search path, of those with one name the first; files that cannot be used are
-    left out.
+    """Describe the models on the search path; the first of several with one name counts, and
+    unusable files are skipped.
+
+    Examples:
+        >>> DEFAULT_MODEL in [model.name for model in list_models()]
+        True
     """
-    found: dict[str, ModelInfo] = {}
+    models: dict[str, ModelInfo] = {}
     for folder in search_path():
         for path in model_files(folder):
             try:
-                found.setdefault(path.stem, _described(load_file(path), path))
+                models.setdefault(path.stem, _described(load_file(path), path))
             except ModelError:
                 continue
-    return list(found.values())
+    return list(models.values())
 
 
 def show_model(model: ModelLike = None) -> ModelInfo:
-    """A model by name or file; default: the photograph model.
+    """Describe a model by name or file path; None is the default model.
 
-    Raises ModelNotFoundError, ModelFormatError.
+    Raises ModelNotFoundError and ModelFormatError.
+
+    Examples:
+        >>> show_model().default
+        True
     """
     return _described(
         load_model(model),
@@ -174,11 +213,13 @@ def show_model(model: ModelLike = None) -> ModelInfo:
 
 
 def add_model(source: Path, *, overwrite: bool = False) -> Path:
-    """Copy a model file to the user's folder of the search path, where files find it.
+    """Copy a model file to the user's folder of the search path, where look-ups by name and id find
+    it; return the copy's path.
 
-    Raises ModelError, OutputExistsError.
+    Raises ModelError on a missing or malformed file, OutputExistsError if the name is taken and
+    `overwrite` is false.
     """
-    if not os.path.isfile(source):  # unlike Path.is_file, no error where it may not be looked at
+    if not os.path.isfile(source):  # unlike Path.is_file, no error without permission
         raise ModelFormatError(
             f"no model file at {source}; give the path of a .safetensors file that `bbans train` "
             "made"

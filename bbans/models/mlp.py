@@ -1,10 +1,10 @@
 """a_(i+1) = clip(round(W_i a_i + b_i)): multi-layer perceptrons over many items at once, in wide
 integers.
 
-A plan names what goes in, the hidden widths and what comes out; `mlp` is its trainable twin. Items
-lie along the first axis of an image of width one, so that a dense layer is a 1 x 1 convolution.
-Sums stay below 2^53 on the float64 carrier; activations are integers 0..ACT_TOP in units of 1 /
-ACT_UNIT.
+A plan lists input fields, hidden widths and output fields; the trainable twin is
+`training.networks.mlp`. Items lie along the first axis of an image of width one, so that a dense
+layer is a 1 x 1 convolution. Sums stay below 2^53 and are exact in float64; activations are
+integers 0..ACT_TOP in units of 1 / ACT_UNIT.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bbans.distributions.distribution import Ints
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.exact.threads import one_openmp_thread
@@ -23,12 +23,15 @@ ACT_UNIT = 2048
 ACT_TOP = 2**15 - 1
 OUT_TOP = 2**24 - 1
 
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Field:
-    """Columns of an input or output: integer = clip(round(unit (real + offset)), low, high)."""
+    """Columns of an input or output: integer = clip(round(unit (real + offset)), low, high).
+
+    Examples:
+        >>> Field(count=10, unit=128, low=-1024, high=1024).offset
+        0.0
+    """
 
     count: int
     unit: float
@@ -39,10 +42,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Mlp:
-    """Inputs side by side, hidden layers with clipped rectifiers, outputs side by side.
+    """The plan of a network: inputs side by side, hidden layers with clipped rectifiers, outputs
+    side by side.
 
-    `skip`: every layer after the first sees the inputs as well (Dieng et al. 2019,
-    arXiv:1807.04863).
+    `skip`: every layer after the first also reads the inputs (Dieng et al. 2019, arXiv:1807.04863).
     """
 
     inputs: tuple[Field, ...]
@@ -52,12 +55,17 @@ class Mlp:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Columns before the first layer, between layers and after the last."""
+        """The number of columns of the input, of each hidden layer and of the output."""
         return sum(f.count for f in self.inputs), *self.hidden, sum(f.count for f in self.outputs)
 
 
 def layer_names(name: str, plan: Mlp) -> list[tuple[str, ...]]:
-    """The layers summed into each accumulator, in order."""
+    """Return the names of the layers that are summed in each accumulator, in order.
+
+    Examples:
+        >>> layer_names("q", Mlp((Field(2, 1, 0, 1),), (8,), (Field(1, 1, 0, 1),), skip=True))
+        [('q.0',), ('q.1', 'q.1.skip')]
+    """
     return [
         (f"{name}.{i}", f"{name}.{i}.skip") if plan.skip and i else (f"{name}.{i}",)
         for i in range(len(plan.hidden) + 1)
@@ -65,25 +73,33 @@ def layer_names(name: str, plan: Mlp) -> list[tuple[str, ...]]:
 
 
 def accumulators(plans: Mapping[str, Mlp]) -> dict[str, Accumulator]:
-    """Every accumulator of the networks with the largest magnitude of each of its inputs."""
-    found = {}
+    """Return every accumulator of the networks, by name, with the largest magnitude of each of its
+    inputs.
+
+    Examples:
+        >>> plan = Mlp((Field(2, 1, 0, 1),), (8,), (Field(1, 1, 0, 1),))
+        >>> sorted(accumulators({"q": plan}))
+        ['q.0', 'q.1']
+    """
+    result = {}
     for name, plan in plans.items():
         entering = np.concatenate(
             [np.full(f.count, max(abs(f.low), abs(f.high)), np.int64) for f in plan.inputs]
         )
         for i, names in enumerate(layer_names(name, plan)):
             main = np.full(plan.hidden[i - 1], ACT_TOP, np.int64) if i else entering
-            found[names[0]] = Accumulator(
+            result[names[0]] = Accumulator(
                 names, (main, entering)[: len(names)], shape=(plan.widths[i + 1], 1)
             )
-    return found
+    return result
 
 
 def check_networks(plans: Mapping[str, Mlp], layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that do not make up the networks, or are inexact; returns the largest sum as a
-    fraction of 2^53.
+    """Check that the layers are those of the networks, and exact; return the largest possible sum
+    as a fraction of 2^53.
 
-    Raises ModelFormatError and AccumulatorBoundError.
+    Raises ModelFormatError on missing or misshapen layers, AccumulatorBoundError where a sum might
+    not be exact.
     """
     return check_accumulators(accumulators(plans), layers, FLOAT64_BOUND)
 
@@ -91,7 +107,7 @@ def check_networks(plans: Mapping[str, Mlp], layers: Mapping[str, IntConv]) -> f
 class ExactMlp:
     """A network on a backend: integers `(items, inputs)` to integers `(items, outputs)`.
 
-    Layers must have been checked.
+    Its layers must have passed `check_networks`.
     """
 
     def __init__(self, name: str, plan: Mlp, layers: Mapping[str, IntConv], ops: Ops) -> None:
@@ -108,7 +124,9 @@ class ExactMlp:
 
     @one_openmp_thread(wanted=False)
     def __call__(self, *inputs: Ints) -> list[Ints]:
-        """One array `(items, count)` for each input field in, one for each output field out."""
+        """Evaluate the network: one int64 array `(items, count)` for each input field in, one for
+        each output field out.
+        """
         entering = self.ops.load(np.concatenate(inputs, 1).T[:, :, None])
         x = entering
         for i, layers in enumerate(self._layers):

@@ -1,9 +1,9 @@
-"""Model files: safetensors with integer tensors, the inference config and the training record; and
-where they are looked for.
+"""Model files: safetensors with integer tensors, the config that inference needs, and the training
+record.
 
-Model id = SHA-256 over the arithmetic version, the canonical JSON of the inference config, then
-every tensor by name (name, dtype, shape, little-endian bytes). The training record and licence are
-not part of it.
+Model id = SHA-256 over the arithmetic version, the canonical JSON of the config, then every tensor
+by name (name, dtype, shape, little-endian bytes). The training record and the licence do not enter
+it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ MAX_FILE_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded, checked model. `record` says how it was made and under which licence."""
+    """A loaded, checked model. `id` has 32 bytes; `record` says how the model was trained and under
+    which licence.
+    """
 
     name: str
     config: Any
@@ -44,32 +46,47 @@ class Model:
 
     @property
     def family(self) -> str:
-        """Its name in `models.registry.FAMILIES`."""
+        """The name of the model's family, a key of `models.registry.FAMILIES`."""
         return family_name(self.config)
 
     @property
     def capabilities(self) -> Capabilities:
-        """What its family declares of a model of this config."""
+        """What the family declares of a model of this config."""
         return FAMILIES[self.family].capabilities(self.config)
 
     def network(self, ops: Ops) -> Any:
-        """The model on a backend: an `ExactPhoto`, or a latent chain."""
+        """Build the model on a backend of exact operations: an `ExactPhoto`, or a latent model of
+        whole images.
+        """
         return FAMILIES[self.family].network(self.config, self.layers, ops)
 
     def to_bytes(self) -> bytes:
-        """The model's file, whose id and layers are this model's."""
+        """Serialise the model: return a model file with the same id and layers."""
         return serialise(self.config, self.layers, self.record)
 
 
 def canonical_config(config: Any) -> str:
-    """Canonical JSON of the inference config."""
+    """Return the canonical JSON of a config, with the family's name: keys sorted, no spaces.
+
+    Examples:
+        >>> from bbans.models.photo import PhotoConfig
+        >>> canonical_config(PhotoConfig())[:35]
+        '{"channels":48,"family":"photo","hi'
+    """
     return json.dumps(
         {"family": family_name(config), **asdict(config)}, sort_keys=True, separators=(",", ":")
     )
 
 
 def model_id(config: Any, tensors: Mapping[str, NDArray[Any]]) -> bytes:
-    """The 32 bytes that name a model in every file made with it."""
+    """SHA-256(arithmetic version, config, tensors): return the 32 bytes that identify a model in
+    every file coded with it.
+
+    Examples:
+        >>> from bbans.models.photo import PhotoConfig
+        >>> len(model_id(PhotoConfig(), {}))
+        32
+    """
     digest = hashlib.sha256()
     for part in (ARITHMETIC, canonical_config(config)):
         digest.update(part.encode() + b"\0")
@@ -81,7 +98,12 @@ def model_id(config: Any, tensors: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def to_tensors(layers: Mapping[str, IntConv]) -> dict[str, NDArray[Any]]:
-    """Layers as named tensors."""
+    """Return layers as named tensors: weight int16, bias int32 and shift int8 of each.
+
+    Examples:
+        >>> to_tensors({})
+        {}
+    """
     return {
         f"{name}.{part}": np.ascontiguousarray(getattr(layer, part))
         for name, layer in layers.items()
@@ -90,7 +112,13 @@ def to_tensors(layers: Mapping[str, IntConv]) -> dict[str, NDArray[Any]]:
 
 
 def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
-    """Inverse of `to_tensors`. Raises ModelFormatError on missing parts or wrong types."""
+    """Invert `to_tensors`: return layers by name. Raises ModelFormatError on missing parts or wrong
+    types.
+
+    Examples:
+        >>> to_layers({})
+        {}
+    """
     layers = {}
     for name in {key.rpartition(".")[0] for key in tensors}:
         parts = [tensors.get(f"{name}.{part}") for part in ("weight", "bias", "shift")]
@@ -107,7 +135,15 @@ def to_layers(tensors: Mapping[str, NDArray[Any]]) -> dict[str, IntConv]:
 
 
 def serialise(config: Any, layers: Mapping[str, IntConv], record: Mapping[str, Any]) -> bytes:
-    """A model file."""
+    """Return the bytes of a model file. Raises ModelFormatError and AccumulatorBoundError on layers
+    that do not fit the config.
+
+    Examples:
+        >>> from bbans.models.library import load_model
+        >>> model = load_model()
+        >>> load_bytes(serialise(model.config, model.layers, {}), "copy").id == model.id
+        True
+    """
     FAMILIES[family_name(config)].check_layers(config, layers)
     metadata = {
         "config": canonical_config(config),
@@ -118,9 +154,7 @@ def serialise(config: Any, layers: Mapping[str, IntConv], record: Mapping[str, A
 
 
 def _sorted_header(data: bytes) -> bytes:
-    """A safetensors file with its header's keys in order: the library leaves that of the metadata
-    to chance.
-    """
+    """Sort the keys of a safetensors header: the library writes the metadata in no fixed order."""
     size = int.from_bytes(data[:8], "little")
     header = json.dumps(
         json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -133,6 +167,11 @@ def load_file(path: Path) -> Model:
     """Read and check a model file.
 
     Raises ModelNotFoundError, ModelFormatError or AccumulatorBoundError.
+
+    Examples:
+        >>> from bbans.models.library import DEFAULT_MODEL, SHIPPED
+        >>> load_file(SHIPPED / f"{DEFAULT_MODEL}.safetensors").family
+        'photo'
     """
     try:
         status = path.stat()
@@ -186,7 +225,15 @@ def load_file(path: Path) -> Model:
 
 
 def load_bytes(data: bytes, name: str) -> Model:
-    """Read and check the bytes of a model file. Raises as `load_file` does."""
+    """Read and check the bytes of a model file, and name the model.
+
+    Raises ModelFormatError or AccumulatorBoundError.
+
+    Examples:
+        >>> from bbans.models.library import load_model
+        >>> load_bytes(load_model().to_bytes(), "copy").name
+        'copy'
+    """
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
         path = Path(folder, f"{name}.safetensors")
         path.write_bytes(data)

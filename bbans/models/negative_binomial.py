@@ -1,15 +1,14 @@
-"""p(x, r, p) = Gamma(r) Beta(p) prod_i Gamma(x_i + r) / (x_i!
+"""p(x, r, p) = Gamma(r) Beta(p) prod_i Gamma(x_i + r) / (x_i! Gamma(r)) p^x_i (1 - p)^r: a model of
+counts on a grid of r and p, with known evidence.
 
-Gamma(r)) p^x_i (1 - p)^r: counts, on a grid of r and p where all is known.
+The counts are 150 of mites on leaves (Bliss and Fisher 1953); the priors are Gamma(0.01, rate 0.01)
+and Beta(0.01, 0.01); all counts together are one item. z holds the bin of r and the bin of p,
+`(items, 2)`; the last bin of each stands for values beyond the grid. The posterior correlation of r
+and p is -0.9, so that a product of factors fits it badly. Tables are computed with floats: the
+model serves tests, and no file format depends on it.
 
-The counts are 150 of mites on leaves (Bliss and Fisher 1953); priors Gamma(0.01, rate 0.01) and
-Beta(0.01, 0.01); one item is all of them. z is the number of r's bin and of p's, `(items, 2)`; the
-last bin of both is what lies beyond the grid. The posterior's correlation is -0.9, so that no
-product of factors comes near it. Tables come from floats: this is a bench, and no format depends on
-it. Bits.
-
-Source: Yin and Zhou 2018 (arXiv:1805.11183), section 4.2; the evidence and the gap of mean-field
-were computed for these tests.
+Source: Yin and Zhou 2018 (arXiv:1805.11183), section 4.2; evidence and mean-field gap were computed
+for the tests.
 """
 
 from __future__ import annotations
@@ -30,19 +29,30 @@ Floats = NDArray[np.float64]
 COUNTS = (70, 38, 17, 10, 9, 3, 2, 1)  # leaves with 0, 1, ... 7 mites
 BINS = 128
 R_RANGE, P_RANGE = (0.3, 4.3), (0.1, 0.9)
-SHAPE = 0.01  # of both priors
+SHAPE = 0.01  # shape parameters of both priors
 EXACT, MEAN_FIELD = "exact", "mean-field"
-MASS = 2.0**36  # of a row of weights
-PLENTY = 64  # smallest weight of a bin
+MASS = 2.0**36  # sum of a row of weights
+SMALLEST_WEIGHT = 64  # positive, so that every bin can be coded
 
 
 def observed() -> Ints:
-    """All counts as one item, int64 `(1, 150)`."""
+    """Return all counts as one item, int64 `(1, 150)`.
+
+    Examples:
+        >>> int(observed().sum())
+        172
+    """
     return np.repeat(np.arange(len(COUNTS)), COUNTS)[None].astype(np.int64)
 
 
 def centres() -> tuple[Floats, Floats]:
-    """r and p of every bin but the last."""
+    """Return the values of r and p at the centres of every bin but the last, float64 `(BINS,)`
+    each.
+
+    Examples:
+        >>> centres()[0].shape
+        (128,)
+    """
     steps = (np.arange(BINS) + 0.5) / BINS
     return R_RANGE[0] + (R_RANGE[1] - R_RANGE[0]) * steps, P_RANGE[0] + (
         P_RANGE[1] - P_RANGE[0]
@@ -50,7 +60,14 @@ def centres() -> tuple[Floats, Floats]:
 
 
 def log_density(r: Floats, p: Floats, counts: Floats | None = None) -> Floats:
-    """log p(x, r, p) in nats of arrays of one shape."""
+    """log p(x, r, p): return it in nats for arrays r and p of one shape.
+
+    `counts[v]` is the number of observations of value v; the default is the mites' counts.
+
+    Examples:
+        >>> log_density(np.array([1.0]), np.array([0.5])).shape
+        (1,)
+    """
     n = np.array(COUNTS, float) if counts is None else counts
     gamma = np.vectorize(math.lgamma)
     values = np.arange(len(n))
@@ -63,31 +80,45 @@ def log_density(r: Floats, p: Floats, counts: Floats | None = None) -> Floats:
     prior_p = (SHAPE - 1) * (np.log(p) + np.log1p(-p)) - (
         2 * math.lgamma(SHAPE) - math.lgamma(2 * SHAPE)
     )
-    found: Floats = likelihood + prior_r + prior_p
-    return found
+    density: Floats = likelihood + prior_r + prior_p
+    return density
 
 
 @cache
 def joint() -> Floats:
-    """log p(x, z) in nats of every pair of bins, `(BINS, BINS)`: density at the centres times their
-    size.
+    """log p(x, z): return it in nats for every pair of bins, float64 `(BINS, BINS)`, as density at
+    the centre times bin area.
+
+    Examples:
+        >>> joint().shape
+        (128, 128)
     """
     r, p = np.meshgrid(*centres(), indexing="ij")
     size = (R_RANGE[1] - R_RANGE[0]) * (P_RANGE[1] - P_RANGE[0]) / BINS**2
-    found = log_density(r, p) + math.log(size)
-    found.setflags(write=False)
-    return found
+    logs = log_density(r, p) + math.log(size)
+    logs.setflags(write=False)
+    return logs
 
 
 def log_evidence() -> float:
-    """log p(x) in nats."""
+    """log p(x) = log sum_z p(x, z): return it in nats.
+
+    Examples:
+        >>> log_evidence() < 0
+        True
+    """
     top = joint().max()
     return float(top + math.log(np.exp(joint() - top).sum()))
 
 
 def mean_field(sweeps: int = 60) -> tuple[Floats, Floats, list[float]]:
-    """Factors q(r), q(p) of the best product by CAVI, and log p(x) - ELBO in nats after each
-    sweep.
+    """Fit q(r) q(p) by coordinate ascent: return both factors, and log p(x) - ELBO in nats after
+    each sweep.
+
+    Examples:
+        >>> gaps = mean_field()[2]
+        >>> gaps[-1] <= gaps[0]
+        True
     """
     q_r, q_p = (np.full(BINS, 1 / BINS) for _ in range(2))
     gaps = []
@@ -101,28 +132,34 @@ def mean_field(sweeps: int = 60) -> tuple[Floats, Floats, list[float]]:
 
 @dataclass(frozen=True)
 class NegativeBinomial:
-    """The chain of one layer. q is the posterior, as q(r) q(p | r), or the best product of two
-    factors, whatever x is.
+    """A latent model of one layer. q is the exact posterior, factored as q(r) q(p | r), or the best
+    product q(r) q(p); both are those of the observed counts, whatever x is.
+
+    `posterior_kind` is EXACT or MEAN_FIELD.
     """
 
     posterior_kind: str = EXACT
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model declares of itself."""
+        """Return what the model declares of itself: posterior, depth, side information and
+        media.
+        """
         return Capabilities(FACTORISED if self.posterior_kind == MEAN_FIELD else JOINT)
 
     def prior(self, items: int) -> Distribution:
-        """p(r) p(p)."""
+        """p(r) p(p): return the prior over bins, symbols `(items, 2)`."""
         return categorical.lookup(_prior_table(), np.tile([0, 1], (items, 1)))
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        """p(x | r, p)."""
+        """p(x | r, p): return it, symbols `(items, 150)`; the last symbol value stands for larger
+        counts.
+        """
         row = above[:, :1] * (BINS + 1) + above[:, 1:]
         return categorical.lookup(_sample_table(), np.repeat(row, sum(COUNTS), 1))
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
-        """q(r, p), made for the counts observed."""
+        """q(r, p): return the posterior of the observed counts, symbols `(items, 2)`."""
         items = len(below)
         if self.posterior_kind == MEAN_FIELD:
             return categorical.lookup(
@@ -141,7 +178,7 @@ class NegativeBinomial:
         return columnwise(parts, (items, 2))
 
     def default_latent(self, items: int) -> Ints:
-        """The bins at a half."""
+        """Return the middle bins, int64 `(items, 2)`."""
         return np.full((items, 2), BINS // 2, np.int64)
 
 
@@ -149,18 +186,18 @@ class NegativeBinomial:
 def _prior_table() -> Ints:
     r, p = centres()
     width_r, width_p = ((high - low) / BINS for low, high in (R_RANGE, P_RANGE))
-    of_r = width_r * np.exp(
+    prior_r = width_r * np.exp(
         SHAPE * math.log(SHAPE) - math.lgamma(SHAPE) + (SHAPE - 1) * np.log(r) - SHAPE * r
     )
-    of_p = width_p * np.exp(
+    prior_p = width_p * np.exp(
         (SHAPE - 1) * (np.log(p) + np.log1p(-p)) - (2 * math.lgamma(SHAPE) - math.lgamma(2 * SHAPE))
     )
-    return _weights(np.stack([np.append(part, 1 - part.sum()) for part in (of_r, of_p)]))
+    return _weights(np.stack([np.append(part, 1 - part.sum()) for part in (prior_r, prior_p)]))
 
 
 @cache
 def _sample_table() -> Ints:
-    """A row for every r and p, elsewhere too: masses of 0 to 7, and of more."""
+    """Return CDFs of x, one row per pair of bins: masses of 0 to 7, and of larger counts."""
     r, p = (
         part.reshape(-1)
         for part in np.meshgrid(*(np.append(c, c[-1]) for c in centres()), indexing="ij")
@@ -179,19 +216,19 @@ def _sample_table() -> Ints:
 
 
 def _table(rows: Floats) -> Ints:
-    """CDFs over the bins, with next to nothing beyond."""
+    """Return CDFs over the bins, with the smallest possible mass beyond the grid."""
     return _weights(
         np.concatenate([rows / rows.sum(1, keepdims=True), np.zeros((len(rows), 1))], 1)
     )
 
 
 def _weights(masses: Floats) -> Ints:
-    return categorical.from_weights(np.rint(masses * MASS).astype(np.int64) + PLENTY)
+    return categorical.from_weights(np.rint(masses * MASS).astype(np.int64) + SMALLEST_WEIGHT)
 
 
 def _softmax(logs: Floats) -> Floats:
-    found = np.exp(logs - logs.max())
-    normalised: Floats = found / found.sum()
+    weights = np.exp(logs - logs.max())
+    normalised: Floats = weights / weights.sum()
     return normalised
 
 

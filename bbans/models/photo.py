@@ -1,5 +1,5 @@
 """p(x | u) N(u; 0, 1) on a polyphase pyramid: the photograph model, its hyper-parameters, which are
-part of the model id, and its integer networks, the only form of it that feeds the coder.
+part of the model id, and its integer networks, the only form that codes.
 
 `training.networks.photo` trains it, operation by operation. Units of the integers:
 
@@ -29,7 +29,7 @@ from bbans.errors import ModelFormatError
 from bbans.exact.layers import Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
 from bbans.exact.threads import in_bands, one_openmp_thread
-from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN, Capabilities
+from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN, Capabilities, Int32Array
 
 # Order in which the three unknown phases of a level are decoded: (row offset, column offset).
 PHASES = ((1, 1), (0, 1), (1, 0))
@@ -37,10 +37,7 @@ PHASES = ((1, 1), (0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class PhotoConfig:
-    """Shape of the networks.
-
-    Every field changes the function that codes, so none has a hidden default elsewhere.
-    """
+    """Shape of the networks. Every field changes the function that the networks compute."""
 
     channels: int = 48  # width of the trunks
     mixtures: int = 5  # logistic mixture components K
@@ -52,14 +49,19 @@ class PhotoConfig:
 
     @property
     def outputs(self) -> int:
-        """Outputs per position: K logits, then 3K locations, 3K log-scales and 3K channel
-        couplings.
+        """The number of outputs per position: K logits, then 3 K locations, 3 K log-scales and 3 K
+        channel couplings.
         """
         return 10 * self.mixtures
 
 
 def check(config: PhotoConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+
+    Examples:
+        >>> check(PhotoConfig())
+    """
     limits = {
         "channels": 1024,
         "mixtures": 64,
@@ -89,61 +91,73 @@ LATENT_TOP = 512
 MEAN_TOP = 448
 SIGMA_TOP = 56
 LOG_TOP = 1280
-BAND = 48  # rows that are computed at once: a multiple of every latent block
+BAND = 48  # rows computed at once: a multiple of every latent block
 OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
 
-Ints = NDArray[np.int32]
 Band: TypeAlias = tuple[slice, slice, slice]
 
 
 def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
-    """Every accumulator of the model with the largest magnitude of each of its inputs."""
+    """Return every accumulator of the model, by name, with the largest magnitude of each of its
+    inputs.
+
+    Examples:
+        >>> len(accumulators(PhotoConfig()))
+        26
+    """
     C, hidden, latents = config.channels, config.hidden, config.latent_channels
 
     def full(n: int, top: int) -> NDArray[np.int64]:
         return np.full(n, top, np.int64)
 
     acts = full(C, ACT_TOP)
-    found = {}
+    result = {}
     for p in range(len(PHASES)):
         known = np.concatenate([full(3 * (p + 1), 1020), full(3, 512)])
-        found[f"phase{p}.enter"] = Accumulator(
+        result[f"phase{p}.enter"] = Accumulator(
             (f"phase{p}.enter", f"phase{p}.carry"), (known, acts)
         )
-        found[f"phase{p}.res_a"] = Accumulator((f"phase{p}.res_a",), (acts,))
-        found[f"phase{p}.res_b"] = Accumulator((f"phase{p}.res_b",), (acts,), ACT_TOP)
-        found[f"phase{p}.modulated"] = Accumulator((f"phase{p}.modulated",), (acts,))
-        found[f"phase{p}.film_a"] = Accumulator(
+        result[f"phase{p}.res_a"] = Accumulator((f"phase{p}.res_a",), (acts,))
+        result[f"phase{p}.res_b"] = Accumulator((f"phase{p}.res_b",), (acts,), ACT_TOP)
+        result[f"phase{p}.modulated"] = Accumulator((f"phase{p}.modulated",), (acts,))
+        result[f"phase{p}.film_a"] = Accumulator(
             (f"phase{p}.film_a",), (np.concatenate([acts, full(latents, LATENT_TOP)]),)
         )
-        found[f"phase{p}.film_b"] = Accumulator((f"phase{p}.film_b",), (full(hidden, ACT_TOP),))
-        found[f"phase{p}.out"] = Accumulator((f"phase{p}.out",), (acts,), ACT_TOP)
-        found[f"phase{p}.head"] = Accumulator((f"phase{p}.head",), (acts,))
-    found["posterior.first"] = Accumulator(
+        result[f"phase{p}.film_b"] = Accumulator((f"phase{p}.film_b",), (full(hidden, ACT_TOP),))
+        result[f"phase{p}.out"] = Accumulator((f"phase{p}.out",), (acts,), ACT_TOP)
+        result[f"phase{p}.head"] = Accumulator((f"phase{p}.head",), (acts,))
+    result["posterior.first"] = Accumulator(
         ("posterior.first",), (np.concatenate([acts, full(6, LOG_TOP)]),)
     )
-    found["posterior.last"] = Accumulator(("posterior.last",), (full(hidden, ACT_TOP),))
-    return found
+    result["posterior.last"] = Accumulator(("posterior.last",), (full(hidden, ACT_TOP),))
+    return result
 
 
 def capabilities(config: PhotoConfig) -> Capabilities:
-    """What a model of the family can do."""
+    """Return what a model of this config declares: diagonal Gaussian latents, images of any size.
+
+    Examples:
+        >>> capabilities(PhotoConfig()).media
+        'any-size'
+    """
     return Capabilities(DIAGONAL_GAUSSIAN, media=ANY_SIZE)
 
 
 def check_layers(config: PhotoConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse a model whose layers are missing, misshapen or inexact; returns the largest sum as a
-    fraction of the bound.
+    """Check that the integer layers are those of the config's networks, in name, shape and range.
+
+    Returns the largest possible sum as a fraction of the exact bound 2^24. Raises ModelFormatError
+    on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
     """
     return check_accumulators(accumulators(config), layers)
 
 
 class ExactPhoto:
-    """The model on a backend.
+    """The model in integers, on a backend of exact operations.
 
-    Trunk and flow values are opaque backend arrays; everything else is numpy integers.
-
-    Immutable once made. Raises ModelFormatError and AccumulatorBoundError (see `check_layers`).
+    Trunks and carried features are opaque arrays of the backend; everything else is numpy integers.
+    Immutable after construction. Raises ModelFormatError and AccumulatorBoundError on layers that
+    do not fit.
     """
 
     def __init__(self, config: PhotoConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
@@ -156,26 +170,30 @@ class ExactPhoto:
         self._limits = [ops.load(limits[:, i, None, None]) for i in range(2)]
 
     def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
-        """Shape `(channels, rows, columns)` of the latent map over an h x w grid of half-resolution
-        positions.
+        """Return the shape `(channels, rows, columns)` of the latent map over an h x w grid of
+        half-resolution positions.
         """
         block = self.config.latent_block
         return self.config.latent_channels, -(-h // block), -(-w // block)
 
     @one_openmp_thread()
     def start(self, h: int, w: int) -> Any:
-        """What the coarsest level carries in: nothing."""
+        """Return the features carried into the coarsest level: zeros on its `h x w` grid."""
         return self.ops.keep([(slice(0, h), self.ops.zeros(self.config.channels, h, w))], h)
 
     @one_openmp_thread()
     def carry_up(self, trunk: Any, h: int, w: int) -> Any:
-        """The trunk of a level's last phase as carried into the next finer level's `h x w` grid."""
+        """Return the trunk of a level's last phase, up-sampled to the next finer level's `h x w`
+        grid.
+        """
         return self.ops.spread(trunk, 2, h, w)
 
     @one_openmp_thread()
-    def trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
-        """Latent-free features of a phase. known: pixels `(3, h, w)`; sums: four times the
-        prediction `(3, h, w)`.
+    def trunk(
+        self, phase: int, known: list[Int32Array], sums: Int32Array, carried: Any, level: int
+    ) -> Any:
+        """Compute the features of a phase, which do not depend on latents. known: pixels `(3, h,
+        w)` of the known phases; sums: four times the prediction `(3, h, w)`.
         """
         height = sums.shape[1]
 
@@ -186,7 +204,9 @@ class ExactPhoto:
 
         return self.ops.keep(in_bands(part, _bands(height, 3)), height)
 
-    def _trunk(self, phase: int, known: list[Ints], sums: Ints, carried: Any, level: int) -> Any:
+    def _trunk(
+        self, phase: int, known: list[Int32Array], sums: Int32Array, carried: Any, level: int
+    ) -> Any:
         ops = self.ops
         x = ops.load(np.concatenate([*(4 * k - sums for k in known), sums - 512]))
         row = min(level, self.config.level_biases - 1)
@@ -199,9 +219,9 @@ class ExactPhoto:
         return ops.round_clip(a, 0, ACT_TOP)
 
     @one_openmp_thread()
-    def posterior(self, trunk: Any, residuals: list[Ints]) -> tuple[Ints, Ints]:
-        """q(u): mean (1/128) and sigma index, each `(rows * columns, channels)`. residuals: 4 x -
-        sum of phases 11 and 01.
+    def posterior(self, trunk: Any, residuals: list[Int32Array]) -> tuple[Int32Array, Int32Array]:
+        """q(u): return mean (unit 1/128) and sigma index (sigma = 2^(i / 8 - 6)), each `(rows *
+        columns, channels)`. residuals: 4 x - sum of phases 11 and 01.
         """
         ops = self.ops
         magnitudes = ops.table(ops.load(np.concatenate(residuals)), log_magnitude())
@@ -227,9 +247,9 @@ class ExactPhoto:
         )
 
     @one_openmp_thread()
-    def outputs(self, phase: int, trunk: Any, u: Ints) -> NDArray[np.int16]:
-        """Mixture parameters `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or their means
-        (1/128), `(channels, rows, columns)`.
+    def outputs(self, phase: int, trunk: Any, u: Int32Array) -> NDArray[np.int16]:
+        """Return mixture parameters, int16 `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or
+        their means (unit 1/128), `(channels, rows, columns)`.
         """
         ops, C, block = self.ops, self.config.channels, self.config.latent_block
         height, width = trunk.shape[-2:]
@@ -239,7 +259,7 @@ class ExactPhoto:
         film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
         film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
         scale, shift = film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:]
-        found = np.empty((height * width, self.config.outputs), np.int16)
+        parameters = np.empty((height * width, self.config.outputs), np.int16)
 
         def part(band: Band) -> None:
             rows, seen, kept = band
@@ -252,29 +272,28 @@ class ExactPhoto:
             g += x[..., kept, :]
             g = ops.round_clip(g, 0, ACT_TOP)
             result = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
-            found[rows.start * width : rows.stop * width] = ops.store(result)
+            parameters[rows.start * width : rows.stop * width] = ops.store(result)
 
         for _ in in_bands(part, _bands(height, 1)):
             pass
-        return found
+        return parameters
 
 
 def _bands(height: int, reach: int) -> list[Band]:
-    """Rows of each band, those of its input that its result depends on, and where its own are among
-    these.
+    """Return, for each band of rows: its rows, the input rows that its result depends on, and the
+    position of its own rows among these.
 
-    What convolutions make of a band's activations stays in the processor's cache, and takes little
-    memory.
+    The activations of a band stay in the processor's cache and need little memory.
     """
-    found = []
+    bands = []
     for top in range(0, height, BAND):
         end = min(top + BAND, height)
         first = max(0, top - reach)
-        found.append(
+        bands.append(
             (
                 slice(top, end),
                 slice(first, min(height, end + reach)),
                 slice(top - first, end - first),
             )
         )
-    return found
+    return bands

@@ -1,5 +1,5 @@
-"""The steps in which a pyramid model codes an image: its grids from the coarsest to the finest, and
-in each the phases that are sampled together.
+"""The steps in which a pyramid model codes an image: grids from the coarsest to the finest, and on
+each grid one phase and channel after the other.
 """
 
 from __future__ import annotations
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bbans.distributions.distribution import Ints
 
 if TYPE_CHECKING:
     from bbans.models.pyramid import PyramidConfig
 
-COARSEST = 2  # no side of the coarsest image is longer
-DRAWN_SIDE = (
-    16  # z draws planes on grids of up to this side; finer levels have what the features carry on
-)
-SEEN_SIDE = 32  # q(z | x) reads the finest image of the pyramid with no longer side
+COARSEST = 2  # longest side of the coarsest image
+# longest side of a grid with latent planes; finer levels read z through the carried features only
+LATENT_SIDE = 16
+POSTERIOR_SIDE = 32  # longest side of the image that q(z | x) reads
 PHASES = ((1, 1), (0, 1), (1, 0))  # in the order of coding: (row offset, column offset)
 
 
 @dataclass(frozen=True)
 class Step:
-    """Channel `channel` of a phase of level `level`: `rows` x `columns` samples on a grid of `grid`
-    positions.
+    """One step: channel `channel` of phase `phase` of level `level`, `rows` x `columns` samples on
+    a grid of `grid` positions.
     """
 
     level: int
@@ -36,63 +36,93 @@ class Step:
 
     @property
     def name(self) -> str:
-        """What its layers are called."""
+        """The prefix of the names of the step's layers."""
         return f"step{self.level}.{self.phase}.{self.channel}"
 
     def planes(self, channels: int) -> int:
-        """Planes of known samples: every channel of phase 00 and of the phases before, and the
-        channels before of its own.
+        """Return the number of planes of known samples: every channel of phase 00 and of earlier
+        phases, and the earlier channels of the step's own phase.
         """
         return (self.phase + 1) * channels + self.channel
 
-    def drawn(self, planes: int) -> int:
-        """Planes that z draws on its grid: as many as it draws anywhere, or none."""
-        return planes if max(self.grid) <= DRAWN_SIDE else 0
+    def latent_planes(self, planes: int) -> int:
+        """Return the number of latent planes that the step reads: `planes` on small grids, else
+        0.
+        """
+        return planes if max(self.grid) <= LATENT_SIDE else 0
 
 
 def grids(config: PyramidConfig) -> list[tuple[int, int]]:
-    """Sizes of phase 00 of level 0, 1, ...: the last is that of the coarsest image.
+    """Return the sizes of phase 00 of level 0, 1, ...; the last is the size of the coarsest image.
 
-    Empty for an image that is coarse already.
+    Empty for an image that is no larger than the coarsest.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> grids(PyramidConfig(height=8, width=6))
+        [(4, 3), (2, 2)]
     """
-    found = []
+    sizes = []
     h, w = config.height, config.width
     while max(h, w) > COARSEST:
         h, w = -(-h // 2), -(-w // 2)
-        found.append((h, w))
-    return found
+        sizes.append((h, w))
+    return sizes
 
 
-def drawn_grids(config: PyramidConfig) -> list[tuple[int, int]]:
-    """Those of `grids` that z draws planes on."""
-    return [grid for grid in grids(config) if max(grid) <= DRAWN_SIDE]
+def latent_grids(config: PyramidConfig) -> list[tuple[int, int]]:
+    """Return those of `grids` that have latent planes: no side is longer than LATENT_SIDE.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> latent_grids(PyramidConfig(height=64, width=64))[0]
+        (16, 16)
+    """
+    return [grid for grid in grids(config) if max(grid) <= LATENT_SIDE]
 
 
 def coarsest(config: PyramidConfig) -> tuple[int, int]:
-    """Rows and columns of the coarsest image."""
-    found = grids(config)
-    return found[-1] if found else (config.height, config.width)
+    """Return rows and columns of the coarsest image.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> coarsest(PyramidConfig(height=8, width=6))
+        (2, 2)
+    """
+    sizes = grids(config)
+    return sizes[-1] if sizes else (config.height, config.width)
 
 
 def steps(config: PyramidConfig) -> list[Step]:
-    """Every step in the order of coding."""
-    found = []
+    """Return every step in the order of coding.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> [step.name for step in steps(PyramidConfig(height=4, width=4))]
+        ['step0.0.0', 'step0.1.0', 'step0.2.0']
+    """
+    result = []
     sizes = [(config.height, config.width), *grids(config)]
     for level in reversed(range(len(sizes) - 1)):
         h, w = sizes[level]
         for phase, (row, column) in enumerate(PHASES):
             rows, columns = (h - row + 1) // 2, (w - column + 1) // 2
             if rows and columns:
-                found += [
+                result += [
                     Step(level, phase, c, rows, columns, sizes[level + 1])
                     for c in range(config.channels)
                 ]
-    return found
+    return result
 
 
-def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
-    """Where a step's samples (None: those of the coarsest image) lie among an image's, which are in
-    the order of (row, column, channel).
+def positions(config: PyramidConfig, step: Step | None) -> Ints:
+    """Return the indices of a step's samples among an image's in the order (row, column, channel),
+    int64 `(rows columns,)`; for None, those of the coarsest image.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> positions(PyramidConfig(height=4, width=4), None).tolist()
+        [0, 2, 8, 10]
     """
     order = np.arange(config.height * config.width * config.channels).reshape(
         config.height, config.width, config.channels
@@ -107,12 +137,42 @@ def positions(config: PyramidConfig, step: Step | None) -> NDArray[np.int64]:
     ].reshape(-1)
 
 
-def seen(config: PyramidConfig) -> NDArray[np.int64]:
-    """Where the samples that q(z | x) reads lie among an image's."""
+def posterior_positions(config: PyramidConfig) -> Ints:
+    """Return the indices of the samples that q(z | x) reads, int64 `(n,)`: the finest image of the
+    pyramid whose sides are at most POSTERIOR_SIDE.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> len(posterior_positions(PyramidConfig(height=64, width=64)))
+        1024
+    """
     order = np.arange(config.height * config.width * config.channels).reshape(
         config.height, config.width, config.channels
     )
     spacing = 1
-    while -(-max(config.height, config.width) // spacing) > SEEN_SIDE:
+    while -(-max(config.height, config.width) // spacing) > POSTERIOR_SIDE:
         spacing *= 2
     return order[::spacing, ::spacing].reshape(-1)
+
+
+def known_planes(image: Ints, step: Step) -> Ints:
+    """Return the planes of known samples that a step reads, int64 `(items, planes, h, w)`, zero
+    where a phase is smaller than the grid; image int64 `(items, H, W, channels)`.
+
+    Examples:
+        >>> from bbans.models.pyramid import PyramidConfig
+        >>> step = steps(PyramidConfig(height=4, width=4))[2]
+        >>> known_planes(np.zeros((1, 4, 4, 1), np.int64), step).shape
+        (1, 3, 2, 2)
+    """
+    spacing, (h, w) = 2**step.level, step.grid
+    known = np.zeros((len(image), step.planes(image.shape[3]), h, w), np.int64)
+    first = 0
+    for i, (row, column) in enumerate([(0, 0), *PHASES[: step.phase + 1]]):
+        channels = step.channel if i == step.phase + 1 else image.shape[3]
+        plane = image[
+            :, row * spacing :: 2 * spacing, column * spacing :: 2 * spacing, :channels
+        ].transpose(0, 3, 1, 2)
+        known[:, first : first + channels, : plane.shape[2], : plane.shape[3]] = plane
+        first += channels
+    return known

@@ -1,8 +1,6 @@
-"""The table of model families: one row says all that is known of a family, and whoever needs to
-know asks the row.
+"""The table of model families: one row holds all that the package knows of a family.
 
-A row is added by `register`, for instance from a module of one's own; nothing in the package has to
-be touched.
+`register` adds a row, also from code outside the package; nothing else needs a change.
 """
 
 from __future__ import annotations
@@ -34,11 +32,12 @@ NETWORKS = "bbans.training.networks"
 class Family:
     """A family of models.
 
-    name: in model files and recipes. config: the class of its hyper-parameters. `check(config)` and
-    `check_layers(config, layers)` raise ModelErrors. `network(config, layers, ops)` is the model in
-    integers, which codes. trainable: the module that trains it, imported only then; it has
-    `network(config, training)`, a torch module, and `export(network)`, the layers of its integer
-    twin.
+    name: as in model files and recipes. config: the class of its hyper-parameters.
+    `capabilities(config)`: what its models declare. `check(config)` and `check_layers(config,
+    layers)` raise ModelErrors. `network(config, layers, ops)` builds the integer model, which
+    codes. trainable: the name of the module that trains it, imported only then; it has
+    `network(config, training)`, which returns a torch module, `export(network)`, which returns the
+    integer layers by name, and `trains(config)`, the estimators and objectives that it supports.
     """
 
     name: str
@@ -56,7 +55,13 @@ FAMILIES: dict[str, Family] = {}
 def register(family: Family) -> None:
     """Add a family to the table.
 
-    Raises ValueError on a name or a class of configs that has a row.
+    Raises ValueError if the name or the config class is taken.
+
+    Examples:
+        >>> register(FAMILIES["photo"])
+        Traceback (most recent call last):
+        ...
+        ValueError: the family 'photo' or its PhotoConfig is there already; choose another name
     """
     if any(family.name == row.name or family.config is row.config for row in FAMILIES.values()):
         raise ValueError(
@@ -153,7 +158,12 @@ for _family in (
 
 
 def family_of(config: Any) -> Family:
-    """The family that a config belongs to. Raises ModelFormatError."""
+    """Return the family of a config. Raises ModelFormatError if it has none.
+
+    Examples:
+        >>> family_of(photo.PhotoConfig()).trainable
+        'bbans.training.networks.photo'
+    """
     for family in FAMILIES.values():
         if type(config) is family.config:
             return family
@@ -163,11 +173,22 @@ def family_of(config: Any) -> Family:
 
 
 def family_name(config: Any) -> str:
-    """The name of the family that a config belongs to. Raises ModelFormatError."""
+    """Return the name of a config's family. Raises ModelFormatError if it has none.
+
+    Examples:
+        >>> family_name(vae.VaeConfig())
+        'vae'
+    """
     return family_of(config).name
 
 
 def media_of(family: Family) -> str:
-    """Whether models of a family code images of any size or of one shape (`Capabilities.media`)."""
+    """Return whether models of a family code images of any size or of one shape, a value of
+    `Capabilities.media`.
+
+    Examples:
+        >>> media_of(FAMILIES["photo"]), media_of(FAMILIES["vae"])
+        ('any-size', 'fixed-shape')
+    """
     declared: Capabilities = family.capabilities(family.config())
     return declared.media

@@ -1,18 +1,20 @@
 """p(x | z) p(z) with q(z | x) a mixture, a flow or semi-implicit: the VAE with a richer posterior
-than a diagonal Gaussian, its hyper-parameters, which are part of the model id, and its integer
-networks; one layer of latents.
+than a diagonal Gaussian and one layer of latents, its hyper-parameters, which are part of the model
+id, and its integer networks.
 
-`mixture`: Gaussians, one of which is sampled for an item. `flow`: each latent is a Gaussian given
-those before it. `coupling`: a diagonal Gaussian, then additions modulo the number of bins.
-`semi-implicit`: Gaussians whose parameters are networks of noise, which is coded as latents beside
-z. `planar` (`training.networks.planar`) is for training in floats only: no model file holds it.
+Posteriors. `mixture`: a mixture of diagonal Gaussians. `flow`: each latent is a Gaussian given the
+latents before it. `coupling`: a diagonal Gaussian, followed by additions modulo the number of bins.
+`semi-implicit`: Gaussians whose parameters are functions of noise; the noise is coded as latents
+beside z. `planar` (`training.networks.planar`) can be trained in floats but not coded, and no model
+file holds it.
 
 Latents are indices of the 2^latent_precision bins of equal mass under N(0, 1), as in `models.vae`,
-and q is exact on them: no term of its density is approximated, so that the net rate is the -ELBO of
-that very q. A flow is autoregressive, its latents popped one after the other, or couples halves by
-additions modulo the number of bins, under which N(0, 1) stays what it is. Noise of a semi-implicit
-posterior is part of the latents: z, then every sample of it; q(noise) is the prior, so that it
-costs nothing but initial bits. `training.networks.rich_vae` trains it.
+and q is exact on them: no term of its density is approximated, and the expected net rate is the
+-ELBO of that q. An autoregressive flow pops its latents one after the other. A coupling flow adds
+to one half of the indices a function of the other, modulo the number of bins, which leaves the
+prior invariant. The latents of a semi-implicit posterior are z and then every noise vector;
+q(noise) is the prior, so that noise costs initial bits only. `training.networks.rich_vae` trains
+the model.
 
 Sources: mixtures and semi-implicit posteriors, Yin and Zhou 2018 (arXiv:1805.11183); affine
 autoregressive flows, Kingma et al. 2016 (arXiv:1606.04934), Papamakarios, Pavlakou and Murray 2017
@@ -30,7 +32,7 @@ from numpy.typing import NDArray
 
 from bbans.distributions import categorical, composite, gaussian_bins, uniform
 from bbans.distributions.autoregressive import Walk, columnwise, walked
-from bbans.distributions.distribution import Distribution
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import ModelFormatError, NoCodecError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
@@ -41,73 +43,73 @@ from bbans.models.image_config import ImageConfig, check_common
 from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 MIXTURE, FLOW, COUPLING, SEMI_IMPLICIT = POSTERIORS = "mixture", "flow", "coupling", "semi-implicit"
-# units at least that samples are read in: all weights of an output share a scale, coarse beside
-# latents in units of 1
+# smallest integer range of samples as q reads them; it keeps the shared scale of the weights fine
 FINE = 256
 MAX_OUTPUTS = 2**16
 PLANAR = "planar"
-PLANAR_UNIT, PLANAR_TOP = 128, 2**11  # its parameters are reals of up to 16
+PLANAR_UNIT, PLANAR_TOP = 128, 2**11  # parameters of a planar flow: reals up to 16
 
 
 @dataclass(frozen=True)
 class RichVaeConfig(ImageConfig):
-    """Shape of the networks. `latents` has one entry: the dimensions of z."""
+    """Shape of the networks. `latents` has one entry, the dimensions of z."""
 
     latents: tuple[int, ...] = (16,)
     hidden: int = 256  # width of the hidden layers
     hidden_layers: int = 2
     latent_precision: int = 12  # bits of a latent under the prior
     posterior: str = MIXTURE
-    parts: int = (
-        4  # components of a mixture, draws of noise K + 1, steps of a coupling or planar flow
-    )
-    noise: int = 4  # dimensions of a draw of noise
+    parts: int = 4  # mixture components, noise vectors K + 1, or steps of a coupling or planar flow
+    noise: int = 4  # dimensions of a noise vector
 
     @property
     def fineness(self) -> int:
-        """What samples are multiplied with before the networks of q read them."""
+        """The factor that samples are multiplied by before the networks of q read them."""
         return max(1, FINE // (self.levels - 1))
 
     @property
     def coded(self) -> int:
-        """Latents that are coded: z, and what noise there is."""
+        """The number of coded latents per item: z and, for a semi-implicit posterior, the noise."""
         return self.latents[0] + (self.parts * self.noise if self.posterior == SEMI_IMPLICIT else 0)
 
     @property
     def plans(self) -> dict[str, Mlp]:
-        """Every network by name: `posterior1` is what q(z | x) is made of, `posterior_shift<s>`
-        step s of a coupling flow.
+        """The plan of every network, by name: `likelihood0` is p(x | z), `posterior1` the
+        parameters of q(z | x), `posterior_shift<s>` step s of a coupling flow.
         """
         dims, head, hidden = self.latents[0], self.head, (self.hidden,) * self.hidden_layers
         top = self.fineness * (self.levels - 1)
         seen = Field(head.dims, top, 0, top)
-        found = {**head.plans(), "likelihood0": Mlp((latent_field(dims),), hidden, head.fields())}
+        networks = {
+            **head.plans(),
+            "likelihood0": Mlp((latent_field(dims),), hidden, head.fields()),
+        }
         if self.posterior == MIXTURE:
-            found["posterior1"] = Mlp(
+            networks["posterior1"] = Mlp(
                 (seen,), hidden, (log_weights(self.parts), *gaussian_fields(self.parts * dims))
             )
         elif self.posterior == FLOW:
-            found["posterior1"] = Mlp((seen, latent_field(dims)), hidden, gaussian_fields(dims))
+            networks["posterior1"] = Mlp((seen, latent_field(dims)), hidden, gaussian_fields(dims))
         elif self.posterior == SEMI_IMPLICIT:
-            found["posterior1"] = Mlp(
+            networks["posterior1"] = Mlp(
                 (seen, latent_field(self.noise)), hidden, gaussian_fields(dims)
             )
         elif self.posterior == PLANAR:
             steps = Field(self.parts * (2 * dims + 1), PLANAR_UNIT, -PLANAR_TOP, PLANAR_TOP)
-            found["posterior1"] = Mlp((seen,), hidden, (*gaussian_fields(dims), steps))
+            networks["posterior1"] = Mlp((seen,), hidden, (*gaussian_fields(dims), steps))
         else:
-            found["posterior1"] = Mlp((seen,), hidden, gaussian_fields(dims))
+            networks["posterior1"] = Mlp((seen,), hidden, gaussian_fields(dims))
             sizes = (dims + 1) // 2, dims // 2  # even and odd columns
             for s in range(self.parts):
                 shift = shift_field(sizes[1 - s % 2], self.latent_precision)
-                found[f"posterior_shift{s}"] = Mlp(
+                networks[f"posterior_shift{s}"] = Mlp(
                     (seen, latent_field(sizes[s % 2])), hidden, (shift,)
                 )
-        return found
+        return networks
 
 
 def check_codes(posterior: str | None) -> None:
-    """Raise NoCodecError on a posterior that trains but does not code."""
+    """Raise NoCodecError on a posterior that can be trained but not coded."""
     if posterior == PLANAR:
         raise NoCodecError(
             "a planar flow trains but does not code: its inverse is solved, not computed; take "
@@ -116,17 +118,24 @@ def check_codes(posterior: str | None) -> None:
 
 
 def shift_field(count: int, latent_precision: int) -> Field:
-    """What a coupling adds to indices: half of the bins at most, to both sides."""
+    """Return the field of the integers that a coupling step adds to `count` indices: at most half
+    the number of bins, of either sign.
+    """
     n = 1 << latent_precision
     return Field(count, n, -n // 2, n // 2)
 
 
 def flow_masks(config: RichVaeConfig) -> list[NDArray[np.float32]]:
-    """Connections of a flow's layers, `(O, I)` each, that let latent d see x and the latents before
-    it (MADE: arXiv:1502.03509).
+    """Return the masks of an autoregressive flow's layers, float32 `(O, I)` of 0 and 1 each: latent
+    d depends on x and the latents before it (MADE: Germain et al. 2015, arXiv:1502.03509).
 
-    A hidden unit of degree m sees the first m latents, and latent d (from 0) sees the units of
+    A hidden unit of degree m reads the first m latents, and latent d (from 0) reads the units of
     degree up to d.
+
+    Examples:
+        >>> config = RichVaeConfig(latents=(2,), hidden=4, hidden_layers=1)
+        >>> [mask.shape for mask in flow_masks(config)]
+        [(4, 786), (4, 4)]
     """
     positions = np.arange(config.latents[0])
     degrees = [np.concatenate([np.zeros(config.head.dims, np.int64), positions + 1])]
@@ -137,7 +146,9 @@ def flow_masks(config: RichVaeConfig) -> list[NDArray[np.float32]]:
 
 
 def check(config: RichVaeConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+    """
     if config.posterior not in POSTERIORS:
         raise ModelFormatError(
             f"a posterior is one of {', '.join(POSTERIORS)}; found {config.posterior!r}; the "
@@ -157,26 +168,26 @@ def check(config: RichVaeConfig) -> None:
         )
 
 
-Ints = NDArray[np.int64]
-
-
 def capabilities(config: RichVaeConfig) -> Capabilities:
-    """What a model of the family can do."""
+    """Return what a model of this config declares: a joint posterior, one layer."""
     return Capabilities(JOINT)
 
 
 def check_layers(config: RichVaeConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
-    of the bound.
+    """Check that the integer layers are those of the config's networks, in name, shape and range.
 
-    Raises ModelErrors, and NoCodecError on a posterior that is for training only.
+    Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
+    on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact,
+    NoCodecError on a posterior that cannot be coded.
     """
     check_codes(config.posterior)
     return check_networks(config.plans, layers)
 
 
 class ExactRichVae:
-    """The model on a backend. Immutable once made."""
+    """The model in integers, on a backend of exact operations. Immutable after construction. Raises
+    ModelFormatError and AccumulatorBoundError on layers that do not fit.
+    """
 
     def __init__(self, config: RichVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
@@ -187,22 +198,28 @@ class ExactRichVae:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model declares of itself."""
+        """Return what the model declares of itself: posterior, depth, side information and
+        media.
+        """
         return capabilities(self.config)
 
     def prior(self, items: int) -> Distribution:
-        """p(z), and of the noise."""
+        """p(z), and p(noise) for a semi-implicit posterior: return the prior, symbols `(items,
+        coded)`.
+        """
         return gaussian_bins.standard_normal(
             (items, self.config.coded), self.config.latent_precision
         )
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        """p(x | z); noise says nothing of x."""
+        """p(x | z): return it, symbols `(items, dims)`; x does not depend on the noise."""
         outputs = self._networks["likelihood0"](self._value(above[:, : self.config.latents[0]]))
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
-        """q(z | x), with the noise where there is any."""
+        """q(z | x), jointly with the noise of a semi-implicit posterior: return it, symbols
+        `(items, coded)`.
+        """
         seen = below * self.config.fineness
         if self.config.posterior == MIXTURE:
             return self._mixture(seen)
@@ -213,7 +230,7 @@ class ExactRichVae:
         )
 
     def default_latent(self, items: int) -> Ints:
-        """Latents in the middle of the prior."""
+        """Return the bin just above the prior's median for every latent, int64 `(items, coded)`."""
         return np.full(
             (items, self.config.coded), 1 << (self.config.latent_precision - 1), np.int64
         )
@@ -270,7 +287,7 @@ class ExactRichVae:
         )
 
     def _mixed(self, choice: Distribution, outputs: Sequence[Ints]) -> Distribution:
-        """Gaussians `(items, parts, dims)` of means and sigmas."""
+        """Mixture of Gaussians with means and sigma indices `(items, parts, dims)`."""
         mean, sigma = outputs
         rows = np.arange(len(mean))
         return composite.mixed(

@@ -1,11 +1,11 @@
 """p(x | t) = sum_z p(z_1 | t) p(z_2 | z_1) ... p(x | z_L): structured prediction of the rows x of
-an image given its rows t, z vectors of bits; its hyper-parameters, which are part of the model id,
-and its integer networks.
+an image given its first rows t, z vectors of bits; hyper-parameters, which are part of the model
+id, and integer networks.
 
-Every z is in one layer of latents, whose q(z | x, t) is p(z | t): what is pushed for z is what was
-popped, and an item costs -log2 p(x | z), in expectation minus the bound L_1 of structured
-prediction; importance weighting of K samples makes L_K of it. `training.networks.structured` trains
-it.
+All z_1 to z_L form one layer of latents with q(z | x, t) = p(z | t): coding pushes for z what it
+popped, and an item costs -log2 p(x | z) bits, in expectation minus the bound L_1 of structured
+prediction; importance weighting of K samples attains L_K. `training.networks.structured` trains the
+model. Source of the task: Raiko, Berglund, Alain and Dinh 2015 (arXiv:1406.2989).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bbans.distributions import bernoulli
 from bbans.distributions.autoregressive import Walk, walked
-from bbans.distributions.distribution import Distribution
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import InputError
 from bbans.exact.layers import IntConv
 from bbans.exact.ops import Ops
@@ -31,10 +31,11 @@ from bbans.models.mlp import ExactMlp, Field, Mlp, check_networks
 
 @dataclass(frozen=True)
 class StructuredConfig(ImageConfig):
-    """Shape of the networks: the first `condition` rows of an image are told, the others are coded.
+    """Shape of the networks: the first `condition` rows of an image are side information, the other
+    rows are coded.
 
-    `latents` holds the bits of z_1 to z_L, z_1 being the layer next to the rows told; without
-    hidden layers every map is linear.
+    `latents` holds the numbers of bits of z_1 to z_L, z_1 being the layer next to the known rows;
+    without hidden layers every network is linear.
     """
 
     levels: int = 2
@@ -47,12 +48,12 @@ class StructuredConfig(ImageConfig):
 
     @property
     def conditioning(self) -> int:
-        """Samples of the rows that are told."""
+        """The number of samples in the known rows."""
         return self.condition * self.width * self.channels
 
     @property
     def head(self) -> Head:
-        """p(x | z_L) of the other rows."""
+        """The head of p(x | z_L) for the coded rows."""
         return Head(
             (self.height - self.condition) * self.width * self.channels,
             self.levels,
@@ -62,20 +63,29 @@ class StructuredConfig(ImageConfig):
 
 
 def plans(config: StructuredConfig) -> dict[str, Mlp]:
-    """Every network by name: `posterior1` is p(z_1 | rows told), `posterior2` p(z_2 | z_1) ...,
-    `likelihood0` p(x | z_L).
+    """Return the plan of every network, by name: `posterior1` is p(z_1 | known rows), `posterior2`
+    is p(z_2 | z_1), and so on; `likelihood0` is p(x | z_L).
+
+    Examples:
+        >>> sorted(plans(StructuredConfig()))
+        ['likelihood0', 'posterior1', 'posterior2']
     """
-    hidden, found = (config.hidden,) * config.hidden_layers, dict(config.head.plans())
+    hidden, networks = (config.hidden,) * config.hidden_layers, dict(config.head.plans())
     below = Field(config.conditioning, config.levels - 1, 0, config.levels - 1)
     for layer, dims in enumerate(config.latents, 1):
-        found[f"posterior{layer}"] = Mlp((below,), hidden, (logits(dims),))
+        networks[f"posterior{layer}"] = Mlp((below,), hidden, (logits(dims),))
         below = bit_field(dims)
-    found["likelihood0"] = Mlp((below,), hidden, config.head.fields())
-    return found
+    networks["likelihood0"] = Mlp((below,), hidden, config.head.fields())
+    return networks
 
 
 def check(config: StructuredConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+
+    Examples:
+        >>> check(StructuredConfig(condition=7))
+    """
     check_common(
         config,
         {"condition": (1, config.height - 1 if type(config.height) is int else 0)},
@@ -83,25 +93,30 @@ def check(config: StructuredConfig) -> None:
     )
 
 
-Ints = NDArray[np.int64]
-
-
 def capabilities(config: StructuredConfig) -> Capabilities:
-    """What a model of the family can do: the latents of a layer follow those of the one below."""
+    """Return what a model of this config declares: a joint posterior, and rows as side information.
+
+    Examples:
+        >>> capabilities(StructuredConfig()).side_information
+        'rows'
+    """
     return Capabilities(JOINT, side_information=ROWS)
 
 
 def check_layers(config: StructuredConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
-    of the bound.
+    """Check that the integer layers are those of the config's networks, in name, shape and range.
+
+    Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
+    on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
     """
     return check_networks(plans(config), layers)
 
 
 class ExactStructured:
-    """The model on a backend.
+    """The model in integers, on a backend of exact operations.
 
-    Immutable once made. It must be given the rows told before it codes (`given`).
+    The known rows must be set by `given` before the model codes. Immutable after construction.
+    Raises ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
     def __init__(self, config: StructuredConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
@@ -110,15 +125,16 @@ class ExactStructured:
         self._networks = {
             name: ExactMlp(name, plan, layers, ops) for name, plan in plans(config).items()
         }
-        self._told: Ints = np.zeros((0, config.conditioning), np.int64)
+        self._rows: Ints = np.zeros((0, config.conditioning), np.int64)
 
-    def given(self, told: NDArray[np.integer]) -> ExactStructured:
-        """The chain of items with these rows told, int `(items, told)`, which the decoder must know
-        too.
+    def given(self, known: NDArray[np.integer]) -> ExactStructured:
+        """Return the model of items with these known rows, int `(items, conditioning)`; the decoder
+        needs the same rows.
 
-        A whole number of copies of the items may be coded at once, one copy after the other.
+        A whole number of copies of the items may be coded at once, one copy after the other. Raises
+        InputError on another shape or on values out of range.
         """
-        rows: Ints = np.asarray(told, np.int64)
+        rows: Ints = np.asarray(known, np.int64)
         wanted = self.config.conditioning
         if (
             rows.ndim != 2
@@ -129,26 +145,30 @@ class ExactStructured:
                 f"this model is told {wanted} samples of 0..{self.config.levels - 1} an item; "
                 f"found an array {rows.shape}"
             )
-        found = object.__new__(ExactStructured)
-        found.config, found._networks, found._told = self.config, self._networks, rows
-        return found
+        model = object.__new__(ExactStructured)
+        model.config, model._networks, model._rows = self.config, self._networks, rows
+        return model
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model declares of itself."""
+        """Return what the model declares of itself: posterior, depth, side information and
+        media.
+        """
         return capabilities(self.config)
 
     def prior(self, items: int) -> Distribution:
-        """p(z | rows told), z_1 to z_L side by side."""
-        if not len(self._told) or items % len(self._told):
+        """p(z | known rows): return the prior, symbols `(items, sum of latents)`, z_1 to z_L side
+        by side. Raises InputError unless rows of these items are set.
+        """
+        if not len(self._rows) or items % len(self._rows):
             raise InputError(
                 f"this model codes {items} items given the first rows of each; give them before "
                 "coding"
             )
-        told = np.tile(self._told, (items // len(self._told), 1))
+        known = np.tile(self._rows, (items // len(self._rows), 1))
 
         def walk() -> Walk:
-            below, first = told, 0
+            below, first = known, 0
             for layer, dims in enumerate(self.config.latents, 1):
                 below = yield (
                     np.arange(first, first + dims),
@@ -159,14 +179,14 @@ class ExactStructured:
         return walked(walk, (items, sum(self.config.latents)))
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
-        """The prior."""
+        """q(z | x) = p(z | known rows): return the prior, whatever x is."""
         return self.prior(len(below))
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        """p(x | z_L)."""
+        """p(x | z_L): return it, symbols `(items, dims)` of the coded rows."""
         outputs = self._networks["likelihood0"](above[:, -self.config.latents[-1] :])
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
     def default_latent(self, items: int) -> Ints:
-        """Zeros."""
+        """Return zeros, int64 `(items, sum of latents)`."""
         return np.zeros((items, sum(self.config.latents)), np.int64)

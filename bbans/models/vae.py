@@ -1,10 +1,12 @@
 """p(x | z_1) p(z_1 | z_2) ... p(z_L) with q(z_1 | x) q(z_2 | z_1) ...: the Gaussian VAE, its
-hyper-parameters and its integer networks.
+hyper-parameters, which are part of the model id, and its integer networks.
 
 Latents of every layer are indices of the 2^latent_precision bins of equal mass under N(0, 1);
-networks read a bin's median, in 1/128. The top layer's prior costs exactly latent_precision bits a
-dimension; q and the other layers' priors are Gaussians over the same bins. The networks are those
-that the config plans, multi-layer perceptrons or convolutional. `training.networks.vae` trains it.
+networks read a bin's median, in 1/128. The top layer's prior costs exactly latent_precision bits
+per dimension; q and the priors of other layers are Gaussians over the same bins. The config plans
+the networks, dense (`VaeConfig`) or convolutional (`ConvVaeConfig`). `training.networks.vae` trains
+the model. Sources: Kingma and Welling 2014 (arXiv:1312.6114); several layers, Kingma, Abbeel and Ho
+2019 (arXiv:1905.06845).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions import gaussian_bins
-from bbans.distributions.distribution import Distribution
+from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import InputError, ModelFormatError
 from bbans.exact.layers import IntConv
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from bbans.models.conv_vae import ConvVaeConfig
 
 MAX_CLASSES = 2**10
-Ints = NDArray[np.int64]
 CHAIN_RANGES = {
     "latent_precision": (4, 12),
     "fixed_sigma": (-1, SIGMAS - 1),
@@ -51,18 +52,18 @@ class VaeConfig(ImageConfig):
     hidden_layers: int = 2
     latent_precision: int = 12  # bits of a latent under the prior
     fixed_sigma: int = -1  # index of the posterior's sigma = 2^(i / 8 - 6); -1: learned
-    skip: bool = False  # every layer of p(x | z_1) sees z_1
+    skip: bool = False  # every layer of p(x | z_1) reads z_1
     classes: int = 0  # labels given as side information; 0: none
 
     @property
     def label(self) -> tuple[Field, ...]:
-        """The label beside x and z_1, if any."""
+        """The input field of the label beside x and z_1, if there is one."""
         return label_field(self.classes, 1)
 
     @property
     def plans(self) -> dict[str, Mlp]:
-        """Every network by name: `posterior1` is q(z_1 | x), `likelihood0` is p(x | z_1), and so on
-        up.
+        """The plan of every network, by name: `posterior<l>` is q(z_l | z_(l-1)), `likelihood<l>`
+        is p(z_l | z_(l+1)), layer 0 being x.
         """
         head, hidden, dims, side = (
             self.head,
@@ -81,8 +82,12 @@ class VaeConfig(ImageConfig):
 
 
 def label_field(classes: int, one: int) -> tuple[Field, ...]:
-    """A label as a network reads it, where there are any: one of `classes` columns is 1, the
-    integer `one`.
+    """Return the field of a one-hot label of `classes` columns, whose 1 is the integer `one`; empty
+    without classes.
+
+    Examples:
+        >>> label_field(10, 1)[0].count, label_field(0, 1)
+        (10, ())
     """
     return (Field(classes, one, 0, one),) if classes else ()
 
@@ -90,18 +95,28 @@ def label_field(classes: int, one: int) -> tuple[Field, ...]:
 def between_latents(
     latents: tuple[int, ...], hidden: tuple[int, ...], fixed_sigma: int
 ) -> dict[str, Mlp]:
-    """q(z_l | z_(l-1)) and p(z_(l-1) | z_l) of the layers above the first, by name."""
-    found = {}
+    """Return the plans of q(z_l | z_(l-1)) and p(z_(l-1) | z_l) for l = 2..L, by name.
+
+    Examples:
+        >>> sorted(between_latents((50, 20), (128,), -1))
+        ['likelihood1', 'posterior2']
+    """
+    networks = {}
     for l, (below, dims) in enumerate(pairwise(latents), 2):
-        found[f"posterior{l}"] = Mlp(
+        networks[f"posterior{l}"] = Mlp(
             (latent_field(below),), hidden, gaussian_fields(dims, fixed_sigma)
         )
-        found[f"likelihood{l - 1}"] = Mlp((latent_field(dims),), hidden, gaussian_fields(below))
-    return found
+        networks[f"likelihood{l - 1}"] = Mlp((latent_field(dims),), hidden, gaussian_fields(below))
+    return networks
 
 
 def check(config: VaeConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+
+    Examples:
+        >>> check(VaeConfig(latents=(32, 16)))
+    """
     if type(config.skip) is not bool:
         raise ModelFormatError(
             f"the model's `skip` is true or false; found {config.skip!r}; the model file is "
@@ -111,21 +126,30 @@ def check(config: VaeConfig) -> None:
 
 
 def capabilities(config: VaeConfig | ConvVaeConfig) -> Capabilities:
-    """What a model of the family can do."""
+    """Return what a model of this config declares: diagonal Gaussian latents, depth, and whether it
+    needs labels.
+
+    Examples:
+        >>> capabilities(VaeConfig(classes=10)).side_information
+        'label'
+    """
     return Capabilities(DIAGONAL_GAUSSIAN, len(config.latents), LABEL if config.classes else None)
 
 
 def check_layers(config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
-    of the bound.
+    """Check that the integer layers are those of the config's networks, in name, shape and range.
+
+    Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
+    on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
     """
     return check_networks(config.plans, layers)
 
 
 class ExactVae:
-    """The model on a backend.
+    """The model in integers, on a backend of exact operations.
 
-    Immutable once made. A conditional model must be given labels before it codes (`given`).
+    The labels of a conditional model must be set by `given` before it codes. Immutable after
+    construction. Raises ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
     def __init__(
@@ -139,9 +163,11 @@ class ExactVae:
         self._side: tuple[Ints, ...] = ()
 
     def given(self, labels: NDArray[np.integer]) -> ExactVae:
-        """The chain of items with these labels, int `(items,)`, which the decoder must know too.
+        """Return the model of items with these labels, int `(items,)`; the decoder needs the same
+        labels.
 
-        A whole number of copies of the items may be coded at once, one copy after the other.
+        A whole number of copies of the items may be coded at once, one copy after the other. Raises
+        InputError on another shape, on labels out of range, and for a model without labels.
         """
         labels = np.asarray(labels, np.int64)
         if (
@@ -153,26 +179,30 @@ class ExactVae:
                 f"this model takes one label of 0..{self.config.classes - 1} an item; give others "
                 "or none"
             )
-        found = object.__new__(ExactVae)
-        found.config, found._networks = self.config, self._networks
-        found._side = (
+        model = object.__new__(ExactVae)
+        model.config, model._networks = self.config, self._networks
+        model._side = (
             self.config.label[0].high * np.eye(self.config.classes, dtype=np.int64)[labels],
         )
-        return found
+        return model
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model declares of itself."""
+        """Return what the model declares of itself: posterior, depth, side information and
+        media.
+        """
         return capabilities(self.config)
 
     def prior(self, items: int) -> Distribution:
-        """p(z_L)."""
+        """p(z_L): return the prior of the top layer, symbols `(items, dims_L)`."""
         return gaussian_bins.standard_normal(
             (items, self.config.latents[-1]), self.config.latent_precision
         )
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        """p(z_layer | z_(layer + 1) = above); layer 0 is p(x | z_1)."""
+        """p(z_layer | z_(layer + 1) = above): return it, symbols `(items, dims)`; layer 0 is p(x |
+        z_1).
+        """
         u = gaussian_bins.value(self.config.latent_precision, above)
         outputs = self._networks[f"likelihood{layer}"](u, *self._labels(len(above), layer == 0))
         if layer:
@@ -180,20 +210,24 @@ class ExactVae:
         return heads.samples(self.config.head, outputs, self._networks.get("shared"))
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
-        """q(z_layer | z_(layer - 1) = below); layer 1 sees x."""
+        """q(z_layer | z_(layer - 1) = below): return it, symbols `(items, dims)`; layer 1 is q(z_1
+        | x).
+        """
         seen = below if layer == 1 else gaussian_bins.value(self.config.latent_precision, below)
         outputs = self._networks[f"posterior{layer}"](seen, *self._labels(len(below), layer == 1))
         return heads.gaussian(outputs, self.config.latent_precision, self.config.fixed_sigma)
 
     def default_latent(self, items: int) -> Ints:
-        """z_1 in the middle of the prior."""
+        """Return the bin just above the prior's median for every dimension of z_1, int64 `(items,
+        dims_1)`.
+        """
         return np.full(
             (items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64
         )
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
-        """Means in 1/128 and sigma indices of q(z_1 | x), each `(items, dims)`, and the latent
-        precision.
+        """Return means (unit 1/128) and sigma indices (sigma = 2^(i / 8 - 6)) of q(z_1 | x), int64
+        `(items, dims)` each, and the latent precision in bits.
         """
         mean, *sigma = self._networks["posterior1"](x, *self._labels(len(x), True))
         return (
@@ -203,14 +237,16 @@ class ExactVae:
         )
 
     def means(self, x: Ints) -> list[Ints]:
-        """Means of q in 1/128, layer by layer, each from the means below: `(items, dims)`."""
-        found: list[Ints] = []
+        """Return the means of q in 1/128, int64 `(items, dims_l)` for each layer, every layer given
+        the means below.
+        """
+        means: list[Ints] = []
         for layer in range(1, len(self.config.latents) + 1):
-            seen = found[-1] if found else x
-            found.append(
+            seen = means[-1] if means else x
+            means.append(
                 self._networks[f"posterior{layer}"](seen, *self._labels(len(x), layer == 1))[0]
             )
-        return found
+        return means
 
     def _labels(self, items: int, wanted: bool) -> tuple[Ints, ...]:
         if not (wanted and self.config.classes):

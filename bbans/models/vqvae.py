@@ -1,11 +1,11 @@
-"""p(x, z) = p(k_0) p(k_1 | k_0) ... p(x | e_k), k = argmin |z_e(x) - e_k|^2: the VQ-VAE, its
+"""p(x, z) = p(k_0) p(k_1 | k_0) ... p(x | e_k) with k = argmin |z_e(x) - e_k|^2: the VQ-VAE, its
 hyper-parameters, which are part of the model id, and its integer networks.
 
 z is `codes` indices into the codebook, deterministic given x, under a uniform or learned prior:
-nothing is popped while encoding and the decoder never runs the encoder. The codebook is the layer
-`codebook`: its weights are the vectors. With a uniform prior and 2^n vectors a code costs exactly n
-bits; with the learned one decoding takes one pass of its network a code. `training.networks.vqvae`
-trains it.
+encoding pops nothing, and the decoder never evaluates the encoder network. The layer `codebook`
+holds the vectors as its weights. With a uniform prior and 2^n vectors a code costs exactly n bits;
+with a learned prior decoding evaluates its network once per code. `training.networks.vqvae` trains
+the model. Source: van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bbans.distributions import uniform
 from bbans.distributions.autoregressive import autoregressive
-from bbans.distributions.distribution import Distribution, point
+from bbans.distributions.distribution import Distribution, Ints, point
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
 from bbans.exact.ops import Ops
@@ -33,8 +33,8 @@ UNIFORM, AUTOREGRESSIVE = "uniform", "autoregressive"
 
 @dataclass(frozen=True)
 class VqVaeConfig(ImageConfig):
-    """Shape of the networks: an item is `codes` indices into a codebook of `codebook` vectors of
-    `dims` numbers.
+    """Shape of the networks: the latents of an item are `codes` indices into a codebook of
+    `codebook` vectors of `dims` numbers.
     """
 
     codes: int = 16
@@ -47,31 +47,38 @@ class VqVaeConfig(ImageConfig):
 
 
 def plans(config: VqVaeConfig) -> dict[str, Mlp]:
-    """Every network by name.
+    """Return the plan of every network, by name: `posterior1` is the encoder, `likelihood0` is p(x
+    | e_k), and `prior`, if learned, reads all codes' vectors and emits all codes' log-weights,
+    masked by `prior_masks`.
 
-    `prior`, where it is learned, reads all codes' vectors and gives all codes' log-weights
-    (`prior_masks`).
+    Examples:
+        >>> sorted(plans(VqVaeConfig(prior=AUTOREGRESSIVE)))
+        ['likelihood0', 'posterior1', 'prior']
     """
     vectors, hidden = (
         embedding_field(config.codes * config.dims),
         (config.hidden,) * config.hidden_layers,
     )
-    found = dict(config.head.plans())
-    found["posterior1"] = Mlp((config.head.input_field(),), hidden, (vectors,))
-    found["likelihood0"] = Mlp((vectors,), hidden, config.head.fields())
+    networks = dict(config.head.plans())
+    networks["posterior1"] = Mlp((config.head.input_field(),), hidden, (vectors,))
+    networks["likelihood0"] = Mlp((vectors,), hidden, config.head.fields())
     if config.prior == AUTOREGRESSIVE:
-        found["prior"] = Mlp(
+        networks["prior"] = Mlp(
             (vectors,), (config.prior_hidden,) * 2, (log_weights(config.codes * config.codebook),)
         )
-    return found
+    return networks
 
 
 def prior_masks(config: VqVaeConfig) -> list[NDArray[np.float32]]:
-    """Connections of the prior's layers, `(O, I)` each, that let code i see the codes before it
-    only (MADE: arXiv:1502.03509).
+    """Return the masks of the prior's layers, float32 `(O, I)` of 0 and 1 each: code i depends on
+    the codes before it only (MADE: Germain et al. 2015, arXiv:1502.03509).
 
-    A hidden unit of degree m sees the first m codes, and code i (from 0) sees the units of degree
+    A hidden unit of degree m reads the first m codes, and code i (from 0) reads the units of degree
     up to i.
+
+    Examples:
+        >>> len(prior_masks(VqVaeConfig()))
+        3
     """
     positions = np.arange(config.codes)
     entering, degrees = (
@@ -84,7 +91,12 @@ def prior_masks(config: VqVaeConfig) -> list[NDArray[np.float32]]:
 
 
 def check(config: VqVaeConfig) -> None:
-    """Bound every field before anything is built from it. Raises ModelFormatError."""
+    """Check that every field of a config is within its bounds, before anything is built from it.
+    Raises ModelFormatError.
+
+    Examples:
+        >>> check(VqVaeConfig(codebook=64))
+    """
     if config.prior not in (UNIFORM, AUTOREGRESSIVE):
         raise ModelFormatError(
             f"a prior is {UNIFORM!r} or {AUTOREGRESSIVE!r}; found {config.prior!r}; the model "
@@ -99,18 +111,24 @@ def check(config: VqVaeConfig) -> None:
         )
 
 
-Ints = NDArray[np.int64]
 CODEBOOK = "codebook"
 
 
 def capabilities(config: VqVaeConfig) -> Capabilities:
-    """What a model of the family can do."""
+    """Return what a model of this config declares: a deterministic posterior.
+
+    Examples:
+        >>> capabilities(VqVaeConfig()).deterministic
+        True
+    """
     return Capabilities(POINT)
 
 
 def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
-    """Refuse layers that are missing, misshapen or inexact; returns the largest sum as a fraction
-    of the bound.
+    """Check that the integer layers are those of the config's networks, in name, shape and range.
+
+    Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
+    on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
     """
     wanted = accumulators(plans(config))
     wanted[CODEBOOK] = Accumulator(
@@ -127,7 +145,9 @@ def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
 
 
 class ExactVqVae:
-    """The model on a backend. Immutable once made."""
+    """The model in integers, on a backend of exact operations. Immutable after construction. Raises
+    ModelFormatError and AccumulatorBoundError on layers that do not fit.
+    """
 
     def __init__(self, config: VqVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
         check_layers(config, layers)
@@ -139,18 +159,20 @@ class ExactVqVae:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model declares of itself."""
+        """Return what the model declares of itself: posterior, depth, side information and
+        media.
+        """
         return capabilities(self.config)
 
     def prior(self, items: int) -> Distribution:
-        """p(z)."""
+        """p(z): return the prior, uniform or autoregressive, symbols `(items, codes)`."""
         shape = items, self.config.codes
         if "prior" not in self._networks:
             return uniform.uniform(shape, self.config.codebook)
         return autoregressive(self._log_weights, shape)
 
     def likelihood(self, layer: int, above: Ints) -> Distribution:
-        """p(x | z = above)."""
+        """p(x | z = above): return it, symbols `(items, dims)`."""
         return heads.samples(
             self.config.head,
             self._networks["likelihood0"](self._vectors(above)),
@@ -158,21 +180,23 @@ class ExactVqVae:
         )
 
     def posterior(self, layer: int, below: Ints) -> Distribution:
-        """The codes of x = below, certain."""
+        """q(z | x = below) = 1 at the codes of x: return this deterministic distribution, symbols
+        `(items, codes)`.
+        """
         return point(self.codes(below))
 
     def default_latent(self, items: int) -> Ints:
-        """Zeros: a point needs none."""
+        """Return zeros, int64 `(items, codes)`; a deterministic posterior never uses them."""
         return np.zeros((items, self.config.codes), np.int64)
 
     def codes(self, x: Ints) -> Ints:
-        """Indices of the vectors nearest to the encoder's, the first of equals; x int64 `(items,
-        dims)`.
+        """argmin_k |z_e(x) - e_k|^2: return the index of the nearest vector for every code, the
+        first of equals, int64 `(items, codes)`; x int64 `(items, dims)`.
         """
         z_e = self._networks["posterior1"](x)[0].reshape(-1, self.config.dims)
         nearness = 2 * z_e @ self._codebook.T - (self._codebook**2).sum(1)
-        found: Ints = nearness.argmax(1).reshape(len(x), self.config.codes)
-        return found
+        codes: Ints = nearness.argmax(1).reshape(len(x), self.config.codes)
+        return codes
 
     def _vectors(self, codes: Ints) -> Ints:
         return self._codebook[codes].reshape(len(codes), -1)

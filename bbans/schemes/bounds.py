@@ -25,7 +25,7 @@ from bbans.errors import UnderflowError
 from bbans.models.base import LatentModel
 from bbans.schemes import importance
 from bbans.schemes.metering import LIKELIHOOD, POSTERIOR, PRIOR, Account, Record, Scheme
-from bbans.schemes.sampling import LANES, random_message, sample_distribution
+from bbans.schemes.sampling import LANES, SEED_STRIDE, random_message, sample_distribution
 
 Bits = NDArray[np.float64]
 """Information in bits."""
@@ -143,7 +143,7 @@ def weighted_bits(
     """
     if not coupled:
         runs = [
-            importance_weighted_bits(model, x, particles, seed + 1_000_003 * draw)
+            importance_weighted_bits(model, x, particles, seed + SEED_STRIDE * draw)
             for draw in range(draws)
         ]
         return np.asarray(np.mean(runs, 0))

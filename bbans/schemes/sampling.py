@@ -16,6 +16,9 @@ from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import UnderflowError
 from bbans.models.base import LatentModel
 
+SEED_STRIDE = 1_000_003
+"""Prime distance between the seeds of neighbouring streams; evaluation and training derive the seed
+of a stream from a base seed by multiples of it."""
 LANES = 1 << 15
 """Default number of lanes. The first symbol of a lane comes from a fresh head, and is therefore
 independent of the others and unbiased."""

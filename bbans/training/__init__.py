@@ -1,1 +1,3 @@
-"""Optimisation over models: the training loop, and from a folder of images to a model file."""
+"""Training on torch: objectives, gradient estimators and trainable networks, the training loop, and
+`bbans train` from a folder of images to a model file.
+"""

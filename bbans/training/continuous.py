@@ -1,11 +1,10 @@
-"""-ELBO of one layer of Gaussian latents, whose q learns by LAX: [f(z) - c(z)] d log q(z) + d c(z),
-f(z) = -log2 p(x | z).
+"""-ELBO of one layer of Gaussian latents whose q is trained by LAX: g = [f(z) - c(z)] d log q(z) +
+d c(z) with f(z) = -log2 p(x | z).
 
-f is only evaluated, as if it had no derivative; c is a network of z and x, which learns to lower
-the variance of the estimate, and the running mean of f (Grathwohl et al. 2018, arXiv:1711.00123;
-`gradients.relax`). The KL divergence is exact and no part of f. Where f has a derivative, as here,
-reparameterisation has less variance, and is what chains of Gaussian latents are trained by
-otherwise.
+f is only evaluated, never differentiated; the control variate c is a network of z and x plus the
+running mean of f, trained to lower the variance of g (Grathwohl et al. 2018, arXiv:1711.00123;
+`estimators.relax`). The KL divergence is exact and no part of f. Where f has a derivative, as here,
+the reparameterised gradient has less variance; it is the default for Gaussian latents.
 """
 
 from __future__ import annotations
@@ -31,28 +30,35 @@ from bbans.training.terms import ELBO, LAX, Draws, Terms, Training
 
 @dataclass(frozen=True)
 class Gaussian:
-    """z ~ N(mean, sigma^2) for `lax`, with mean and log2 sigma side by side: parameters `(B, 2,
-    D)`, z `(B, D)`.
+    """z ~ N(mean, sigma^2) as `lax` takes it, parametrised by mean and log2 sigma: parameters `(B,
+    2, D)`, z `(B, D)`.
     """
 
     def continuous(self, parameters: Tensor, u: Tensor, /) -> Tensor:
-        """z from uniform u like the parameters, by the transform of Box and Muller 1958."""
+        """Sample z from uniform u, shaped like the parameters, by the transform of Box and Muller
+        1958.
+        """
         mean, log2_sigma = parameters.unbind(1)
         radius = torch.sqrt(-2 * torch.log1p(-u[:, 0]))
         return mean + torch.exp2(log2_sigma) * radius * torch.cos(2 * math.pi * u[:, 1])
 
     def hard(self, z: Tensor, /) -> Tensor:
-        """z itself."""
+        """Return z: the latent is not discretised."""
         return z
 
     def log_density(self, parameters: Tensor, z: Tensor, /) -> Tensor:
-        """`(B,)` nats, without the constant."""
+        """log q(z): return it in nats, `(B,)`, up to a constant."""
         mean, log2_sigma = parameters.unbind(1)
         return -(((z - mean) * torch.exp2(-log2_sigma)) ** 2 / 2 + LN2 * log2_sigma).sum(1)
 
 
 def check(training: Training, model: Any) -> None:
-    """Raise InputError unless a model of this config can be trained by LAX."""
+    """Raise InputError unless a model of this config can be trained by LAX on the ELBO.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> check(Training(estimator=LAX), VaeConfig())
+    """
     family = family_name(model)
     if LAX not in trains(model).estimators:
         raise InputError(
@@ -69,9 +75,11 @@ def check(training: Training, model: Any) -> None:
 
 
 def terms(net: VaeNet, control: Control, x: Tensor, source: Draws, drop: Tensor | None) -> Terms:
-    """The bound of a batch, with a surrogate that has LAX's estimates as derivatives.
+    """Compute the bound of a batch x `(B, dims)`, with a surrogate whose derivatives are LAX's
+    estimates.
 
-    See `discrete.terms`.
+    Adds the gradients of the control variate to `control`'s parameters. drop bool `(B,)`: items
+    with default latents, or None.
     """
     seen = x.to(torch.get_default_dtype()) / (net.config.levels - 1)
     mean, log2_sigma = net.posterior(1, seen)

@@ -1,8 +1,8 @@
-"""Batches of training crops, drawn on the device that trains: one gather out of a flat buffer of
-all images, then changes of colour.
+"""Batches of training crops, sampled on the training device: one gather from a flat buffer of all
+images, then random changes of colour.
 
-Every number of a batch comes from a generator of that device, and nothing is read back: a GPU is
-never waited for.
+All randomness comes from a generator of that device, and nothing is read back, so that no step
+waits for a GPU.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ PHOTO_YCC = (
     (-0.299 / 2.2179, -0.587 / 2.2179, 0.886 / 2.2179),
     (0.701 / 1.8215, -0.587 / 1.8215, -0.114 / 1.8215),
 )
-PHOTO_YCC_SHARE, BILINEAR_SHARE, COSITED_SHARE = 0.6, 0.8, 0.5  # of crops with halved chroma
+# shares of the crops with halved chroma
+PHOTO_YCC_SHARE, BILINEAR_SHARE, COSITED_SHARE = 0.6, 0.8, 0.5
 LUMA = YCBCR[0]
 
 
 class Store(NamedTuple):
     """Images on a device, row by row and one after the other.
 
-    pixels uint8 `(P, 3)`; offset, height, width int64 `(N,)`, offset the first row of an image in
-    `pixels`; cumulative float64 `(N,)`, of the chances of an image, which go with the square root
-    of its area; spaces and inverses `(2, 3, 3)`, RGB to luma and chroma and back.
+    pixels uint8 `(P, 3)`; offset, height, width int64 `(N,)`, where offset is an image's first row
+    in `pixels`; cumulative float64 `(N,)`: the cumulative probabilities of the images, which are
+    proportional to the square roots of their areas; spaces and inverses float32 `(2, 3, 3)`: RGB to
+    luma and chroma, and back.
     """
 
     pixels: Tensor
@@ -47,8 +49,8 @@ class Store(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """x float32 `(B, 3, crop, crop)` of whole numbers 0..255, channels-last; grey bool `(B,)`:
-    crops that were made grey.
+    """x float32 `(B, 3, crop, crop)`, integers 0..255, channels-last; grey bool `(B,)`: crops that
+    were turned grey.
     """
 
     x: Tensor
@@ -56,12 +58,17 @@ class Batch(NamedTuple):
 
 
 def store(images: Sequence[Image], device: torch.device | str = "cpu") -> Store:
-    """Images uint8 `(H, W, 3)`, put on a device once. At least one."""
+    """Copy images, uint8 `(H, W, 3)` each, to a device. At least one.
+
+    Examples:
+        >>> store([np.zeros((4, 6, 3), np.uint8)]).pixels.shape
+        torch.Size([24, 3])
+    """
     sizes = np.array([image.shape[:2] for image in images], np.int64)
     areas = sizes.prod(1)
     chances = np.cumsum(np.sqrt(areas))
     spaces = torch.tensor([YCBCR, PHOTO_YCC])
-    found = Store(
+    parts = Store(
         torch.from_numpy(np.concatenate([image.reshape(-1, 3) for image in images])),
         torch.from_numpy(np.cumsum(areas) - areas),
         torch.from_numpy(sizes[:, 0].copy()),
@@ -70,7 +77,7 @@ def store(images: Sequence[Image], device: torch.device | str = "cpu") -> Store:
         spaces,
         torch.linalg.inv(spaces),
     )
-    return Store(*(part.to(device) for part in found))
+    return Store(*(part.to(device) for part in parts))
 
 
 def draw(
@@ -81,9 +88,15 @@ def draw(
     chroma_fraction: float,
     generator: torch.Generator,
 ) -> Batch:
-    """Random crops under the eight symmetries of the square, some grey, some with halved chroma.
+    """Sample `batch` random crops under the eight symmetries of the square, a fraction of them
+    grey, a fraction with chroma at half resolution.
 
-    No image is smaller than a crop.
+    No image may be smaller than a crop.
+
+    Examples:
+        >>> images = store([np.zeros((4, 6, 3), np.uint8)])
+        >>> draw(images, 2, 4, 0.1, 0.5, torch.Generator().manual_seed(0)).x.shape
+        torch.Size([2, 3, 4, 4])
     """
     # float64: a float32 below 1 times a side may round to the side itself
     u = torch.rand(9, batch, generator=generator, dtype=torch.float64, device=images.pixels.device)
@@ -105,8 +118,14 @@ def draw(
 def gather(
     images: Store, crop: int, which: Tensor, down: Tensor, across: Tensor, turn: Tensor
 ) -> Tensor:
-    """Crops `(B, 3, crop, crop)` float32 where four numbers of [0, 1) each, `(B,)`, say image,
-    place and symmetry.
+    """Cut crops, float32 `(B, 3, crop, crop)`, at given positions: `which`, `down`, `across` and
+    `turn`, `(B,)` numbers in [0, 1), select the image, the row, the column and the symmetry.
+
+    Examples:
+        >>> zero = torch.zeros(1, dtype=torch.float64)
+        >>> images = store([np.arange(18, dtype=np.uint8).reshape(2, 3, 3)])
+        >>> gather(images, 2, zero, zero, zero, zero)[0, 0].tolist()
+        [[0.0, 3.0], [9.0, 12.0]]
     """
     image = torch.searchsorted(images.cumulative, which, right=True)
     height, width = images.height[image], images.width[image]
@@ -126,7 +145,12 @@ def gather(
 
 
 def to_grey(x: Tensor) -> Tensor:
-    """Rounded luma (ITU-R BT.601) repeated over three channels; x `(..., 3, H, W)`."""
+    """Return rounded luma (ITU-R BT.601), repeated over three channels; x `(..., 3, H, W)`.
+
+    Examples:
+        >>> to_grey(torch.tensor([255.0, 0.0, 0.0]).view(3, 1, 1)).flatten().tolist()
+        [76.0, 76.0, 76.0]
+    """
     r, g, b = (x[..., c : c + 1, :, :] for c in range(3))
     return (LUMA[0] * r + LUMA[1] * g + LUMA[2] * b).round().expand_as(x)
 
@@ -134,13 +158,19 @@ def to_grey(x: Tensor) -> Tensor:
 def halve_chroma(
     x: Tensor, space: Tensor, inverse: Tensor, cosited: Tensor, nearest: Tensor
 ) -> Tensor:
-    """What film scans and decoded JPEGs went through: rounded luma, rounded half-resolution chroma
-    interpolated back.
+    """Simulate film scans and decoded JPEGs: round luma, halve the resolution of chroma, round it
+    and interpolate it back.
 
-    x `(B, 3, H, W)`, H and W even; space and inverse `(B, 3, 3)`, RGB to one luma and two chroma
-    rows and back; cosited bool `(B,)`: chroma is at every other pixel, not the mean of four;
-    nearest bool `(B,)`: of those others, chroma is repeated, not interpolated. The values end on
-    that space's lattice.
+    x `(B, 3, H, W)`, H and W even; space and inverse `(B, 3, 3)`: RGB to one luma and two chroma
+    rows, and back; cosited bool `(B,)`: chroma is sampled at every other pixel instead of averaged
+    over four; nearest bool `(B,)`: averaged chroma is repeated instead of interpolated. Returns
+    integers 0..255 on the lattice of that colour space.
+
+    Examples:
+        >>> space = torch.tensor([YCBCR])
+        >>> no = torch.zeros(1, dtype=torch.bool)
+        >>> halve_chroma(torch.full((1, 3, 2, 2), 9.0), space, space.inverse(), no, no).max().item()
+        9.0
     """
     planes = _map(space, x).round()
     y, chroma = planes[:, :1], planes[:, 1:]
@@ -160,13 +190,19 @@ def halve_chroma(
 
 
 def subpixels(x: Tensor, grey: Tensor) -> Tensor:
-    """Coded values of a batch, a tensor `()`: three a pixel, one where the image is grey."""
+    """Return the number of coded values of a batch, a tensor `()`: three per pixel, one where the
+    image is grey.
+
+    Examples:
+        >>> subpixels(torch.zeros(2, 3, 4, 4), torch.tensor([True, False])).item()
+        64.0
+    """
     return (3 - 2 * grey.float()).sum() * (x.shape[-1] * x.shape[-2])
 
 
 def _map(matrix: Tensor, x: Tensor) -> Tensor:
-    """A matrix `(B, 3, 3)` an image: multiplied out, so that no setting of the caller shortens
-    mantissas.
+    """Apply a matrix `(B, 3, 3)` to each image, written as products, so that no torch setting
+    lowers the precision.
     """
     r, g, b = (x[:, c : c + 1] for c in range(3))
     m = matrix[..., None, None]
@@ -174,5 +210,5 @@ def _map(matrix: Tensor, x: Tensor) -> Tensor:
 
 
 def _each(a: Tensor) -> Tensor:
-    """A value an item, `(B,)`, beside `(B, C, H, W)`."""
+    """View one value per item, `(B,)`, as `(B, 1, 1, 1)`."""
     return a[:, None, None, None]

@@ -1,4 +1,4 @@
-"""The recipe that suits images where nobody names one, and recipes with other latents or another
+"""The default recipe for given images, and variants of it with discrete latents or another
 posterior.
 """
 
@@ -23,20 +23,18 @@ from bbans.training.networks.families import trains
 from bbans.training.photographs import PhotoRecipe
 from bbans.training.terms import VIMCO, Training
 
-PHOTO_SIDE = 128  # images from this size on are coded as photographs, tile by tile
-FEW_LEVELS = 32  # up to here every level has a log-weight of its own
-# up to here a VAE trains in seconds, and there is little between neighbours that its z does not
-# hold
+PHOTO_SIDE = 128  # smallest side of images that are coded as photographs, tile by tile
+FEW_LEVELS = 32  # largest number of levels with one log-weight per level
+# largest number of samples of an image that gets a plain VAE: it trains in seconds, and z captures
+# nearly all dependence between neighbours
 TINY_DIMS = 256
-# up to here networks are dense; at 127 x 127 x 3 the last dense layer would have over 200 million
-# weights
+# largest number of samples of an image with dense networks; at 127 x 127 x 3 the last dense layer
+# would have over 200 million weights
 DENSE_DIMS = 1024
-SMALLEST_SIDE = 8  # convolutional networks halve larger sides until the map is no larger
-BATCH, SMALLEST_BATCH = (
-    100,
-    8,
-)  # items a step, fewer beyond DENSE_DIMS so that a step has as many samples
-GAUSSIAN = "gaussian"  # the posterior that the families above have
+SMALLEST_SIDE = 8  # convolutional networks halve sides until none is longer
+# items per step; fewer beyond DENSE_DIMS, so that the number of samples per step stays the same
+BATCH, SMALLEST_BATCH = 100, 8
+GAUSSIAN = "gaussian"  # the diagonal Gaussian posterior
 BITS, CATEGORIES = LATENTS = "bernoulli", "categorical"
 VIMCO_PARTICLES = 5
 # learning rate at a width of 128: on 8 x 8 images 11 % fewer bits after 3000 steps than at 1e-3
@@ -46,12 +44,16 @@ SMALL_NETS_RATE = 5e-3
 def default_recipe(
     height: int, width: int, channels: int, levels: int, items: int = 60000, classes: int = 0
 ) -> LatentRecipe | PhotoRecipe:
-    """The family and its sizes for `items` images of one shape, of `classes` kinds if that is told
-    with each of them (0: it is not).
+    """Return the default recipe for `items` images of one shape, with `classes` labels as side
+    information (0: none).
 
-    8-bit photographs of 128 pixels and more get the photo family, small images the pyramid, tiny
-    and labelled ones a VAE. The latents and the width follow the number of samples in an image, the
-    steps the number of images. Early stopping is on.
+    8-bit photographs of at least 128 pixels a side get the photo family, small images the pyramid,
+    tiny and labelled ones a VAE. Latent dimensions and widths follow the number of samples in an
+    image, the number of steps that of images. Early stopping is on.
+
+    Examples:
+        >>> default_recipe(256, 256, 3, 256).batch
+        8
     """
     if min(height, width) >= PHOTO_SIDE and levels == 256 and channels in (1, 3) and not classes:
         return PhotoRecipe()
@@ -61,8 +63,12 @@ def default_recipe(
 def latent_recipe(
     height: int, width: int, channels: int, levels: int, items: int = 60000, classes: int = 0
 ) -> LatentRecipe:
-    """The family of latent models and its sizes for `items` images of one shape; see
-    `default_recipe`.
+    """Return the default recipe of a latent model of whole images, as `default_recipe` does for all
+    but photographs.
+
+    Examples:
+        >>> latent_recipe(28, 28, 1, 256).model.latents
+        (24,)
     """
     dims = height * width * channels
     shape = (height, width, channels, levels, *_likelihood(levels))
@@ -81,7 +87,7 @@ def latent_recipe(
         2e-3,
         kl_warmup_steps=steps // 4,
         weight_decay=0.01,
-        latent_dropout=0.02,  # what single images and the first of a group are coded under
+        latent_dropout=0.02,  # single images and the first of a group have default latents
         training=Training(dropout=0.1),
         validate_every=max(1, steps // 40),
         patience=10,
@@ -97,10 +103,14 @@ def discrete_recipe(
     items: int = 60000,
     estimator: str | None = None,
 ) -> LatentRecipe:
-    """A VAE of bits or categories (`latents` one of LATENTS) for `items` images of one shape,
-    trained by an estimator.
+    """Return the recipe of a VAE with Bernoulli or categorical latents (`latents` is one of
+    LATENTS) for `items` images of one shape.
 
-    Raises InputError on other latents, and on an estimator that is none.
+    Raises InputError on other latents, and on an unknown estimator.
+
+    Examples:
+        >>> discrete_recipe("bernoulli", 8, 8, 1, 2).model.latents
+        (24,)
     """
     if latents not in LATENTS:
         raise InputError(f"latents are {' or '.join(LATENTS)}; found {latents!r}")
@@ -128,8 +138,12 @@ def discrete_recipe(
 
 
 def estimated(recipe: LatentRecipe, estimator: str) -> LatentRecipe:
-    """A recipe with another estimator, by vimco with VIMCO_PARTICLES particles unless it says how
-    many. Raises InputError.
+    """Return a recipe with another gradient estimator; vimco gets VIMCO_PARTICLES particles unless
+    the recipe sets a number. Raises InputError.
+
+    Examples:
+        >>> estimated(discrete_recipe("bernoulli", 8, 8, 1, 2), VIMCO).training.particles
+        5
     """
     training, particles = recipe.training, recipe.training.particles
     if estimator == VIMCO and particles == 1:
@@ -142,7 +156,7 @@ def estimated(recipe: LatentRecipe, estimator: str) -> LatentRecipe:
 
 
 def _likelihood(levels: int) -> tuple[str, int]:
-    """A head's kind and components for so many values."""
+    """Return the kind and the components of the head for `levels` values."""
     return (
         (BERNOULLI, 0)
         if levels == 2
@@ -155,8 +169,8 @@ def _likelihood(levels: int) -> tuple[str, int]:
 def _plain(
     shape: tuple[int, int, int, int, str, int], batch: int, items: int, classes: int
 ) -> LatentRecipe:
-    """A VAE whose samples are independent given z, convolutional beyond 1024 samples so that it
-    stays below two million weights.
+    """Return a VAE whose samples are independent given z; beyond 1024 samples convolutional, which
+    keeps it below two million weights.
     """
     height, width, channels, _, likelihood, _ = shape
     dims = height * width * channels
@@ -169,8 +183,8 @@ def _plain(
     steps = min(20000, max(3000, 30 * items // 100))
     rate = SMALL_NETS_RATE if hidden == 128 else 1e-3
     every = max(1, steps // 40)
-    # grey levels reward collapse early on: with a short warm-up 7 of 50 latents stayed in use on
-    # MNIST, with half of the run 17
+    # on grey levels latents collapse early: on MNIST 7 of 50 latents stayed active with a short
+    # warm-up, 17 with a warm-up over half of the run
     warmup = steps // (2 if likelihood == LOGISTIC else 20)
     return LatentRecipe(
         model,
@@ -186,12 +200,16 @@ def _plain(
 
 
 def with_posterior(recipe: LatentRecipe, posterior: str, given: bool) -> LatentRecipe:
-    """The recipe with q(z | x) of another kind: `gaussian`, or one of `models.rich_vae.POSTERIORS`.
+    """Return a recipe with another form of q(z | x): `gaussian`, or one of
+    `models.rich_vae.POSTERIORS`.
 
-    `given`: it is a user's, not the default.
+    `given`: whether the user named the recipe. A default recipe's decoder becomes a dense one.
+    Raises InputError on unknown posteriors and on recipes that cannot have one, NoCodecError on a
+    posterior that cannot be coded.
 
-    A default recipe's decoder becomes a dense one. Raises InputError on kinds and recipes for which
-    there is none.
+    Examples:
+        >>> with_posterior(latent_recipe(8, 8, 1, 256), "flow", given=False).model.posterior
+        'flow'
     """
     model = recipe.model
     rich_vae.check_codes(posterior)

@@ -1,5 +1,5 @@
-"""ESS = (sum w)^2 / sum w^2, SNR = |E g| / sd(g): how good samples from q and gradients of a bound
-are.
+"""ESS = (sum w)^2 / sum w^2 and SNR = |E g| / sd(g): the quality of samples from q, and of
+gradients of a bound.
 
 Sources: Rainforth et al. 2018 (arXiv:1802.04537) for the signal-to-noise ratio and its rates in K
 and M; Kong 1992 for the effective sample size; Burda et al. 2016 (arXiv:1509.00519) for
@@ -15,24 +15,37 @@ from torch import Tensor
 
 
 def normalised_weights(log_w: Tensor) -> Tensor:
-    """w_k / sum w of log2 w `(K, B)`: what the gradient of IWAE averages the gradients of log w_k
-    with.
+    """w_k / sum w: return it for log2 w `(K, B)`, same shape: the weights with which IWAE averages
+    the gradients of log w_k.
+
+    Examples:
+        >>> normalised_weights(torch.tensor([[0.0], [1.0]])).flatten().tolist()
+        [0.333..., 0.666...]
     """
     return torch.softmax(log_w * math.log(2), -2)
 
 
 def effective_samples(log_w: Tensor) -> Tensor:
-    """ESS of log2 w `(K, B)`, `(B,)`, 1 to K."""
-    found: Tensor = 1 / (normalised_weights(log_w) ** 2).sum(-2)
-    return found
+    """ESS = (sum w)^2 / sum w^2: return it for log2 w `(K, B)`, as `(B,)` in 1..K.
+
+    Examples:
+        >>> effective_samples(torch.zeros(4, 1)).item()
+        4.0
+    """
+    size: Tensor = 1 / (normalised_weights(log_w) ** 2).sum(-2)
+    return size
 
 
 def signal_to_noise(gradients: Tensor) -> float:
-    """Root of sum (E g_p)^2 / sum var g_p over parameters, of R independent gradients `(R, P)`; 0
-    where it cannot be told from 0.
+    """SNR = sqrt(sum (E g_p)^2 / sum var g_p) over parameters p: estimate it from R independent
+    gradients `(R, P)`; 0 where the signal is below the noise.
 
-    (mean g)^2 exceeds (E g)^2 by var g / R, which is taken off: without that no estimate falls
-    below about 1 / sqrt(R).
+    (mean g)^2 exceeds (E g)^2 by var g / R in expectation, which is subtracted; without that no
+    estimate would fall below about 1 / sqrt(R).
+
+    Examples:
+        >>> signal_to_noise(torch.tensor([[1.0], [-1.0]]))
+        0.0
     """
     variance = gradients.var(0).sum()
     signal = (gradients.mean(0) ** 2).sum() - variance / len(gradients)

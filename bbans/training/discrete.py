@@ -1,13 +1,13 @@
-"""-ELBO of bits and categories as a loss: the parts of a network's bound put together with an
+"""-ELBO of Bernoulli and categorical latents as a loss: a network's bound combined with an
 estimator of the gradients by q.
 
-For layer l the estimators see f(z_l): -log2 p(x | z_1) where l = 1, beta times -log2 p(z_(l-1) |
-z_l), -log2 p(z_l | z_(l+1)) and the layers above, which are drawn again from the same noise. For
-every noise f is a function of z_l alone, so that an unbiased estimator stays unbiased with any
-number of layers; a control variate relaxes the layers above along with z_l. Entropies and the top
-layer's KL are exact given the layer below, and are no part of f. Two exceptions: `concrete` trains
-the bound of relaxed samples in all its parameters, which is no rate; `vimco` the
-importance-weighted bound of several samples, whose layers share one signal.
+The estimator of layer l is applied to f(z_l): -log2 p(x | z_1) where l = 1, plus beta times -log2
+p(z_(l-1) | z_l), -log2 p(z_l | z_(l+1)) and the terms of the layers above, which are sampled again
+from the same noise. For fixed noise f is a function of z_l alone, so that an unbiased estimator
+stays unbiased at any depth; a control variate relaxes the layers above along with z_l. Entropies
+and the top layer's KL are exact given the layer below, and are no part of f. Two exceptions:
+`concrete` trains the bound of relaxed samples in all parameters, which is no rate; `vimco` trains
+the importance-weighted bound of several samples, with one learning signal for all layers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 from bbans.errors import InputError
 from bbans.models.registry import family_name
 from bbans.training import continuous
-from bbans.training.discrete_bounds import _bound, _Replayed
+from bbans.training.discrete_bounds import ReplayedNoise, trained_bound
 from bbans.training.estimators.control import Control
 from bbans.training.estimators.estimate import Estimate, improve
 from bbans.training.estimators.muprop import muprop
@@ -50,8 +50,12 @@ from bbans.training.terms import (
 
 
 def check(training: Training, model: Any, free_bits: float = 0.0) -> None:
-    """Raise InputError unless a config's family can be trained by the estimator, and on the
-    objective where its latents are discrete.
+    """Raise InputError unless a config's family supports the estimator and, with discrete latents,
+    the objective and the number of particles.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> check(Training(estimator=NVIL), BernoulliVaeConfig())
     """
     t, family, declared = training, family_name(model), trains(model)
     if t.estimator not in ESTIMATORS:
@@ -79,11 +83,11 @@ def check(training: Training, model: Any, free_bits: float = 0.0) -> None:
     if t.particles < (2 if t.estimator == VIMCO else 1) or (
         declared.sampled and t.particles > 1 and not several
     ):
-        said = (
+        rule = (
             f"particles are 2 or more with {VIMCO}, 1 or more with {CONCRETE} of the family "
             "structured, and 1 with other estimators"
         )
-        raise InputError(f"{said}; found {t.particles} with {t.estimator!r}")
+        raise InputError(f"{rule}; found {t.particles} with {t.estimator!r}")
     if not t.temperature > 0:
         raise InputError(f"a temperature is above 0; found {t.temperature}")
 
@@ -102,21 +106,22 @@ def terms(
     drop: Tensor | None,
     beta: float,
 ) -> Terms:
-    """The bound of a batch, with a surrogate that has the estimates as derivatives; `beta` weighs
-    the divergences in f.
+    """Compute the bound of a batch x `(B, dims)`, with a surrogate whose derivatives are the
+    estimates; `beta` weighs the divergences in f.
 
-    Gradients of what the estimator learns are added to `control`'s, weighted with this process's
-    share of the batch. Of `vimco` the likelihood is the whole bound.
+    Gradients of baselines and control variates are added to `control`'s, weighted by this process's
+    share of the batch. With `vimco` the likelihood holds the whole bound. drop bool `(B,)`: items
+    with default latents, or None.
     """
     name = control.name
     if name == STRAIGHT_THROUGH:
-        found: Terms = net.terms(x, labels, source, drop)
-        return found
+        bound: Terms = net.terms(x, labels, source, drop)
+        return bound
     if name == LAX:
         return continuous.terms(net, control, x, source, drop)
     seen = net.seen(x, labels)
     if training.bounded:
-        return _bound(net, training, x, seen, source, drop, beta)
+        return trained_bound(net, training, x, seen, source, drop, beta)
     uniforms: list[Tensor] = []
 
     def hard(logits: Tensor, layer: int) -> Tensor:
@@ -124,7 +129,7 @@ def terms(
         return net.default_latent(net.latent.sample(logits, uniforms[-1]), drop)  # type: ignore[no-any-return]
 
     step = _Step(net, control, x, seen, source, uniforms, net.infer(seen, hard), beta)
-    found, surrogate = net.bound(x, step.z, drop), x.new_zeros((), dtype=torch.get_default_dtype())
+    bound, surrogate = net.bound(x, step.z, drop), x.new_zeros((), dtype=torch.get_default_dtype())
     for layer in range(1, net.depth + 1):
         estimate, logits = step.estimate(layer), step.z.logits[layer - 1]
         if drop is not None:
@@ -134,14 +139,12 @@ def terms(
         surrogate = surrogate + (
             estimate.gradient.detach() * (logits - logits.detach())
         ).sum() / len(x)
-    return replace(found, surrogate=surrogate)
+    return replace(bound, surrogate=surrogate)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A batch, what q is given of it, its hard samples z and the noise that they were drawn
-    with.
-    """
+    """A batch, the input `seen` of q, its hard samples z and the noise that produced them."""
 
     net: BernoulliVaeNet
     control: Control
@@ -153,10 +156,10 @@ class _Step:
     beta: float
 
     def estimate(self, layer: int) -> Estimate:
-        """Of d/d logits of the layer, an item's each."""
+        """Return the estimate of d/d logits of the layer, one gradient per item."""
         name, latent, logits = self.control.name, self.net.latent, self.z.logits[layer - 1].detach()
         value = self.net.signal(self.x, layer, self.z, self.beta).detach()
-        noise = _Replayed(self.uniforms[layer - 1], self.source)
+        noise = ReplayedNoise(self.uniforms[layer - 1], self.source)
 
         def at_sample(b: Tensor) -> Tensor:
             return value
@@ -182,13 +185,15 @@ class _Step:
         return relax(at_sample, self.variate(layer), logits, noise, latent)
 
     def below(self, layer: int) -> Tensor:
-        """What the layer's q is given, as networks read it."""
+        """Return the input of the layer's q, as networks read it."""
         return (
             self.net.scaled(self.seen) if layer == 1 else self.net.read(self.z.samples[layer - 2])
         )
 
     def stand_in(self, layer: int, draw: Draw) -> Callable[[Tensor], Tensor]:
-        """f as a function of points between the states, with the layers above by `draw`."""
+        """Return f of the layer as a function of points between the states; `draw` samples the
+        layers above.
+        """
 
         def smooth(y: Tensor) -> Tensor:
             z = self.net.infer(
@@ -202,7 +207,7 @@ class _Step:
         return smooth
 
     def variate(self, layer: int) -> Callable[[Tensor], Tensor]:
-        """REBAR's control variate of the continuous z, or RELAX's."""
+        """Return the control variate of the continuous z, REBAR's or RELAX's."""
         control, latent = self.control, self.net.latent
 
         def soft(logits: Tensor, at: int) -> Tensor:
@@ -213,8 +218,12 @@ class _Step:
         smooth, below = self.stand_in(layer, soft), self.below(layer)
 
         def c(z: Tensor) -> Tensor:
-            found = control.scale[layer - 1] * smooth(latent.soft(z, control.temperature(layer)))
-            return found + control.free(layer, latent, z, below) if control.name == RELAX else found
+            relaxed = control.scale[layer - 1] * smooth(latent.soft(z, control.temperature(layer)))
+            return (
+                relaxed + control.free(layer, latent, z, below)
+                if control.name == RELAX
+                else relaxed
+            )
 
         return c
 

@@ -1,7 +1,8 @@
-"""Bounds of bits and categories that are no rate: of relaxed samples, and of several particles.
+"""Bounds of discrete latents that are no rates: the bound of relaxed samples, and that of several
+particles.
 
-`concrete` trains the bound of relaxed samples in all its parameters; `vimco` the
-importance-weighted bound of several samples, whose layers share one signal.
+`concrete` trains the bound of relaxed samples in all parameters; `vimco` trains the
+importance-weighted bound of several samples, with one learning signal for all layers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from bbans.schemes.sampling import SEED_STRIDE
 from bbans.training.estimators.estimate import Noise
 from bbans.training.estimators.vimco import signals
 from bbans.training.networks.bernoulli_vae import BernoulliVaeNet
@@ -26,15 +28,17 @@ from bbans.training.terms import (
 )
 
 
-class _Replayed:
-    """The numbers that a sample was drawn with, then others."""
+class ReplayedNoise:
+    """A source of noise that repeats the numbers of an earlier sample once, then continues with new
+    ones.
+    """
 
     def __init__(self, first: Tensor, source: Noise) -> None:
         self._first: Tensor | None = first
         self._source = source
 
     def uniform(self, like: Tensor) -> Tensor:
-        """See `estimate.Noise`."""
+        """Return numbers from [0, 1) shaped like the tensor."""
         first, self._first = self._first, None
         return self._source.uniform(like) if first is None else first
 
@@ -47,8 +51,10 @@ def relaxed(
     temperature: float,
     drop: Tensor | None = None,
 ) -> Terms:
-    """The relaxed bound: that of Concrete samples in place of bits or categories
-    (arXiv:1611.00712). It is no code length.
+    """Compute the bound of Concrete samples in place of discrete ones (Maddison, Mnih and Teh 2017,
+    arXiv:1611.00712), which is no code length.
+
+    x int64 `(B, dims)`; `seen` is the input of q.
     """
 
     def soft(logits: Tensor, layer: int) -> Tensor:
@@ -70,11 +76,11 @@ def weighted(
     beta: float = 1.0,
     temperature: float | None = None,
 ) -> Terms:
-    """-log2 (1 / K) sum_k p(x, z_k) / q(z_k | x) as the likelihood, with VIMCO's estimate
-    (arXiv:1602.06725) as the surrogate.
+    """-log2 (1 / K) sum_k p(x, z_k) / q(z_k | x): compute it as the likelihood, with VIMCO's
+    estimate (Mnih and Rezende 2016, arXiv:1602.06725) as the surrogate.
 
-    With a temperature the samples are relaxed, gradients go through them, and there is no
-    surrogate.
+    x int64 `(B, dims)`; K is `samples`. With a temperature the samples are relaxed, gradients flow
+    through them, and the surrogate is 0.
     """
     B, latent, lost = len(x), net.latent, None if drop is None else drop.repeat(samples)
 
@@ -110,7 +116,7 @@ def weighted(
     return Terms(bound, bound.new_zeros((B, 1)), bound.new_zeros(B), surrogate - surrogate.detach())
 
 
-def _bound(
+def trained_bound(
     net: BernoulliVaeNet,
     training: Training,
     x: Tensor,
@@ -119,7 +125,9 @@ def _bound(
     drop: Tensor | None = None,
     beta: float = 1.0,
 ) -> Terms:
-    """What concrete or vimco trains on."""
+    """Compute the bound that concrete or vimco trains on, as its terms; x int64 `(B, dims)`, `seen`
+    is the input of q, drop bool `(B,)`: items with default latents.
+    """
     if training.estimator == CONCRETE and training.particles == 1:
         return relaxed(net, x, seen, source, training.temperature, drop)
     temperature = training.temperature if training.estimator == CONCRETE else None
@@ -127,22 +135,31 @@ def _bound(
 
 
 @torch.no_grad()
-def beside(
+def measured(
     net: Any, x: Tensor, labels: Tensor | None, training: Training, seed: int = 0, batch: int = 500
 ) -> dict[str, float]:
-    """Bits per dimension that a run by concrete or vimco trained on besides the rate: `relaxed` of
-    concrete, `bound` of vimco.
+    """Measure the bound that concrete or vimco trains on, in bits per dimension: `relaxed` for
+    concrete, `bound` for vimco.
+
+    x int64 `(N, dims)`, labels int64 or None; noise is seeded by `seed` and the position of a
+    batch.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> net = BernoulliVaeNet(BernoulliVaeConfig(height=2, width=2, latents=(3,)))
+        >>> list(measured(net, torch.ones(5, 4).long(), None, Training(VIMCO, particles=2)))
+        ['bound']
     """
     total = 0.0
     for first in range(0, len(x), batch):
         rows = slice(first, first + batch)
-        source = draws(Generator().manual_seed(seed * 1_000_003 + first), len(x[rows]))
-        found = _bound(
+        source = draws(Generator().manual_seed(seed * SEED_STRIDE + first), len(x[rows]))
+        terms = trained_bound(
             net,
             training,
             x[rows],
             net.seen(x[rows], None if labels is None else labels[rows]),
             source,
         )
-        total += float((found.likelihood + found.divergence.sum(1)).sum())
+        total += float((terms.likelihood + terms.divergence.sum(1)).sum())
     return {"bound" if training.estimator == VIMCO else "relaxed": total / x.numel()}

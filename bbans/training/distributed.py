@@ -1,9 +1,9 @@
 """sum_r (n_r / N) grad L_r = grad L: training shared by the processes that `torchrun` starts, gloo
 on CPU and NCCL on CUDA.
 
-Process r takes n_r of a batch's N items, with the numbers that they would be given in one process
-(`training.terms.Draws`), so any number of processes makes the steps that one makes, up to the
-rounding of sums. The first process alone reports, validates and writes.
+Process r handles n_r of a batch's N items, with the random numbers that one process would give them
+(`training.terms.Draws`), so that any number of processes takes the same steps, up to rounding of
+sums. Only the first process reports, validates and writes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ from bbans.errors import InputError
 
 @dataclass(frozen=True)
 class Processes:
-    """This process's place among `count`, and its device. `rank` 0 is the one that writes."""
+    """This process's rank among `count` processes, and its device. Rank 0 writes.
+
+    Examples:
+        >>> Processes(rank=1, count=2).first
+        False
+    """
 
     rank: int = 0
     count: int = 1
@@ -42,13 +47,25 @@ ALONE = Processes()
 
 
 def wanted() -> int:
-    """How many processes the environment speaks of: `WORLD_SIZE`, which `torchrun` sets."""
-    found = os.environ.get("WORLD_SIZE", "1")
-    return int(found) if found.isdecimal() else 1
+    """Return the number of processes that the environment announces: `WORLD_SIZE`, which `torchrun`
+    sets, or 1.
+
+    Examples:
+        >>> wanted()
+        1
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    return int(size) if size.isdecimal() else 1
 
 
 def choose_device(name: str | None) -> torch.device:
-    """`cpu` or `cuda`; None is the CPU. Raises InputError where there is no such device."""
+    """Return the device `cpu` or `cuda`; None is the CPU. Raises InputError on another name or
+    without a CUDA device.
+
+    Examples:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
     if name not in (None, "cpu", "cuda"):
         raise InputError(f"a device is cpu or cuda; found {name!r}")
     if name == "cuda" and not torch.cuda.is_available():
@@ -60,10 +77,15 @@ def choose_device(name: str | None) -> torch.device:
 
 @contextmanager
 def processes(device: str | None = None) -> Iterator[Processes]:
-    """The process group of the environment, left at the end unless there was one; one process where
-    `WORLD_SIZE` is missing or 1.
+    """Enter the process group of the environment, and leave it at the end unless it existed before;
+    a single process if `WORLD_SIZE` is missing or 1.
 
-    Raises InputError.
+    Raises InputError if the device is missing or the processes do not meet.
+
+    Examples:
+        >>> with processes() as group:
+        ...     group.count
+        1
     """
     chosen = choose_device(device)
     if wanted() < 2:
@@ -91,9 +113,13 @@ def processes(device: str | None = None) -> Iterator[Processes]:
 
 
 def share(group: Processes, items: int) -> slice:
-    """This process's items of a batch: shares differ by one at most.
+    """Return the slice of a batch's items that this process handles; sizes differ by at most one.
 
     Raises InputError if there are fewer items than processes.
+
+    Examples:
+        >>> share(Processes(rank=1, count=2), 5)
+        slice(2, 5, None)
     """
     if items < group.count:
         raise InputError(
@@ -104,16 +130,25 @@ def share(group: Processes, items: int) -> slice:
 
 
 def total(group: Processes, part: Tensor) -> Tensor:
-    """The sum of a tensor over the processes; no gradient flows through it."""
+    """Sum a tensor over the processes; the result carries no gradient.
+
+    Examples:
+        >>> total(ALONE, torch.ones(2)).tolist()
+        [1.0, 1.0]
+    """
     if group.count == 1:
         return part.detach()
-    found = part.detach().clone()
-    dist.all_reduce(found)
-    return found
+    summed = part.detach().clone()
+    dist.all_reduce(summed)
+    return summed
 
 
 def sum_gradients(group: Processes, parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Replace every gradient by its sum over the processes, all in one message."""
+    """Replace every gradient by its sum over the processes, all in one message.
+
+    Examples:
+        >>> sum_gradients(ALONE, [torch.nn.Parameter(torch.zeros(2))])
+    """
     if group.count == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
@@ -125,7 +160,12 @@ def sum_gradients(group: Processes, parameters: Iterable[torch.nn.Parameter]) ->
 
 
 def from_first(group: Processes, value: float) -> float:
-    """The first process's number, in all of them."""
+    """Return the first process's number in all processes.
+
+    Examples:
+        >>> from_first(ALONE, 1.5)
+        1.5
+    """
     if group.count == 1:
         return value
     message = torch.tensor(value, dtype=torch.float64, device=group.device)
@@ -134,8 +174,12 @@ def from_first(group: Processes, value: float) -> float:
 
 
 def load(group: Processes, path: Path | None) -> dict[str, Any] | None:
-    """The state in the first process's checkpoint, in all of them, on the CPU; None where there is
-    no file. Raises InputError.
+    """Read the first process's checkpoint in all processes, onto the CPU; None if there is no file.
+    Raises InputError on a damaged file.
+
+    Examples:
+        >>> load(ALONE, None) is None
+        True
     """
     data = path.read_bytes() if group.first and path is not None and path.exists() else b""
     size = int(from_first(group, len(data)))

@@ -1,5 +1,5 @@
-"""g min(1, c / |g|), and 0 where |g| is no number: a clipped gradient that leaves nothing to be
-read back from a GPU.
+"""g min(1, c / |g|), or 0 where |g| is not finite: gradient clipping that reads nothing back from a
+GPU.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from torch.nn import Parameter
 
 
 def clip(parameters: Iterable[Parameter], norm: float, beside: Iterable[Parameter] = ()) -> None:
-    """Clip the norm of the parameters' gradients; where it is infinite or NaN, all gradients become
-    0.
+    """Clip the norm of the parameters' gradients to `norm`; where the norm is infinite or NaN, set
+    all gradients to 0.
 
-    Those of `beside` become 0 as well, and are not clipped. Adam goes on from its moments in such a
-    step, which no NaN reaches.
+    Gradients of `beside` are set to 0 in that case as well, but never clipped. Adam then steps by
+    its moments, which no NaN reaches.
+
+    Examples:
+        >>> p = Parameter(torch.zeros(1))
+        >>> p.grad = torch.full((1,), 8.0)
+        >>> clip([p], 2.0)
+        >>> round(p.grad.item(), 3)
+        2.0
     """
     own = list(parameters)
     total = torch.nn.utils.clip_grad_norm_(own, norm)

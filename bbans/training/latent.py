@@ -1,11 +1,11 @@
-"""Recipes of latent models, and what is minimised: likelihood + beta KL of one sample of z an item,
-in bits per dimension.
+"""Recipes of latent models and their loss: likelihood + beta KL with one sample of z per item, in
+bits.
 
-Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `training.terms`; a
-recipe may name another bound of `training.registry`, for families of Gaussian latents. What keeps
-latents in use: KL warm-up (Bowman et al. 2016, arXiv:1511.06349), beta (Higgins et al. 2017), free
-bits (Kingma et al. 2016, arXiv:1606.04934). They act on the loss only; every rate reported is the
-ELBO at beta 1.
+Algorithm 1 of Kingma and Welling 2014 (arXiv:1312.6114) for every family of `training.terms`; for
+Gaussian latents a recipe may name another bound of `training.registry`. Options that keep latents
+active: KL warm-up (Bowman et al. 2016, arXiv:1511.06349), beta (Higgins et al. 2017), free bits
+(Kingma et al. 2016, arXiv:1606.04934). They change the loss only; every reported rate is the ELBO
+at beta 1.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bbans.models.vae import VaeConfig
+from bbans.schemes.sampling import SEED_STRIDE
 from bbans.training import objectives
 from bbans.training.terms import Terms, Trainable, Training, Weighted, draws
 
 COSINE, LINEAR = "cosine", "linear"
-ACTIVE = (
-    0.01  # a unit is active when Var_x E_q[z | x] passes this (Burda et al. 2016, arXiv:1509.00519)
-)
+# a latent is active if Var_x E_q[z | x] exceeds this (Burda et al. 2016, arXiv:1509.00519)
+ACTIVE = 0.01
 
 
 class Samples(NamedTuple):
-    """x integers `(N, dims)`, labels int `(N,)`, or `(N, told)` of what else is given with x, or
-    None.
+    """Items to train on: x integers `(N, dims)`, and labels int `(N,)`, other side information `(N,
+    conditioning)`, or None.
     """
 
     x: NDArray[np.integer]
@@ -40,7 +40,13 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True)
 class LatentRecipe:
-    """A training run. Same recipe, data and torch version: same weights up to float rounding."""
+    """The settings of a training run. Equal recipe, data and torch version give equal weights, up
+    to float rounding.
+
+    Examples:
+        >>> LatentRecipe(steps=100).decay
+        'cosine'
+    """
 
     model: Any = field(default_factory=VaeConfig)
     seed: int = 0
@@ -48,25 +54,30 @@ class LatentRecipe:
     batch: int = 100
     learning_rate: float = 1e-3
     warmup_steps: int = 200
-    decay: str = (
-        COSINE  # of the learning rate to zero: cosine, or linear over the last decay_fraction
-    )
+    # decay of the learning rate to zero: cosine, or linear over the last decay_fraction of a run
+    decay: str = COSINE
     decay_fraction: float = 0.4
-    clip_norm: float = 200.0  # of the gradient of bits an item
+    clip_norm: float = 200.0  # largest norm of the gradient, of bits per item
     weight_decay: float = 0.0
-    # share of the old weights that the averaged ones keep at each step; 0: none are averaged
+    # decay of the moving average of the weights per step; 0: no average
     average: float = 0.999
     kl_warmup_steps: int = 0
     beta: float = 1.0
-    free_bits: float = 0.0  # a latent's mean KL below this is not trained on, bits
-    latent_dropout: float = 0.0  # items with idle latents, so that the first of a message cost less
+    free_bits: float = 0.0  # bits; a latent's mean KL below this adds nothing to the gradient
+    latent_dropout: float = 0.0  # share of items with default latents, as at a message's start
     training: Training = field(default_factory=Training)
     validate_every: int = 500
-    patience: int = 0  # validations without a better rate after which training stops; 0: never
+    patience: int = 0  # validations without improvement before training stops; 0: unlimited
 
 
 def learning_rate(recipe: LatentRecipe, step: int) -> float:
-    """Warm-up, then cosine or a plateau with linear decay, to zero at `recipe.steps`."""
+    """Return the learning rate of a step: warm-up, then cosine decay, or a plateau and linear
+    decay, to zero at `recipe.steps`.
+
+    Examples:
+        >>> learning_rate(LatentRecipe(), 20000)
+        0.0
+    """
     warm = (step + 1) / max(1, recipe.warmup_steps)
     if recipe.decay == COSINE:
         return (
@@ -80,11 +91,16 @@ def learning_rate(recipe: LatentRecipe, step: int) -> float:
 
 
 def loss(terms: Terms, beta: float, free_bits: float = 0.0, mean: Tensor | None = None) -> Tensor:
-    """likelihood + beta sum_j max(free_bits, KL_j) + surrogate, a mean over items, in bits; KL_j is
-    latent j's mean.
+    """likelihood + beta sum_j max(free_bits, KL_j) + surrogate: return it in bits, a mean over
+    items `()`; KL_j is the mean of latent j.
 
-    `mean` is KL over the whole batch where the items are one process's share of it: it decides
-    which are free.
+    `mean` `(latents,)` is KL over the whole batch, where the items are one process's share: it
+    decides which latents are free.
+
+    Examples:
+        >>> one = torch.ones(2)
+        >>> loss(Terms(one, one[:, None], one, torch.tensor(0.0)), beta=0.5).item()
+        1.5
     """
     divergence = terms.divergence.mean(0)
     if free_bits > 0:
@@ -96,15 +112,24 @@ def loss(terms: Terms, beta: float, free_bits: float = 0.0, mean: Tensor | None 
 
 @torch.no_grad()
 def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dict[str, float]:
-    """The ELBO's three terms and their sum in bits per dimension, one sample an item, and the
-    number of active latents.
+    """Measure the ELBO with one sample of z per item: its three terms and their sum in bits per
+    dimension, and the number of active latents.
+
+    Keys: prior, likelihood, posterior, rate = prior + likelihood - posterior, active. A latent is
+    active if Var_x E_q[z | x] exceeds ACTIVE (Burda et al. 2016, arXiv:1509.00519).
+
+    Examples:
+        >>> from bbans.training.networks.vae import VaeNet
+        >>> net = VaeNet(VaeConfig(height=2, width=2, latents=(3,)))
+        >>> list(rates(net, Samples(np.zeros((5, 4), np.uint8))))
+        ['prior', 'likelihood', 'posterior', 'rate', 'active']
     """
     totals, count = np.zeros(3), 0
     means = []
     device = next(net.parameters()).device  # type: ignore[attr-defined]
     for first in range(0, len(data.x), batch):
         x, labels = tensors(data, slice(first, first + batch), device)
-        terms = net.terms(x, labels, torch.Generator().manual_seed(seed * 1_000_003 + first))
+        terms = net.terms(x, labels, torch.Generator().manual_seed(seed * SEED_STRIDE + first))
         totals += [
             float(part.sum())
             for part in (terms.prior, terms.likelihood, terms.prior - terms.divergence.sum(1))
@@ -126,16 +151,23 @@ def rates(net: Trainable, data: Samples, seed: int = 0, batch: int = 500) -> dic
 def bound(
     net: Weighted, data: Samples, training: Training, seed: int = 0, batch: int = 500
 ) -> float:
-    """Minus the objective in bits per dimension: what the model is judged by where it is trained on
-    another bound than the ELBO.
+    """Return minus the objective in bits per dimension, which selects the best weights where the
+    objective is another bound than the ELBO.
+
+    Examples:
+        >>> from bbans.training.networks.vae import VaeNet
+        >>> options = Training(objective="iwae", particles=2)
+        >>> net = VaeNet(VaeConfig(height=2, width=2, latents=(3,)), options)
+        >>> bound(net, Samples(np.zeros((5, 4), np.uint8)), options) > 0
+        True
     """
     total = 0.0
     device = next(net.parameters()).device  # type: ignore[attr-defined]
     for first in range(0, len(data.x), batch):
         x, labels = tensors(data, slice(first, first + batch), device)
-        source = draws(torch.Generator().manual_seed(seed * 1_000_003 + first), len(x))
+        source = draws(torch.Generator().manual_seed(seed * SEED_STRIDE + first), len(x))
         total -= float(
-            objectives.of(
+            objectives.bounds(
                 training, objectives.weights(net, x, labels, source, training.particles).logs()
             ).model.sum()
         )
@@ -145,7 +177,12 @@ def bound(
 def tensors(
     data: Samples, rows: Any, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, Tensor | None]:
-    """Rows of the data as int64 tensors."""
+    """Return rows of x, and of labels if there are any, as int64 tensors on a device.
+
+    Examples:
+        >>> tensors(Samples(np.zeros((5, 4), np.uint8)), slice(2))[0].shape
+        torch.Size([2, 4])
+    """
     x = torch.from_numpy(data.x[rows].astype(np.int64)).to(device)
     return x, None if data.labels is None else torch.from_numpy(
         data.labels[rows].astype(np.int64)

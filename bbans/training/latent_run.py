@@ -1,5 +1,5 @@
-"""From samples to a model file with a latent model: recipes in files, training, export, the exact
-rate.
+"""From samples to the model file of a latent model: recipe files, training, export, and the rate of
+the integer model.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ BLOCK = 256
 
 
 def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> LatentRecipe:
-    """A recipe from TOML: `family` names the model, `[model]` and `[training]` hold its settings.
+    """Read a recipe from TOML: `family` names the model, `[model]` and `[training]` hold its
+    settings.
 
-    Raises InputError.
-
-    `sizes` are fields of the model that hold where the recipe does not say them: those of the
-    images to train on.
+    `sizes` are defaults of the model's fields where the recipe does not set them: the sizes of the
+    training images. Raises InputError, ModelFormatError, and NoCodecError on a model that cannot be
+    coded.
     """
     raw = read_toml(path)
     raw.pop("record", None)
@@ -76,14 +76,20 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> LatentRec
 
 
 def _check_codes(model: Any) -> None:
-    """Raise NoCodecError on a model that no model file holds."""
+    """Raise NoCodecError on a model that can be trained but not coded."""
     if isinstance(model, RichVaeConfig):
         rich_vae.check_codes(model.posterior)
 
 
 def conditioned(config: Any, data: Samples) -> Samples:
-    """Whole images as a model of the config takes them: those that are conditioned on their first
-    rows have them as labels.
+    """Split whole images into coded samples and side information, where a model is conditioned on
+    the first rows; return other data unchanged.
+
+    Examples:
+        >>> from bbans.models.structured import StructuredConfig
+        >>> config = StructuredConfig(height=4, width=2, condition=1)
+        >>> conditioned(config, Samples(np.zeros((5, 8), np.uint8))).x.shape
+        (5, 6)
     """
     if family_of(config).capabilities(config).side_information != ROWS:
         return data
@@ -99,12 +105,11 @@ def run(
     record: dict[str, Any] | None = None,
     group: Processes = ALONE,
 ) -> bytes:
-    """Train and return the model file: integer networks, with the recipe, history and exact
-    validation rate in its record.
+    """Train a latent model and return its model file: integer networks, and a record with the
+    recipe, the history and the integer model's validation rate.
 
-    `group` says on which device.
-
-    Raises NoCodecError before it trains what no model file holds.
+    `group` names the processes and the device. Raises InputError, NoCodecError on a model that
+    cannot be coded (before training), AccumulatorBoundError if a layer cannot be made exact.
     """
     _check_codes(recipe.model)
     net, history = train(training, validation, recipe, checkpoint, report, group=group)
@@ -118,7 +123,7 @@ def model_file(
     validation: Samples,
     record: dict[str, Any] | None = None,
 ) -> bytes:
-    """A trained network as a model file.
+    """Return a trained network as a model file.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """
@@ -137,17 +142,25 @@ def model_file(
     return serialise(recipe.model, layers, json.loads(json.dumps(described)))
 
 
-def exact_rates(chain: Any, data: Samples, draws: int = 1, seed: int = 0) -> dict[str, float]:
-    """The ELBO's three terms and their sum of the integer model in bits per dimension, z drawn as
-    the coder draws it.
+def exact_rates(model: Any, data: Samples, draws: int = 1, seed: int = 0) -> dict[str, float]:
+    """Measure the ELBO of the integer model in bits per dimension, with z sampled as the coder
+    samples it.
+
+    Keys: prior, likelihood, posterior, rate = prior + likelihood - posterior. `draws` is the number
+    of samples per item.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> list(exact_rates(LinearGaussian(), Samples(np.full((3, 6), 512))))
+        ['prior', 'likelihood', 'posterior', 'rate']
     """
     totals = np.zeros(3)
     for first in range(0, len(data.x), BLOCK):
         x = data.x[first : first + BLOCK].astype(np.int64)
-        given: LatentModel = (
-            chain if data.labels is None else chain.given(data.labels[first : first + BLOCK])
+        conditional: LatentModel = (
+            model if data.labels is None else model.given(data.labels[first : first + BLOCK])
         )
-        terms = ideal_bits(given, x, draws, seed + first, BLOCK)
+        terms = ideal_bits(conditional, x, draws, seed + first, BLOCK)
         totals += [float(part.sum()) for part in (terms.prior, terms.likelihood, -terms.posterior)]
     prior, likelihood, posterior = (float(total) / data.x.size for total in totals)
     return {

@@ -1,6 +1,7 @@
-"""Train a latent model: AdamW on averaged weights, the best of which are kept.
+"""Train a latent model with AdamW, and keep the best of the averaged weights.
 
-Everything random comes from the recipe's seed and the step number. Processes may share a batch.
+All randomness is a function of the recipe's seed and the step number. Several processes may share
+each batch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from bbans.errors import InputError
 from bbans.images import content_hash
+from bbans.schemes.sampling import SEED_STRIDE
 from bbans.training import discrete, discrete_bounds, distributed, guarded, objectives
 from bbans.training.distributed import ALONE, Processes
 from bbans.training.estimators.control import Control
@@ -41,15 +43,21 @@ def train(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train, resuming from `checkpoint` when it exists.
 
-    Returns the network with the best validation rate, and all reports.
+    Returns the network with the best validation rate, and all reports. A report has step,
+    train_rate, learning_rate and seconds; with validation data also the values of `rates` and, for
+    other objectives or estimators, the bound that is trained (`bound`, `discrete_bounds.measured`),
+    which then selects the best weights. `measure` adds values that it computes from the network in
+    training and the estimator's parameters, without changing them. All processes of a `group` call
+    this; only the first has the result. Raises InputError on a checkpoint of another run, and on
+    settings that the model does not support.
 
-    A row has step, train_rate, learning_rate, seconds, and of the validation data (where there are
-    any) what `rates` returns and what else the objective or the estimator is trained on (`bound`,
-    `discrete_bounds.beside`): where there is a bound, the best is that of the lowest. `measure`
-    adds to a row what it finds in the network in training and in what its estimator has learned,
-    which it must leave as they are. Of a `group` of processes, all of which call this, the first
-    has the result. Raises InputError on a checkpoint of another run, and on settings that are not
-    for such a model.
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.vae import VaeConfig
+        >>> data = Samples(np.zeros((8, 4), np.uint8))
+        >>> recipe = LatentRecipe(VaeConfig(2, 2, hidden=4, latents=(3,)), steps=2, batch=4)
+        >>> len(train(data, data, recipe)[1])
+        1
     """
     task = LatentTask(training, validation, recipe, group, measure)
     plan = Plan(recipe.steps, recipe.validate_every, checkpoint_seconds)
@@ -74,7 +82,7 @@ class LatentTask:
         objectives.check(recipe.training, recipe.free_bits, trains(recipe.model))
         torch.manual_seed(recipe.seed)
         self.recipe, self.group, self.learning_rate = recipe, group, 0.0
-        self._validation, self._more = validation, measure
+        self._validation, self._extra_measure = validation, measure
         self.net = float_network(recipe.model, recipe.training).to(group.device)
         self.control = Control(self.net, recipe.training).to(group.device)
         self.averaged = copy.deepcopy(self.net).eval()
@@ -90,7 +98,9 @@ class LatentTask:
         self._identity = _identity(recipe, training)
 
     def descend(self, step: int, passed: float | None) -> Tensor:
-        """One step; the batch's rate in bits per dimension, `()` on the device."""
+        """Take one step of gradient descent; return the batch's rate in bits per dimension, `()` on
+        the device.
+        """
         self.learning_rate = learning_rate(self.recipe, step)
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = self.learning_rate * parameters["factor"]
@@ -106,7 +116,9 @@ class LatentTask:
         )
 
     def measure(self) -> dict[str, float]:
-        """The ELBO and its terms of the validation data, and what else the recipe trains on."""
+        """Return the ELBO and its terms on the validation data, and the bound that the recipe
+        trains.
+        """
         net, data, training = self.averaged, self._validation, self.recipe.training
         row: dict[str, float] = {}
         if len(data.x):
@@ -114,13 +126,15 @@ class LatentTask:
             if not training.own_terms:
                 row["bound"] = bound(net, data, training)  # type: ignore[arg-type]
             if training.bounded:
-                row |= discrete_bounds.beside(
+                row |= discrete_bounds.measured(
                     net, *tensors(data, slice(None), self.group.device), training
                 )
-        return row | self._more(self.net, self.control)
+        return row | self._extra_measure(self.net, self.control)
 
     def judge(self, row: dict[str, float]) -> None:
-        """Keep the averaged weights of the lowest bound, or rate, or without either the last."""
+        """Keep the averaged weights with the lowest bound or rate; without validation data, the
+        last ones.
+        """
         judged = distributed.from_first(self.group, row.get("bound", row.get("rate", -row["step"])))
         self._stale += 1
         if judged < self._lowest:
@@ -128,12 +142,14 @@ class LatentTask:
             self._best = copy.deepcopy(self.averaged.state_dict())
 
     def stale(self, step: int) -> bool:
-        """Whether so many validations had no better rate; it may stand still while beta rises."""
+        """Whether `patience` validations in a row brought no improvement; never during KL warm-
+        up.
+        """
         patience = self.recipe.patience
         return 0 < patience <= self._stale and step >= self.recipe.kl_warmup_steps
 
     def state(self) -> dict[str, Any]:
-        """Weights, moments, and what the reports were judged by."""
+        """Return weights, optimiser moments and the values that select the best weights."""
         return {
             "net": self.net.state_dict(),
             "control": self.control.state_dict(),
@@ -146,7 +162,7 @@ class LatentTask:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint. Raises InputError on one of another run."""
+        """Continue from a checkpoint. Raises InputError if it is of another run."""
         if state.get("identity") != self._identity:
             raise InputError("it is of another recipe or other images; delete it or name another")
         self.net.load_state_dict(state["net"])
@@ -156,13 +172,15 @@ class LatentTask:
         self._best, self._stale, self._lowest = (state[n] for n in ("best", "stale", "lowest"))
 
     def best_network(self) -> nn.Module:
-        """The network with the best weights."""
+        """Return the network with the best weights."""
         self.averaged.load_state_dict(self._best)
         return self.averaged
 
 
 def _identity(recipe: LatentRecipe, training: Samples) -> str:
-    """What a checkpoint has to share with the run that goes on from it."""
+    """Return a text that is equal for runs which may share a checkpoint: recipe and hashes of the
+    data.
+    """
     labels = "" if training.labels is None else content_hash(training.labels)
     return json.dumps([asdict(recipe), content_hash(training.x), labels], sort_keys=True)
 
@@ -177,14 +195,14 @@ def descend(
     step: int,
     group: Processes = ALONE,
 ) -> Tensor:
-    """One step; the batch's rate, minus the objective, in bits per dimension at beta 1, float64
-    `()` on the device.
+    """Take one step of gradient descent; return the batch's rate, minus the objective at beta 1, in
+    bits per dimension, float64 `()` on the device.
 
-    Noise is drawn on the device, the same in all processes.
+    Noise is generated on the device, the same in all processes.
     """
     items, ours = batches.items, distributed.share(group, batches.items)
     x, labels = batches.batch(step, ours)
-    generator = torch.Generator(group.device).manual_seed(recipe.seed * 1_000_003 + step)
+    generator = torch.Generator(group.device).manual_seed(recipe.seed * SEED_STRIDE + step)
     dropped = (
         torch.rand(items, generator=generator, device=group.device) < recipe.latent_dropout
         if recipe.latent_dropout
@@ -203,9 +221,11 @@ def descend(
         weighted.backward()  # type: ignore[no-untyped-call]
         bits = terms.likelihood + terms.divergence.sum(1)
     else:
-        found = objectives.weights(net, x, labels, source, recipe.training.particles, drop)  # type: ignore[arg-type]
-        objectives.backward(net, objectives.of(recipe.training, found.logs(beta)), len(x) / items)
-        bits = -objectives.of(recipe.training, found.logs().detach()).model
+        log_weights = objectives.weights(net, x, labels, source, recipe.training.particles, drop)  # type: ignore[arg-type]
+        objectives.backward(
+            net, objectives.bounds(recipe.training, log_weights.logs(beta)), len(x) / items
+        )
+        bits = -objectives.bounds(recipe.training, log_weights.logs().detach()).model
     distributed.sum_gradients(group, [*net.parameters(), *control.parameters()])
     guarded.clip(net.parameters(), recipe.clip_norm, control.parameters())
     optimiser.step()

@@ -1,8 +1,8 @@
-"""The one training loop: steps, reports, checkpoints, a budget of time, the end.
+"""The training loop: steps, reports, checkpoints, a time budget, the end.
 
-What is trained is a `Task`; photographs and latent models of whole images are two. A run that is
-resumed from its checkpoint repeats what an unbroken one does, since everything random comes from
-seeds and step numbers. No step waits for the device: rates are read at reports and checkpoints.
+It trains any `Task`: photograph models and latent models of whole images. A run resumed from its
+checkpoint repeats what an uninterrupted one does, since all randomness is a function of seeds and
+step numbers. No step waits for the device: rates are read at reports and checkpoints only.
 """
 
 from __future__ import annotations
@@ -23,52 +23,64 @@ from bbans.training import distributed
 from bbans.training.distributed import ALONE, Processes
 
 Report = Callable[[dict[str, float]], None]
-REPORT_SECONDS = 60.0  # between two reports of a run with a budget of time
+REPORT_SECONDS = 60.0  # between two reports of a run with a time budget
 
 
 def silent(row: dict[str, float]) -> None:
-    """Report nothing."""
+    """Report nothing.
+
+    Examples:
+        >>> silent({"step": 1.0})
+    """
 
 
 class Task(Protocol):
     """Networks, their optimiser, data and a recipe."""
 
     rate_name: str
-    """What the mean rate of the steps since the last report is called in a report."""
+    """The key of the mean rate since the last report."""
     learning_rate: float
-    """That of the last step."""
+    """The learning rate of the last step."""
 
     def descend(self, step: int, passed: float | None) -> Tensor:
-        """One step of gradient descent; the batch's rate in bits per dimension, `()` on the device.
+        """Take one step of gradient descent; return the batch's rate in bits per dimension, `()` on
+        the device.
 
-        passed: the share of a budget of time that is gone; None: steps move the schedule.
+        passed: the elapsed share of a time budget, which moves the schedule; None: the step moves
+        it.
         """
 
     def measure(self) -> dict[str, float]:
-        """Rates of the validation data, and what else a report holds; in the first process only."""
+        """Return rates of the validation data and other values of a report; called in the first
+        process only.
+        """
 
     def judge(self, row: dict[str, float]) -> None:
-        """Compare a report with those before, for instance to keep the best weights; in all
+        """Compare a report with earlier ones, for instance to keep the best weights; called in all
         processes.
         """
 
     def stale(self, step: int) -> bool:
-        """Whether training no longer gets better, so that this step is not worth doing."""
+        """Whether training has stopped improving, so that this step should not be taken."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint has to hold besides steps and reports."""
+        """Return the content of a checkpoint besides steps and reports."""
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint. Raises InputError on one of another run."""
+        """Continue from a checkpoint. Raises InputError if it is of another run."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """When a run reports, saves and ends.
 
-    steps: in all. report_every: steps. seconds: a budget of time for all of the run, with what the
-    checkpoint says was spent, in place of steps; reports come every report_seconds then.
-    allowance: seconds after which this call ends, wherever the schedule is.
+    steps: the total number. report_every: in steps. seconds: a time budget for the whole run,
+    including the time before a checkpoint; it replaces steps, and reports then come every
+    report_seconds. allowance: seconds after which this call returns, wherever the schedule is.
+
+    Examples:
+        >>> Plan(steps=100, report_every=10, checkpoint_seconds=60.0).allowance
+        inf
     """
 
     steps: int
@@ -88,9 +100,9 @@ def run(
 ) -> list[dict[str, float]]:
     """Train, resuming from `checkpoint` where it exists, and return all reports.
 
-    A report has step, the mean rate of its steps, learning_rate, seconds of the whole run, and what
-    the task measures. Of a `group` of processes, all of which call this, the first reports and
-    saves.
+    A report has step, the mean rate since the last report, learning_rate, seconds of the whole run,
+    and the task's measurements. All processes of a `group` call this; the first reports and saves.
+    Raises InputError on a checkpoint of another run.
     """
     started = saved = reported = time.monotonic()
     step, before, history, rates = 0, 0.0, list[dict[str, float]](), list[float | Tensor]()
@@ -141,15 +153,20 @@ def _due(plan: Plan, step: int, since: float) -> bool:
 
 
 def read(rates: list[float | Tensor]) -> list[float]:
-    """Rates of steps as numbers, waiting for the device once."""
+    """Return the rates of steps as numbers; waits for the device once.
+
+    Examples:
+        >>> read([1.5, torch.tensor(2.0)])
+        [1.5, 2.0]
+    """
     tensors = [rate.double() for rate in rates if isinstance(rate, Tensor)]
     numbers = [rate for rate in rates if isinstance(rate, float)]
     return numbers + (torch.stack(tensors).tolist() if tensors else [])
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write under a temporary name and rename, so that a killed run leaves the last whole
-    checkpoint.
+    """Write a checkpoint under a temporary name and rename it, so that an interrupted run leaves
+    the previous one intact.
     """
     temporary = path.with_suffix(".part")
     torch.save(dict(state), temporary)

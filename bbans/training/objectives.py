@@ -1,9 +1,9 @@
-"""E[mean_k log2 w_k] = ELBO <= CIWAE, MIWAE <= IWAE_K <= log2 p(x): bounds from K log-weights log2
-w_k, w = p(x, z) / q(z | x), z ~ q.
+"""ELBO <= CIWAE, MIWAE <= IWAE_K <= log2 p(x): bounds from K log-weights log2 w_k, w_k = p(x, z_k)
+/ q(z_k | x), z_k ~ q.
 
-Each function takes log-weights in bits, `(K, B)` or for M groups of them `(M, K, B)`, and returns
-an unbiased estimate of its bound for each of B items, `(B,)`, in bits: to be maximised, and minus
-the net rate of a coder (`schemes.bits_back` for the ELBO, `schemes.importance` for IWAE). They are
+Each function takes log-weights in bits, `(K, B)`, or `(M, K, B)` for M groups, and returns an
+unbiased estimate of its bound for each of B items, `(B,)` in bits: to be maximised, and minus the
+net rate of a coder (`schemes.bits_back` for the ELBO, `schemes.importance` for IWAE). All are
 differentiable; gradients reach q through reparameterised samples.
 
 Sources: Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519) for IWAE; Rainforth, Kosiorek, Le,
@@ -30,7 +30,7 @@ DEFAULT_PARTICLES = 8
 
 
 class Weights(NamedTuple):
-    """What log-weights are made of, bits, each `(K, B)`: -log2 p(x | z) and log2 q(z | x) - log2
+    """The parts of log-weights in bits, `(K, B)` each: -log2 p(x | z) and log2 q(z | x) - log2
     p(z).
     """
 
@@ -38,13 +38,15 @@ class Weights(NamedTuple):
     divergence: Tensor
 
     def logs(self, beta: float = 1.0) -> Tensor:
-        """log2 w, `(K, B)`; beta below 1 is for warming up."""
+        """log2 w = -(likelihood + beta divergence): return it, `(K, B)`; beta below 1 is for KL
+        warm-up.
+        """
         return -(self.likelihood + beta * self.divergence)
 
 
 class Pair(NamedTuple):
-    """What the parameters of p(x, z) are trained on, and what those of q are; `(B,)` each, or one
-    and the same.
+    """The bounds, `(B,)` each, that the parameters of p(x, z) and those of q are trained on; one
+    tensor if they agree.
     """
 
     model: Tensor
@@ -52,61 +54,105 @@ class Pair(NamedTuple):
 
 
 def elbo(log_w: Tensor) -> Tensor:
-    """mean_k log2 w_k, of `(K, B)`."""
+    """ELBO = mean_k log2 w_k: return it for `(K, B)`.
+
+    Examples:
+        >>> elbo(torch.tensor([[0.0], [2.0]])).tolist()
+        [1.0]
+    """
     return log_w.mean(-2)
 
 
 def iwae(log_w: Tensor) -> Tensor:
-    """log2 (1 / K) sum_k w_k, of `(K, B)`; of `(M, K, B)` for each of the groups, `(M, B)`."""
+    """IWAE = log2 (1 / K) sum_k w_k: return it for `(K, B)` as `(B,)`, or for `(M, K, B)` as `(M,
+    B)`.
+
+    Examples:
+        >>> iwae(torch.tensor([[0.0], [0.0]])).tolist()
+        [0.0]
+    """
     return torch.logsumexp(log_w * LN2, -2) / LN2 - math.log2(log_w.shape[-2])
 
 
 def miwae(log_w: Tensor) -> Tensor:
-    """mean_m log2 (1 / K) sum_k w_mk, of `(M, K, B)`: more groups lower the variance, more
-    particles tighten the bound.
+    """MIWAE = mean_m log2 (1 / K) sum_k w_mk: return it for `(M, K, B)`; more groups lower the
+    variance, more particles tighten the bound.
+
+    Examples:
+        >>> miwae(torch.zeros(2, 4, 1)).tolist()
+        [0.0]
     """
     return iwae(log_w).mean(0)
 
 
 def ciwae(log_w: Tensor, elbo_share: float) -> Tensor:
-    """share ELBO + (1 - share) IWAE, of `(K, B)`."""
+    """CIWAE = share ELBO + (1 - share) IWAE: return it for `(K, B)`.
+
+    Examples:
+        >>> ciwae(torch.zeros(4, 1), 0.5).tolist()
+        [0.0]
+    """
     return elbo_share * elbo(log_w) + (1 - elbo_share) * iwae(log_w)
 
 
 def piwae(log_w: Tensor) -> Pair:
-    """IWAE of all M K particles for p, MIWAE for q, of `(M, K, B)`: a tight bound for the one, a
-    gradient of little noise for the other.
+    """PIWAE: return IWAE of all M K particles for p and MIWAE for q, for `(M, K, B)`: a tight bound
+    for p, a gradient of high signal-to-noise ratio for q.
+
+    Examples:
+        >>> piwae(torch.zeros(2, 4, 1)).model.tolist()
+        [0.0]
     """
     return Pair(iwae(log_w.flatten(0, 1)), miwae(log_w))
 
 
 def elbo_pair(log_w: Tensor, training: Training) -> Pair:
-    """The ELBO for both, of `(K, B)`."""
+    """Return the ELBO of `(K, B)` for both p and q.
+
+    Examples:
+        >>> elbo_pair(torch.zeros(2, 1), Training()).posterior.tolist()
+        [0.0]
+    """
     return both(elbo(log_w))
 
 
 def iwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """IWAE for both, of `(K, B)`."""
+    """Return IWAE of `(K, B)` for both p and q.
+
+    Examples:
+        >>> iwae_pair(torch.zeros(2, 1), Training()).posterior.tolist()
+        [0.0]
+    """
     return both(iwae(log_w))
 
 
 def miwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """MIWAE of a recipe's groups for both, of `(K, B)`."""
+    """Return MIWAE of `(K, B)`, divided into the recipe's groups, for both p and q.
+
+    Examples:
+        >>> miwae_pair(torch.zeros(4, 1), Training(groups=2)).posterior.tolist()
+        [0.0]
+    """
     return both(miwae(_grouped(log_w, training)))
 
 
 def ciwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """CIWAE of a recipe's share of the ELBO for both, of `(K, B)`."""
+    """Return CIWAE of `(K, B)` with the recipe's share of the ELBO for both p and q."""
     return both(ciwae(log_w, training.elbo_share))
 
 
 def piwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """PIWAE of a recipe's groups, of `(K, B)`."""
+    """Return PIWAE of `(K, B)`, divided into the recipe's groups."""
     return piwae(_grouped(log_w, training))
 
 
 def both(bound: Tensor) -> Pair:
-    """One bound, `(B,)`, for p and for q."""
+    """Return one bound, `(B,)`, for both p and q.
+
+    Examples:
+        >>> both(torch.zeros(1)).model.tolist()
+        [0.0]
+    """
     return Pair(bound, bound)
 
 
@@ -114,14 +160,23 @@ def _grouped(log_w: Tensor, training: Training) -> Tensor:
     return log_w.reshape(training.groups, -1, log_w.shape[-1])
 
 
-def of(training: Training, log_w: Tensor) -> Pair:
-    """The bounds that a recipe names, of `(K, B)` log-weights in all."""
-    bounds: Pair = OBJECTIVES[training.objective](log_w, training)
-    return bounds
+def bounds(training: Training, log_w: Tensor) -> Pair:
+    """Return the bounds of a recipe's objective for log-weights `(K, B)` in bits.
+
+    Examples:
+        >>> bounds(Training(objective="iwae", particles=2), torch.zeros(2, 1)).model.tolist()
+        [0.0]
+    """
+    pair: Pair = OBJECTIVES[training.objective](log_w, training)
+    return pair
 
 
 def check(training: Training, free_bits: float, declared: Trains) -> None:
-    """Raise InputError unless a network that declares this can be trained on the objective."""
+    """Raise InputError unless a network with these capabilities can be trained on the objective.
+
+    Examples:
+        >>> check(Training(), 0.0, Trains())
+    """
     t = training
     if t.objective not in OBJECTIVES:
         raise InputError(f"an objective is one of {', '.join(OBJECTIVES)}; found {t.objective!r}")
@@ -154,11 +209,15 @@ def check(training: Training, free_bits: float, declared: Trains) -> None:
 
 
 def chosen(training: Training, objective: str | None, particles: int | None) -> Training:
-    """The settings with another objective, of so many particles, where these are given.
+    """Return the settings with another objective and number of particles, where these are given.
 
-    Particles are 8 by default, 64 of miwae and piwae; where a recipe does not say how these two
-    divide them, into about as many groups as each has particles. Raises InputError where particles
-    are given to an objective of one draw.
+    The default is 8 particles, 64 for miwae and piwae, which are divided, unless the recipe says
+    otherwise, into about as many groups as each has particles. Raises InputError on several
+    particles for an objective of one sample.
+
+    Examples:
+        >>> chosen(Training(), "miwae", None).groups
+        8
     """
     if objective is None and particles is None:
         return training
@@ -194,8 +253,16 @@ def weights(
     particles: int,
     drop: Tensor | None = None,
 ) -> Weights:
-    """K draws of z an item from a network that was made for such an objective, which sees x once; x
-    int64 `(B, dims)`.
+    """Sample z K = `particles` times per item and return the log-weights' parts; q reads x once. x
+    int64 `(B, dims)`, drop bool `(B,)`: items with default latents.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.networks.vae import VaeNet
+        >>> net = VaeNet(VaeConfig(2, 2, latents=(3,)), Training(objective="iwae"))
+        >>> draws = Draws(torch.Generator().manual_seed(0), 5)
+        >>> weights(net, torch.zeros(5, 4).long(), None, draws, 2).logs().shape
+        torch.Size([2, 5])
     """
     encoded = net.encoded(x, labels)
     terms = [net.terms(x, labels, draws, drop, encoded) for _ in range(particles)]
@@ -206,15 +273,17 @@ def weights(
 
 
 def backward(net: nn.Module, bounds: Pair, share: float) -> None:
-    """Gradients of -share mean bound into `grad`; those of q's networks are of the bound for q."""
-    ours = [(name.startswith("nets.posterior"), p) for name, p in net.named_parameters()]
+    """Write the gradients of -share mean(bound) to `grad`: q's networks follow the bound for q, all
+    others that for p.
+    """
+    named = [(name.startswith("nets.posterior"), p) for name, p in net.named_parameters()]
     if bounds.model is bounds.posterior:
         (-share * bounds.model.mean()).backward()  # type: ignore[no-untyped-call]
         return
-    for of_q, bound in ((True, bounds.posterior), (False, bounds.model)):
-        parameters = [p for is_q, p in ours if is_q == of_q]
+    for for_q, bound in ((True, bounds.posterior), (False, bounds.model)):
+        parameters = [p for is_q, p in named if is_q == for_q]
         gradients = torch.autograd.grad(
-            -share * bound.mean(), parameters, retain_graph=of_q, allow_unused=True
+            -share * bound.mean(), parameters, retain_graph=for_q, allow_unused=True
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient

@@ -1,5 +1,5 @@
-"""Passes over a latent chain's items, each in an order of its own, cut into batches; items and
-orders are put on a device once.
+"""Epochs over a data set, each a permutation cut into batches; the data and the permutation are
+copied to a device once.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from torch import Tensor
 
 
 class Passes:
-    """Batches of x `(N, dims)` and labels `(N,)` or `(N, told)`, if any: functions of seed and
-    step.
+    """Batches of x `(N, dims)` and labels `(N,)` or `(N, conditioning)`, if any, as functions of
+    seed and step.
+
+    Examples:
+        >>> data = Passes(np.zeros((10, 4), np.uint8), None, 0, 5, torch.device("cpu"))
+        >>> data.batch(step=3, share=slice(None))[0].shape
+        torch.Size([5, 4])
     """
 
     def __init__(
@@ -31,7 +36,7 @@ class Passes:
         self._order: tuple[int, Tensor] | None = None
 
     def batch(self, step: int, share: slice) -> tuple[Tensor, Tensor | None]:
-        """A share of the step's `items` items, as int64 tensors."""
+        """Return a share of the step's `items` items, x and labels as int64 tensors."""
         a_pass, part = divmod(step, self._steps)
         if self._order is None or self._order[0] != a_pass:
             order = np.random.default_rng((self._seed, a_pass)).permutation(len(self._x))
@@ -41,6 +46,6 @@ class Passes:
 
 
 def _stored(a: NDArray[np.integer]) -> Tensor:
-    """Bytes stay bytes; others, which torch does not index in every width, become int64."""
+    """Keep uint8 as it is and convert other types, which torch cannot all index, to int64."""
     kept = a if a.dtype == np.uint8 else a.astype(np.int64)
     return torch.from_numpy(np.require(kept, requirements=["C", "W"]))

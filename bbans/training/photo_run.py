@@ -1,6 +1,5 @@
-"""`bbans train`: a folder of images to a model file.
-
-Reads, splits by content hash, trains, exports, measures the exact model.
+"""`bbans train` for photographs: read a folder of images, split it by content hash, train, export,
+measure the integer model.
 """
 
 from __future__ import annotations
@@ -37,9 +36,13 @@ DOWNSCALES = (0.3, 0.8)
 
 
 def read_recipe(path: Path | None) -> PhotoRecipe:
-    """A recipe from TOML; `[model]` holds PhotoConfig's fields.
+    """Read a recipe from TOML; `[model]` holds PhotoConfig's fields; None gives the default recipe.
 
     Raises InputError on unknown or ill-typed keys.
+
+    Examples:
+        >>> read_recipe(None).steps
+        12000
     """
     if path is None:
         return PhotoRecipe()
@@ -61,27 +64,31 @@ def read_recipe(path: Path | None) -> PhotoRecipe:
 
 
 def downscaled(images: list[Image], recipe: PhotoRecipe) -> list[Image]:
-    """The images, and copies of those over a megapixel at random scales: detail of every
-    sharpness.
+    """Return the images, and copies at random scales of those over a megapixel, which add detail of
+    every sharpness.
+
+    Examples:
+        >>> len(downscaled([np.zeros((8, 8, 3), np.uint8)], PhotoRecipe()))
+        1
     """
     rng = np.random.default_rng(recipe.seed)
-    found = list(images)
+    result = list(images)
     for image in images:
         if image.shape[0] * image.shape[1] > MEGAPIXEL:
             for _ in range(recipe.downscaled_copies):
                 factor = rng.uniform(*DOWNSCALES)
                 size = round(image.shape[1] * factor), round(image.shape[0] * factor)
-                found.append(
+                result.append(
                     np.asarray(
                         PillowImage.fromarray(image).resize(size, PillowImage.Resampling.LANCZOS)
                     )
                 )
-    return found
+    return result
 
 
 def exact_rate(net: ExactPhoto, images: list[Image]) -> float:
-    """Mean bits per subpixel of the coder's messages on central crops of held-out images: the rate
-    of files without framing.
+    """Return the mean bits per subpixel of the coder's messages on central crops of held-out
+    images, uint8 `(H, W, 3)`: the rate of files without framing.
     """
     bits, count = 0.0, 0
     for image in images:
@@ -104,12 +111,13 @@ def run(
     report: Callable[[dict[str, float]], None] = lambda row: None,
     overwrite: bool = False,
 ) -> None:
-    """Train on a folder of images and write a model file. Raises InputError, OutputExistsError.
+    """Train on a folder of images and write a model file.
 
-    Of the options, the checkpoint (default: the output's name with `.checkpoint`) makes the run
-    resumable; float_weights is where to write the float weights as well, for a later recipe's
-    `init`; seed and steps go before the recipe's, minutes, which a resumed run counts on from its
-    checkpoint, before its steps. On a GPU `torch.compile` is tried.
+    Options: the checkpoint (default: the output's name with `.checkpoint`) makes the run resumable;
+    float_weights is a path for the float weights, for a later recipe's `init`; seed and steps
+    override the recipe's; minutes is a time budget that overrides steps, and a resumed run counts
+    the time before its checkpoint. `torch.compile` is tried on a GPU. Raises InputError,
+    OutputExistsError.
     """
     recipe, minutes = options.recipe, options.minutes
     settings, described = read_recipe(recipe), read_record(recipe)

@@ -1,4 +1,4 @@
-"""Train a photograph model with Adam, on crops of images that are held on the device."""
+"""Train a photograph model with Adam, on crops of images that stay on the device."""
 
 from __future__ import annotations
 
@@ -45,18 +45,17 @@ def train(
     compact: bool = False,
     measure: Callable[[PhotoNet], dict[str, float]] = lambda net: {},
 ) -> tuple[PhotoNet, list[dict[str, float]]]:
-    """Train, resuming from `checkpoint` when it exists.
-
-    Returns the network and the history of reports (bits per subpixel).
+    """Train, resuming from `checkpoint` when it exists; return the network, on the CPU, and the
+    reports (bits per subpixel).
 
     `initial` is a state of `PhotoNet` to start from instead of random weights; the optimiser starts
-    afresh. `device` is where the network trains; it comes back on the CPU. `seconds` is how long
-    all of the run takes, with those of the checkpoint: it goes before the recipe's steps, whose
-    share of KL warm-up it keeps, and reports come every `report_seconds`. `allowance`: seconds
-    after which this call ends, wherever the schedule is. `function` is `losses`, `compiled` or not;
-    where that fails at the first step, the run goes on without, with a RuntimeWarning. `compact`
-    keeps less of Adam's moments in checkpoints. `measure` adds to a report what it finds in the
-    network, which it must leave as it is.
+    afresh. `device` is where the network trains. `seconds` is a time budget for the whole run,
+    including the time before the checkpoint: it overrides the recipe's steps, keeps the share of KL
+    warm-up, and reports come every `report_seconds`. `allowance`: seconds after which this call
+    returns, wherever the schedule is. `function` is `losses`, compiled or not; where a compiled one
+    fails at the first step, training continues without it, with a RuntimeWarning. `compact` stores
+    Adam's moments in 16 bits in checkpoints. `measure` adds values to a report that it computes
+    from the network, without changing it.
     """
     task = PhotoTask(
         train_images, holdout_images, recipe, initial, device, function, compact, measure
@@ -74,7 +73,15 @@ def train(
 
 
 class PhotoTask:
-    """A photograph model in training: a `loop.Task`."""
+    """A photograph model in training: a `loop.Task`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.photo import PhotoConfig
+        >>> recipe = PhotoRecipe(PhotoConfig(channels=4, hidden=4), batch=1, crop=16, levels=1)
+        >>> PhotoTask([np.zeros((16, 16, 3), np.uint8)], [], recipe).descend(0, None).shape
+        torch.Size([])
+    """
 
     rate_name = "train_bpsp"
 
@@ -99,12 +106,13 @@ class PhotoTask:
         self.optimiser = optimiser_of(net, recipe)
         self.batches = Batches(train_images, recipe, device)
         self._holdout, self._function, self._compact = holdout_images, function, compact
-        self._more, self._worked = measure, False
+        self._extra_measure, self._worked = measure, False
 
     def descend(self, step: int, passed: float | None) -> Tensor:
-        """One step; the batch's rate in bits per subpixel, `()` on the device.
+        """Take one step of gradient descent; return the batch's rate in bits per subpixel, `()` on
+        the device.
 
-        Where a compiled loss fails at the first step, training goes on without.
+        Where a compiled loss fails at the first step, training continues with `losses`.
         """
         rate = learning_rate(self.recipe, step, passed)
         self.learning_rate = self.optimiser.param_groups[0]["lr"] = rate
@@ -127,18 +135,18 @@ class PhotoTask:
         return bits
 
     def measure(self) -> dict[str, float]:
-        """Rates of the held-out images."""
-        return {**holdout_rate(self.net, self._holdout), **self._more(self.net)}
+        """Return rates of the held-out images in bits per subpixel."""
+        return {**holdout_rate(self.net, self._holdout), **self._extra_measure(self.net)}
 
     def judge(self, row: dict[str, float]) -> None:
-        """The last weights are taken, whatever a report says: their rate has decayed to zero."""
+        """Do nothing: the last weights are kept, since the learning rate has decayed to zero."""
 
     def stale(self, step: int) -> bool:
-        """Never: the schedule says when a photograph model is done."""
+        """Return False: only the schedule ends the training of a photograph model."""
         return False
 
     def state(self) -> dict[str, Any]:
-        """Weights and Adam's moments, in 16 bits where the checkpoint has to be small."""
+        """Return weights, Adam's moments (in 16 bits for a compact checkpoint) and the recipe."""
         moments = self.optimiser.state_dict()
         if self._compact:
             moments["state"] = {
@@ -152,6 +160,6 @@ class PhotoTask:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -1,9 +1,9 @@
-"""Recipes of photograph models, and what is minimised: bits of the pixels given the latents plus
-beta times the KL divergence, per subpixel.
+"""Recipes of photograph models and their loss: (bits of pixels given latents + beta KL) per
+subpixel.
 
-A short warm-up, a constant rate and a linear decay over the last part, so that a run can be
-lengthened before its decay. Everything random comes from the recipe's seed and the step number. A
-run may have a budget of time instead of steps: then the clock moves its schedule.
+Schedule: a short warm-up, a constant learning rate, and a linear decay over the last part, so that
+a run can be lengthened before its decay. All randomness is a function of the recipe's seed and the
+step number. With a time budget instead of steps, elapsed time moves the schedule.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ import torch
 from torch import Tensor
 
 from bbans.models.photo import PhotoConfig
+from bbans.schemes.sampling import SEED_STRIDE
 from bbans.training import crops, guarded
 from bbans.training.crops import Image
 from bbans.training.networks.photo import PhotoNet
 from bbans.training.networks.photo_planes import PixelBits, mixture_bits
 
-Losses = Callable[..., tuple[Tensor, Tensor]]  # as `losses`
+Losses = Callable[..., tuple[Tensor, Tensor]]  # the signature of `losses`
 
 
 @dataclass(frozen=True)
 class PhotoRecipe:
-    """A training run. Same recipe, images and torch version: same weights up to float rounding."""
+    """The settings of a training run. Equal recipe, images and torch version give equal weights, up
+    to float rounding.
+    """
 
     model: PhotoConfig = field(default_factory=PhotoConfig)
     seed: int = 0
@@ -40,11 +43,11 @@ class PhotoRecipe:
     decay_fraction: float = 0.4  # share of the run over which the rate falls to zero
     kl_warmup_steps: int = 3000
     clip_norm: float = 0.3
-    grey_fraction: float = 0.08  # crops turned grey: the same networks code grey images
-    # crops whose chroma is interpolated from half resolution, as in decoded JPEGs and film scans
+    grey_fraction: float = 0.08  # share of crops turned grey: the same networks code grey images
+    # share of crops with chroma interpolated from half resolution, as in JPEGs and film scans
     chroma_fraction: float = 0.45
-    latent_dropout: float = 0.05  # crops with latents off, so that files may switch them off
-    downscaled_copies: int = 2  # of every image over a megapixel
+    latent_dropout: float = 0.05  # share of crops without latents, so that files may omit them
+    downscaled_copies: int = 2  # copies of every image over a megapixel
     holdout_every: int = 500
     # float weights to start from (safetensors, path relative to the recipe file); empty: random
     # ones
@@ -52,8 +55,12 @@ class PhotoRecipe:
 
 
 def learning_rate(recipe: PhotoRecipe, step: int, passed: float | None = None) -> float:
-    """Warm-up, plateau, linear decay to zero at `recipe.steps`, or where `passed`, the share of a
-    budget that is gone, is 1.
+    """Return the learning rate of a step: warm-up, plateau, linear decay to zero at `recipe.steps`,
+    or at `passed` = 1, where `passed` is the elapsed share of a time budget.
+
+    Examples:
+        >>> learning_rate(PhotoRecipe(), 12000)
+        0.0
     """
     warm = (step + 1) / max(1, recipe.warmup_steps)
     if passed is None:
@@ -64,7 +71,13 @@ def learning_rate(recipe: PhotoRecipe, step: int, passed: float | None = None) -
 
 
 def kl_weight(recipe: PhotoRecipe, step: int, passed: float | None = None) -> float:
-    """beta, which rises to 1 over `kl_warmup_steps`, or over their share of a budget."""
+    """Return beta, which rises linearly to 1 over `kl_warmup_steps`, or over their share of a time
+    budget.
+
+    Examples:
+        >>> kl_weight(PhotoRecipe(), 3000)
+        1.0
+    """
     at = step + 1 if passed is None else passed * recipe.steps
     return min(1.0, at / max(1, recipe.kl_warmup_steps)) if recipe.kl_warmup_steps else 1.0
 
@@ -79,8 +92,8 @@ def losses(
     beta: Tensor,
     pixel_bits: PixelBits | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """What is minimised, and the rate at beta 1, bits per subpixel, `()` each; arguments as of
-    `PhotoNet`, beta `()`.
+    """Return the loss at `beta`, a tensor `()`, and the rate at beta 1, both in bits per subpixel,
+    `()` each; other arguments are those of `PhotoNet.forward`.
     """
     with torch.autocast(x.device.type, torch.bfloat16):
         bits = net(x, levels, grey, drop, noise, pixel_bits)
@@ -89,10 +102,11 @@ def losses(
 
 
 def compiled(backend: Any = "inductor", whole: bool = False) -> Losses:
-    """`losses` by torch.compile: the likelihood of pixels, which is most of what a step reads and
-    writes, or all of it.
+    """Return `losses` with torch.compile applied to the pixels' likelihood, which dominates a
+    step's memory traffic, or to all of it.
 
-    `whole` compiles for minutes, with all levels in one graph. What fails, fails at the first step.
+    `whole` compiles all levels into one graph, which takes minutes. Errors of compilation appear at
+    the first step.
     """
     if whole:
         return torch.compile(losses, fullgraph=True, dynamic=False, backend=backend)
@@ -103,7 +117,7 @@ def compiled(backend: Any = "inductor", whole: bool = False) -> Losses:
 
 
 class Batches:
-    """Batches of a recipe, with the noise of their latents: functions of seed and step."""
+    """Batches of a recipe, with the noise of their latents, as functions of seed and step."""
 
     def __init__(self, images: Sequence[Image], recipe: PhotoRecipe, device: torch.device) -> None:
         self._recipe = recipe
@@ -111,9 +125,11 @@ class Batches:
         self._generator = torch.Generator(device)
 
     def draw(self, net: PhotoNet, step: int) -> tuple[Tensor, int, Tensor, Tensor, list[Tensor]]:
-        """The arguments of `losses` between the network and beta."""
+        """Return the arguments of `losses` between the network and beta: x, levels, grey, drop and
+        noise.
+        """
         recipe, generator = self._recipe, self._generator
-        generator.manual_seed(recipe.seed * 1_000_003 + step)
+        generator.manual_seed(recipe.seed * SEED_STRIDE + step)
         x, grey = crops.draw(
             self._store,
             recipe.batch,
@@ -129,7 +145,13 @@ class Batches:
 
 
 def optimiser_of(net: PhotoNet, recipe: PhotoRecipe) -> torch.optim.Adam:
-    """Adam; on a GPU all parameters in one kernel."""
+    """Return Adam for the network's parameters, fused into one kernel on a GPU.
+
+    Examples:
+        >>> net = PhotoNet(PhotoConfig(channels=4, hidden=4))
+        >>> optimiser_of(net, PhotoRecipe()).defaults["betas"]
+        (0.9, 0.99)
+    """
     cuda = next(net.parameters()).device.type == "cuda"
     return torch.optim.Adam(
         net.parameters(), recipe.learning_rate, betas=(0.9, 0.99), fused=True if cuda else None
@@ -144,7 +166,9 @@ def descend(
     beta: float,
     function: Losses,
 ) -> Tensor:
-    """One step; the batch's rate at beta 1, bits per subpixel, `()` on the device."""
+    """Take one step of gradient descent; return the batch's rate at beta 1, bits per subpixel, `()`
+    on the device.
+    """
     loss, rate = function(net, *batch, torch.full((), beta, device=batch[0].device))
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -157,8 +181,12 @@ def descend(
 def holdout_rate(
     net: PhotoNet, images: Sequence[Image], side: int = 256, levels: int = 5
 ) -> dict[str, float]:
-    """Bits per subpixel of the central crops of held-out images (coarsest level left out), total
-    and KL; empty without images.
+    """Measure bits per subpixel on central crops of held-out images, uint8 `(H, W, 3)`, without the
+    coarsest level: `bpsp` in total, `kl_bpsp` of the KL; empty without images.
+
+    Examples:
+        >>> holdout_rate(PhotoNet(PhotoConfig(channels=4, hidden=4)), [])
+        {}
     """
     if not images:
         return {}

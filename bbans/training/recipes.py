@@ -1,5 +1,5 @@
-"""Recipe files: TOML whose keys are the fields of a recipe, with `[record]` for what the model
-file says about itself.
+"""Recipe files: TOML whose keys are the fields of a recipe, with a table `[record]` that the model
+file stores.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ else:
 
 
 def read_record(path: Path | None) -> dict[str, str]:
-    """The recipe's `[record]` table (licence, attribution, notes: text only), which goes into the
-    model file as it stands.
+    """Return a recipe's `[record]` table (licence, attribution, notes: text only), which the model
+    file stores unchanged. Raises InputError.
+
+    Examples:
+        >>> read_record(None)
+        {}
     """
     record = {} if path is None else read_toml(path).get("record", {})
     if not isinstance(record, dict) or not all(isinstance(value, str) for value in record.values()):
@@ -31,7 +35,7 @@ def read_record(path: Path | None) -> dict[str, str]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file. Raises InputError."""
+    """Read a TOML file. Raises InputError if it cannot be read."""
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text())
         return content
@@ -40,9 +44,15 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def checked(path: Path, defaults: Any, raw: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a table, each a field of `defaults` and of its type; lists as tuples.
+    """Check a table: each key must be a field of `defaults`, with a value of its type. Returns the
+    table, lists as tuples.
 
     Raises InputError.
+
+    Examples:
+        >>> from bbans.training.terms import Training
+        >>> checked(Path("r.toml"), Training(), {"particles": 2})
+        {'particles': 2}
     """
     raw = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
     known = {f.name: type(getattr(defaults, f.name)) for f in fields(defaults)}

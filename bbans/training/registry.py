@@ -1,7 +1,7 @@
 """The table of training objectives: bounds on log2 p(x) that a latent model can be trained on.
 
-A row is added by `register`, for instance from a module of one's own; nothing in the package has to
-be touched. Light: torch is imported when a bound is computed.
+`register` adds a row, also from code outside the package; nothing else needs a change. torch is
+imported only when a bound is computed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ BOUNDS = "bbans.training.objectives"
 class Objective:
     """A bound on log2 p(x).
 
-    name: as users write it. bound: "module:function" or a function `bound(log_w, training)` of
-    log-weights `(K, B)` in bits, which gives the bounds that p and q are trained on
-    (`objectives.Pair`, `(B,)` each, bits). own_terms: the objective is the sum of a network's own
-    terms for one sample an item, and no weights are needed. grouped: its K particles are divided
-    into groups.
+    name: as users write it. bound: "module:function", or a function `bound(log_w, training)` of
+    log-weights `(K, B)` in bits that returns the bounds for p and q (`objectives.Pair`, `(B,)`
+    each, bits). own_terms: the objective is the sum of a network's own terms for one sample per
+    item, without weights. grouped: its K particles are divided into groups.
     """
 
     name: str
@@ -31,7 +30,7 @@ class Objective:
     grouped: bool = False
 
     def __call__(self, log_w: Any, training: Any) -> Any:
-        """The bounds of log-weights `(K, B)`, an `objectives.Pair`."""
+        """Return the bounds for log-weights `(K, B)` in bits, an `objectives.Pair`."""
         if not isinstance(self.bound, str):
             return self.bound(log_w, training)
         module, name = self.bound.split(":")
@@ -39,11 +38,18 @@ class Objective:
 
 
 OBJECTIVES: dict[str, Objective] = {}
-"""The rows by name."""
+"""Objectives by name."""
 
 
 def register(objective: Objective) -> None:
-    """Add an objective. Raises ValueError on a name that is there."""
+    """Add an objective. Raises ValueError if the name is taken.
+
+    Examples:
+        >>> register(OBJECTIVES["elbo"])
+        Traceback (most recent call last):
+        ...
+        ValueError: the objective 'elbo' is there already; choose another name
+    """
     if objective.name in OBJECTIVES:
         raise ValueError(f"the objective {objective.name!r} is there already; choose another name")
     OBJECTIVES[objective.name] = objective

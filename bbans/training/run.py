@@ -1,5 +1,5 @@
-"""`bbans train`: from images to a model file of the family that suits them, or of the one that a
-recipe names.
+"""`bbans train`: from images to a model file, of the default family for these images or of the
+family that a recipe names.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ from bbans.training.tensorboard import logged
 from bbans.training.terms import LAX
 
 Report = Callable[[dict[str, float]], None]
-PHOTOGRAPHS = "photo"  # the family of recipes that name none
+PHOTOGRAPHS = "photo"  # the default family of a recipe
 
 
 def silent(row: dict[str, float]) -> None:
-    """Report nothing."""
+    """Report nothing.
+
+    Examples:
+        >>> silent({"step": 1.0})
+    """
 
 
 def train_model(
@@ -47,7 +51,7 @@ def train_model(
     """Train a model on images and write its file.
 
     source: a folder of images, an `.npy`, `.npz` or idx file. `report` is called with rates and
-    steps as training goes. With WORLD_SIZE set, as by torchrun, processes share the batches of a
+    steps during training. With WORLD_SIZE set, as by torchrun, processes share the batches of a
     latent model. Raises InputError, OutputExistsError, OutputError, and AccumulatorBoundError if a
     network cannot be made exact.
     """
@@ -77,7 +81,7 @@ def train_model(
 
 
 def _check_discrete(options: TrainOptions, family: str | None) -> None:
-    """Raise InputError on latents beside a recipe, and on an estimator with a model that has no
+    """Raise InputError on latents in addition to a recipe, and on an estimator for a model without
     discrete latents.
     """
     if options.recipe is not None and options.latents is not None:
@@ -117,7 +121,9 @@ def _check_photographs(source: Path, options: TrainOptions) -> None:
 
 
 def _settings(images: SmallImages, options: TrainOptions) -> LatentRecipe:
-    """The recipe for these images. Raises InputError where one was given that they do not fit."""
+    """Return the recipe for these images. Raises InputError if the given recipe or options do not
+    fit them.
+    """
     if options.float_weights is not None:
         raise InputError(
             "float weights are written of photograph models only; leave --float-weights out"
@@ -143,7 +149,7 @@ def _settings(images: SmallImages, options: TrainOptions) -> LatentRecipe:
             "a number of minutes is for photograph models, whose schedule follows the "
             "clock; give --steps"
         )
-    if options.steps is not None:  # the schedule is stretched
+    if options.steps is not None:  # scale the schedule
         warm, every = (
             round(part * options.steps / recipe.steps)
             for part in (recipe.kl_warmup_steps, recipe.validate_every)
@@ -209,7 +215,7 @@ def _train_latent_model(
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """torch with so many threads, and with as many as before afterwards."""
+    """Set torch's number of threads, and restore it at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

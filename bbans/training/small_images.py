@@ -1,4 +1,4 @@
-"""Images of one shape as the samples that a latent chain trains on, or the finding that they are
+"""Read images of one shape as the samples of a latent model, or detect that they are
 photographs.
 """
 
@@ -19,13 +19,17 @@ from bbans.training.default_recipes import FEW_LEVELS, PHOTO_SIDE
 from bbans.training.latent import Samples
 
 VALIDATION_ONE_IN = 10
-FEWEST = 32  # images below which no model of them is worth its file
+MIN_IMAGES = 32  # smallest number of images to train on
 
 
 @dataclass(frozen=True)
 class SmallImages:
-    """x `(N, H W C)`, the shape of an image, its bit depth, and labels `(N,)` or None; `skipped`
-    files could not be read.
+    """Images of one shape: x `(N, H W C)`, the shape `(H, W, C)`, the bit depth, labels `(N,)` or
+    None, and the number of unreadable files that were skipped.
+
+    Examples:
+        >>> SmallImages(np.full((2, 4), 1), (2, 2, 1), 8).sizes
+        {'height': 2, 'width': 2, 'channels': 1, 'levels': 2}
     """
 
     x: NDArray[np.integer[Any]]
@@ -36,23 +40,27 @@ class SmallImages:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """What a model's config says of the images, by field; `classes` where there are labels."""
+        """The images' sizes as fields of a model's config; `classes` where there are labels."""
         height, width, channels = self.shape
-        found = {
+        sizes = {
             "height": height,
             "width": width,
             "channels": channels,
             "levels": levels(int(self.x.max()), self.bit_depth),
         }
-        return found if self.labels is None else {**found, "classes": int(self.labels.max()) + 1}
+        return sizes if self.labels is None else {**sizes, "classes": int(self.labels.max()) + 1}
 
 
 def levels(largest: int, bit_depth: int) -> int:
-    """The values that a model of such samples codes: those seen, where they are few, or all of
-    their depth.
+    """Return the number of levels of a model for samples 0..largest: the levels in use if they are
+    few, else all of the bit depth.
 
-    Of 16-bit samples, which often come from sensors of fewer bits, the smallest power of two that
-    has those seen, 256 or more.
+    16-bit samples, which often come from sensors of fewer bits, get the smallest power of two that
+    covers them, 256 or more.
+
+    Examples:
+        >>> levels(1, 8), levels(200, 8), levels(1000, 16)
+        (2, 256, 1024)
     """
     if largest < FEW_LEVELS:
         return max(2, largest + 1)
@@ -66,19 +74,20 @@ def gather(
     *,
     photographs: bool = True,
 ) -> SmallImages | None:
-    """The images of `open_set(source, shape=shape)`; None if they are for the photograph family and
-    `photographs` may be the answer.
+    """Read the images of `open_set(source, shape=shape)`; None if they are for the photograph
+    family and `photographs` is true.
 
-    That is so when one of them has 128 pixels or more on both sides; the others are then not read.
-    Files of a folder that cannot be read are skipped, unless labels count them. Raises InputError
-    on images of several shapes and depths, on too few, and on what no chain codes.
+    That is the case if one of them has at least 128 pixels on both sides; the remaining images are
+    then not read. Unreadable files of a folder are skipped, unless there are labels, which count
+    them. Raises InputError on images of several shapes or depths, on too few, on palettes and on
+    images too large for a latent model.
     """
-    found = open_set(source, shape=shape, as_pixels=True)
+    images = open_set(source, shape=shape, as_pixels=True)
     kept: list[NDArray[Any]] = []
     kinds: dict[tuple[tuple[int, ...], int, bool], str] = {}
     skipped = 0
-    for i, name in enumerate(found.names):
-        image = _read(found, i, skip=source.is_dir() and labels is None)
+    for i, name in enumerate(images.names):
+        image = _read(images, i, skip=source.is_dir() and labels is None)
         if image is None:
             skipped += 1
             continue
@@ -100,9 +109,9 @@ def gather(
     )
 
 
-def _read(found: ImageSet, i: int, skip: bool) -> Image | None:
+def _read(images: ImageSet, i: int, skip: bool) -> Image | None:
     try:
-        return found.image(i)
+        return images.image(i)
     except InputError:
         if not skip:
             raise
@@ -112,14 +121,14 @@ def _read(found: ImageSet, i: int, skip: bool) -> Image | None:
 def _check(source: Path, kinds: dict[tuple[tuple[int, ...], int, bool], str], count: int) -> None:
     if len(kinds) > 1:
         (a, first), (b, second) = list(kinds.items())[:2]
-        said = f"{first} is {_described(*a)}, {second} is {_described(*b)}"
+        difference = f"{first} is {_described(*a)}, {second} is {_described(*b)}"
         raise InputError(
-            f"{source}: small images of one shape and depth were expected, but {said}; give one "
-            "kind at a time"
+            f"{source}: small images of one shape and depth were expected, but {difference}; give "
+            "one kind at a time"
         )
-    if count < FEWEST:
+    if count < MIN_IMAGES:
         raise InputError(
-            f"{source}: {FEWEST} images or more of one shape were expected, found {count}; add "
+            f"{source}: {MIN_IMAGES} images or more of one shape were expected, found {count}; add "
             "images"
         )
     ((shape, _, palette),) = kinds
@@ -140,20 +149,26 @@ def _described(shape: tuple[int, ...], bit_depth: int, palette: bool) -> str:
 
 
 def split(images: SmallImages) -> tuple[Samples, Samples]:
-    """Training and validation samples: a tenth, chosen by content, is for validation.
+    """Split images into training and validation samples; a tenth, selected by content hash, is for
+    validation.
 
-    Raises InputError if one of them is empty.
+    Raises InputError if one of the parts is empty.
+
+    Examples:
+        >>> images = SmallImages(np.arange(80).reshape(40, 2), (1, 2, 1), 8)
+        >>> sum(len(part.x) for part in split(images))
+        40
     """
-    found = split_holdout(((str(i), row) for i, row in enumerate(images.x)), VALIDATION_ONE_IN)
-    training, validation = (np.array([int(name) for name, _ in part], np.int64) for part in found)
+    parts = split_holdout(((str(i), row) for i, row in enumerate(images.x)), VALIDATION_ONE_IN)
+    training, validation = (np.array([int(name) for name, _ in part], np.int64) for part in parts)
     if not len(training) or not len(validation):
         raise InputError(
             f"too few different images: {len(training)} to train on, {len(validation)} to "
             "validate; add images"
         )
-    parts = (
+    samples = (
         (images.x[rows], None if images.labels is None else images.labels[rows])
         for rows in (training, validation)
     )
-    first, second = (Samples(*part) for part in parts)
+    first, second = (Samples(*part) for part in samples)
     return first, second

@@ -1,5 +1,5 @@
-"""Reports of a training run as TensorBoard scalars: rates and terms in bits per dimension, the
-learning rate.
+"""Write the reports of a training run as TensorBoard scalars: rates and terms in bits per
+dimension, and the learning rate.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ NO_SCALARS = ("step", "seconds")
 
 @contextmanager
 def logged(folder: Path | None, report: Report) -> Iterator[Report]:
-    """A report that also writes every number of a row under its name, at the row's step, below
-    `folder`; None: `report` as it is.
+    """Return a report function that also writes every number of a row under its name, at the row's
+    step, to `folder`; None: `report` unchanged.
 
-    Raises InputError where tensorboard is not installed.
+    Raises InputError if tensorboard is not installed.
+
+    Examples:
+        >>> with logged(None, print) as report:
+        ...     report({"step": 1.0})
+        {'step': 1.0}
     """
     if folder is None:
         yield report

@@ -1,5 +1,5 @@
-"""-log2 p(x | z) - log2 p(z) + log2 q(z | x): the three terms of the ELBO as a trainer sees them,
-for every family with a latent chain.
+"""-log2 p(x | z) - log2 p(z) + log2 q(z | x): the terms of the ELBO, the settings of training and
+the source of randomness, for every family with latents.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from bbans.training.registry import OBJECTIVES
 
 @dataclass(frozen=True)
 class Terms:
-    """One sample of z an item, all in bits.
+    """The terms of one sample of z per item, in bits.
 
-    likelihood `(B,)`: -log2 p(x | z_1). divergence `(B, latents)`: each latent's -log2 p(z) + log2
-    q(z), or its KL divergence where that is known. prior `(B,)`: what the coder pushes for the
-    latents, so that posterior = prior - divergence is what it pops. surrogate `()`: what the loss
-    has besides: no rate (a score function's, a codebook's).
+    likelihood `(B,)`: -log2 p(x | z_1). divergence `(B, latents)`: -log2 p(z) + log2 q(z) of each
+    latent, or its KL divergence where that is known. prior `(B,)`: the bits that the coder pushes
+    for the latents, so that posterior = prior - divergence are the bits that it pops. surrogate
+    `()`: an additional part of the loss that is no rate, such as that of a score function or a
+    codebook.
     """
 
     likelihood: Tensor
@@ -48,11 +49,12 @@ WEIGHTED = (IWAE, MIWAE, CIWAE, PIWAE)
 
 @dataclass(frozen=True)
 class Trains:
-    """What networks of a family can be trained by and on.
+    """The estimators and objectives that networks of a family support.
 
-    estimators: of gradients by q. objectives: names of `training.registry`; weighted: also those
-    that are not in the package. sampled: latents are bits or categories, whose gradients are
-    estimated. relaxed_particles: the concrete estimator trains a bound of several particles.
+    estimators: of gradients by q. objectives: names of `training.registry`. weighted: objectives
+    registered outside the package are supported as well. sampled: latents are discrete, and their
+    gradients estimated. relaxed_particles: the concrete estimator trains a bound of several
+    particles.
     """
 
     estimators: tuple[str, ...] = (STRAIGHT_THROUGH,)
@@ -70,25 +72,30 @@ GAUSSIAN = Trains(objectives=(ELBO, *WEIGHTED), weighted=True)
 
 @dataclass(frozen=True)
 class Training:
-    """What some families train by, and no model file holds."""
+    """Settings of training that are no part of a model file.
 
-    # of gradients by q, one of ESTIMATORS: all through bits and categories but lax
+    Examples:
+        >>> Training(estimator=VIMCO, particles=5).bounded
+        True
+    """
+
+    # estimator of gradients by q, one of ESTIMATORS; all but lax are for discrete latents
     estimator: str = STRAIGHT_THROUGH
-    temperature: float = 0.5  # of concrete; where rebar's and relax's start
+    temperature: float = 0.5  # fixed for concrete, initial for rebar and relax
     commitment: float = 0.25  # weight of a VQ-VAE's commitment loss
-    dropout: float = 0.0  # share of a pyramid's inner features that a step leaves out
-    objective: str = ELBO  # one of `training.objectives`, of Gaussian latents
-    # draws of z an item, K: of an objective, or of vimco and concrete, which train a bound of their
-    # own
+    dropout: float = 0.0  # share of a pyramid's inner features that are set to 0
+    objective: str = ELBO  # a name of `training.registry`, for Gaussian latents
+    # samples of z per item, K: for the objective, or for vimco and concrete, which have bounds of
+    # their own
     particles: int = 1
-    groups: int = 1  # M that they are divided into, by miwae and piwae
-    elbo_share: float = 0.5  # of the ELBO in ciwae
-    # share of the old codebook kept by moving averages at each step; 0: it follows its loss instead
+    groups: int = 1  # number M of groups of particles, for miwae and piwae
+    elbo_share: float = 0.5  # weight of the ELBO in ciwae
+    # decay of the moving average that updates the codebook; 0: it is trained by its loss instead
     codebook_average: float = 0.0
 
     @property
     def own_terms(self) -> bool:
-        """Whether the objective is the sum of a network's own terms for one sample an item."""
+        """Whether the objective is the sum of a network's own terms for one sample per item."""
         return OBJECTIVES[self.objective].own_terms
 
     @property
@@ -98,17 +105,22 @@ class Training:
 
 
 def alone(part: Tensor) -> Tensor:
-    """The sum over processes where there is one."""
+    """Sum a tensor over the processes if there is only one: return it.
+
+    Examples:
+        >>> alone(torch.ones(1)).item()
+        1.0
+    """
     return part
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Randomness for some of a batch's items, the same however many processes share the batch.
+    """Random numbers for some items of a batch, the same however many processes share it.
 
-    Numbers are drawn for all `items` on the generator's device, so that those of a CPU's are the
-    same on every device, and those of the items from `first` on are kept. `total` sums a tensor
-    over the processes.
+    Numbers are generated for all `items` on the generator's device, so that those of a CPU
+    generator are the same on every device; those of the items from `first` on are returned. `total`
+    sums a tensor over the processes.
     """
 
     generator: Generator
@@ -117,35 +129,43 @@ class Draws:
     total: Callable[[Tensor], Tensor] = alone
 
     def normal(self, like: Tensor) -> Tensor:
-        """Standard normal numbers, `(B, d)` like the tensor given, whose rows are the items
-        kept.
+        """Return standard normal numbers, `(B, ...)` shaped like the tensor, whose rows are this
+        process's items.
         """
-        drawn = torch.randn(
+        numbers = torch.randn(
             (self.items, *like.shape[1:]),
             generator=self.generator,
             dtype=like.dtype,
             device=self.generator.device,
         )
-        return drawn[self.first : self.first + len(like)].to(like.device)
+        return numbers[self.first : self.first + len(like)].to(like.device)
 
     def uniform(self, like: Tensor) -> Tensor:
-        """Numbers from [0, 1), `(B, d)` like the tensor given."""
-        drawn = torch.rand(
+        """Return uniform numbers in [0, 1), `(B, ...)` shaped like the tensor, whose rows are this
+        process's items.
+        """
+        numbers = torch.rand(
             (self.items, *like.shape[1:]),
             generator=self.generator,
             dtype=like.dtype,
             device=self.generator.device,
         )
-        return drawn[self.first : self.first + len(like)].to(like.device)
+        return numbers[self.first : self.first + len(like)].to(like.device)
 
 
 def draws(source: Generator | Draws, items: int) -> Draws:
-    """A generator as the randomness of a whole batch."""
+    """Return the randomness of a whole batch of `items` items from a generator; return `Draws`
+    unchanged.
+
+    Examples:
+        >>> draws(Generator().manual_seed(0), 3).uniform(torch.empty(3, 2)).shape
+        torch.Size([3, 2])
+    """
     return source if isinstance(source, Draws) else Draws(source, items)
 
 
 class Trainable(Protocol):
-    """What a trainer needs of a family's network, besides being a torch module."""
+    """What training needs of a family's network, besides being a torch module."""
 
     def terms(
         self,
@@ -154,22 +174,22 @@ class Trainable(Protocol):
         generator: Generator | Draws,
         drop: Tensor | None = None,
     ) -> Terms:
-        """x int64 `(B, dims)`; labels int64 `(B,)`, or what else is given with x; drop bool `(B,)`:
-        items whose z_1 is idle and free.
+        """Sample z once per item and return the terms. x int64 `(B, dims)`; labels int64 `(B,)`, or
+        other side information; drop bool `(B,)`: items whose z_1 is the default latent, at no cost.
         """
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """E_q[z | x], `(B, latents)`: what activity is measured on."""
+        """E_q[z | x]: return it, `(B, latents)`, to count active latents."""
 
 
 class Weighted(Trainable, Protocol):
-    """What bounds of several draws of z need besides: the part of q that no draw changes, once for
-    all of them.
+    """What bounds of several samples of z need besides: the part of q that does not depend on the
+    samples, computed once.
     """
 
     def encoded(self, x: Tensor, labels: Tensor | None) -> Sequence[Tensor]:
-        """What networks that see x alone make of it, each `(B, ...)`; empty where there are
-        none.
+        """Return the outputs of q's networks that depend on x alone, `(B, ...)` each; empty if
+        there are none.
         """
 
     def terms(
@@ -180,6 +200,6 @@ class Weighted(Trainable, Protocol):
         drop: Tensor | None = None,
         encoded: Sequence[Tensor] | None = None,
     ) -> Terms:
-        """As of `Trainable`; `encoded` is what that function made of the same x and labels, or
-        None.
+        """Sample z once per item and return the terms, as `Trainable.terms`; `encoded` is the
+        result of the method of that name for the same x and labels, or None.
         """

@@ -5,7 +5,7 @@ own bound, and nothing of the other.
 import torch
 from torch import nn
 
-from bbans.training.objectives import backward, iwae, miwae, of, piwae
+from bbans.training.objectives import backward, bounds, iwae, miwae, piwae
 from bbans.training.terms import Training
 from tests.methods.overdispersed import log_weights, optimum
 
@@ -34,7 +34,7 @@ def gradients(bound):
 def test_gradients_are_those_of_two_bounds():
     training = Training(objective="piwae", particles=16, groups=4)
     net = Pair()
-    backward(net, of(training, net.log_w()), 1.0)
+    backward(net, bounds(training, net.log_w()), 1.0)
     by_name = {name: float(parameter.grad) for name, parameter in net.nets.items()}
     grouped = dict(
         zip(net.nets, gradients(lambda log_w: miwae(log_w.reshape(4, 4, -1))), strict=True)

@@ -15,7 +15,8 @@ from bbans.exact.numpy_ops import NumpyOps
 from bbans.exact.torch_ops import TorchOps
 from bbans.models import conv as conv_exact
 from bbans.models import model_file
-from bbans.models.conv import Conv, ExactConv, Layer, Sizes, check_networks, decoder, encoder
+from bbans.models.conv import ExactConv, check_networks
+from bbans.models.conv_plans import Conv, Layer, Sizes, decoder, encoder
 from bbans.models.conv_vae import ConvVaeConfig
 from bbans.models.mlp import ACT_TOP, OUT_TOP, Field
 from bbans.schemes import bit_swap, bits_back

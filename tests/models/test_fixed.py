@@ -19,8 +19,8 @@ from bbans.models.fixed_predictor import (
     PHASES,
     FixedPredictor,
     features,
+    mixture_parameters,
     neighbours,
-    outputs_of,
     shifted,
 )
 from bbans.schemes.pyramid import polyphase, self_funding
@@ -99,7 +99,7 @@ def test_outputs_are_in_range_for_extreme_pixels(top):
         for phase, known, sums, _ in phases_of(x.astype(np.int32)):
             for carried in (0, 3 * 1020):
                 found = features(phase, known, sums, np.full((8, 8), carried, np.int32))
-                out = outputs_of(found, PHASES[phase])
+                out = mixture_parameters(found, PHASES[phase])
                 scales = out[:, 4 * MIXTURES : 7 * MIXTURES]
                 assert out.shape == (64, 10 * MIXTURES) and out.dtype == np.int16
                 assert scales.min() >= 0 and scales.max() < SCALES
@@ -115,7 +115,7 @@ def test_scales_grow_with_the_spread_and_with_earlier_errors():
         x = np.zeros((3, 16, 16), np.int32)
         x[:, ::4] += step
         phase, known, sums, _ = next(iter(phases_of(x)))
-        f[name] = outputs_of(
+        f[name] = mixture_parameters(
             features(phase, known, sums, np.full((8, 8), carried, np.int32)), PHASES[0]
         )[:, 4 * MIXTURES : 7 * MIXTURES]
     assert (f["busy"] >= f["calm"]).all() and (f["busy"].mean() > f["calm"].mean() + 16)

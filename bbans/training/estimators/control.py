@@ -1,7 +1,9 @@
-"""What estimators learn while a network trains: baselines C(below), temperatures and scales,
-networks of z. No model file holds it.
+"""Parameters that estimators learn while a network trains: baselines C(layer below), temperatures
+and scales, networks of z. No model file holds them.
 
-One of each for every layer of latents. Units are bits. Sources: as in `nvil`, `muprop` and `relax`.
+There is one of each for every layer of latents. Units are bits. Sources: Mnih and Gregor 2014
+(arXiv:1402.0030) for NVIL; Gu et al. 2016 (arXiv:1511.05176) for MuProp; Tucker et al. 2017
+(arXiv:1703.07370) for REBAR; Grathwohl et al. 2018 (arXiv:1711.00123) for LAX and RELAX.
 """
 
 from __future__ import annotations
@@ -19,16 +21,23 @@ from bbans.training.networks.discrete_latents import Latent
 from bbans.training.terms import LAX, MUPROP, NVIL, REBAR, RELAX, Training
 
 HIDDEN = 100
-# learning rate of temperatures and scales, in the network's: at 1 a run of MNIST ends before they
-# have arrived
+# learning rate of temperatures and scales relative to the network's; at 1 they have not converged
+# by the end of a run on MNIST
 SCALARS_RATE = 10.0
 
 
 class Control(nn.Module):
-    """The parameters of the estimator that a recipe names; none where it learns nothing.
+    """The parameters of a recipe's estimator; none if it learns nothing.
 
-    `log_temperature`, `scale` `(L,)`: REBAR's. `moments` `(L, 3)`: the running mean, variance and
-    steps of what baselines leave.
+    `log_temperature`, `scale` `(L,)`: REBAR's. `moments` float64 `(L, 3)`: running mean and
+    variance of f minus its baseline, and the number of steps.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> from bbans.training.networks.bernoulli_vae import BernoulliVaeNet
+        >>> net = BernoulliVaeNet(BernoulliVaeConfig(latents=(8, 4)))
+        >>> Control(net, Training(estimator=NVIL)).moments.shape
+        torch.Size([2, 3])
     """
 
     moments: Tensor
@@ -59,8 +68,8 @@ class Control(nn.Module):
             self.scale = nn.Parameter(torch.ones(depth))
 
     def groups(self) -> list[dict[str, Any]]:
-        """Parameters for an optimiser, none of which decay; `factor` times the network's learning
-        rate is theirs.
+        """Return parameter groups for an optimiser, without weight decay; `factor` multiplies the
+        network's learning rate.
         """
         scalars = [self.log_temperature, self.scale] if self.name in (REBAR, RELAX) else []
         networks = [*self.baselines.parameters(), *self.frees.parameters()]
@@ -70,28 +79,28 @@ class Control(nn.Module):
         ]
 
     def baseline(self, layer: int, below: Tensor) -> Tensor:
-        """C of what the layer is given, as networks read it, `(B,)`."""
-        found: Tensor = self.baselines[layer - 1](below)[:, 0]
-        return found
+        """Return the baseline C of a layer's input, as networks read it, `(B,)` in bits."""
+        value: Tensor = self.baselines[layer - 1](below)[:, 0]
+        return value
 
     def free(self, layer: int, latent: Latent, z: Tensor, below: Tensor) -> Tensor:
-        """RELAX's network of the continuous z, `(B,)`."""
-        found: Tensor = self.frees[layer - 1](
+        """Return RELAX's network of the continuous z and the layer's input, `(B,)` in bits."""
+        value: Tensor = self.frees[layer - 1](
             torch.cat([2 * latent.soft(z, 1.0).flatten(1) - 1, below], 1)
         )[:, 0]
-        return found
+        return value
 
     def surrogate(self, z: Tensor, seen: Tensor) -> Tensor:
-        """LAX's network of z and the samples that q is given, `(B,)`."""
-        found: Tensor = self.frees[0](torch.cat([z, seen], 1))[:, 0]
-        return found
+        """Return LAX's network of z and the samples x, `(B,)` in bits."""
+        value: Tensor = self.frees[0](torch.cat([z, seen], 1))[:, 0]
+        return value
 
     def temperature(self, layer: int) -> Tensor:
-        """REBAR's, of a layer."""
+        """Return REBAR's temperature of a layer, `()`."""
         return torch.exp(self.log_temperature[layer - 1])
 
     def learned(self, layer: int) -> list[Tensor]:
-        """The parameters that a layer's estimate depends on."""
+        """Return the parameters that a layer's estimate depends on."""
         nets: Iterable[nn.Module] = (
             modules[layer - 1] for modules in (self.baselines, self.frees) if len(modules)
         )
@@ -99,17 +108,17 @@ class Control(nn.Module):
         return [self.log_temperature, self.scale, *own] if self.name in (REBAR, RELAX) else own
 
     def running(self, layer: int) -> Moments:
-        """What the steps before saw of a layer."""
+        """Return the moments of a layer over earlier steps."""
         return Moments(*self.moments[layer - 1].clone())
 
     def keep(self, layer: int, moments: Moments) -> None:
-        """Remember moments for the next step."""
+        """Store the moments of a layer for the next step."""
         for i, moment in enumerate((moments.mean, moments.variance, moments.steps)):
             self.moments[layer - 1, i] = moment
 
 
 def _scalar(columns: int) -> nn.Module:
-    """A network of one output that begins at 0."""
+    """Return a network of one output, which is 0 at first."""
     last = nn.Linear(HIDDEN, 1)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

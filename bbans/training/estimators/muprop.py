@@ -1,7 +1,7 @@
-"""g = (f(b) - f(p) - f'(p) . (b - p) - C) (b - p) + f'(p) dp/d logits: the score function of what a
-Taylor expansion at p leaves.
+"""g = (f(b) - f(p) - f'(p) . (b - p) - C) (b - p) + f'(p) dp/d logits: the score function applied
+to the remainder of a Taylor expansion at p.
 
-MuProp (Gu, Levine, Sutskever and Mnih 2016, arXiv:1511.05176). Unbiased for every f that takes
+MuProp (Gu, Levine, Sutskever and Mnih 2016, arXiv:1511.05176). Unbiased for every f that accepts
 values between 0 and 1 and is differentiable there; without any noise where f is linear.
 """
 
@@ -22,11 +22,17 @@ def muprop(
     latent: Latent = BITS,
     smooth: Function | None = None,
 ) -> Estimate:
-    """`baseline`, a number or `(B,)`, is what is expected of the remainder (the `signal`), as in
-    `nvil`.
+    """Estimate d/d logits E[f(b)] by MuProp.
 
-    What is expanded is `smooth` where it is given: any function near f, such as f of the means of
+    `baseline`, a number or `(B,)`, is a prediction of the remainder (the estimate's `signal`).
+    `smooth`, if given, is expanded instead of f: any function near f, such as f at the means of the
     layers above.
+
+    Examples:
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = muprop(lambda b: b.sum(1) ** 2, torch.zeros(5, 3), source)
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
     """
     leaf = logits.detach().requires_grad_()
     p = latent.probabilities(leaf)

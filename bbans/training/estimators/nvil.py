@@ -1,9 +1,9 @@
 """g = (f(b) - C(x) - m) (b - p) / max(1, s): the score function with a learned baseline, centred
 and scaled by running moments.
 
-NVIL (Mnih and Gregor 2014, arXiv:1402.0030). C(x) is any network of what f is given besides b,
-trained to predict f; m and s^2 are the mean and variance that earlier steps saw. Unbiased with
-`scaled` off; with it the expectation is the gradient over max(1, s).
+NVIL (Mnih and Gregor 2014, arXiv:1402.0030). C(x) is any network of f's inputs besides b, trained
+to predict f; m and s^2 are the running mean and variance of earlier steps. Unbiased without
+`scaled`; with it the expectation is the gradient over max(1, s).
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from bbans.training.terms import alone
 
 @dataclass(frozen=True)
 class Moments:
-    """Running mean and variance of f - C(x) over the steps so far, in f's unit and its square.
+    """Running mean and variance of f - C(x) over earlier steps, in f's unit and its square.
 
-    Numbers, or tensors `()`: a trainer keeps them where f is, so that no step waits for them.
+    The values are numbers, or tensors `()`: training keeps them on f's device, so that no step
+    waits for them.
     """
 
     mean: float | Tensor = 0.0
@@ -32,7 +33,7 @@ class Moments:
 
     @property
     def scale(self) -> Tensor:
-        """What NVIL divides by, float64 `()`."""
+        """NVIL's divisor max(1, s), float64 `()`."""
         return torch.as_tensor(self.variance, dtype=torch.float64).sqrt().clamp(min=1.0)
 
 
@@ -43,19 +44,24 @@ def updated(
     keep: float = 0.8,
     total: Callable[[Tensor], Tensor] = alone,
 ) -> Moments:
-    """Moments after a step whose f was `value` `(B,)`; to be used from the next step on, or g would
-    be biased.
+    """Return the moments after a step with f = `value` `(B,)`; using them before the next step
+    would bias g.
 
-    `total` sums a tensor over the processes that share the step.
+    `keep` is the largest decay of the moving average; `total` sums a tensor over the processes that
+    share the step.
+
+    Examples:
+        >>> updated(Moments(), torch.tensor([1.0, 3.0])).mean.item()
+        2.0
     """
     residual = (value - baseline).detach().double()
     items = total(residual.new_full((), len(residual)))
     steps = torch.as_tensor(moments.steps, dtype=residual.dtype, device=residual.device)
     share = 1 - (steps / (steps + 1)).clamp(max=keep)
-    found = total(residual.sum()) / items
-    spread = total(((residual - found) ** 2).sum()) / items
+    mean = total(residual.sum()) / items
+    spread = total(((residual - mean) ** 2).sum()) / items
     return Moments(
-        moments.mean + share * (found - moments.mean),
+        moments.mean + share * (mean - moments.mean),
         moments.variance + share * (spread - moments.variance),
         steps + 1,
     )
@@ -70,7 +76,15 @@ def nvil(
     latent: Latent = BITS,
     scaled: bool = False,
 ) -> Estimate:
-    """`baseline` `(B,)` is C(x), of which only the value is used; `baseline_loss` trains it."""
+    """Estimate d/d logits E[f(b)] by NVIL. `baseline` `(B,)` is C(x), of which only the value is
+    used; `baseline_loss` trains it.
+
+    Examples:
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = nvil(lambda b: b.sum(1) ** 2, torch.zeros(5, 3), source)
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
+    """
     moments = moments or Moments()
     b = latent.sample(logits, noise(source, logits).uniform(logits))
     value = f(b)
@@ -79,6 +93,11 @@ def nvil(
 
 
 def baseline_loss(value: Tensor, baseline: Tensor, moments: Moments | None = None) -> Tensor:
-    """Mean squared residual of f `(B,)`, whose derivative reaches the baseline alone."""
+    """Return the mean squared residual of f `(B,)`; its derivative reaches the baseline alone.
+
+    Examples:
+        >>> baseline_loss(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0])).item()
+        2.0
+    """
     centre = 0.0 if moments is None else moments.mean
     return ((value.detach() - centre - baseline) ** 2).mean()

@@ -2,8 +2,8 @@
 unbiased for any differentiable c.
 
 Grathwohl, Choi, Wu, Roeder and Duvenaud 2018 (arXiv:1711.00123). REBAR (Tucker, Mnih, Maddison,
-Lawson and Sohl-Dickstein 2017, arXiv:1703.07370) is c(z) = eta f(soft(z / temperature)). LAX needs
-no z~: [f(b) - c(z)] d/d logits log q(z) + d/d logits c(z). The parameters of c follow
+Lawson and Sohl-Dickstein 2017, arXiv:1703.07370) has c(z) = eta f(soft(z / temperature)). LAX needs
+no z~: [f(b) - c(z)] d/d logits log q(z) + d/d logits c(z). The parameters of c are trained by
 `estimate.improve`, which lowers the variance of g itself.
 """
 
@@ -20,21 +20,23 @@ from bbans.training.networks.discrete_latents import BITS, Latent
 
 
 class Continuous(Protocol):
-    """What LAX needs of a latent: z from parameters and uniform numbers shaped like them, what f
-    sees of z, and log q(z) `(B,)` in nats.
+    """What LAX needs of a latent: z from parameters and uniform numbers of the same shape, the
+    argument H(z) of f, and log q(z) `(B,)` in nats.
     """
 
     @property
     def continuous(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """z, differentiable in the parameters."""
+        """The function of parameters and uniform numbers that returns z, differentiable in the
+        parameters.
+        """
 
     @property
     def hard(self) -> Function:
-        """H(z)."""
+        """The function H of z."""
 
     @property
     def log_density(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Of parameters and z."""
+        """The function of parameters and z that returns log q(z), `(B,)` in nats."""
 
 
 def lax(
@@ -44,9 +46,16 @@ def lax(
     source: Generator | Noise,
     latent: Continuous = BITS,
 ) -> Estimate:
-    """Of E[f(H(z))] by the density of the continuous z; c takes z and returns `(B,)`.
+    """Estimate d/d logits E[f(H(z))] by LAX, with the density of the continuous z; c (`control`)
+    takes z and returns `(B,)`.
 
     The logits may be any parameters of q(z).
+
+    Examples:
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = lax(lambda b: b.sum(1), lambda z: z.sum(1), torch.zeros(5, 3), source)
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
     """
     leaf = logits.detach().requires_grad_()
     z = latent.continuous(leaf, noise(source, logits).uniform(logits))
@@ -59,8 +68,14 @@ def lax(
 def relax(
     f: Function, control: Function, logits: Tensor, source: Generator | Noise, latent: Latent = BITS
 ) -> Estimate:
-    """Uses two uniform numbers a logit, first those of z. c takes z like the logits and returns
-    `(B,)`; f is only evaluated.
+    """Estimate d/d logits E[f(b)] by RELAX. Two uniform numbers per logit, first that of z; c
+    (`control`) takes z like the logits and returns `(B,)`; f is only evaluated.
+
+    Examples:
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = relax(lambda b: b.sum(1), lambda z: z.sum(1), torch.zeros(5, 3), source)
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
     """
     leaf, uniform = logits.detach().requires_grad_(), noise(source, logits)
     z = latent.continuous(leaf, uniform.uniform(logits))
@@ -77,7 +92,13 @@ def relax(
 def tempered(
     f: Function, log_temperature: Tensor, scale: Tensor | float = 1.0, latent: Latent = BITS
 ) -> Function:
-    """REBAR's control variate, scale f(soft(z / temperature)); RELAX adds a network of z to it."""
+    """Return REBAR's control variate, c(z) = scale f(soft(z / temperature)); RELAX adds a network
+    of z to it.
+
+    Examples:
+        >>> tempered(lambda b: b.sum(1), torch.zeros(()))(torch.zeros(1, 2)).item()
+        1.0
+    """
     return lambda z: scale * f(latent.soft(z, torch.exp(log_temperature)))
 
 
@@ -89,7 +110,13 @@ def rebar(
     scale: Tensor | float = 1.0,
     latent: Latent = BITS,
 ) -> Estimate:
-    """Unbiased at every temperature and scale, which are scalars and may be learned; f must take
-    values between 0 and 1.
+    """Estimate d/d logits E[f(b)] by REBAR: unbiased at every temperature and scale, which are
+    scalars and may be learned; f must accept values between 0 and 1.
+
+    Examples:
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = rebar(lambda b: b.sum(1), torch.zeros(5, 3), source, torch.zeros(()))
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
     """
     return relax(f, tempered(f, log_temperature, scale, latent), logits, source, latent)

@@ -20,7 +20,16 @@ def score(
     latent: Latent = BITS,
     baseline: Tensor | float = 0.0,
 ) -> Estimate:
-    """Unbiased for a baseline, a number or `(B,)`, that does not depend on the item's b."""
+    """Estimate d/d logits E[f(b)] by the score function; unbiased if the baseline, a number or
+    `(B,)`, does not depend on the item's b.
+
+    Examples:
+        >>> import torch
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = score(lambda b: b.sum(1) ** 2, torch.zeros(5, 3), source)
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
+    """
     b = latent.sample(logits, noise(source, logits).uniform(logits))
     value = f(b)
     return Estimate(
@@ -30,11 +39,16 @@ def score(
 
 
 def score_surrogate(value: Tensor, log_q: Tensor, baseline: Tensor | float = 0.0) -> Tensor:
-    """The same for any explicit q: a scalar, mean of f, that has the estimates as derivatives by
-    the parameters of q and f.
+    """Return a scalar, the mean of f, whose derivatives by the parameters of q and f are
+    score-function estimates, for any explicit q.
 
-    value `(B,)`: f at samples that no gradient passes; log_q `(B,)`: their log density in nats,
-    with q's graph.
+    value `(B,)`: f at samples without a gradient; log_q `(B,)`: their log density in nats, with q's
+    graph.
+
+    Examples:
+        >>> import torch
+        >>> score_surrogate(torch.tensor([1.0, 3.0]), torch.zeros(2)).item()
+        2.0
     """
     signal = value.detach() - baseline
     return value.mean() + (signal * (log_q - log_q.detach())).mean()
@@ -49,9 +63,10 @@ def control_variate(
     latent: Latent = BITS,
     coefficient: Tensor | float = 1.0,
 ) -> Estimate:
-    """Unbiased where `mean_gradient`, like the logits, is exactly d/d logits E[control(b)].
+    """Estimate d/d logits E[f(b)] by the score function with a control variate; unbiased if
+    `mean_gradient`, shaped like the logits, is exactly d/d logits E[control(b)].
 
-    For a linear control b . w it is w p (1 - p). The coefficient is a number or one for each logit;
+    For a linear control b . w that is w p (1 - p). The coefficient is one number, or one per logit;
     see `best_coefficient`.
     """
     b = latent.sample(logits, noise(source, logits).uniform(logits))
@@ -61,10 +76,15 @@ def control_variate(
 
 
 def best_coefficient(plain: Tensor, known: Tensor) -> Tensor:
-    """Cov(plain, known) / Var(known) over the first axis: the coefficient of least variance.
+    """Cov(plain, known) / Var(known) over the first axis: return the coefficient of least variance.
 
     `plain` and `known` `(B, ...)` are score estimates of f and of the control, at the same b.
-    Estimated from the batch that it is used on, it makes a bias of order 1 / B.
+    Applied to the batch it was estimated from, it causes a bias of order 1 / B.
+
+    Examples:
+        >>> import torch
+        >>> best_coefficient(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 2.0])).item()
+        2.0
     """
     centred = known - known.mean(0)
     return (plain * centred).sum(0) / (centred**2).sum(0)

@@ -1,8 +1,8 @@
-"""g = sum_k (L - L_-k) (b_k - p), L = log (1/K) sum_i w(b_i), L_-k the same with w(b_k) guessed
-from the other samples.
+"""g = sum_k (L - L_-k) (b_k - p), L = log (1/K) sum_i w(b_i), where L_-k replaces w(b_k) by a
+prediction from the other samples.
 
 VIMCO (Mnih and Rezende 2016, arXiv:1602.06725): unbiased for the gradient of E[L], since L_-k does
-not depend on b_k. The guess is the geometric mean of the others, or their arithmetic one.
+not depend on b_k. The prediction is the geometric mean of the others, or their arithmetic mean.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from bbans.training.networks.discrete_latents import BITS, Latent
 
 
 def signals(log_w: Tensor, geometric: bool = True) -> Tensor:
-    """L - L_-k of log w `(K, B)` in nats, same shape.
+    """L - L_-k: return it for log w `(K, B)` in nats, same shape.
 
-    Raises InputError for K = 1, where no other sample is left.
+    Raises InputError for K = 1, which leaves no other sample.
+
+    Examples:
+        >>> signals(torch.zeros(2, 1)).tolist()
+        [[0.0], [0.0]]
     """
     K = len(log_w)
     if K < 2:
@@ -47,15 +51,21 @@ def vimco(
     geometric: bool = True,
     latent: Latent = BITS,
 ) -> Estimate:
-    """Of d/d logits E[L], which grows with the bound; value `(B,)` is L, nats.
+    """Estimate d/d logits E[L] by VIMCO; the value `(B,)` is L in nats, a bound to be maximised.
 
     `log_w` takes samples `(K, B, ...)` and returns `(K, B)` in nats; where log q(b) is part of it,
-    it closes over the logits and `surrogate` adds their direct derivative. Raises InputError for
+    it depends on the logits and `surrogate` adds their direct derivative. Raises InputError for
     fewer than two samples.
+
+    Examples:
+        >>> source = Generator().manual_seed(0)
+        >>> estimate = vimco(lambda b: -b.sum(2), torch.zeros(5, 3), source, samples=2)
+        >>> estimate.gradient.shape, estimate.value.shape
+        (torch.Size([5, 3]), torch.Size([5]))
     """
     uniform = noise(source, logits)
     b = torch.stack([latent.sample(logits, uniform.uniform(logits)) for _ in range(samples)])
-    found = log_w(b)
-    signal = column(signals(found.detach(), geometric), logits)
+    logs = log_w(b)
+    signal = column(signals(logs.detach(), geometric), logits)
     gradient = (signal * (b - latent.probabilities(logits.detach()))).sum(0)
-    return Estimate(gradient, torch.logsumexp(found, 0) - math.log(samples))
+    return Estimate(gradient, torch.logsumexp(logs, 0) - math.log(samples))

@@ -1,3 +1,3 @@
-"""Trainable networks on torch, one module a family, and how each becomes its integer twin in
-`bbans.models`.
+"""Trainable networks on torch, one module per family, with the export of each to its integer twin
+in `bbans.models`.
 """

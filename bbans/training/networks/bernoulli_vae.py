@@ -1,11 +1,10 @@
 """-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))], every z
-a vector of bits.
+a vector of bits: the trainable VAE with Bernoulli latents.
 
-Bits are coded exactly, so the bound has no discretisation gap. By itself the network's gradients
-reach q straight through the sample (biased; Bengio, Leonard and Courville 2013, arXiv:1308.3432);
-`training.discrete` puts the other estimators together from the parts of the bound given here.
-Samples of z may be points between the states: relaxed, or means. The integer twin is
-`models.bernoulli_vae`.
+Bits are coded exactly, so that the bound has no discretisation gap. By default gradients reach q
+straight through the sample (biased; Bengio, Leonard and Courville 2013, arXiv:1308.3432);
+`training.discrete` combines other estimators with the parts of the bound. Samples of z may also be
+relaxed, or means. The integer twin is `models.bernoulli_vae`.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ from bbans.training.networks.mlp import FloatMlp
 from bbans.training.terms import DISCRETE, Draws, Terms, Training, Trains, draws
 
 Draw: TypeAlias = Callable[[Tensor, int], Tensor]
-"""`draw(logits, layer)`: z_layer, or a point between its states, shaped like the logits."""
+"""`draw(logits, layer)` returns z_layer, or a point between its states, shaped like the logits."""
 
 
 class Inferred(NamedTuple):
-    """Samples of z_1 to z_L, and the logits that each was drawn with."""
+    """Samples of z_1 to z_L, and the logits of q that each was sampled with."""
 
     samples: list[Tensor]
     logits: list[Tensor]
 
 
 class BernoulliVaeNet(nn.Module):
-    """Every network of the chain."""
+    """All networks of a latent model with discrete latents."""
 
     latent = BITS
-    decoded = 0  # which of the layers of samples x is decoded from
+    decoded = 0  # index of the layer that p(x | .) reads
 
     def __init__(self, config: Any, training: Training | None = None) -> None:
         super().__init__()
@@ -49,64 +48,64 @@ class BernoulliVaeNet(nn.Module):
         start(config.head, self.net("likelihood0"))
 
     def plans(self) -> dict[str, Mlp]:
-        """Every network's plan."""
+        """Return the plan of every network, by name."""
         return plans(self.config)
 
     def net(self, name: str) -> FloatMlp:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+        """Return a network by name."""
+        network = self.nets[name]
+        assert isinstance(network, FloatMlp)
+        return network
 
     @property
     def depth(self) -> int:
-        """Latent layers L."""
+        """The number of latent layers L."""
         return len(self.config.latents)
 
     def read(self, z: Tensor) -> Tensor:
-        """Samples of a layer as networks read them, `(B, columns)`."""
+        """Convert samples of a layer to network inputs, `(B, columns)`."""
         return 2 * z - 1
 
     def logits(self, name: str, *inputs: Tensor) -> Tensor:
-        """Natural logits of a layer's latents, as a network gives them."""
-        found: Tensor = self.net(name)(*inputs)[0]
-        return found
+        """Evaluate a network and return the natural logits of a layer's latents."""
+        logits: Tensor = self.net(name)(*inputs)[0]
+        return logits
 
     def scaled(self, x: Tensor) -> Tensor:
-        """Samples x as networks read them: 0 to 1."""
-        found: Tensor = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
-        return found
+        """Convert samples x to network inputs: 0 to 1."""
+        scaled: Tensor = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
+        return scaled
 
     def seen(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """What q(z_1 | .) is given, samples int64."""
+        """Return the input of q(z_1 | .): samples x, int64."""
         return x
 
     def infer(
         self, seen: Tensor, draw: Draw, below: Sequence[Tensor] = (), logits: Sequence[Tensor] = ()
     ) -> Inferred:
-        """z_1 to z_L by `draw`, each given the one below; the first layers are `below`, with their
-        logits, where they are known.
+        """Sample z_1 to z_L by `draw`, each given the layer below; the first layers are `below`,
+        with their logits, where they are known.
         """
-        found = Inferred(list(below), list(logits))
+        inferred = Inferred(list(below), list(logits))
         for layer in range(len(below) + 1, self.depth + 1):
-            found.logits.append(
+            inferred.logits.append(
                 self.logits(
                     f"posterior{layer}",
-                    self.read(found.samples[-1]) if layer > 1 else self.scaled(seen),
+                    self.read(inferred.samples[-1]) if layer > 1 else self.scaled(seen),
                 )
             )
-            found.samples.append(draw(found.logits[-1], layer))
-        return found
+            inferred.samples.append(draw(inferred.logits[-1], layer))
+        return inferred
 
     def likelihood(self, x: Tensor, z: Inferred) -> Tensor:
-        """-log2 p(x | z_1), `(B,)`."""
+        """-log2 p(x | z_1): return it in bits, `(B,)`."""
         shared = self.net("shared") if "shared" in self.nets else None
         outputs = self.net("likelihood0")(self.read(z.samples[self.decoded]))
         return sample_bits(self.config.head, outputs, x, shared).sum(1)
 
     def prior(self, layer: int, z: Inferred, sampled: bool = False) -> Tensor:
-        """-log2 p(z_layer | z_(layer + 1)) `(B, D)`; of the top layer expected under q, unless it
-        shall be the sample's.
+        """-log2 p(z_layer | z_(layer + 1)): return it in bits, `(B, D)`; for the top layer its
+        expectation under q, unless `sampled`.
         """
         top = layer == self.depth
         one = z.samples[-1].new_ones((len(z.samples[-1]), 1))
@@ -119,8 +118,8 @@ class BernoulliVaeNet(nn.Module):
         return self.latent.bits(logits, b)
 
     def bound(self, x: Tensor, z: Inferred, drop: Tensor | None = None) -> Terms:
-        """Minus the ELBO's terms at z; E_q of log2 q is exact given the layer below, as is the top
-        layer's KL.
+        """Return the terms of -ELBO at z; E_q of log2 q is exact given the layer below, as is the
+        top layer's KL.
         """
         priors = [self.prior(layer, z) for layer in range(1, self.depth + 1)]
         divergence = torch.cat(
@@ -134,8 +133,8 @@ class BernoulliVaeNet(nn.Module):
         )
 
     def signal(self, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
-        """The terms of the bound that depend on z_layer, `(B,)` bits; its own entropy and the KL of
-        the layers below do not.
+        """Return the terms of the bound that depend on z_layer, `(B,)` bits; its own entropy and
+        the KL of the layers below do not.
         """
         top = layer == self.depth
         priors = [
@@ -145,13 +144,11 @@ class BernoulliVaeNet(nn.Module):
         entropies = [
             self.latent.entropy(z.logits[at - 1]).sum(1) for at in range(layer + 1, self.depth + 1)
         ]
-        found = x.new_zeros(len(x), dtype=z.samples[0].dtype) + beta * (
-            sum(priors) - sum(entropies)
-        )
-        return found + self.likelihood(x, z) if layer == 1 else found
+        bits = x.new_zeros(len(x), dtype=z.samples[0].dtype) + beta * (sum(priors) - sum(entropies))
+        return bits + self.likelihood(x, z) if layer == 1 else bits
 
     def default_latent(self, z: Tensor, drop: Tensor | None) -> Tensor:
-        """z with the first state in the items to drop."""
+        """Return z, with the first state in the items of `drop`."""
         if drop is None:
             return z
         return torch.where(
@@ -165,7 +162,9 @@ class BernoulliVaeNet(nn.Module):
         generator: Generator | Draws,
         drop: Tensor | None = None,
     ) -> Terms:
-        """See `terms.Trainable`; idle latents are the first state."""
+        """Sample z once per item and return the terms, as `terms.Trainable` defines them, with
+        straight-through gradients; default latents are the first state.
+        """
         source = draws(generator, len(x))
 
         def straight_through(logits: Tensor, layer: int) -> Tensor:
@@ -177,7 +176,9 @@ class BernoulliVaeNet(nn.Module):
         return self.bound(x, self.infer(self.seen(x, labels), straight_through), drop)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`; a layer's probabilities given those below."""
+        """E_q[z | x]: return it, `(B, latents)`: probabilities of each layer given those of the
+        layer below.
+        """
         z = self.infer(
             self.seen(x, labels), lambda logits, layer: self.latent.probabilities(logits)
         )
@@ -185,17 +186,24 @@ class BernoulliVaeNet(nn.Module):
 
 
 def trains(config: Any) -> Trains:
-    """What a network of this config can be trained by and on."""
+    """Return the estimators and objectives that a network of this config supports."""
     return DISCRETE
 
 
 def network(config: Any, training: Training | None = None) -> BernoulliVaeNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> net = network(BernoulliVaeConfig(height=2, width=2, latents=(3,)))
+        >>> sorted(export(net))
+        ['likelihood0.0', 'posterior1.0', 'prior.0']
+    """
     return BernoulliVaeNet(config, training)
 
 
 def export(net: BernoulliVaeNet) -> dict[str, IntConv]:
-    """Every layer of the integer twin, by name.
+    """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """

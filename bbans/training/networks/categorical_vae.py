@@ -1,8 +1,8 @@
 """-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))], every z
-a vector of categories.
+a vector of categories: the trainable VAE with categorical latents.
 
-Samples are one-hot `(B, D, K)`, or points of the simplex where they are relaxed. Everything else is
-as in `bernoulli_vae`; the integer twin is `models.categorical_vae`.
+Samples are one-hot `(B, D, K)`, or points of the simplex where they are relaxed. The rest is as in
+`bernoulli_vae`; the integer twin is `models.categorical_vae`.
 """
 
 from __future__ import annotations
@@ -21,29 +21,35 @@ from bbans.training.terms import DISCRETE, Training, Trains
 
 
 class CategoricalVaeNet(BernoulliVaeNet):
-    """Every network of the chain."""
+    """All networks of a latent model with categorical latents."""
 
     latent = CATEGORIES
 
     def plans(self) -> dict[str, Mlp]:
-        """Every network's plan."""
+        """Return the plan of every network, by name."""
         return plans(self.config)
 
     def read(self, z: Tensor) -> Tensor:
-        """Samples of a layer as networks read them, `(B, D K)`."""
+        """Convert one-hot samples of a layer to network inputs, `(B, D K)`."""
         return z.flatten(1)
 
     def logits(self, name: str, *inputs: Tensor) -> Tensor:
-        """Natural logits `(B, D, K)`; networks give them in log2."""
-        found = super().logits(name, *inputs)
-        return found.view(len(found), -1, self.config.states) * LN2
+        """Evaluate a network, which emits log2 weights, and return natural logits `(B, D, K)`."""
+        log_weights = super().logits(name, *inputs)
+        return log_weights.view(len(log_weights), -1, self.config.states) * LN2
 
 
 def trains(config: Any) -> Trains:
-    """What a network of this config can be trained by and on."""
+    """Return the estimators and objectives that a network of this config supports."""
     return DISCRETE
 
 
 def network(config: Any, training: Training | None = None) -> CategoricalVaeNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> from bbans.models.categorical_vae import CategoricalVaeConfig
+        >>> network(CategoricalVaeConfig(height=2, width=2, latents=(3,))).depth
+        1
+    """
     return CategoricalVaeNet(config, training)

@@ -1,10 +1,10 @@
-"""b = H(z) with z = logits + noise: bits and categories, each as a hard function of a variable that
-is differentiable in the logits.
+"""b = H(z) with z = logits + noise: discrete latents as a hard function of a variable that is
+differentiable in the logits.
 
 Bits: z = l + logit u, b = [z > 0]. Categories: Gumbel-max, z_k = log p_k - log(-log u_k), b the
-one-hot argmax. For both d/d logits log q(b) = b - p. The conditional z~ given b is the
+one-hot argmax. For both, d/d logits log q(b) = b - p. The conditional z~ given b is the
 reparameterisation of Tucker et al. 2017 (arXiv:1703.07370, appendix) and Grathwohl et al. 2018
-(arXiv:1711.00123), whose v' = v[(1 - p)(1 - b) + p b] + (1 - p) b is here in a form that cannot
+(arXiv:1711.00123); their v' = v[(1 - p)(1 - b) + p b] + (1 - p) b is rewritten so that it cannot
 overflow.
 """
 
@@ -22,14 +22,19 @@ from bbans.training.networks.heads import LN2, bernoulli_bits
 
 @dataclass(frozen=True)
 class Latent:
-    """A kind of discrete latent.
+    """The operations of one kind of discrete latent.
 
     Logits are natural: `(B, D)` for bits, `(B, ..., K)` for categories of K states.
 
-    bits(logits, b): -log2 of the mass of each latent at b, which may lie between the states (a
-    cross-entropy). probabilities(logits). continuous(logits, u): z from uniform u. hard(z): b.
+    bits(logits, b): -log2 q(b) of each latent; b may lie between the states (a cross-entropy).
+    probabilities(logits): q's probabilities. continuous(logits, u): z from uniform u. hard(z): b.
     conditional(logits, b, v): z~ from q(z | b) by uniform v. soft(z, temperature): the Concrete
-    variable, a point of the cube or simplex. log_density(logits, z): summed to `(B,)`, nats.
+    variable, a point of the cube or simplex. log_density(logits, z): log q(z) in nats, summed to
+    `(B,)`.
+
+    Examples:
+        >>> BITS.entropy(torch.zeros(1, 1)).item()
+        1.0
     """
 
     bits: Callable[[Tensor, Tensor], Tensor]
@@ -41,11 +46,11 @@ class Latent:
     log_density: Callable[[Tensor, Tensor], Tensor]
 
     def entropy(self, logits: Tensor) -> Tensor:
-        """Of each latent, bits."""
+        """Return the entropy of each latent in bits."""
         return self.bits(logits, self.probabilities(logits))
 
     def sample(self, logits: Tensor, u: Tensor) -> Tensor:
-        """b from uniform u, without a graph."""
+        """Sample b from uniform u, without a gradient."""
         return self.hard(self.continuous(logits.detach(), u))
 
 
@@ -99,10 +104,9 @@ def _one_hot(z: Tensor) -> Tensor:
 
 
 def _conditional_categories(logits: Tensor, b: Tensor, v: Tensor) -> Tensor:
-    log_e = -_gumbel(v)  # log of an exponential variable a category
-    largest = (b * log_e).sum(
-        -1, keepdim=True
-    )  # max z has the law of one Gumbel variable, whichever category has it
+    log_e = -_gumbel(v)  # log of one exponential variable per category
+    # max z is one Gumbel variable, independent of the category that attains it
+    largest = (b * log_e).sum(-1, keepdim=True)
     return -torch.where(
         b > 0.5, largest, torch.logaddexp(log_e - torch.log_softmax(logits, -1), largest)
     )

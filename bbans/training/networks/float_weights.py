@@ -1,6 +1,5 @@
-"""Float weights of a photograph model, to train on from.
-
-The coder never reads them: it knows integers only.
+"""Float weights of a photograph model as a file, to continue training from. The coder uses the
+integer model only.
 """
 
 from __future__ import annotations
@@ -17,14 +16,19 @@ from bbans.training.networks.photo import PhotoNet
 
 
 def to_bytes(net: PhotoNet) -> bytes:
-    """The network's state as a safetensors file: row-major, whatever layout it was trained in."""
+    """Return the network's state as a safetensors file, row-major in any memory format.
+
+    Examples:
+        >>> to_bytes(PhotoNet(PhotoConfig(channels=4, hidden=4)))[8:9]
+        b'{'
+    """
     return save({name: value.detach().contiguous() for name, value in net.state_dict().items()})
 
 
 def read(path: Path, config: PhotoConfig) -> dict[str, torch.Tensor]:
-    """A state of `PhotoNet(config)`.
+    """Read a state of `PhotoNet(config)`.
 
-    Raises InputError when the file holds none or another network's.
+    Raises InputError if the file cannot be read or is of another network.
     """
     try:
         weights = load_file(path)

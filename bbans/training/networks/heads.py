@@ -1,6 +1,5 @@
-"""-log2 p(x | .) and KL divergences on reals: the densities of `heads`, for training.
-
-All code lengths are bits.
+"""-log2 p(x | .) and KL divergences on reals: the densities of `models.heads`, for training. All
+code lengths are in bits.
 """
 
 from __future__ import annotations
@@ -26,8 +25,13 @@ def sample_bits(
     x: Tensor,
     shared: Callable[[Tensor], list[Tensor]] | None = None,
 ) -> Tensor:
-    """-log2 p(x | .), `(B, dims)`; x int64 `(B, dims)`; `shared` is a categorical head's shared
-    map.
+    """-log2 p(x | .): return it in bits, `(B, dims)`; x int64 `(B, dims)`; `shared` evaluates the
+    shared linear map of a categorical head.
+
+    Examples:
+        >>> head = Head(3, 2, BERNOULLI, 0)
+        >>> sample_bits(head, [torch.zeros(1, 3)], torch.tensor([[0, 1, 1]])).tolist()
+        [[1.0, 1.0, 1.0]]
     """
     if head.kind == BERNOULLI:
         return bernoulli_bits(outputs[0], x.to(outputs[0].dtype))
@@ -47,27 +51,41 @@ def sample_bits(
 
 
 def bernoulli_bits(logit: Tensor, b: Tensor) -> Tensor:
-    """-log2 of a Bernoulli's mass at b, which may lie between 0 and 1 (a cross-entropy); any
-    shape.
+    """-log2 of a Bernoulli variable's mass at b: return it in bits, any shape; b may lie between 0
+    and 1 (a cross-entropy).
+
+    Examples:
+        >>> bernoulli_bits(torch.zeros(1), torch.ones(1)).item()
+        1.0
     """
     return F.binary_cross_entropy_with_logits(logit, b, reduction="none") / LN2
 
 
 def gaussian_bits(u: Tensor, mean: Tensor, log2_sigma: Tensor) -> Tensor:
-    """-log2 of the density at u relative to the standard normal's; any shape."""
+    """-log2 N(u; mean, sigma^2) / N(u; 0, 1): return it in bits, any shape.
+
+    Examples:
+        >>> zero = torch.zeros(1)
+        >>> gaussian_bits(zero, zero, -torch.ones(1)).item()
+        -1.0
+    """
     return log2_sigma + (((u - mean) * torch.exp2(-log2_sigma)) ** 2 - u**2) / (2 * LN2)
 
 
 def standard_divergence(mean: Tensor, log2_sigma: Tensor) -> Tensor:
-    """KL(N(mean, sigma^2) || N(0, 1)) in bits, any shape: (mean^2 + sigma^2 - 1) / (2 ln 2) - log2
-    sigma.
+    """KL(N(mean, sigma^2) || N(0, 1)) = (mean^2 + sigma^2 - 1) / (2 ln 2) - log2 sigma: return it
+    in bits, any shape.
+
+    Examples:
+        >>> standard_divergence(torch.zeros(1), torch.zeros(1)).item()
+        0.0
     """
     return (mean**2 + torch.exp2(2 * log2_sigma) - 1) / (2 * LN2) - log2_sigma
 
 
 def start(head: Head, net: Any) -> None:
-    """Begin with a sensible p(x | .): components of a mixture spread over the grey levels, one of
-    them below black.
+    """Set the initial biases of p(x | .): the components of a logistic mixture are spread over the
+    grey levels, one of them below black.
     """
     if head.kind == LOGISTIC:
         K, locations = head.components, net.output_bias(1)
@@ -90,7 +108,7 @@ def _mixture_bits(head: Head, outputs: list[Tensor], x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _boundaries(head: Head, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Between levels, in grey levels; put on a device once."""
+    """Return the boundaries between levels in grey levels, cached per device."""
     boundaries = head.axis.boundaries / 2.0**UNIT
     boundaries[0], boundaries[-1] = -1e6, 1e6  # the outermost levels reach to infinity
     return torch.from_numpy(boundaries).to(device, dtype)

@@ -1,7 +1,6 @@
 """a_(i+1) = clip(W_i a_i + b_i, 0, 16): the trainable twin of `models.mlp`, and its export.
 
-Reals and integers meet in the plan's fields: the network takes and gives reals, and each field says
-which integer a real is.
+The network reads and emits reals; each field of the plan relates a real to an integer.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ Floats = NDArray[np.float64]
 
 
 class FloatMlp(nn.Module):
-    """The plan's network on reals.
+    """A plan's network on reals.
 
-    `masks`, one `(O, I)` of zeros and ones a layer, take connections away.
+    `masks`, one `(O, I)` of zeros and ones per layer, remove connections.
     """
 
     def __init__(self, plan: Mlp, masks: list[Tensor] | None = None) -> None:
@@ -39,13 +38,15 @@ class FloatMlp(nn.Module):
             self.register_buffer(f"mask{i}", mask, persistent=False)
 
     def weight(self, i: int) -> Tensor:
-        """Layer i's weights `(O, I)` with its mask."""
+        """Return layer i's weights `(O, I)`, masked."""
         weight, mask = self.layers[i].weight, getattr(self, f"mask{i}", None)
         assert isinstance(weight, Tensor)
         return weight if mask is None else weight * mask
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
-        """One tensor `(B, count)` for each input field in, one for each output field out."""
+        """Evaluate the network: one tensor `(B, count)` for each input field in, one for each
+        output field out.
+        """
         entering = x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
         for i, layer in enumerate(self.layers):
             y = F.linear(x, self.weight(i), layer.bias)  # type: ignore[arg-type]
@@ -58,25 +59,35 @@ class FloatMlp(nn.Module):
         ]
 
     def output_bias(self, index: int) -> Tensor:
-        """The last layer's bias of one output field, a view: for initial values."""
+        """Return a view of the last layer's bias of one output field, to set initial values."""
         first = sum(f.count for f in self.plan.outputs[:index])
         bias: Tensor = self.layers[-1].bias.detach()  # type: ignore[operator]
         return bias[first : first + self.plan.outputs[index].count]
 
 
 def real_range(field: Field) -> tuple[float, float]:
-    """The reals at a field's ends."""
+    """Return the reals that correspond to a field's lowest and highest integer.
+
+    Examples:
+        >>> real_range(Field(1, 128, -512, 512))
+        (-4.0, 4.0)
+    """
     return field.low / field.unit - field.offset, field.high / field.unit - field.offset
 
 
 def export(networks: Mapping[str, FloatMlp]) -> dict[str, IntConv]:
-    """Every layer of the networks in integers, by name.
+    """Return every layer of the networks in integers, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> net = FloatMlp(Mlp((Field(2, 1, 0, 1),), (), (Field(1, 16, -64, 64),)))
+        >>> list(export({"q": net}))
+        ['q.0']
     """
     plans = {name: net.plan for name, net in networks.items()}
     wanted = accumulators(plans)
-    found: dict[str, IntConv] = {}
+    exported: dict[str, IntConv] = {}
     for name, net in networks.items():
         for i, names in enumerate(layer_names(name, net.plan)):
             weights, bias = _scaled(net, i)
@@ -88,13 +99,13 @@ def export(networks: Mapping[str, FloatMlp]) -> dict[str, IntConv]:
                 a.residual,
                 FLOAT64_BOUND,
             )
-            found.update(zip(names, layers, strict=True))
-    return found
+            exported.update(zip(names, layers, strict=True))
+    return exported
 
 
 def _scaled(net: FloatMlp, i: int) -> tuple[list[Floats], Floats]:
-    """Weights `(O, I)` and bias `(O,)` of accumulator i, in units of integers in and integers
-    out.
+    """Return weights `(O, I)` and bias `(O,)` of accumulator i, in units of integer inputs and
+    outputs.
     """
     plan = net.plan
     layer = net.layers[i]
@@ -116,11 +127,21 @@ def _scaled(net: FloatMlp, i: int) -> tuple[list[Floats], Floats]:
 
 
 def columns(fields: Iterable[Field], part: str) -> Floats:
-    """An attribute of the fields, column by column."""
+    """Return an attribute of the fields, one float64 value per column.
+
+    Examples:
+        >>> columns([Field(2, 128, 0, 1), Field(1, 16, 0, 1)], "unit")
+        array([128., 128.,  16.])
+    """
     return np.concatenate([np.full(f.count, getattr(f, part), np.float64) for f in fields])
 
 
 def as_numpy(tensor: object) -> Floats:
-    """A parameter in float64."""
+    """Return a parameter as float64.
+
+    Examples:
+        >>> as_numpy(torch.ones(2))
+        array([1., 1.])
+    """
     assert isinstance(tensor, Tensor)
     return tensor.detach().cpu().to(torch.float64).numpy()

@@ -1,22 +1,19 @@
-"""The photograph model as a trainable network: log2 p(x | z), KL(q(z | x) || p(z)) on a polyphase
-pyramid.
+"""-log2 p(x | u) and KL(q(u | x) || p(u)) on a polyphase pyramid: the photograph model as a
+trainable network.
 
 A level codes the phases 11, 01, 10 of x given phase 00, which is the next coarser image. Each phase
-is one dense pass at half resolution that ends in a mixture of K logistics whose component is shared
+is one dense pass at half resolution that emits a mixture of K logistics, whose component is shared
 by R, G and B (Salimans et al. 2017, arXiv:1701.05517), on residuals against the mean of four known
-neighbours. A latent map u ~ N(0, I), one vector a block, modulates the trunks (FiLM: Perez et al.
+neighbours. A latent map u ~ N(0, I), one vector per block, modulates the trunks (FiLM: Perez et al.
 2018, arXiv:1709.07871).
 
-Funding: q(u) and the carried features ("trunk") of phases 11 and 01 never see phase 10, and phase
-10 is modulated by the posterior mean instead of a sample, so the coder can push it before it pops
-anything.
+Initial bits: q(u) and the trunks of phases 11 and 01 do not depend on phase 10, and phase 10 is
+modulated by the posterior mean instead of a sample, so that the coder can push phase 10 before it
+pops anything.
 
-Units: images are float tensors with values 0..255, `(B, 3, H, W)`, H and W even at every level
-used. All code lengths are bits. The integer twin is `models.photo`; `export` maps one to the
-other. ACT_MAX and the clips exist for its sake.
-
-Its export: from trained floats to integers: fold units into weights, then round within the
-accumulator bound (no calibration data).
+Units: images are float tensors with values 0..255, `(B, 3, H, W)`, H and W even at every level;
+code lengths are in bits. The integer twin is `models.photo`, for which ACT_MAX and the clips exist;
+`photo_export` maps one to the other.
 """
 
 from __future__ import annotations
@@ -25,17 +22,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bbans.exact.layers import IntConv, quantise
-from bbans.models.photo import PHASES, PhotoConfig, accumulators
+from bbans.models.photo import PHASES, PhotoConfig
+from bbans.training.networks.photo_export import export as export
 from bbans.training.networks.photo_planes import (
-    LOCATION_UNIT,
-    LOG2_SCALE_RANGE,
+    LOG2_SIGMA_RANGE,
     PixelBits,
     activate,
     mixture_bits,
@@ -46,7 +40,6 @@ from bbans.training.networks.photo_planes import (
 )
 from bbans.training.terms import Trains
 
-LOG2_SIGMA_RANGE = (-6.0, 1.0)
 MEAN_MAX = 3.5
 FILM_MAX = 4.0
 
@@ -57,7 +50,9 @@ def _bias(layer: nn.Conv2d) -> Tensor:
 
 
 class PhaseNet(nn.Module):
-    """One phase: latent-free trunk (its result is carried on), modulated block, mixture head."""
+    """The network of one phase: a trunk that does not depend on latents and is carried on, a
+    modulated block, and a mixture head.
+    """
 
     def __init__(self, config: PhotoConfig, known: int) -> None:
         super().__init__()
@@ -85,8 +80,8 @@ class PhaseNet(nn.Module):
             _bias(self.head).copy_(bias)
 
     def trunk(self, known: list[Tensor], sums: Tensor, carried: Tensor, level: int) -> Tensor:
-        """`known` phases and `sums` in grey levels, `carried` `(B, C, h, w)`; returns `(B, C, h,
-        w)` in [0, ACT_MAX].
+        """Compute the trunk, `(B, C, h, w)` in [0, ACT_MAX], from `known` phases and `sums` in grey
+        levels and `carried` features `(B, C, h, w)`.
         """
         inputs = torch.cat([(4 * x - sums) / 32 for x in known] + [(sums - 512) / 128], 1)
         bias = self.level_bias[min(level, len(self.level_bias) - 1)]
@@ -94,8 +89,8 @@ class PhaseNet(nn.Module):
         return activate(h + self.res_b(activate(self.res_a(h))))
 
     def parameters_given(self, h: Tensor, u: Tensor) -> Tensor:
-        """Mixture parameters `(B, 10K, h, w)` from the trunk and the latents `(B, latent_channels,
-        ceil(h/b), ceil(w/b))`.
+        """Return mixture parameters `(B, 10K, h, w)` from the trunk and the latents `(B,
+        latent_channels, ceil(h / block), ceil(w / block))`.
         """
         with torch.autocast(h.device.type, enabled=False):
             # float32: bf16 weight gradients of convolutions on tiny maps are NaN on some CPUs
@@ -126,7 +121,7 @@ class PosteriorNet(nn.Module):
             _bias(self.last)[config.latent_channels :] = -1.0
 
     def forward(self, h: Tensor, residuals: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean and log2 sigma, each `(B, latent_channels, blocks, blocks)`."""
+        """Return mean and log2 sigma, each `(B, latent_channels, blocks, blocks)`."""
         with torch.autocast(h.device.type, enabled=False):
             magnitudes = [torch.log2(1 + r.float().abs()) for r in residuals]
             features = pool(torch.cat([h.float(), *magnitudes], 1), self.block)
@@ -136,8 +131,8 @@ class PosteriorNet(nn.Module):
 
 @dataclass(frozen=True)
 class Bits:
-    """Totals over a batch, in bits: pixels given latents, and the KL divergence (equal to the net
-    cost of the latents).
+    """Totals over a batch in bits, `()` each: pixels given latents, and the KL divergence, which is
+    the net cost of the latents.
     """
 
     pixels: Tensor
@@ -145,7 +140,14 @@ class Bits:
 
 
 class PhotoNet(nn.Module):
-    """All phases and the posterior, shared by every level of the pyramid."""
+    """All phases and the posterior, shared by every level of the pyramid.
+
+    Examples:
+        >>> net = PhotoNet(PhotoConfig(channels=4, hidden=4))
+        >>> x, no = torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.bool)
+        >>> net(x, 1, no, no, net.noise(x, 1)).pixels.shape
+        torch.Size([])
+    """
 
     def __init__(self, config: PhotoConfig) -> None:
         super().__init__()
@@ -155,14 +157,14 @@ class PhotoNet(nn.Module):
 
     @property
     def phase_nets(self) -> list[PhaseNet]:
-        """The phases in decode order."""
+        """The networks of the phases, in decoding order."""
         return [net for net in self.phases if isinstance(net, PhaseNet)]
 
     def noise(
         self, x: Tensor, levels: int, generator: torch.Generator | None = None
     ) -> list[Tensor]:
-        """Standard normal numbers for the latents of x `(B, 3, H, W)`, coarsest level first; none
-        without latents.
+        """Sample standard normal numbers for the latents of x `(B, 3, H, W)`, one tensor per level,
+        coarsest first; empty for a model without latents.
         """
         config, found = self.config, []
         for level in reversed(range(levels)):
@@ -188,11 +190,11 @@ class PhotoNet(nn.Module):
         noise: Sequence[Tensor],
         pixel_bits: PixelBits | None = None,
     ) -> Bits:
-        """Code lengths of a batch over `levels` levels (the coarsest image is not counted).
+        """Compute the code lengths of a batch over `levels` levels, without the coarsest image.
 
-        x `(B, 3, H, W)`; grey, drop `(B,)` bool: images that are grey, images whose latents are
-        switched off (u = 0); `noise` as the method of that name makes it; `pixel_bits` in place of
-        `mixture_bits`: the same, compiled.
+        x `(B, 3, H, W)`; grey, drop bool `(B,)`: images that are grey, images whose latents are
+        switched off (u = 0); noise as `PhotoNet.noise` returns it; pixel_bits: a compiled
+        `mixture_bits`, or None.
         """
         bits_of = pixel_bits or mixture_bits
         pyramid = [x]
@@ -259,87 +261,22 @@ class PhotoNet(nn.Module):
         return pixels, kl, flow
 
 
-ACT = 128.0  # integer activations are real ones times this
-Floats = NDArray[np.float64]
-
-
 def trains(config: PhotoConfig) -> Trains:
-    """What a network of this config can be trained by and on."""
+    """Return the estimators and objectives that the network supports: the ELBO with reparameterised
+    latents.
+
+    Examples:
+        >>> trains(PhotoConfig()).objectives
+        ('elbo',)
+    """
     return Trains()
 
 
 def network(config: PhotoConfig, training: None = None) -> PhotoNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> len(network(PhotoConfig(channels=4, hidden=4)).phase_nets)
+        3
+    """
     return PhotoNet(config)
-
-
-def export(net: PhotoNet) -> dict[str, IntConv]:
-    """Every layer of `models.photo`, by name.
-
-    Raises AccumulatorBoundError if a layer cannot be made exact.
-    """
-    config = net.config
-    real = _real_layers(net)
-    layers: dict[str, IntConv] = {}
-    for a in accumulators(config).values():
-        weights = [real[name][0] for name in a.layers]
-        layers.update(
-            zip(
-                a.layers,
-                quantise(weights, real[a.layers[0]][1], list(a.maxima), a.residual),
-                strict=True,
-            )
-        )
-    return layers
-
-
-def _real_layers(net: PhotoNet) -> dict[str, tuple[Floats, Floats]]:
-    """Weights `(O, I, k, k)` and biases in units of integer activations in and integer outputs
-    out.
-    """
-    config, K = net.config, net.config.mixtures
-    state = {name: t.detach().to(torch.float64).numpy() for name, t in net.state_dict().items()}
-    real = {}
-    for p in range(len(PHASES)):
-        old, new = f"phases.{p}", f"phase{p}"
-        enter = state[f"{old}.enter.weight"].copy()
-        enter[:, : 3 * (p + 1)] *= ACT / 32  # inputs (4 x - sum) / 32 and (sum - 512) / 128
-        enter[:, 3 * (p + 1) :] *= ACT / 128
-        real[f"{new}.enter"] = enter, state[f"{old}.level_bias"] * ACT
-        real[f"{new}.carry"] = state[f"{old}.carry.weight"], np.zeros(config.channels)
-        for layer in ("res_a", "res_b", "modulated", "film_a", "out"):
-            real[f"{new}.{layer}"] = (
-                state[f"{old}.{layer}.weight"],
-                state[f"{old}.{layer}.bias"] * ACT,
-            )
-        real[f"{new}.film_b"] = _rows(
-            state[f"{old}.film_b.weight"],
-            state[f"{old}.film_b.bias"],
-            [(config.channels, 64.0, 1.0), (config.channels, ACT, 0.0)],
-        )
-        real[f"{new}.head"] = _rows(
-            state[f"{old}.head.weight"],
-            state[f"{old}.head.bias"],
-            [
-                (K, 16.0, 0.0),
-                (3 * K, 32.0 * LOCATION_UNIT, 0.0),
-                (3 * K, 16.0, -LOG2_SCALE_RANGE[0]),
-                (3 * K, 64.0, 0.0),
-            ],
-        )
-    real["posterior.first"] = state["posterior.first.weight"], state["posterior.first.bias"] * ACT
-    real["posterior.last"] = _rows(
-        state["posterior.last.weight"],
-        state["posterior.last.bias"],
-        [(config.latent_channels, ACT, 0.0), (config.latent_channels, 8.0, -LOG2_SIGMA_RANGE[0])],
-    )
-    return real
-
-
-def _rows(
-    weight: Floats, bias: Floats, groups: list[tuple[int, float, float]]
-) -> tuple[Floats, Floats]:
-    """Groups of output rows: integer output = unit * (real output + offset)."""
-    unit = np.concatenate([np.full(n, u) for n, u, _ in groups])
-    offset = np.concatenate([np.full(n, o) for n, _, o in groups])
-    return weight * (unit / ACT)[:, None, None, None], (bias + offset) * unit

@@ -1,5 +1,5 @@
-"""Planes of a pyramid as tensors: phases, neighbours, pooling, and bits of pixels under mixtures of
-logistics.
+"""Operations on the planes of a pyramid: phases, neighbours, pooling, and bits of pixels under
+mixtures of logistics.
 """
 
 from __future__ import annotations
@@ -13,23 +13,41 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LOG2_SCALE_RANGE = (-4.0, 6.0)
+LOG2_SIGMA_RANGE = (-6.0, 1.0)  # range of log2 sigma of q(u)
 ACT_MAX = 8.0
 LOCATION_UNIT = 4.0  # head output 1.0 is four grey levels
-PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # as `mixture_bits`
+PixelBits: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor]  # `mixture_bits`
 
 
 def activate(x: Tensor) -> Tensor:
-    """Clipped rectifier: the only nonlinearity, so that an integer range covers it."""
+    """clip(x, 0, ACT_MAX): apply the clipped rectifier, the only nonlinearity, whose range integers
+    cover.
+
+    Examples:
+        >>> activate(torch.tensor([-1.0, 9.0])).tolist()
+        [0.0, 8.0]
+    """
     return F.hardtanh(x, 0.0, ACT_MAX)
 
 
 def split_phases(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Phases 00, 11, 01, 10 of `(B, C, H, W)`, each `(B, C, H/2, W/2)`."""
+    """Return the phases 00, 11, 01, 10 of `(B, C, H, W)`, each `(B, C, H/2, W/2)`.
+
+    Examples:
+        >>> [phase.item() for phase in split_phases(torch.arange(4.0).view(1, 1, 2, 2))]
+        [0.0, 3.0, 1.0, 2.0]
+    """
     return x[..., 0::2, 0::2], x[..., 1::2, 1::2], x[..., 0::2, 1::2], x[..., 1::2, 0::2]
 
 
 def shift(x: Tensor, rows: int, columns: int) -> Tensor:
-    """x[i + rows, j + columns] with the edge repeated; rows and columns in {-1, 0, 1}."""
+    """x[..., i + rows, j + columns] with the edge repeated: return it for rows and columns in {-1,
+    0, 1}.
+
+    Examples:
+        >>> shift(torch.tensor([[1, 2, 3]]), 0, 1).tolist()
+        [[2, 3, 3]]
+    """
     if rows:
         x = (
             torch.cat([x[..., 1:, :], x[..., -1:, :]], -2)
@@ -46,9 +64,13 @@ def shift(x: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def neighbour_sums(phase: int, known: list[Tensor]) -> Tensor:
-    """Four times the prediction: the sum of the four nearest known pixels.
+    """Return four times the prediction: the sum of the four nearest known pixels, `(B, 3, h, w)`.
 
     `known` is [00], [00, 11] or [00, 11, 01].
+
+    Examples:
+        >>> neighbour_sums(0, [torch.ones(1, 3, 1, 1)]).flatten().tolist()
+        [4.0, 4.0, 4.0]
     """
     a = known[0]
     if phase == 0:
@@ -60,9 +82,12 @@ def neighbour_sums(phase: int, known: list[Tensor]) -> Tensor:
 
 
 def pool(x: Tensor, block: int) -> Tensor:
-    """Mean over blocks; the last block is completed by repeating the edge.
+    """Average over blocks, `(B, C, h, w)` to `(B, C, ceil(h / block), ceil(w / block))`; incomplete
+    blocks are filled by repeating the edge.
 
-    `(B, C, h, w)` to `(B, C, ceil(h/b), ceil(w/b))`.
+    Examples:
+        >>> pool(torch.ones(1, 1, 3, 3), 2).shape
+        torch.Size([1, 1, 2, 2])
     """
     h, w = x.shape[-2:]
     x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
@@ -70,16 +95,26 @@ def pool(x: Tensor, block: int) -> Tensor:
 
 
 def spread(x: Tensor, block: int, h: int, w: int) -> Tensor:
-    """Nearest-neighbour upsampling by `block`, cropped to `(h, w)`."""
+    """Upsample by `block` with nearest neighbours, cropped to `(h, w)`.
+
+    Examples:
+        >>> spread(torch.ones(1, 1, 2, 2), 2, 3, 4).shape
+        torch.Size([1, 1, 3, 4])
+    """
     return x.repeat_interleave(block, -2)[..., :h, :].repeat_interleave(block, -1)[..., :w]
 
 
 def mixture_bits(parameters: Tensor, x: Tensor, sums: Tensor, K: int, grey: Tensor) -> Tensor:
-    """Bits of each pixel `(B, h, w)` under the logistic mixture; rows of the batch in `grey` count
-    one channel only.
+    """-log2 p of each pixel under the logistic mixture: return bits `(B, h, w)`; images in `grey`
+    count one channel only.
 
-    parameters `(B, 10K, h, w)`, x and sums `(B, 3, h, w)` in grey levels (sums: four times the
-    prediction).
+    parameters `(B, 10K, h, w)`; x and sums `(B, 3, h, w)` in grey levels, where sums is four times
+    the prediction.
+
+    Examples:
+        >>> zero = torch.zeros(1, 3, 2, 2)
+        >>> mixture_bits(torch.zeros(1, 10, 2, 2), zero, zero, 1, torch.tensor([False])).shape
+        torch.Size([1, 2, 2])
     """
     B, _, h, w = parameters.shape
     p = parameters.float()

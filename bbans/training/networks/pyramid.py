@@ -1,11 +1,12 @@
-"""-log2 p(x | z) = sum over steps of -log2 p(x_step | what is known, z): a VAE whose decoder codes
-a polyphase pyramid, trainable.
+"""-log2 p(x | z) = sum over steps of -log2 p(x_step | known samples, z): a trainable VAE whose
+decoder codes a polyphase pyramid.
 
-z is one vector an image. It draws a few planes on the grid of every level and says p of the
-coarsest image; every step (see `models.pyramid_steps`) reads the samples known so far, these planes
-and the features of the step before, and so leaves to z what lies far apart. Decoders that see
-samples and latents: PixelVAE (Gulrajani et al. 2017, arXiv:1611.05013); the order: Parallel
-Multiscale PixelCNN (Reed et al. 2017, arXiv:1703.03664). The integer twin is `models.pyramid`.
+z is one vector per image. A dense network maps it to p of the coarsest image and to a few planes on
+the grids of small levels; every step (`models.pyramid_steps`) reads the known samples, these planes
+and the features of the step before, so that z needs to describe only what is far apart. Related
+decoders that read samples and latents: PixelVAE (Gulrajani et al. 2017, arXiv:1611.05013); the
+order of coding: Parallel Multiscale PixelCNN (Reed et al. 2017, arXiv:1703.03664). The integer twin
+is `models.pyramid`.
 """
 
 from __future__ import annotations
@@ -23,26 +24,40 @@ from bbans.exact.layers import FLOAT64_BOUND, IntConv, quantise
 from bbans.models import heads
 from bbans.models.mlp import ACT_TOP, ACT_UNIT
 from bbans.models.pyramid import PyramidConfig, accumulators, plans
-from bbans.models.pyramid_steps import PHASES, Step, drawn_grids, positions, seen, steps
+from bbans.models.pyramid_steps import (
+    PHASES,
+    Step,
+    latent_grids,
+    positions,
+    posterior_positions,
+    steps,
+)
 from bbans.training.networks import mlp
 from bbans.training.networks.heads import gaussian_bits, sample_bits, standard_divergence, start
-from bbans.training.networks.mlp import FloatMlp, real_range
+from bbans.training.networks.mlp import FloatMlp, as_numpy, real_range
 from bbans.training.terms import ELBO, GAUSSIAN, Draws, Terms, Training, Trains, draws
 
 Floats = NDArray[np.float64]
 
 
 def activate(x: Tensor) -> Tensor:
-    """Clipped rectifier, as in the dense networks."""
+    """clip(x, 0, 16): apply the clipped rectifier of the dense networks.
+
+    Examples:
+        >>> activate(torch.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
     return F.hardtanh(x, 0.0, ACT_TOP / ACT_UNIT)
 
 
 class StepNet(nn.Module):
-    """One step: features from what is known and the features carried on, then p of its samples."""
+    """The network of one step: features from the known samples and the carried features, then p of
+    the step's samples.
+    """
 
     def __init__(self, config: PyramidConfig, step: Step, first: bool, dropout: float) -> None:
         super().__init__()
-        C, inputs = config.trunk, step.planes(config.channels) + step.drawn(config.planes)
+        C, inputs = config.trunk, step.planes(config.channels) + step.latent_planes(config.planes)
         self.fields = config.head_of(1).fields()
         outputs = sum(f.count for f in self.fields)
         self.enter = nn.Conv2d(inputs, C, 3, padding=1)
@@ -58,8 +73,8 @@ class StepNet(nn.Module):
             _start(config, self.out)
 
     def forward(self, inputs: Tensor, carried: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Features `(B, trunk, h, w)` and one tensor `(B, count, h, w)` for each field of the
-        head.
+        """Return features `(B, trunk, h, w)`, and one tensor `(B, count, h, w)` for each field of
+        the head.
         """
         with torch.autocast(
             inputs.device.type,
@@ -78,7 +93,9 @@ class StepNet(nn.Module):
 
 
 def _start(config: PyramidConfig, layer: nn.Conv2d) -> None:
-    """Begin with components of a mixture spread over the grey levels, one of them below black."""
+    """Set initial biases: the components of a logistic mixture are spread over the grey levels, one
+    of them below black.
+    """
     assert layer.bias is not None
     K = config.components
     layer.bias.zero_()
@@ -88,7 +105,7 @@ def _start(config: PyramidConfig, layer: nn.Conv2d) -> None:
 
 
 class PyramidNet(nn.Module):
-    """Every network of the model."""
+    """All networks of the model."""
 
     def __init__(self, config: PyramidConfig, training: Training | None = None) -> None:
         super().__init__()
@@ -101,17 +118,19 @@ class PyramidNet(nn.Module):
         )
         self.net("posterior1").output_bias(1).fill_(-1.0)
         start(config.head_of(len(positions(config, None))), self.net("drawing"))
-        self.register_buffer("seen_samples", torch.from_numpy(seen(config)), persistent=False)
+        self.register_buffer(
+            "seen_samples", torch.from_numpy(posterior_positions(config)), persistent=False
+        )
         for i, step in enumerate((None, *steps(config))):
             self.register_buffer(
                 f"positions{i}", torch.from_numpy(positions(config, step)), persistent=False
             )
 
     def net(self, name: str) -> FloatMlp:
-        """A dense network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+        """Return a dense network by name."""
+        network = self.nets[name]
+        assert isinstance(network, FloatMlp)
+        return network
 
     def terms(
         self,
@@ -121,8 +140,8 @@ class PyramidNet(nn.Module):
         drop: Tensor | None = None,
         encoded: Sequence[Tensor] | None = None,
     ) -> Terms:
-        """See `terms.Weighted`; the KL divergence is exact, or of the sample where the objective
-        needs weights of samples.
+        """Sample z once per item and return the terms, as `terms.Weighted` defines them; the KL
+        divergence is exact, or that of the sample where the objective needs log-weights.
         """
         mean, log2_sigma = encoded or self.posterior(x)
         u = mean + torch.exp2(log2_sigma) * draws(generator, len(x)).normal(mean)
@@ -141,11 +160,11 @@ class PyramidNet(nn.Module):
         return Terms(likelihood, divergence, prior, likelihood.new_zeros(()))
 
     def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """See `terms.Weighted`: mean and log2 sigma of q(z | x)."""
+        """Return mean and log2 sigma of q(z | x), `(B, latents)` each."""
         return self.posterior(x)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""
+        """Return mean and log2 sigma of q(z | x), each `(B, latents)`; x int64 `(B, dims)`."""
         mean, log2_sigma = self.net("posterior1")(
             x[:, self.get_buffer("seen_samples")].to(torch.get_default_dtype())
             / (self.config.levels - 1)
@@ -153,12 +172,12 @@ class PyramidNet(nn.Module):
         return mean, log2_sigma
 
     def sample_bits(self, x: Tensor, u: Tensor) -> Tensor:
-        """-log2 p(x | z), `(B,)`; x int64 `(B, dims)`, u `(B, latents)`."""
+        """-log2 p(x | z): return it in bits, `(B,)`; x int64 `(B, dims)`, u `(B, latents)`."""
         config = self.config
         image = x.to(u.dtype).view(-1, config.height, config.width, config.channels).permute(
             0, 3, 1, 2
         ) / (config.levels - 1)
-        *first, drawn = self._drawing(u)
+        *first, planes = self._drawing(u)
         shared = self.net("shared") if "shared" in self.nets else None
         total = self._bits(self.get_buffer("positions0"), list(first), x, shared)
         carried, level = None, -1
@@ -170,7 +189,7 @@ class PyramidNet(nn.Module):
                         ..., : step.grid[0], : step.grid[1]
                     ]
             inputs = torch.cat(
-                [_known(image, step), *([drawn[step.grid]] if step.grid in drawn else [])], 1
+                [_known(image, step), *([planes[step.grid]] if step.grid in planes else [])], 1
             )
             carried, outputs = net(inputs.contiguous(memory_format=torch.channels_last), carried)
             cut = [
@@ -180,12 +199,14 @@ class PyramidNet(nn.Module):
         return total
 
     def _drawing(self, u: Tensor) -> tuple[Any, ...]:
-        """Fields of the coarsest image's p, then planes `(B, planes, h, w)` by grid."""
-        found, sizes = self.net("drawing")(u), drawn_grids(self.config)
-        split = len(found) - len(sizes)
-        return *found[:split], {
+        """Return the fields of the coarsest image's p, then a dictionary of latent planes `(B,
+        planes, h, w)` by grid.
+        """
+        emitted, sizes = self.net("drawing")(u), latent_grids(self.config)
+        split = len(emitted) - len(sizes)
+        return *emitted[:split], {
             (h, w): part.view(len(u), -1, h, w)
-            for part, (h, w) in zip(found[split:], sizes, strict=True)
+            for part, (h, w) in zip(emitted[split:], sizes, strict=True)
         }
 
     def _bits(
@@ -194,67 +215,77 @@ class PyramidNet(nn.Module):
         return sample_bits(self.config.head_of(len(at)), outputs, x[:, at], shared).sum(1)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`."""
+        """E_q[z | x]: return it, `(B, latents)`."""
         return self.posterior(x)[0]
 
 
 def _known(image: Tensor, step: Step) -> Tensor:
-    """Planes of samples known at a step, zeros where a phase ends before the grid; image `(B,
-    channels, H, W)`.
+    """Return planes `(B, planes, h, w)` of the samples known at a step, zero where a phase is
+    smaller than the grid; image `(B, channels, H, W)`.
     """
     spacing, (h, w) = 2**step.level, step.grid
-    found = []
+    planes = []
     for i, (row, column) in enumerate([(0, 0), *PHASES[: step.phase + 1]]):
         plane = image[..., row * spacing :: 2 * spacing, column * spacing :: 2 * spacing]
         if i == step.phase + 1:
             plane = plane[:, : step.channel]
-        found.append(F.pad(plane, (0, w - plane.shape[-1], 0, h - plane.shape[-2])))
-    return torch.cat(found, 1)
+        planes.append(F.pad(plane, (0, w - plane.shape[-1], 0, h - plane.shape[-2])))
+    return torch.cat(planes, 1)
 
 
 def trains(config: PyramidConfig) -> Trains:
-    """What a network of this config can be trained by and on."""
+    """Return the estimators and objectives that a network of this config supports."""
     return GAUSSIAN
 
 
 def network(config: PyramidConfig, training: Training | None = None) -> PyramidNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> net = network(PyramidConfig(height=4, width=4, latents=(3,), trunk=4))
+        >>> net.means(torch.zeros(2, 16).long(), None).shape
+        torch.Size([2, 3])
+    """
     return PyramidNet(config, training)
 
 
 def export(net: PyramidNet) -> dict[str, IntConv]:
-    """Every layer of `models.pyramid`, by name.
+    """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """
     config = net.config
-    found = mlp.export({name: net.net(name) for name in net.nets})
+    exported = mlp.export({name: net.net(name) for name in net.nets})
     wanted = accumulators(config)
     for step, module in zip(steps(config), net.steps, strict=True):
         assert isinstance(module, StepNet)
         known = np.full(step.planes(config.channels), config.levels - 1.0)
-        entering = np.concatenate([known, np.full(step.drawn(config.planes), float(ACT_UNIT))])
+        entering = np.concatenate(
+            [known, np.full(step.latent_planes(config.planes), float(ACT_UNIT))]
+        )
         unit = np.concatenate([np.full(f.count, float(f.unit)) for f in module.fields])
         offset = np.concatenate([np.full(f.count, f.offset) for f in module.fields])
         scaled = {
             "enter": (
-                ACT_UNIT * _weight(module.enter) / entering[:, None, None],
-                ACT_UNIT * _bias(module.enter),
+                ACT_UNIT * as_numpy(module.enter.weight) / entering[:, None, None],
+                ACT_UNIT * as_numpy(module.enter.bias),
             ),
             "out": (
-                _weight(module.out) * unit[:, None, None, None] / ACT_UNIT,
-                unit * (_bias(module.out) + offset),
+                as_numpy(module.out.weight) * unit[:, None, None, None] / ACT_UNIT,
+                unit * (as_numpy(module.out.bias) + offset),
             ),
             "direct": (
-                _weight(module.direct) * unit[:, None, None, None] / entering[:, None, None],
+                as_numpy(module.direct.weight)
+                * unit[:, None, None, None]
+                / entering[:, None, None],
                 unit,
             ),
         }
         if module.carry is not None:
-            scaled["carry"] = _weight(module.carry), unit
+            scaled["carry"] = as_numpy(module.carry.weight), unit
         for i, (first, second) in enumerate(zip(module.res_a, module.res_b, strict=True)):
-            scaled[f"res_a{i}"] = _weight(first), ACT_UNIT * _bias(first)
-            scaled[f"res_b{i}"] = _weight(second), ACT_UNIT * _bias(second)
+            scaled[f"res_a{i}"] = as_numpy(first.weight), ACT_UNIT * as_numpy(first.bias)
+            scaled[f"res_b{i}"] = as_numpy(second.weight), ACT_UNIT * as_numpy(second.bias)
         for a in (a for name, a in wanted.items() if name.startswith(f"{step.name}.")):
             parts = [scaled[name.rsplit(".", 1)[1]] for name in a.layers]
             layers = quantise(
@@ -264,15 +295,5 @@ def export(net: PyramidNet) -> dict[str, IntConv]:
                 a.residual,
                 FLOAT64_BOUND,
             )
-            found.update(zip(a.layers, layers, strict=True))
-    return found
-
-
-def _weight(layer: Any) -> Floats:
-    found: Floats = layer.weight.detach().cpu().to(torch.float64).numpy()
-    return found
-
-
-def _bias(layer: Any) -> Floats:
-    found: Floats = layer.bias.detach().cpu().to(torch.float64).numpy()
-    return found
+            exported.update(zip(a.layers, layers, strict=True))
+    return exported

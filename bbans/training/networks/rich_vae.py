@@ -1,15 +1,15 @@
 """-ELBO = E_q[-log2 p(x | z) - log2 p(z) + log2 q(z | x)] with q a mixture, a flow or
-semi-implicit: trainable twin of `models.rich_vae`.
+semi-implicit: the trainable twin of `models.rich_vae`.
 
-- mixture: the expectation over the component is taken exactly, one sample of z a component.
-- flow: u_d = mean_d(x, u_<d) + sigma_d(x, u_<d) e_d, one pass of the network a latent.
+- mixture: the expectation over the component is exact, with one sample of z per component.
+- flow: u_d = mean_d(x, u_<d) + sigma_d(x, u_<d) e_d, one pass of the network per latent.
 - coupling: in v = Phi(u), whose prior is uniform on [0, 1), a step adds a function of one half to
   the other, modulo 1.
-- planar: z = u + v tanh(w u + b), `parts` times, with v, w and b networks of x; nothing codes it
+- planar: z = u + v tanh(w u + b), `parts` times, with v, w and b networks of x; it cannot be coded
   (`planar`).
-- semi-implicit: log2 q is replaced by log2 (1 / (K + 1)) sum_k q(z | noise_k) with noise_0 that of
-  the sample, whose bound lies below the ELBO of the implicit q and rises to it with K (L_K of Yin
-  and Zhou 2018, arXiv:1805.11183): it is the exact rate of the coder.
+- semi-implicit: log2 q is replaced by log2 (1 / (K + 1)) sum_k q(z | noise_k), where z was sampled
+  with noise_0. The bound lies below the ELBO of the implicit q and rises to it with K (L_K of Yin
+  and Zhou 2018, arXiv:1805.11183); it is minus the expected rate of the coder.
 
 Densities are relative to N(0, 1), as in `vae`.
 """
@@ -44,13 +44,13 @@ from bbans.training.terms import GAUSSIAN, SIVI, Draws, Terms, Training, Trains,
 
 
 class RichVaeNet(nn.Module):
-    """Every network of the model."""
+    """All networks of the model."""
 
     def __init__(self, config: RichVaeConfig, training: Training | None = None) -> None:
         super().__init__()
         self.config = config
         if config.posterior != MIXTURE:
-            self.sampled = True  # every term is one of a sample, whatever the objective
+            self.sampled = True  # all terms are those of a sample, whatever the objective
         self.outermost = (
             float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
         )
@@ -73,10 +73,10 @@ class RichVaeNet(nn.Module):
         start(config.head, self.net("likelihood0"))
 
     def net(self, name: str) -> FloatMlp:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+        """Return a network by name."""
+        network = self.nets[name]
+        assert isinstance(network, FloatMlp)
+        return network
 
     def terms(
         self,
@@ -86,7 +86,9 @@ class RichVaeNet(nn.Module):
         drop: Tensor | None = None,
         encoded: Sequence[Tensor] | None = None,
     ) -> Terms:
-        """See `terms.Weighted`; the divergence has one column, of all latents together."""
+        """Sample z once per item (per component of a mixture) and return the terms, as
+        `terms.Weighted` defines them; the divergence has one column, for all latents together.
+        """
         config, source = self.config, draws(generator, len(x))
         seen = x.to(torch.get_default_dtype()) / (config.levels - 1)
         once = self.encoded(x, labels) if encoded is None else encoded
@@ -112,32 +114,36 @@ class RichVaeNet(nn.Module):
         )
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`: of a mixture its mean, of the others z where all noise is 0."""
+        """E_q[z | x]: return it, `(B, latents)`: the mean of a mixture, or z with all noise set to
+        0.
+        """
         seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
         once = self.encoded(x, labels)
         if self.config.posterior == MIXTURE:
             log_weights, mean, _ = once
-            found: Tensor = (
+            mixed: Tensor = (
                 torch.softmax(log_weights * LN2, 1)[:, :, None]
                 * mean.view(len(x), self.config.parts, -1)
             ).sum(1)
-            return found
-        u, _, _ = self._sample(seen, once, Middle())
+            return mixed
+        u, _, _ = self._sample(seen, once, ZeroNoise())
         return u[:, 0]
 
     def encoded(self, x: Tensor, labels: Tensor | None) -> list[Tensor]:
-        """See `terms.Weighted`: nothing where the network of q sees latents or noise as well."""
+        """Return the outputs of q's network if they depend on x alone; empty if it also reads
+        latents or noise.
+        """
         if self.config.posterior in (FLOW, SEMI_IMPLICIT):
             return []
-        found: list[Tensor] = self.net("posterior1")(
+        outputs: list[Tensor] = self.net("posterior1")(
             x.to(torch.get_default_dtype()) / (self.config.levels - 1)
         )
-        return found
+        return outputs
 
     def _sample(
-        self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle
+        self, seen: Tensor, once: Sequence[Tensor], source: Draws | ZeroNoise
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """u `(B, 1, dims)`, the weight 1 and log2 q / p `(B, 1)` of a sample."""
+        """Return u `(B, 1, dims)`, weight 1 and log2 q / p, `(B, 1)` each, for one sample."""
         config = self.config
         if config.posterior == FLOW:
             u, log_q = self._flow(seen, source)
@@ -150,8 +156,8 @@ class RichVaeNet(nn.Module):
         return u[:, None], torch.ones_like(log_q)[:, None], log_q[:, None]
 
     def _mixture(self, once: Sequence[Tensor], source: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        """u `(B, parts, dims)`, a sample of each component, and of each its weight and log2 q / p,
-        `(B, parts)`.
+        """Return one sample per component, u `(B, parts, dims)`, its weight and log2 q / p, `(B,
+        parts)` each.
         """
         log_weights, *gaussians = once
         log_weights = torch.log_softmax(log_weights * LN2, 1) / LN2
@@ -165,7 +171,7 @@ class RichVaeNet(nn.Module):
         log_q = torch.logsumexp((log_weights[:, None] - bits) * LN2, 2) / LN2
         return u, torch.exp2(log_weights), log_q
 
-    def _semi_implicit(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
+    def _semi_implicit(self, seen: Tensor, source: Draws | ZeroNoise) -> tuple[Tensor, Tensor]:
         items, parts = len(seen), self.config.parts
         noise = self._read(source.normal(seen.new_empty(items, parts * self.config.noise))).view(
             items * parts, -1
@@ -176,7 +182,7 @@ class RichVaeNet(nn.Module):
         bits = gaussian_bits(u[:, None], mean, log2_sigma).sum(2)
         return u, torch.logsumexp(-bits * LN2, 1) / LN2 - math.log2(parts)
 
-    def _flow(self, seen: Tensor, source: Draws | Middle) -> tuple[Tensor, Tensor]:
+    def _flow(self, seen: Tensor, source: Draws | ZeroNoise) -> tuple[Tensor, Tensor]:
         noise = source.normal(seen.new_empty(len(seen), self.config.latents[0]))
         u = torch.zeros_like(noise)
         for d in range(u.shape[1]):
@@ -186,7 +192,7 @@ class RichVaeNet(nn.Module):
         return u, -gaussian_bits(u, *self.net("posterior1")(seen, self._read(u))).sum(1)
 
     def _coupling(
-        self, seen: Tensor, once: Sequence[Tensor], source: Draws | Middle
+        self, seen: Tensor, once: Sequence[Tensor], source: Draws | ZeroNoise
     ) -> tuple[Tensor, Tensor]:
         mean, log2_sigma = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
@@ -200,7 +206,7 @@ class RichVaeNet(nn.Module):
             u[:, 1 - s % 2 :: 2] = moved
         return u, log_q
 
-    def _planar(self, once: Sequence[Tensor], source: Draws | Middle) -> tuple[Tensor, Tensor]:
+    def _planar(self, once: Sequence[Tensor], source: Draws | ZeroNoise) -> tuple[Tensor, Tensor]:
         mean, log2_sigma, parameters = once
         u = mean + torch.exp2(log2_sigma) * source.normal(mean)
         log_q = (u**2).sum(1) / -(2 * LN2) - gaussian_bits(u, mean, log2_sigma).sum(
@@ -213,21 +219,21 @@ class RichVaeNet(nn.Module):
         return u, log_q + (u**2).sum(1) / (2 * LN2)
 
     def _read(self, u: Tensor) -> Tensor:
-        """Latents as networks read them."""
+        """Convert latents to network inputs."""
         return u.clamp(-self.outermost, self.outermost)
 
 
-class Middle:
-    """Noise that is 0."""
+class ZeroNoise:
+    """A source of noise that is 0."""
 
     def normal(self, like: Tensor) -> Tensor:
-        """Zeros of a shape."""
+        """Return zeros shaped like the tensor."""
         return torch.zeros_like(like)
 
 
 def trains(config: RichVaeConfig) -> Trains:
-    """What a network of this config can be trained by and on: SIVI is the bound of a semi-implicit
-    posterior.
+    """Return the estimators and objectives that a network of this config supports; SIVI, the bound
+    of a semi-implicit posterior, only with that posterior.
     """
     if config.posterior == SEMI_IMPLICIT:
         return replace(GAUSSIAN, objectives=(*GAUSSIAN.objectives, SIVI))
@@ -235,12 +241,18 @@ def trains(config: RichVaeConfig) -> Trains:
 
 
 def network(config: RichVaeConfig, training: Training | None = None) -> RichVaeNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> net = network(RichVaeConfig(height=2, width=2, latents=(3,), hidden=4))
+        >>> net.means(torch.zeros(2, 4).long(), None).shape
+        torch.Size([2, 3])
+    """
     return RichVaeNet(config, training)
 
 
 def export(net: RichVaeNet) -> dict[str, IntConv]:
-    """Every layer of `models.rich_vae`, by name.
+    """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact, NoCodecError on a planar flow.
     """

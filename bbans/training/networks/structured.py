@@ -1,9 +1,9 @@
-"""L_1 = E_p(z | t)[log2 p(x | z_L)]: structured prediction, with the prior as q, of the rows x of
-an image given its rows t.
+"""L_1 = E_p(z | t)[log2 p(x | z_L)]: structured prediction of the rows x of an image given its
+first rows t, with the prior as q.
 
-Layers are sampled from the rows told towards x, so that "the layer below" of `bernoulli_vae`, whose
-estimators train this as well, is the one before. The integer twin is `models.structured`. The task
-is that of Raiko, Berglund, Alain and Dinh 2015 (arXiv:1406.2989).
+Layers are sampled from the known rows towards x, so that "the layer below" of `bernoulli_vae`,
+whose estimators train this model as well, is the layer nearer to the known rows. The integer twin
+is `models.structured`. Source of the task: Raiko, Berglund, Alain and Dinh 2015 (arXiv:1406.2989).
 """
 
 from __future__ import annotations
@@ -21,38 +21,46 @@ from bbans.training.terms import DISCRETE, Training, Trains
 
 
 class StructuredNet(BernoulliVaeNet):
-    """Every network of the chain; items are x int64 `(B, dims)` with the rows told `(B, told)` as
-    labels.
+    """All networks of the model; items are x int64 `(B, dims)`, with the known rows `(B,
+    conditioning)` as labels.
     """
 
     decoded = -1
 
     def plans(self) -> dict[str, Mlp]:
-        """Every network's plan."""
+        """Return the plan of every network, by name."""
         return plans(self.config)
 
     def seen(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """The rows told."""
-        assert labels is not None, "structured prediction trains on rows told"
+        """Return the input of q(z_1 | .): the known rows."""
+        assert labels is not None, "structured prediction trains on known rows"
         return labels
 
     def prior(self, layer: int, z: Inferred, sampled: bool = False) -> Tensor:
-        """The same as q, `(B, D)`: divergences are zero."""
+        """-log2 q(z_layer | .): return it in bits, `(B, D)`; the prior equals q, so that
+        divergences are zero.
+        """
         q = z.logits[layer - 1]
         return self.latent.bits(
             q, z.samples[layer - 1] if sampled else self.latent.probabilities(q)
         )
 
     def signal(self, x: Tensor, layer: int, z: Inferred, beta: float) -> Tensor:
-        """-log2 p(x | z_L), which depends on every layer."""
+        """-log2 p(x | z_L), which depends on every layer: return it in bits, `(B,)`."""
         return self.likelihood(x, z)
 
 
 def trains(config: Any) -> Trains:
-    """What a network of this config can be trained by and on."""
+    """Return the estimators and objectives that a network of this config supports."""
     return replace(DISCRETE, relaxed_particles=True)
 
 
 def network(config: Any, training: Training | None = None) -> StructuredNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> from bbans.models.structured import StructuredConfig
+        >>> network(StructuredConfig(latents=(5, 5))).depth
+        2
+    """
     return StructuredNet(config, training)

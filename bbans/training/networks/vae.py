@@ -1,11 +1,11 @@
 """-ELBO = E_q[-log2 p(x | z_1)] + sum_l E_q[log2 q(z_l | z_(l-1)) - log2 p(z_l | z_(l+1))]: the
 Gaussian VAE as a trainable network.
 
-One layer: Kingma and Welling 2014 (arXiv:1312.6114), Rezende et al. 2014 (arXiv:1401.4082). More
-are the Markov hierarchy of Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845). Densities of
-latents are taken relative to N(0, 1), on whose bins the coder works, so a sample of the bound here
-and the coder's account agree term by term. The integer twin is `models.vae`. The networks are those
-that the config plans, multi-layer perceptrons or convolutional.
+One layer: Kingma and Welling 2014 (arXiv:1312.6114), Rezende et al. 2014 (arXiv:1401.4082). Several
+layers: the Markov hierarchy of Bit-Swap (Kingma, Abbeel and Ho 2019, arXiv:1905.06845). Densities
+of latents are relative to N(0, 1), over whose bins the coder works, so that a sample of the bound
+and the coder's bits agree term by term. The config plans the networks, dense or convolutional. The
+integer twin is `models.vae`.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ from bbans.training.terms import (
 
 
 class VaeNet(nn.Module):
-    """Every network of the chain."""
+    """All networks of the model."""
 
     def __init__(self, config: VaeConfig | ConvVaeConfig, training: Training | None = None) -> None:
         super().__init__()
         self.config = config
         self.sampled = (training or Training()).objective != ELBO
-        # Networks read no latent beyond the outermost bin's median. A layer that another one models
-        # may spread that far: on binarised
-        # MNIST a fifth of z_1 fell into the end bins, and a decoder that had been shown more than
-        # that lost 0.6 % of the rate.
+        # Networks read latents clipped to the outermost bin's median, as the coder does. A layer
+        # below the top may spread that far: on binarised MNIST a fifth of z_1 fell into the end
+        # bins, and training the decoder on unclipped values cost 0.6 % of the rate.
         self.outermost = (
             float(standard_normal_bins(config.latent_precision)[1][-1]) / heads.LATENT_UNIT
         )
@@ -59,10 +58,10 @@ class VaeNet(nn.Module):
         start(config.head, self.net("likelihood0"))
 
     def net(self, name: str) -> FloatMlp | FloatConv:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp | FloatConv)
-        return found
+        """Return a network by name."""
+        network = self.nets[name]
+        assert isinstance(network, FloatMlp | FloatConv)
+        return network
 
     def terms(
         self,
@@ -72,11 +71,11 @@ class VaeNet(nn.Module):
         drop: Tensor | None = None,
         encoded: Sequence[Tensor] | None = None,
     ) -> Terms:
-        """See `terms.Weighted`; KL divergences of the top layer are exact, those below estimated
-        with one sample.
+        """Sample z once per item and return the terms, as `terms.Weighted` defines them; the KL
+        divergence of the top layer is exact, those below are estimated with the sample.
 
-        Where the objective needs weights of samples all of them are: minus the sum of likelihood
-        and divergence is log2 w.
+        Where the objective needs log-weights, all divergences are those of the sample: minus the
+        sum of likelihood and divergence is log2 w.
         """
         config, source = self.config, draws(generator, len(x))
         side = self._side(labels)
@@ -102,8 +101,8 @@ class VaeNet(nn.Module):
     def _latent_bits(
         self, us: list[Tensor], read: list[Tensor], gaussians: list[tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor]:
-        """`Terms.divergence` and `Terms.prior` of sampled latents, as they are and as they are
-        read, and their means and log2 sigmas.
+        """Return `Terms.divergence` and `Terms.prior` from sampled latents, their clipped values as
+        networks read them, and means and log2 sigmas of q.
         """
         precision, latents = self.config.latent_precision, self.config.latents
         prior = us[0].new_full((len(us[0]),), float(precision * sum(latents)))
@@ -120,7 +119,7 @@ class VaeNet(nn.Module):
         return torch.cat(divergences, 1), prior
 
     def encoded(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """See `terms.Weighted`: mean and log2 sigma of q(z_1 | x)."""
+        """Return mean and log2 sigma of q(z_1 | x), `(B, dims)` each."""
         return self.posterior(
             1, x.to(torch.get_default_dtype()) / (self.config.levels - 1), self._side(labels)
         )
@@ -128,8 +127,8 @@ class VaeNet(nn.Module):
     def posterior(
         self, layer: int, seen: Tensor, side: tuple[Tensor, ...] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Mean and log2 sigma of q(z_layer | z_(layer - 1)), each `(B, dims)`; layer 1 sees samples
-        scaled to 0..1.
+        """Return mean and log2 sigma of q(z_layer | z_(layer - 1)), each `(B, dims)`; layer 1 reads
+        samples scaled to 0..1.
         """
         outputs = self.net(f"posterior{layer}")(seen, *(side if layer == 1 else ()))
         if self.config.fixed_sigma >= 0:
@@ -142,18 +141,20 @@ class VaeNet(nn.Module):
         return mean, log2_sigma
 
     def likelihood(self, x: Tensor, u: Tensor, side: tuple[Tensor, ...] = ()) -> Tensor:
-        """-log2 p(x | z_1 = u), `(B,)`."""
+        """-log2 p(x | z_1 = u): return it in bits, `(B,)`."""
         outputs = self.net("likelihood0")(u.clamp(-self.outermost, self.outermost), *side)
         shared = self.net("shared") if "shared" in self.nets else None
         return sample_bits(self.config.head, outputs, x, shared).sum(1)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`; a layer's means given the means below."""
+        """E_q[z | x]: return it, `(B, latents)`: the means of each layer given those of the layer
+        below.
+        """
         side = self._side(labels)
-        found = [x.to(torch.get_default_dtype()) / (self.config.levels - 1)]
+        means = [x.to(torch.get_default_dtype()) / (self.config.levels - 1)]
         for layer in range(1, len(self.config.latents) + 1):
-            found.append(self.posterior(layer, found[-1], side)[0])
-        return torch.cat(found[1:], 1)
+            means.append(self.posterior(layer, means[-1], side)[0])
+        return torch.cat(means[1:], 1)
 
     def _side(self, labels: Tensor | None) -> tuple[Tensor, ...]:
         if not self.config.classes:
@@ -167,20 +168,26 @@ class VaeNet(nn.Module):
 
 
 def trains(config: VaeConfig | ConvVaeConfig) -> Trains:
-    """What a network of this config can be trained by and on: LAX is for one layer, without
-    labels.
+    """Return the estimators and objectives that a network of this config supports; LAX needs one
+    layer and no labels.
     """
     alone = len(config.latents) == 1 and not config.classes
     return replace(GAUSSIAN, estimators=(STRAIGHT_THROUGH, LAX)) if alone else GAUSSIAN
 
 
 def network(config: VaeConfig | ConvVaeConfig, training: Training | None = None) -> VaeNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> net = network(VaeConfig(height=2, width=2, latents=(3,), hidden=4))
+        >>> net.means(torch.zeros(2, 4).long(), None).shape
+        torch.Size([2, 3])
+    """
     return VaeNet(config, training)
 
 
 def export(net: VaeNet) -> dict[str, IntConv]:
-    """Every layer of `models.vae`, by name.
+    """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """

@@ -1,9 +1,10 @@
-"""-log2 p(x | e_k) + codes log2 K, k = argmin |z_e(x) - e_k|^2: the VQ-VAE as a trainable network.
+"""-log2 p(x | e_k) - log2 p(k), k = argmin |z_e(x) - e_k|^2: the VQ-VAE as a trainable network.
 
-The gradient of the likelihood goes straight through the quantiser to the encoder; the codebook
-follows |sg(z_e) - e|^2 or moving averages, the encoder is held near by commitment |z_e - sg(e)|^2.
-Source: van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937). A learned prior over the
-codes is trained beside and gives no gradient to the rest. The integer twin is `models.vqvae`.
+The gradient of the likelihood passes straight through the quantiser to the encoder; the codebook
+follows |sg(z_e) - e|^2 or moving averages, and the commitment loss |z_e - sg(e)|^2 keeps the
+encoder near it. Source: van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937). A learned
+prior over the codes is trained at the same time and gives no gradient to the rest. The integer twin
+is `models.vqvae`.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ class VqVaeNet(nn.Module):
         start(config.head, self.net("likelihood0"))
 
     def net(self, name: str) -> FloatMlp:
-        """A network by name."""
-        found = self.nets[name]
-        assert isinstance(found, FloatMlp)
-        return found
+        """Return a network by name."""
+        network = self.nets[name]
+        assert isinstance(network, FloatMlp)
+        return network
 
     def quantise(
         self, z_e: Tensor, total: Callable[[Tensor], Tensor] = alone
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes `(B, codes)`, their vectors straight through z_e `(B, codes, dims)`, and the
-        codebook and commitment losses `()`.
+        """Return codes `(B, codes)`, their vectors with gradients straight through to z_e `(B,
+        codes, dims)`, and the sum of codebook and commitment loss `()`.
 
-        `total` sums over the processes that share the batch, for moving averages.
+        `total` sums a tensor over the processes that share the batch, for moving averages.
         """
         distances = (self.codebook.detach() ** 2).sum(
             1
@@ -82,22 +83,22 @@ class VqVaeNet(nn.Module):
         self.codebook.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
 
     def encode(self, x: Tensor) -> Tensor:
-        """z_e `(B, codes, dims)` of x int64 `(B, dims)`."""
+        """Return z_e `(B, codes, dims)` of x int64 `(B, dims)`."""
         seen = x.to(torch.get_default_dtype()) / (self.config.levels - 1)
-        found: Tensor = self.net("posterior1")(seen)[0]
-        return found.view(len(x), self.config.codes, self.config.dims)
+        z_e: Tensor = self.net("posterior1")(seen)[0]
+        return z_e.view(len(x), self.config.codes, self.config.dims)
 
     def prior_bits(self, codes: Tensor) -> Tensor:
-        """-log2 p(k_i | k_0 ... k_(i-1)), `(B, codes)`."""
+        """-log2 p(k_i | k_0 ... k_(i-1)): return it in bits, `(B, codes)`."""
         if "prior" not in self.nets:
             return torch.full(codes.shape, math.log2(self.config.codebook), device=codes.device)
         logits = self.net("prior")(self.codebook.detach()[codes].flatten(1))[0].view(
             -1, self.config.codebook
         )
-        found: Tensor = (
+        bits: Tensor = (
             F.cross_entropy(logits * LN2, codes.flatten(), reduction="none").view(codes.shape) / LN2
         )
-        return found
+        return bits
 
     def terms(
         self,
@@ -106,8 +107,8 @@ class VqVaeNet(nn.Module):
         generator: Generator | Draws,
         drop: Tensor | None = None,
     ) -> Terms:
-        """See `terms.Trainable`; nothing is drawn and nothing is popped: the divergence is the
-        prior.
+        """Return the terms, as `terms.Trainable` defines them; nothing is sampled, and the
+        divergence is the prior, since nothing is popped.
         """
         codes, vectors, loss = self.quantise(self.encode(x), draws(generator, len(x)).total)
         shared = self.net("shared") if "shared" in self.nets else None
@@ -118,30 +119,39 @@ class VqVaeNet(nn.Module):
         return Terms(likelihood, prior, prior.detach().sum(1), loss)
 
     def means(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """See `terms.Trainable`; the codes' vectors, `(B, codes * dims)`."""
+        """Return the codes' vectors, `(B, codes * dims)`."""
         return self.quantise(self.encode(x))[1].flatten(1)
 
 
 def perplexity(codes: Tensor, codebook: int) -> float:
-    """2^(entropy of how often the vectors are used): the number of vectors in use, were they used
-    alike.
+    """2^H of the relative frequencies of codes: return the effective number of vectors in use.
+
+    Examples:
+        >>> perplexity(torch.tensor([0, 1, 0, 1]), 8)
+        2.0
     """
     used = torch.bincount(codes.flatten(), minlength=codebook) / codes.numel()
     return float(torch.exp2(-(used * torch.log2(used.clamp(min=1e-12))).sum()))
 
 
 def trains(config: VqVaeConfig) -> Trains:
-    """What a network of this config can be trained by and on."""
+    """Return the estimators and objectives that a network of this config supports."""
     return Trains()
 
 
 def network(config: VqVaeConfig, training: Training | None = None) -> VqVaeNet:
-    """A fresh network of the family, initialised from torch's global generator."""
+    """Return an untrained network of the family, initialised from torch's global generator.
+
+    Examples:
+        >>> net = network(VqVaeConfig(height=2, width=2, codes=3, codebook=8, dims=4))
+        >>> net.encode(torch.zeros(5, 4).long()).shape
+        torch.Size([5, 3, 4])
+    """
     return VqVaeNet(config, training)
 
 
 def export(net: VqVaeNet) -> dict[str, IntConv]:
-    """Every layer of `models.vqvae`, by name.
+    """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
     """
