@@ -8,18 +8,27 @@ from importlib import import_module
 import pytest
 
 PACKAGES = (
+    "bbans.archives",
     "bbans.coding",
     "bbans.container",
     "bbans.distributions",
+    "bbans.evaluation",
     "bbans.exact",
     "bbans.execution",
+    "bbans.files",
     "bbans.images",
+    "bbans.integrations",
     "bbans.schemes",
     "bbans.tiles",
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-# compiled loops; the examples of `colour` and `mixture` run them
-WITHOUT_EXAMPLES = {"bbans.distributions.colour_numba", "bbans.distributions.mixture_numba"}
+WITHOUT_EXAMPLES = {
+    # compiled loops; the examples of `colour` and `mixture` run them
+    "bbans.distributions.colour_numba",
+    "bbans.distributions.mixture_numba",
+    # needs a running cluster
+    "bbans.execution.dask",
+}
 
 
 def modules() -> list[str]:

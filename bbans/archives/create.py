@@ -96,7 +96,7 @@ def create_archive(
         raise OutputExistsError(
             f"{place}: exists already: ask for overwriting (-f) or choose another name"
         )
-    chain, single = models.to_write(model, file_model)
+    chain, single = models.models_for_writing(model, file_model)
     if chain is None and SchemeOptions(scheme, particles, refine).given:
         raise InputError(
             "a scheme, particles and refinement are for a latent chain; name a model of one "

@@ -53,7 +53,7 @@ class Reading:
             )
         skipped = tuple(name for name in found if name not in names)
         return images.ImageSet(
-            names, lambda i: storage.read_picture(found[names[i]], self.as_pixels)[0], skipped
+            names, lambda i: storage.read_image_file(found[names[i]], self.as_pixels)[0], skipped
         )
 
 

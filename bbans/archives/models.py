@@ -24,7 +24,7 @@ from bbans.options import NO_MODEL
 ArchiveModel: TypeAlias = str | Path | model_file.Model | ImageModel | None
 
 
-def to_write(
+def models_for_writing(
     model: ArchiveModel, file_model: ModelLike
 ) -> tuple[ImageModel | None, Callable[[], ModelLike]]:
     """The chain that a model is, if it is one, and the model for single images, loaded when it is
@@ -108,7 +108,7 @@ def settings_of(request: WorkerRequest) -> Settings:
     )
 
 
-def to_read(
+def models_for_reading(
     data: container.Buffer,
     index: reader.ArchiveIndex,
     model: ArchiveModel,

@@ -36,7 +36,7 @@ def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
     Raises FormatError, of which LimitError where it claims more than `max_items` images, and
     InputError.
     """
-    with storage.opened(os.fspath(path)) as data:
+    with storage.open_buffer(os.fspath(path)) as data:
         return describe_archive(reader.read_archive_index(data, max_items), len(data))
 
 
@@ -57,11 +57,11 @@ def read_archive(
     ModelNotFoundError. With `lost` images of damaged groups are added to it instead, and the others
     go on.
     """
-    with storage.opened(os.fspath(path)) as data:
+    with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=lost is None)
         wanted = _wanted(index, names)
         for number, image in restore(
-            data, index, models.to_read(data, index, model, threads, max_pixels), wanted, lost
+            data, index, models.models_for_reading(data, index, model, threads, max_pixels), wanted, lost
         ):
             yield index.archive.items[number].name, image
 
@@ -90,11 +90,11 @@ def extract_archive(
     if not isinstance(urls.located(output), Path):
         raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
     root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
-    with storage.opened(os.fspath(path)) as data:
+    with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         wanted = _wanted(index, names)
         targets = _targets(index, wanted, root, kind, overwrite)
-        sources = models.to_read(data, index, model, threads, max_pixels)
+        sources = models.models_for_reading(data, index, model, threads, max_pixels)
         for number, image in restore(data, index, sources, wanted, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)

@@ -136,7 +136,7 @@ def _encode(
     )
     data = container.write(file)
     if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]) and context.coding is None:
-        data = min(data, container.write(tiling.stored(file, pixels)), key=len)
+        data = min(data, container.write(tiling.as_stored_tile(file, pixels)), key=len)
     return data, modelled
 
 
@@ -230,7 +230,7 @@ def salvage(
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """A file as a Pillow image."""
-    with storage.opened(path) as data:
+    with storage.open_buffer(path) as data:
         return images.to_pillow(decompress_image(data, model=model))
 
 

@@ -51,13 +51,13 @@ def compress_file(
     The options of `compress` are the same; `strip` drops metadata other than a palette or
     transparent colour; `as_pixels` takes a JPEG's pixels.
     """
-    picture, source_bytes = storage.read_picture(source, as_pixels)
+    picture, source_bytes = storage.read_image_file(source, as_pixels)
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
     data = encoder(CompressOptions(model, effort, scheme_options, verify, execution))(picture)
-    storage.save(target, data, overwrite)
+    storage.write_file(target, data, overwrite)
     return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 
 
@@ -82,7 +82,7 @@ def decompress_file(
     returned.
     """
     damaged: tuple[tiling.Damage, ...] = ()
-    with storage.opened(source) as data:
+    with storage.open_buffer(source) as data:
         if keep_going:
             picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
         else:
@@ -99,5 +99,5 @@ def decompress_file(
         images.write_image(picture, buffer, format=format or "PNG")
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
-    storage.save(target, buffer.getvalue(), overwrite)
+    storage.write_file(target, buffer.getvalue(), overwrite)
     return damaged

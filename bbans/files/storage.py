@@ -13,7 +13,7 @@ from bbans.files import urls
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[container.FileBuffer]:
+def open_buffer(path: str | Path) -> Iterator[container.FileBuffer]:
     """A regular file, or one by its URL, of which only what is asked for is read."""
     place = urls.located(path)
     try:
@@ -31,7 +31,7 @@ def opened(path: str | Path) -> Iterator[container.FileBuffer]:
         buffer.close()
 
 
-def save(target: str | Path, data: bytes, overwrite: bool) -> None:
+def write_file(target: str | Path, data: bytes, overwrite: bool) -> None:
     """Write a file, by its path or URL. Raises OutputExistsError, OutputError."""
     place = urls.located(target)
     if isinstance(place, Path):
@@ -40,7 +40,7 @@ def save(target: str | Path, data: bytes, overwrite: bool) -> None:
         urls.write(place, data, overwrite)
 
 
-def read_picture(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:
+def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:
     """An image file's image, and its bytes."""
     place = urls.located(source)
     if isinstance(place, Path):

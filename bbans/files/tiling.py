@@ -87,7 +87,7 @@ def _encoded(
     return tiles.encode_tile(cut, pixel_format, context, exhaustive)
 
 
-def stored(file: container.Container, pixels: Pixels) -> container.Container:
+def as_stored_tile(file: container.Container, pixels: Pixels) -> container.Container:
     """The same image as one stored tile: what a file takes at most."""
     pixel_format = container.FORMATS[file.pixel_format]
     raw = container.to_raw(pixels, pixel_format.bit_depth)

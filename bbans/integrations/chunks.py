@@ -154,7 +154,7 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
         raise LimitError(
             f"a chunk of {samples} samples was expected, found one of {claimed}; it is another's"
         )
-    sources = models.to_read(data, index, None, 1, samples)
+    sources = models.models_for_reading(data, index, None, 1, samples)
     sources = Sources(sources.model, lambda raw: _image(raw, samples))
     images_by_number = dict(restore(data, index, sources, None, None))
     planes = [images_by_number[number].pixels for number in range(len(index.archive.items))]
