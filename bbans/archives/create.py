@@ -80,7 +80,7 @@ def create_archive(
 
     output: a path or URL. members: a folder, an image, `.npy`, `.npz` or idx file, or several of
     them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image or an
-    `images.Image`. shape `(H, W)`: of images that arrays hold as rows. as_pixels: accept lossy
+    `images.Image`. shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy
     files and code their decoded pixels.
 
     model: name, file or value. A latent model of whole images codes those of its shape in chained

@@ -25,7 +25,7 @@ Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tup
 class Reading:
     """How files are read.
 
-    shape `(H, W)`: of images that arrays hold as rows. as_pixels: accept lossy files. folder: a
+    shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy files. folder: a
     temporary folder for copies of files at URLs.
     """
 

@@ -66,8 +66,9 @@ class Score:
         size of `reference`, and speeds in 10^6 bytes per second.
 
         Examples:
-            >>> png, ours = Score("PNG", 100, 100, 80, 1.0, 1.0), Score("bbans", 100, 100, 60, 1.0, 1.0)
-            >>> ours.to_dict(png)["ratio_to_png"], ours.to_dict(png)["bits_per_subpixel"]
+            >>> png = Score("PNG", 100, 100, 80, 1.0, 1.0)
+            >>> values = Score("bbans", 100, 100, 60, 1.0, 1.0).to_dict(png)
+            >>> values["ratio_to_png"], values["bits_per_subpixel"]
             (0.75, 4.8)
         """
         rates: dict[str, float | None] = {

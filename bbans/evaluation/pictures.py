@@ -21,7 +21,7 @@ from bbans import images, tiles
 from bbans.distributions import gaussian_bins
 from bbans.distributions.normal_cells import bin_at
 from bbans.errors import InputError
-from bbans.evaluation.evaluate import samples
+from bbans.evaluation.inputs import samples
 from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
