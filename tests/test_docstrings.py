@@ -32,7 +32,7 @@ WITHOUT_EXAMPLES = {
 
 
 def modules() -> list[str]:
-    names = []
+    names = ["bbans", "bbans.options"]
     for package in PACKAGES:
         children = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
         names += [package, *(module.name for module in children)]
