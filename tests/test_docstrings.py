@@ -20,7 +20,9 @@ PACKAGES = (
     "bbans.integrations",
     "bbans.schemes",
     "bbans.tiles",
+    "bbans_cli",
 )
+MAIN = "bbans_cli.__main__"  # importing it runs the command line
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 WITHOUT_EXAMPLES = {
     # compiled loops; the examples of `colour` and `mixture` run them
@@ -35,7 +37,7 @@ def modules() -> list[str]:
     names = ["bbans", "bbans.options"]
     for package in PACKAGES:
         children = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
-        names += [package, *(module.name for module in children)]
+        names += [package, *(module.name for module in children if module.name != MAIN)]
     return names
 
 

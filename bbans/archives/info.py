@@ -104,12 +104,12 @@ def describe_archive(index: reader.ArchiveIndex, file_bytes: int) -> ArchiveInfo
     """Return the properties of an archive from its index and its size in bytes.
 
     Examples:
-        >>> import tempfile, numpy as np
+        >>> import pathlib, tempfile, numpy as np
         >>> from bbans.archives.create import create_archive
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     named_images = [("a", np.zeros((4, 4), np.uint8))]
         ...     _ = create_archive(f"{folder}/a.bbar", named_images, model="none")
-        ...     data = open(f"{folder}/a.bbar", "rb").read()
+        ...     data = pathlib.Path(folder, "a.bbar").read_bytes()
         >>> describe_archive(reader.read_archive_index(data), len(data)).items[0].name
         'a'
     """
