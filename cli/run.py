@@ -20,7 +20,7 @@ from bbans.execution.executor import on_pool
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
 
-MEMORY_PHRASES = (  # of the messages of errors that mean a lack of memory or threads
+MEMORY_PHRASES = (  # found in messages of errors that mean a lack of memory or threads
     "allocate memory",
     "not enough memory",
     "failed to map segment",

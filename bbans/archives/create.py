@@ -126,6 +126,7 @@ def create_archive(
 
     @cache
     def compressor() -> Callable[[images.Image], bytes]:
+        """Return the encoder of single-image files, whose model is loaded on first use."""
         return codec.encoder(
             codec.CompressOptions(file_model_of(), verify=verify, execution=Execution(threads))
         )
@@ -134,6 +135,7 @@ def create_archive(
         return compressor()(image)
 
     def embedded(model_id: bytes) -> bytes:
+        """Return the file of the model with this id."""
         if latent_model is not None and latent_model.id == model_id:
             if latent_model.to_bytes is None:
                 raise InputError(

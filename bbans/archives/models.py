@@ -168,6 +168,7 @@ def models_for_reading(
         loaded[given.id] = given
 
     def by_id(model_id: bytes) -> model_file.Model:
+        """Return the given, the embedded or the installed model with this id."""
         if model_id not in loaded:
             embedded = [
                 n
@@ -182,6 +183,7 @@ def models_for_reading(
         return loaded[model_id]
 
     def group_model(number: int) -> ImageModel:
+        """Return the model with this number in the archive, for chained groups."""
         model_id = index.archive.models[number].id
         if model_id not in image_models:
             model_of_group = by_id(model_id)
@@ -194,6 +196,7 @@ def models_for_reading(
         return image_models[model_id]
 
     def image(raw: bytes) -> images.Image:
+        """Decode a single-image file."""
         model_id = container.read_header(raw).model_id
         return codec.decompress_image(
             raw,

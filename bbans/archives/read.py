@@ -147,6 +147,7 @@ def extract_archive(
 
 
 def _requested(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
+    """Return the numbers of the named items, None for all. Raises InputError on unknown names."""
     if names is None:
         return None
     numbers = {item.name: number for number, item in enumerate(index.archive.items)}

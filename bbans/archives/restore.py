@@ -84,6 +84,7 @@ def _images(
     numbers: list[int],
     lost: list[Lost] | None,
 ) -> Iterator[tuple[int, images.Image]]:
+    """Yield number and image of the given items."""
     for number in numbers:
         item = index.archive.items[number]
         pixel_format = container.FORMATS[item.pixel_format]
@@ -94,6 +95,7 @@ def _images(
 
 
 def _image(item: records.Item, pixels: Pixels, pixel_format: container.PixelFormat) -> images.Image:
+    """Combine pixels and metadata of an item. Raises FormatError if they make no valid image."""
     try:
         return images.make_image(
             pixels, from_chunks(item.metadata), pixel_format.bit_depth, pixel_format.palette
@@ -111,6 +113,7 @@ def _from_files(
     numbers: list[int],
     lost: list[Lost] | None,
 ) -> Iterator[tuple[int, images.Image]]:
+    """Yield number and image of the given items."""
     for number in numbers:
         item = index.archive.items[number]
         try:
@@ -134,6 +137,7 @@ def _from_files(
 def _report_lost(
     index: reader.ArchiveIndex, numbers: list[int], error: FormatError, lost: list[Lost] | None
 ) -> None:
+    """Append the items to `lost`, or raise the error with their names if that is None."""
     if lost is None:
         first = index.archive.items[numbers[0]]
         more = f" and {len(numbers) - 1} others" if len(numbers) > 1 else ""

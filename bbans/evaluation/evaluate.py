@@ -57,7 +57,7 @@ def evaluate(
     """Evaluate a model on named images, uint8 or uint16 `(H, W)` or `(H, W, C)`.
 
     model: a name, file or value; None: the default photograph model. draws: draws of the latents
-    per image for ideal. seed: of all draws.
+    per image for ideal; photograph models always take 16. seed: of all draws.
 
     The other options are for latent models of whole images. importance_draws: K from 0 to 5000 also
     estimates -log2 (1 / K) sum_k w_k of each image. scheme: one of `schemes.registry.SCHEMES`
@@ -163,6 +163,7 @@ def _latent_model(
     seed: int,
     batch: int | None,
 ) -> Evaluation:
+    """Evaluate a latent model of whole images on named images of its shape."""
     declared = model.capabilities
     name = scheme or registry.named(DETERMINISTIC if declared.deterministic else BITS_BACK)
     if why := registry.incompatibility(name, declared, particles, refine):
@@ -211,22 +212,22 @@ def _latent_model(
         bound = registry.ideal_bits(coding, conditioned, x, draws, seed)
     rates = []
     for i, (image_name, _) in enumerate(named):
-        total, prior, likelihood, posterior = (
+        image_ideal, prior, likelihood, posterior = (
             float(part[i]) for part in (ideal.total, ideal.prior, ideal.likelihood, ideal.posterior)
         )
-        weight = None if weighted is None else float(weighted[i])
+        importance_weighted = None if weighted is None else float(weighted[i])
         net = nets[i] if batch == 1 else None
         image_bound = None if bound is None else float(bound[i])
         rates.append(
             ImageRate(
                 image_name,
                 x.shape[1],
-                total,
+                image_ideal,
                 prior,
                 likelihood,
                 posterior,
                 net,
-                weight,
+                importance_weighted,
                 bound=image_bound,
             )
         )

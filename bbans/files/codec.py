@@ -121,7 +121,8 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
         executor = execution.executor(build_context, request)
 
     @cache
-    def checking() -> Executor[tiles.Context]:
+    def verifier() -> Executor[tiles.Context]:
+        """Return the executor that decodes on other arithmetic, made on first use."""
         return execution.executor(build_context, replace(request, independent=True))
 
     def encode(image: images.Image) -> bytes:
@@ -129,7 +130,7 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
             tiles.check_fit(context.image_model, image.pixels, image.palette)
         data, modelled = _encode(image, context, executor, effort.exhaustive)
         if options.verify:
-            _verify(data, image, checking() if modelled else executor)
+            _verify(data, image, verifier() if modelled else executor)
         return data
 
     return encode
@@ -169,13 +170,13 @@ def _verify(data: bytes, image: images.Image, executor: Executor[tiles.Context])
     """Raise VerificationError unless a file decodes to the image."""
     index = container.read_index(data)
     try:
-        back = to_image(tiling.decode(data, index, executor), index)
+        decoded = to_image(tiling.decode(data, index, executor), index)
     except FormatError as error:
         raise VerificationError(
             f"the file could not be decoded again ({error}): nothing was written; please report "
             "this"
         ) from error
-    if not images.same_image(back, image):
+    if not images.same_image(decoded, image):
         raise VerificationError(
             "the file decoded to another image than was given: nothing was written; please report "
             "this"

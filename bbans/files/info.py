@@ -15,6 +15,7 @@ from bbans.schemes.metering import Account
 from bbans.tiles import Costs, Share
 
 IDEAL_DRAWS = 16
+"""Draws of the latents for the ideal code length."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class FileInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with rates in bits per dimension."""
         n = self.dimensions
-        apart = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
-        result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in apart}
+        excluded = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
+        result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in excluded}
         result["bits_per_dimension"] = {"total": 8 * self.file_bytes / n}
         result["framing_bits"] = self.framing_bits
         if self.account is not None and self.ideal_bits is not None and self.net_bits is not None:
@@ -111,6 +112,7 @@ class FileInfo:
         return [*self._summary(), *(part.line() for part in self.parts if each_tile)]
 
     def _ideal_words(self) -> str:
+        """Return the explanation of ideal."""
         if any(name.startswith(container.CODECS[container.CHAIN].name) for name in self.codecs):
             return (
                 f"-ELBO of the exact model, or the bound of its particles, {IDEAL_DRAWS} "
@@ -119,6 +121,7 @@ class FileInfo:
         return f"-ELBO of the exact model, {IDEAL_DRAWS} draws"
 
     def _summary(self) -> list[str]:
+        """Return the lines about the whole file."""
         n = self.dimensions
         model = (
             f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
@@ -235,6 +238,7 @@ def describe(
 
 
 def _parts(index: container.Index) -> Iterator[PartInfo]:
+    """Yield the properties of every part of every tile."""
     h = index.header
     rectangles = container.tile_rectangles(h.width, h.height, h.tile_width, h.tile_height)
     for number, (entry, (top, left, rows, columns)) in enumerate(

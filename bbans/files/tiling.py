@@ -175,6 +175,7 @@ def decode(
     )
 
     def coded_tiles() -> Iterator[CodedTile]:
+        """Yield the records of the tiles to decode, each read when an executor takes it."""
         for number, _ in jobs:
             try:
                 record: container.TileRecord | FormatError = container.read_tile(
@@ -234,6 +235,7 @@ def _decode_tile(
 
 
 def _checked_region(header: container.Header, region: Region | None) -> Region:
+    """Return the region, by default the whole image. Raises InputError if it is not inside."""
     if region is None:
         return Region(0, 0, header.width, header.height)
     r = region
@@ -247,6 +249,7 @@ def _checked_region(header: container.Header, region: Region | None) -> Region:
 
 
 def _checked_step(header: container.Header, level: int, region: Region | None) -> int:
+    """Return 2^level. Raises InputError unless every tile starts at a multiple of it."""
     if not 0 <= level <= PREVIEW_LEVELS:
         raise InputError(f"previews have levels 0 to {PREVIEW_LEVELS}; found {level}")
     if level and region is not None:
@@ -263,6 +266,7 @@ def _checked_step(header: container.Header, level: int, region: Region | None) -
 
 
 def _overlap(rectangle: tuple[int, int, int, int], region: Region) -> Region | None:
+    """Return the intersection with a tile's (top, left, rows, columns), None if it is empty."""
     top, left, rows, columns = rectangle
     x, y = max(left, region.x), max(top, region.y)
     right, bottom = (

@@ -109,22 +109,23 @@ def _shown(
     evaluation: Evaluation, named: Named, positions: Sequence[int], model: Model, seed: int
 ) -> list[Shown]:
     """Return the images at the given positions with heat maps and reconstructions."""
-    some, rates = [named[i] for i in positions], [evaluation.images[i] for i in positions]
+    selected, rates = [named[i] for i in positions], [evaluation.images[i] for i in positions]
     if model.capabilities.media == ANY_SIZE:
-        maps = [_photograph_bits(pixels, model) for _, pixels in some]
+        maps = [_photograph_bits(pixels, model) for _, pixels in selected]
         return [
             Shown(rate, pixels, bits, None)
-            for rate, (_, pixels), bits in zip(rates, some, maps, strict=True)
+            for rate, (_, pixels), bits in zip(rates, selected, maps, strict=True)
         ]
     if not model.capabilities.whole_images:  # the model needs side information
         return [
-            Shown(rate, pixels, None, None) for rate, (_, pixels) in zip(rates, some, strict=True)
+            Shown(rate, pixels, None, None)
+            for rate, (_, pixels) in zip(rates, selected, strict=True)
         ]
     network = model.network(tiles.fastest_ops())
     latent_model = posterior_refinement.refined(network, evaluation.refinement)
-    bits = bounds.sample_bits(latent_model, inputs.samples(some, model), DRAWS, seed)
-    reconstructions = pictures.reconstruct(list(some), model, seed=seed)
-    originals = pictures.beside(list(some), reconstructions, model)[: len(some)]
+    bits = bounds.sample_bits(latent_model, inputs.samples(selected, model), DRAWS, seed)
+    reconstructions = pictures.reconstruct(list(selected), model, seed=seed)
+    originals = pictures.beside(list(selected), reconstructions, model)[: len(selected)]
     shown = []
     for rate, pixels, image_bits, reconstruction in zip(
         rates, originals, bits, reconstructions, strict=True

@@ -95,6 +95,7 @@ def save(report: Report, target: Path, *, overwrite: bool = False) -> None:
 
 
 def _sums(evaluation: Evaluation) -> str:
+    """Return the section with ideal, net and total."""
     rates, nats = evaluation.rates(), evaluation.nats()
     cards = []
     for name, words in DESCRIPTIONS.items():
@@ -123,7 +124,7 @@ def _sums(evaluation: Evaluation) -> str:
 def _split(evaluation: Evaluation) -> str:
     """Return the table of terms, for every level of a photograph model."""
     n = evaluation.dimensions
-    rows = [(_place(share), share.term, share.bits / n) for share in evaluation.shares]
+    rows = [(_part_of(share), share.term, share.bits / n) for share in evaluation.shares]
     if not rows:
         rates = evaluation.rates()
         rows = [
@@ -133,7 +134,7 @@ def _split(evaluation: Evaluation) -> str:
         ]
     largest = max(abs(rate) for *_, rate in rows) or 1.0
     lines = []
-    for place, term, rate in rows:
+    for part, term, rate in rows:
         bar = (
             f"<span{' class=back' if rate < 0 else ''} "
             f'style="width:{100 * abs(rate) / largest:.2f}%"></span>'
@@ -142,7 +143,7 @@ def _split(evaluation: Evaluation) -> str:
             f'<td class="words">{term}</td><td>{_signed(rate)}</td><td class="meter" '
             f'aria-hidden="true">{bar}</td>'
         )
-        lines.append(f'<tr><th scope="row">{escape(place)}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{escape(part)}</th>{cells}</tr>')
     words = "What the model's terms cost, in bits per dimension. The posterior's bits are got back."
     if evaluation.shares:
         words += (
@@ -156,11 +157,13 @@ def _split(evaluation: Evaluation) -> str:
     return _section("Where the bits are", _table("Split of the rate", words, head, lines))
 
 
-def _place(share: Any) -> str:
+def _part_of(share: Any) -> str:
+    """Return the codec and level that a share of the bits belongs to."""
     return f"{share.codec}, level {share.level}" if share.level is not None else str(share.codec)
 
 
 def _pictures(report: Report) -> list[str]:
+    """Return the sections with the best images, the worst images, and samples."""
     every = [*report.best, *report.worst]
     maps = [shown.bits for shown in every if shown.bits is not None]
     top = max((heatmaps.limit(bits) for bits in maps), default=1.0)
@@ -173,16 +176,16 @@ def _pictures(report: Report) -> list[str]:
         if maps
         else ""
     )
-    for heading, some, words in (
+    for heading, group, words in (
         ("Best images", report.best, "Lowest rate first."),
         ("Worst images", report.worst, "Highest rate first."),
     ):
-        if some:
+        if group:
             scale = _scale(top) if maps else ""
-            cards = "".join(_card(shown, top) for shown in some)
+            cards = "".join(_card(shown, top) for shown in group)
             large = (
                 " large"
-                if max(max(shown.original.shape[:2]) for shown in some) >= embedded.SMALL
+                if max(max(shown.original.shape[:2]) for shown in group) >= embedded.SMALL
                 else ""
             )
             parts.append(
@@ -203,6 +206,7 @@ def _pictures(report: Report) -> list[str]:
 
 
 def _card(shown: Shown, top: float) -> str:
+    """Return an image with its heat map, whose scale ends at `top` bits, and its reconstruction."""
     name = shown.rate.name
     drawn = [embedded.image(embedded.reduced(shown.original), name)]
     if shown.bits is not None:
@@ -224,6 +228,7 @@ def _card(shown: Shown, top: float) -> str:
 
 
 def _scale(top: float) -> str:
+    """Return the colour bar of heat maps from 0 to `top` bits per pixel."""
     bar = f'<img alt="Scale from dark to light" src="{embedded.uri(heatmaps.palette()[None])}">'
     return (
         f'<div class="scale"><span>0</span>{bar}<span>{top:g} bits per pixel and more</span></div>'
@@ -231,6 +236,7 @@ def _scale(top: float) -> str:
 
 
 def _listing(evaluation: Evaluation) -> str:
+    """Return the section with the table of all images."""
     columns = [
         name
         for name in ("ideal", "net", "total")
