@@ -1,4 +1,13 @@
-"""Lossless image codecs from trained latent-variable models, by bits-back coding."""
+"""Lossless image compression with trained latent-variable models and bits-back coding.
+
+Public names are imported on first use, so that `import bbans` takes milliseconds.
+
+Examples:
+    >>> import bbans, numpy as np
+    >>> data = bbans.compress(np.zeros((64, 64), np.uint8), model="none")
+    >>> bbans.decompress(data).shape
+    (64, 64)
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -46,10 +55,7 @@ PLACES = {
     "train_model": "training.run",
     "verify": "files.codec",
 }
-"""The module of every public name.
-
-None is imported before a name of it is used: `import bbans` takes milliseconds.
-"""
+"""The module of every public name, relative to this package; imported when the name is used."""
 __all__ = [
     "CompressResult",
     "TrainOptions",

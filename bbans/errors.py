@@ -1,39 +1,39 @@
-"""Every named error, with the exit code that the command line gives it.
+"""All errors that this package raises, each with its exit code on the command line.
 
-An error's text is one line: what was expected, what was found, what to do.
+The text of an error is one line: what was expected, what was found, and what to do.
 """
 
 from __future__ import annotations
 
 
 class BbansError(Exception):
-    """Root of all named errors. `exit_code` is what `bbans` exits with."""
+    """Base class of all errors of this package. exit_code: exit code of the command `bbans`."""
 
     exit_code = 1
 
 
 class InputError(BbansError):
-    """The image or option given cannot be used (unreadable, unsupported mode, not an image)."""
+    """An image or option cannot be used: unreadable, of an unsupported kind, or not an image."""
 
     exit_code = 3
 
 
 class UnsupportedImageError(InputError):
-    """A valid image of a kind that is not coded: floating point, CMYK, animation, ..."""
+    """A valid image is of a kind that is not supported: floating point, CMYK, animation, ..."""
 
 
 class JpegInputError(InputError):
-    """A JPEG file: its pixels cost more than its own bytes, so taking it as pixels must be asked
-    for.
+    """A lossy file such as a JPEG was given without a request to code its decoded pixels, which
+    need more bytes than the file itself.
     """
 
 
 class NoCodecError(InputError):
-    """A posterior that trains, and that nothing codes."""
+    """A posterior can be trained, but there is no codec for it."""
 
 
 class OutputExistsError(BbansError):
-    """The output is there already and overwriting was not asked for."""
+    """The output exists already, and overwriting was not requested."""
 
     exit_code = 4
 
@@ -45,7 +45,7 @@ class OutputError(BbansError):
 
 
 class FormatError(BbansError):
-    """The bytes are no valid file of ours."""
+    """The bytes are not a valid compressed file or archive."""
 
     exit_code = 5
 
@@ -55,7 +55,7 @@ class NotBbansError(FormatError):
 
 
 class VersionError(FormatError):
-    """A format version, flag or codec that this release does not know."""
+    """The file has a format version, flag or codec that this release does not support."""
 
 
 class TruncatedError(FormatError):
@@ -63,21 +63,19 @@ class TruncatedError(FormatError):
 
 
 class ChecksumError(FormatError):
-    """A checksum fails: the file is damaged."""
+    """A checksum does not match: the file is damaged."""
 
 
 class DamagedTilesError(FormatError):
-    """Tiles of a damaged file are missing from an image that was restored as far as it could be."""
+    """A damaged file was restored as far as possible, and tiles or images are missing."""
 
 
 class TrailingDataError(FormatError):
-    """Bytes after the end of the file's own structure, or words left in a decoded tile's
-    message.
-    """
+    """There are bytes after the end of the file's structure, or words left in a decoded message."""
 
 
 class LimitError(FormatError):
-    """A file of ours, but larger than the caller allows: nothing was decoded."""
+    """The file holds more pixels or images than the caller allows; nothing was decoded."""
 
 
 class ModelError(BbansError):
@@ -87,7 +85,7 @@ class ModelError(BbansError):
 
 
 class ModelNotFoundError(ModelError):
-    """The model that a file names, or that an option names, is not here."""
+    """The model that a file or an option names is not on the search path."""
 
 
 class ModelFormatError(ModelError):
@@ -95,11 +93,11 @@ class ModelFormatError(ModelError):
 
 
 class AccumulatorBoundError(ModelError):
-    """A layer's sums could leave the range in which float arithmetic on integers is exact."""
+    """Sums of a layer may exceed the range in which float arithmetic on integers is exact."""
 
 
 class VerificationError(BbansError):
-    """The encoder decoded its own output and got something else; nothing was written."""
+    """The encoder's output did not decode to the input; nothing was written."""
 
     exit_code = 7
 
@@ -111,17 +109,18 @@ class ClusterError(BbansError):
 
 
 class OutOfMemoryError(BbansError):
-    """The command line had too little memory or too few threads; functions raise what they were
-    given, mostly a MemoryError.
+    """The command line ran out of memory or threads.
+
+    Functions of the package raise the original error instead, usually MemoryError.
     """
 
     exit_code = 10
 
 
 class UnderflowError(BbansError):
-    """A pop from a message that holds too little.
+    """A symbol was popped from a message that holds too few bits.
 
-    `missing_bits` is how many bits the scheme is short of, at least.
+    missing_bits: a lower bound of the number of missing bits.
     """
 
     exit_code = 8
@@ -131,17 +130,15 @@ class UnderflowError(BbansError):
         self.missing_bits = missing_bits
 
     def __reduce__(self) -> tuple[type[UnderflowError], tuple[str, float]]:
-        """Both arguments: workers send their errors as pickles."""
+        """Return what pickle needs: both arguments, since workers send their errors pickled."""
         return type(self), (str(self), self.missing_bits)
 
 
 class TooFlatError(BbansError):
-    """A tile with so little in it that its message does not fill the lanes that a decoder of
-    bounded time needs.
-    """
+    """A message is too short for the number of lanes that bounds the decoder's time."""
 
     exit_code = 8
 
 
 class IntervalError(BbansError, ValueError):
-    """An interval that cannot be coded: a frequency of zero, or an end beyond 2^precision."""
+    """An interval cannot be coded: its frequency is 0, or its end is beyond 2^precision."""

@@ -1,5 +1,6 @@
-"""What users choose among and how their choices travel: small values, made once where they come in
-and passed on whole. Light: importing this takes no library.
+"""Options that users choose, as small immutable values that are passed between layers.
+
+This module imports no third-party library, so that the command line starts quickly.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from pathlib import Path
 
 from bbans.errors import InputError
 
-NO_MODEL = "none"  # the model that stands for the fixed predictor
+NO_MODEL = "none"
+"""Name of the fixed predictor, which needs no model file."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard photographs are compressed where no model is named.
+    """A trade-off of compression against time, used if no model is named.
 
-    model: the model's name. exhaustive: whether every orientation of a tile is tried.
+    name: for users. model: the model's name. exhaustive: whether every orientation of a tile is
+    tried.
     """
 
     name: str
@@ -32,11 +35,16 @@ EFFORTS: dict[str, Effort] = {
         Effort("max", "photo-2", exhaustive=True),
     )
 }
-"""The efforts by name."""
+"""All efforts by name."""
 
 
 def effort_named(name: str) -> Effort:
-    """The effort of a name. Raises InputError."""
+    """Return the effort of a name. Raises InputError on an unknown name.
+
+    Examples:
+        >>> effort_named("fast").model
+        'photo-fast-1'
+    """
     if name not in EFFORTS:
         raise InputError(f"effort is {', '.join(EFFORTS)}; found {name!r}")
     return EFFORTS[name]
@@ -44,8 +52,11 @@ def effort_named(name: str) -> Effort:
 
 @dataclass(frozen=True)
 class SchemeOptions:
-    """How a latent model shall code: a scheme's name, its particles, steps of refinement; None: as
-    suits the model.
+    """Options for coding with a latent model.
+
+    scheme: a name in `schemes.registry.NAMES`; None: the model's default. particles: number of
+    importance samples of the scheme; None: its default. refine: steps of posterior refinement;
+    None: 0.
     """
 
     scheme: str | None = None
@@ -54,24 +65,34 @@ class SchemeOptions:
 
     @property
     def given(self) -> bool:
-        """Whether anything was asked for."""
+        """Return whether any option differs from the default.
+
+        Examples:
+            >>> SchemeOptions().given, SchemeOptions(refine=2).given
+            (False, True)
+        """
         return self.scheme is not None or self.particles is not None or bool(self.refine)
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a model is trained; None: as the recipe says, or as suits the images.
+    """Options of training; None: the value of the recipe, or the default for the images.
 
-    recipe: a TOML file, whose `family` decides what is trained; a recipe without one is the
-    photograph family's. Without a recipe, images of one shape with a side below 128 pixels make a
-    latent model (`training.default_recipes.default_recipe`), others are photographs, which come
-    from a folder. shape (H, W) and labels (one integer an image, for conditional models) are for
-    latent models, float_weights, a file to write, and minutes, a budget in place of steps, for
-    photographs. latents in place of a recipe asks for a VAE of bits ("bernoulli") or of categories
-    ("categorical"). estimator (`training.terms.ESTIMATORS`, of gradients by q), seed and steps go
-    before the recipe's, and so do objective (`training.registry`), particles and posterior of
-    models with Gaussian latents. A run goes on from its checkpoint (default: beside the output;
-    that of a latent model goes when the model is there). tensorboard: a folder for logs. device: of
+    recipe: a TOML file, whose `family` decides what is trained (default: the photograph family).
+    Without a recipe, images of one shape with a side below 128 pixels train a latent model of whole
+    images (`training.default_recipes.default_recipe`); a folder of other images trains a photograph
+    model. latents: instead of a recipe, "bernoulli" or "categorical" for a VAE with such latents.
+
+    estimator (of gradients through q, one of `training.terms.ESTIMATORS`), seed and steps
+    override the recipe, and so do objective (a key of `training.registry.OBJECTIVES`), particles
+    and posterior for models with Gaussian latents.
+
+    shape `(H, W)`: of images that arrays hold flat. labels: a file of one integer per image, for a
+    conditional model. Both are for latent models of whole images. float_weights: a file to write
+    the float weights to. minutes: a time budget in place of steps. Both are for photograph models.
+
+    checkpoint: a file from which an interrupted run continues (default: beside the output; that of
+    a latent model is deleted when the model is written). tensorboard: a folder for logs. device: of
     torch, such as "cuda". threads: of torch.
     """
 

@@ -1,3 +1,4 @@
-"""The command line of bbans: it parses, names outputs and prints; everything else is the public API
-of `bbans`.
+"""The command line of bbans: parsing of arguments, naming of outputs, and printing.
+
+All other work is done by the public functions of `bbans`.
 """

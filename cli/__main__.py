@@ -1,4 +1,4 @@
-"""`python -m bbans_cli`: the same as `bbans`, without looking for it on the PATH."""
+"""`python -m bbans_cli`: the command `bbans` without a search of the PATH."""
 
 import sys
 

@@ -158,13 +158,13 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 
     Their names, and with -v their sides and groups.
     """
-    found = bbans.list_archive(file, max_items=max_items)
+    facts = bbans.list_archive(file, max_items=max_items)
     if as_json:
-        click.echo(json.dumps({"file": file, **found.to_dict()}))
+        click.echo(json.dumps({"file": file, **facts.to_dict()}))
     elif verbose:
-        click.echo("\n".join(found.lines(each_item=True)))
+        click.echo("\n".join(facts.lines(each_item=True)))
     else:
-        for item in found.items:
+        for item in facts.items:
             click.echo(item.name)
     return 0
 
@@ -211,7 +211,7 @@ def extract(
 
     All of them, or those of these NAMES. To get at one image its group is decoded.
     """
-    done = bbans.extract_archive(
+    extracted = bbans.extract_archive(
         file,
         names or None,
         output=output,
@@ -223,13 +223,13 @@ def extract(
         max_pixels=max_pixels,
         max_items=max_items,
     )
-    for image in done.lost:
+    for image in extracted.lost:
         say(f"{image.name} is missing: {image.reason}")
-    if done.lost:
+    if extracted.lost:
         raise DamagedTilesError(
-            f"{len(done.lost)} images of damaged groups are missing; {len(done.written)} were "
-            "restored"
+            f"{len(extracted.lost)} images of damaged groups are missing; "
+            f"{len(extracted.written)} were restored"
         )
     if not quiet:
-        say(f"{len(done.written)} images restored to {click.format_filename(output)}")
+        say(f"{len(extracted.written)} images restored to {click.format_filename(output)}")
     return 0

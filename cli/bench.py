@@ -1,4 +1,4 @@
-"""`bbans bench`: other lossless codecs on one's own images."""
+"""`bbans bench`: comparison with other lossless codecs on given images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .outputs import check_input, read_bytes
 from .run import process
 
 DASH = "–"
-COLUMNS = {  # heading: key, and how its figures are written
+"""Shown where a codec has no result."""
+COLUMNS = {  # heading: key of the value, and its format
     "bytes": ("bytes", ",d"),
     "bits/subpixel": ("bits_per_subpixel", ".4f"),
     "of PNG": ("ratio_to_png", ".1%"),
@@ -58,29 +59,30 @@ def bench(
     from bbans.evaluation import compare
 
     codecs = compare.contenders(model, effort=effort, jpegxl_effort=jpegxl_effort, threads=threads)
-    found: list[compare.ImageScores] = []
+    results: list[compare.ImageScores] = []
 
     def work(source: str) -> None:
-        found.append(
-            compare.measure(source, read_bytes(source), codecs, as_pixels=as_pixels, warm=not found)
-        )
+        data, first = read_bytes(source), not results
+        results.append(compare.measure(source, data, codecs, as_pixels=as_pixels, warm=first))
 
     status = process(files, check_input, work, bar=not quiet)
-    if not found:
+    if not results:
         return status
-    every = compare.together(found)
+    sums = compare.together(results)
     if as_json:
-        images = [{"file": image.name, "codecs": image.rows()} for image in found]
-        click.echo(json.dumps({"images": images, "together": every.rows()}))
+        images = [{"file": image.name, "codecs": image.rows()} for image in results]
+        click.echo(json.dumps({"images": images, "together": sums.rows()}))
         return status
-    for image in found if verbose and len(found) > 1 else ():
+    for image in results if verbose and len(results) > 1 else ():
         _table(click.format_filename(image.name), image.rows())
-    count = click.format_filename(found[0].name) if len(found) == 1 else f"{len(found)} images"
-    _table(f"{count}, {every.scores[0].samples:,} subpixels", every.rows())
+    one = len(results) == 1
+    title = click.format_filename(results[0].name) if one else f"{len(results)} images"
+    _table(f"{title}, {sums.scores[0].samples:,} subpixels", sums.rows())
     return status
 
 
 def _table(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print a table with a row for each codec, the smallest in bold."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -89,12 +91,14 @@ def _table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     table.add_column("codec")
     for heading in COLUMNS:
         table.add_column(heading, justify="right")
-    coded = [row["bytes"] for row in rows if row["bytes"] is not None]
+    sizes = [row["bytes"] for row in rows if row["bytes"] is not None]
     for row in rows:
-        style = "bold" if row["bytes"] == min(coded, default=None) else ""
-        table.add_row(row["codec"], *(_cell(row, *kind) for kind in COLUMNS.values()), style=style)
+        style = "bold" if row["bytes"] == min(sizes, default=None) else ""
+        table.add_row(
+            row["codec"], *(_cell(row, *column) for column in COLUMNS.values()), style=style
+        )
     Console().print(table)
 
 
-def _cell(row: dict[str, Any], name: str, form: str) -> str:
-    return DASH if row[name] is None else format(row[name], form)
+def _cell(row: dict[str, Any], key: str, number_format: str) -> str:
+    return DASH if row[key] is None else format(row[key], number_format)

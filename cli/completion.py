@@ -1,4 +1,4 @@
-"""`bbans completion`: what a shell needs to complete commands, options and the names of models."""
+"""`bbans completion`: shell completion of commands, options and names of models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 VARIABLE = "_BBANS_COMPLETE"
+"""Environment variable by which a shell requests completions."""
 
 
 @click.command()
@@ -20,18 +21,26 @@ def completion(context: click.Context, shell: str) -> int:
     inconvenient, put the line `eval "$(bbans completion bash)"` into the shell's start-up file
     (`bbans completion fish | source` for fish).
     """
-    kind = get_completion_class(shell)
-    assert kind is not None
-    # not kind.source: it runs bash to see which one is there
-    click.echo(ShellComplete.source(kind(context.find_root().command, {}, "bbans", VARIABLE)))
+    completion_class = get_completion_class(shell)
+    assert completion_class is not None
+    # not completion_class.source, which runs bash to determine its version
+    click.echo(
+        ShellComplete.source(completion_class(context.find_root().command, {}, "bbans", VARIABLE))
+    )
     return 0
 
 
 def model_names(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names on the search path that begin like this; files where there is none."""
+    """Return the names of models on the search path that begin with `incomplete`, or else files.
+
+    Examples:
+        >>> context = click.Context(completion)
+        >>> [item.value for item in model_names(context, completion.params[0], "photo-fast")]
+        ['photo-fast-1']
+    """
     from bbans.models import library
 
-    found = [CompletionItem(name) for name in library.model_names() if name.startswith(incomplete)]
-    return found or [CompletionItem(incomplete, type="file")]
+    names = [CompletionItem(name) for name in library.model_names() if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]

@@ -1,30 +1,45 @@
-"""What `bbans info` draws: the rate's split in the terminal or a file, and the heat map."""
+"""Drawings of `bbans info`: the terms of a rate as bars in the terminal or a file, and the heat
+map.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-WIDEST = 60  # columns of a bar, where the terminal has them
+WIDEST = 60
+"""Largest number of columns of a bar."""
 
 
-def draw(found: Any, heatmap: str | None, plot: bool, plot_file: str | None, force: bool) -> None:
-    """Draw a `FileInfo` with its costs in all the ways that are asked for."""
+def draw(facts: Any, heatmap: str | None, plot: bool, plot_file: str | None, force: bool) -> None:
+    """Draw the costs of a `FileInfo`: bars in the terminal, bars in a file, a heat map in a file.
+
+    heatmap, plot_file: files to write, or None. plot: draw in the terminal. force: overwrite files.
+    Raises OutputExistsError and OutputError.
+
+    Examples:
+        >>> import bbans, numpy as np
+        >>> data = bbans.compress(np.zeros((8, 8), np.uint8), model="none")
+        >>> draw(bbans.info(data, costs=True), None, plot=True, plot_file=None, force=False)
+        bits per dimension
+        ideal 0.1250 ...
+    """
     if plot:
         from bbans.evaluation.visual import plots
 
-        _bars(plots.rows(found))
+        _bars(plots.rows(facts))
     if plot_file is not None:
         from bbans.evaluation.visual import plots
 
-        plots.save(found, Path(plot_file), overwrite=force)
+        plots.save(facts, Path(plot_file), overwrite=force)
     if heatmap is not None:
         from bbans.evaluation.visual import heatmaps
 
-        heatmaps.save(found.costs.bits, Path(heatmap), overwrite=force)
+        heatmaps.save(facts.costs.bits, Path(heatmap), overwrite=force)
 
 
 def _bars(rows: Any) -> None:
+    """Print a row of text and a bar for each sum and term."""
     from rich.bar import Bar
     from rich.console import Console
     from rich.table import Table
@@ -36,12 +51,12 @@ def _bars(rows: Any) -> None:
     table.add_column()
     largest = max(row.rate for row in rows)
     width = max(10, min(WIDEST, console.width - 42))
-    before = ""
+    previous_group = ""
     for row in rows:
-        group = row.group if row.group not in (before, "rate", "file", "other") else ""
-        if before == "rate" and row.group != before:
+        group = row.group if row.group not in (previous_group, "rate", "file", "other") else ""
+        if previous_group == "rate" and row.group != previous_group:
             table.add_row()
-        before = row.group
+        previous_group = row.group
         table.add_row(
             group, row.name, f"{row.rate:.4f}", Bar(largest, 0, max(0.0, row.rate), width=width)
         )

@@ -1,12 +1,11 @@
-"""Commands for files of one image: compress, decompress, info, verify.
+"""`bbans compress` and `bbans decompress`: image files to compressed files and back.
 
-What they need is imported only when they start to work, so that `--help` and a wrong option answer
-at once.
+Heavy modules are imported only when a command starts to work, so that `--help` and usage errors
+answer at once.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import bbans
 from bbans.errors import DamagedTilesError
 from bbans.images.formats.registry import written
 
-from .drawing import draw
 from .options import (
     RegionType,
     RowChoice,
@@ -33,7 +31,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import as_files, check_input, check_output, image_kind, plan, read_bytes
+from .outputs import as_files, check_input, check_output, image_kind, plan
 from .run import on_cluster, process, say
 
 
@@ -114,7 +112,7 @@ def compress(
     with on_cluster(cluster) as workers:
         return process(
             targets,
-            _ends_checker(targets, force),
+            _checker_of_input_and_output(targets, force),
             work,
             bar=not quiet,
             at_once=1 if workers is None else workers.threads + 1,
@@ -206,10 +204,11 @@ def decompress(
                 f"{targets[source] or 'standard output'}"
             )
 
-    return process(targets, _ends_checker(targets, force), work, bar=not quiet)
+    return process(targets, _checker_of_input_and_output(targets, force), work, bar=not quiet)
 
 
 def _restored_name(source: Path, kind: str | None) -> Path:
+    """Return the default output: the source with the suffix of the kind of image file."""
     suffix = written()[kind or "png"][0]
     return (
         source.with_suffix(suffix)
@@ -218,107 +217,13 @@ def _restored_name(source: Path, kind: str | None) -> Path:
     )
 
 
-def _ends_checker(targets: Mapping[str, Path | str | None], force: bool) -> Callable[[str], None]:
+def _checker_of_input_and_output(
+    targets: Mapping[str, Path | str | None], force: bool
+) -> Callable[[str], None]:
+    """Return the function that checks a source and its target before the work."""
+
     def check(source: str) -> None:
         check_input(source)
         check_output(targets[source], force)
 
     return check
-
-
-@click.command()
-@files_argument
-@model_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
-@click.option(
-    "--no-account",
-    is_flag=True,
-    help="Read the header only: no model is needed, and it takes no time.",
-)
-@click.option(
-    "--heatmap",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write bits per pixel over the image (PNG; one input).",
-)
-@click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
-@click.option(
-    "--plot-file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write that drawing (.png, .svg, .pdf; one input).",
-)
-@force_option
-@max_pixels_option
-@verbose_option
-def info(
-    files: tuple[str, ...],
-    model: str | None,
-    as_json: bool,
-    no_account: bool,
-    heatmap: str | None,
-    plot: bool,
-    plot_file: str | None,
-    force: bool,
-    max_pixels: int,
-    verbose: bool,
-) -> int:
-    """Show what each part of compressed files costs.
-
-    What the file holds, its model, and its bits: ideal, net and total, and all their terms.
-    """
-
-    written = [Path(name) for name in (heatmap, plot_file) if name is not None]
-    costs = plot or bool(written)
-    if costs and no_account:
-        raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
-    if written and len(files) > 1:
-        raise click.UsageError("--heatmap and --plot-file take one input")
-    for target in written:
-        check_output(target, force)
-
-    def work(source: str) -> None:
-        found = bbans.info(
-            read_bytes(source),
-            model=model,
-            account=not no_account,
-            costs=costs,
-            max_pixels=max_pixels,
-        )
-        if as_json:
-            click.echo(json.dumps({"file": source, **found.to_dict()}))
-        else:
-            click.echo(
-                "\n".join(
-                    [
-                        f"{click.format_filename(source)}:",
-                        *(f"  {line}" for line in found.lines(each_tile=verbose)),
-                    ]
-                )
-            )
-        if costs:
-            draw(found, heatmap, plot and not as_json, plot_file, force)
-
-    return process(files, check_input, work, bar=False)
-
-
-@click.command()
-@files_argument
-@model_option
-@threads_option
-@max_pixels_option
-@quiet_option
-def verify(
-    files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool
-) -> int:
-    """Decode compressed files and check them.
-
-    Every checksum is looked at, and nothing is written.
-    """
-
-    def work(source: str) -> None:
-        bbans.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
-        if not quiet:
-            click.echo(f"{click.format_filename(source)}: ok")
-
-    return process(files, check_input, work, bar=not quiet)

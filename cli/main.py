@@ -1,7 +1,8 @@
-"""The commands. Exit codes: those of `bbans.errors`, 2 for wrong usage, 130 after an interrupt.
+"""The command `bbans` with its subcommands.
 
-What a command needs is imported only when it starts to work, so that `--help` and a wrong option
-answer at once.
+Exit codes are those of `bbans.errors`, 2 for usage errors, and 130 after an interrupt. Heavy
+modules are imported only when a command starts to work, so that `--help` and usage errors answer at
+once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from bbans.errors import BbansError
 from .archive import archive
 from .bench import bench
 from .completion import completion
-from .files import compress, decompress, info, verify
+from .files import compress, decompress
+from .inspection import info, verify
 from .manual import attach
 from .models import models
 from .research import evaluate, interpolate, reconstruct, sample
@@ -24,19 +26,18 @@ from .run import memory_errors_named, report, say
 from .train import train
 
 INTERRUPTED = 130
+"""Exit code after an interrupt."""
 
 
-def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    """The version, then name and id of every model on the search path: what a report of a fault
-    needs.
-    """
-    if not wanted or context.resilient_parsing:
+def _version(context: click.Context, parameter: click.Parameter, requested: bool) -> None:
+    """Print the version and every model on the search path, as needed in a bug report, and exit."""
+    if not requested or context.resilient_parsing:
         return
     from bbans.models import library
 
     click.echo(f"bbans {version('bbans')}")
-    for found in library.list_models():
-        click.echo(f"model {found.line()}")
+    for model in library.list_models():
+        click.echo(f"model {model.line()}")
     context.exit()
 
 
@@ -76,7 +77,15 @@ attach(commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `bbans` with these arguments (default: those of the process); return its exit code."""
+    """Run `bbans` with the given arguments (default: those of the process); return its exit code.
+
+    Errors are reported on one line of standard error and not raised.
+
+    Examples:
+        >>> main(["completion", "--help"])
+        Usage: bbans completion ...
+        0
+    """
     try:
         with memory_errors_named():
             return int(commands.main(arguments, prog_name="bbans", standalone_mode=False) or 0)

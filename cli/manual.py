@@ -1,4 +1,4 @@
-"""What `--help` says below the options: examples and exit codes, a page for every command."""
+"""The part of `--help` below the options: notes, examples and exit codes of every command."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ ALWAYS = (0, 1, 2, 10, 130)
 
 
 class Page(NamedTuple):
-    """Examples, each with what it does; exit codes besides ALWAYS; and what else there is to say,
-    paragraph by paragraph.
+    """The end of a command's help.
+
+    examples: pairs of a command line and its effect. exits: exit codes besides ALWAYS. notes:
+    paragraphs.
     """
 
     examples: tuple[tuple[str, str], ...]
@@ -253,7 +255,13 @@ PAGES = {
 
 
 def commands_below(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """A command and those below it, each with its names from the root, such as "archive list"."""
+    """Yield a command and all its subcommands, each with its path such as "archive list".
+
+    Examples:
+        >>> root = click.Group("bbans", {"info": click.Command("info")})
+        >>> [path for path, command in commands_below(root)]
+        ['', 'info']
+    """
     yield path, command
     if isinstance(command, click.Group):
         for name, child in command.commands.items():
@@ -261,8 +269,9 @@ def commands_below(command: click.Command, path: str = "") -> Iterator[tuple[str
 
 
 def attach(root: click.Command) -> None:
-    """Give every command its page, and its text where `python -OO` has dropped the docstring that
-    click takes it from.
+    """Append to every command's help its page.
+
+    Under `python -OO`, which drops docstrings, the help itself is read from the source.
     """
     for path, command in commands_below(root):
         command.epilog = epilog(PAGES[path])
@@ -271,22 +280,32 @@ def attach(root: click.Command) -> None:
 
 
 def written_docstring(function: Callable[..., object]) -> str | None:
-    """The docstring of a function in its source; None where there is no source."""
+    """Return the docstring of a function as written in its source, or None without a source.
+
+    Examples:
+        >>> written_docstring(commands_below).startswith("Yield a command")
+        True
+    """
     function = inspect.unwrap(function)
     try:
         tree = ast.parse(Path(inspect.getfile(function)).read_text(encoding="utf-8"))
     except (OSError, TypeError, SyntaxError):
         return None
-    found = (
+    definitions = (
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name == function.__name__
     )
-    return next((text for node in found if (text := ast.get_docstring(node))), None)
+    return next((text for node in definitions if (text := ast.get_docstring(node))), None)
 
 
 def epilog(page: Page) -> str:
-    """A page as click lays it out: paragraphs that begin with \\b keep their lines."""
-    examples = "\n".join(f"  {line}\n      {what}" for line, what in page.examples)
+    """Return a page as text for click, which keeps the lines of paragraphs that begin with \\b.
+
+    Examples:
+        >>> "bbans info a.bbans" in epilog(Page((("bbans info a.bbans", "its cost"),), exits=(3,)))
+        True
+    """
+    examples = "\n".join(f"  {line}\n      {effect}" for line, effect in page.examples)
     codes = "\n".join(f"  {code:3}  {CODES[code]}" for code in sorted({*ALWAYS, *page.exits}))
     return "\n\n".join([*page.notes, f"\b\nExamples:\n{examples}", f"\b\nExit codes:\n{codes}"])

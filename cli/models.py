@@ -1,4 +1,4 @@
-"""`bbans models list/show/add`: the models at hand."""
+"""`bbans models list/show/add`: models on the search path."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def list_(as_json: bool) -> int:
     """
     from bbans.models import library
 
-    for found in library.list_models():
-        click.echo(json.dumps(found.to_dict()) if as_json else found.line())
+    for info in library.list_models():
+        click.echo(json.dumps(info.to_dict()) if as_json else info.line())
     return 0
 
 
@@ -49,8 +49,8 @@ def show(model: str, as_json: bool) -> int:
     """
     from bbans.models import library
 
-    found = library.show_model(model)
-    click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+    info = library.show_model(model)
+    click.echo(json.dumps(info.to_dict()) if as_json else "\n".join(info.lines()))
     return 0
 
 

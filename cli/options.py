@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments, options and parameter types that several commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RowChoice(click.Choice):  # type: ignore[type-arg]
-    """One of the names in a table, as it is when the command runs."""
+    """A choice among the names of a table, read anew whenever the command runs."""
 
     def __init__(self, names: Callable[[], Iterable[str]]) -> None:
         self._names = names
@@ -25,12 +25,12 @@ class RowChoice(click.Choice):  # type: ignore[type-arg]
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The names."""
+        """Return the names."""
         return tuple(self._names())
 
     @choices.setter
     def choices(self, names: Iterable[str]) -> None:
-        """What click sets when it makes a choice, which the table goes before."""
+        """Ignore the names that click assigns: those of the table are used."""
 
 
 files_argument = click.argument(
@@ -95,8 +95,15 @@ refine_option = click.option(
 def coding_options(
     in_files: bool = False, default: str = "what suits the model"
 ) -> Callable[[Command], Command]:
-    """How a latent chain codes: --scheme, one of those of archives or of all, --particles and
-    --refine.
+    """Return the decorator for --scheme, --particles and --refine of a latent model.
+
+    in_files: whether schemes that only single-image files have are offered too. default: the
+    description of the default scheme.
+
+    Examples:
+        >>> command = coding_options()(click.command()(lambda **options: None))
+        >>> sorted(option.name for option in command.params)
+        ['particles', 'refine', 'scheme']
     """
     scheme_option = click.option(
         "--scheme",
@@ -116,14 +123,14 @@ max_items_option = click.option(
 
 
 class RegionType(click.ParamType):  # type: ignore[type-arg]
-    """Four integers X,Y,W,H: a rectangle's top left corner and size."""
+    """Four integers X,Y,W,H: top left corner and size of a rectangle in pixels."""
 
     name = "X,Y,W,H"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """Parse; a usage error says what is expected."""
+        """Parse the integers; a usage error says what is expected."""
         if isinstance(value, tuple):
             return value
         parts = value.split(",")
@@ -137,10 +144,10 @@ class RegionType(click.ParamType):  # type: ignore[type-arg]
 
 
 class PathOrUrl(click.Path):
-    """A path that is there, or a URL, which is looked at when it is read."""
+    """An existing path, or a URL, whose existence is checked when it is read."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name as it was given."""
+        """Return the name unchanged; a usage error for a path that does not exist."""
         return (
             value
             if isinstance(value, str) and urls.URL.match(value)
@@ -149,7 +156,13 @@ class PathOrUrl(click.Path):
 
 
 def output_options(command: Command) -> Command:
-    """Where the outputs go: -o and -c."""
+    """Add the options -o and -c, which say where outputs go, to a command.
+
+    Examples:
+        >>> command = output_options(click.command()(lambda **options: None))
+        >>> sorted(option.name for option in command.params)
+        ['output', 'stdout']
+    """
     command = click.option(
         "-c", "--stdout", is_flag=True, help="Write to standard output (one input)."
     )(command)
@@ -168,7 +181,7 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """Parse; a usage error says what is expected."""
+        """Parse the integers; a usage error says what is expected."""
         if isinstance(value, tuple):
             return value
         parts = str(value).split("x")

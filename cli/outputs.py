@@ -1,7 +1,7 @@
-"""Which output each input gets, decided before any work is done, and streams as files.
+"""Assignment of outputs to inputs, checks before any work is done, and standard streams as files.
 
-An input is a name as it was given: a path, a URL, or "-" for standard input. An output is a path or
-a URL; None is standard output.
+An input is a name on the command line: a path, a URL, or "-" for standard input. An output is a
+path or a URL; None is standard output.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ STREAM = "-"
 def plan(
     sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]
 ) -> dict[str, Path | str | None]:
-    """The output of every source. `rename` gives the default: a path beside the source.
+    """Return the output of every source.
 
-    Usage errors: two sources with one output, an output that is also a source, several outputs for
-    one file or stream.
+    output: of the option -o, a file or a folder. rename: from a source's path to the default
+    output. Raises click.UsageError if two sources have one output, an output is also a source, or
+    several sources go to one file or stream.
+
+    Examples:
+        >>> plan(["a.png"], "-", False, rename=lambda path: path.with_suffix(".bbans"))
+        {'a.png': None}
     """
     if to_stdout and output not in (None, STREAM):
         raise click.UsageError("-c and -o exclude each other")
@@ -72,7 +77,7 @@ def _paths(
 
 
 def _named(source: str) -> Path:
-    """A source's path, or the name that its URL ends with."""
+    """Return a source's path, or the last part of its URL."""
     place = urls.located(source)
     return place if isinstance(place, Path) else Path(urls.name_of(place))
 
@@ -88,16 +93,18 @@ def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
 
 def _check_distinct(targets: Mapping[str, Path | str]) -> None:
     inputs = {_resolved(urls.located(source)) for source in targets if source != STREAM}
-    taken: dict[Path | str, str] = {}
+    source_of: dict[Path | str, str] = {}
     for source, target in targets.items():
         place = _resolved(target)
         if place in inputs:
             raise click.UsageError(
                 f"{target} is an input, and inputs are kept: name another output with -o"
             )
-        if place in taken:
-            raise click.UsageError(f"{taken[place]} and {source} would both be written to {target}")
-        taken[place] = source
+        if place in source_of:
+            raise click.UsageError(
+                f"{source_of[place]} and {source} would both be written to {target}"
+            )
+        source_of[place] = source
 
 
 def _resolved(place: Path | str) -> Path | str:
@@ -105,8 +112,14 @@ def _resolved(place: Path | str) -> Path | str:
 
 
 def image_kind(target: Path | str | None) -> str:
-    """The kind of image file that a name asks for; PNG for standard output and names without a
-    suffix.
+    """Return the kind of image file of an output's suffix.
+
+    It is "png" for standard output and names without a suffix. Raises click.UsageError on other
+    suffixes.
+
+    Examples:
+        >>> image_kind("a.tif"), image_kind(None)
+        ('tiff', 'png')
     """
     suffix = "" if target is None else Path(target).suffix
     if not suffix:
@@ -121,7 +134,12 @@ def image_kind(target: Path | str | None) -> str:
 
 
 def check_input(source: str) -> None:
-    """Raise OSError if there is no such file or it is a directory."""
+    """Raise OSError if a local source does not exist or is a directory.
+
+    Examples:
+        >>> check_input("-"), check_input("s3://bucket/a.png")
+        (None, None)
+    """
     place = urls.located(source)
     if source == STREAM or isinstance(place, str):
         return
@@ -131,9 +149,18 @@ def check_input(source: str) -> None:
 
 
 def check_output(target: Path | str | None, overwrite: bool) -> None:
-    """Raise what can be known before the work: something is there already, or it is a terminal."""
+    """Raise, before any work, the errors that writing an output would raise.
+
+    Raises OutputExistsError for an existing file or a terminal unless `overwrite`, OutputError for
+    closed standard output, and OSError for a directory.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     check_output(Path(folder, "new.png"), overwrite=False)
+    """
     if target is None:
-        if sys.stdout is None:  # Python's value of a closed stream
+        if sys.stdout is None:  # a closed stream
             raise OutputError("standard output is closed: redirect it, or name a file with -o")
         if not overwrite and sys.stdout.isatty():
             raise OutputExistsError(
@@ -156,11 +183,15 @@ def _directory_error(name: str) -> OSError:
 
 @contextmanager
 def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | str, Path | str]]:
-    """Paths or URLs to read and to write.
+    """Give the paths or URLs to read and to write, as a context manager.
 
-    Standard input is read into a temporary file; standard output is written from one.
+    Standard input is copied to a temporary file first; standard output is copied from one at the
+    end, unless the body raises.
 
-    Nothing is written to standard output if the body raises.
+    Examples:
+        >>> with as_files("a.png", Path("a.bbans")) as (source, target):
+        ...     print(source, target)
+        a.png a.bbans
     """
     if source != STREAM and target is not None:
         if isinstance(target, Path):
@@ -179,7 +210,15 @@ def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | st
 
 
 def read_bytes(source: str) -> bytes:
-    """All bytes of a file, of what a URL names, or of standard input."""
+    """Read all bytes of a path, a URL, or standard input. Raises InputError and OSError.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a").write_bytes(b"abc")
+        ...     read_bytes(f"{folder}/a")
+        b'abc'
+    """
     if source == STREAM:
         if sys.stdin is None:
             raise InputError("standard input is closed: redirect it, or name a file")

@@ -1,4 +1,4 @@
-"""Commands that look into a model: what it makes of images in bits, and in pictures."""
+"""Commands that examine a model: its rates on images, and pictures it makes."""
 
 from __future__ import annotations
 
@@ -100,9 +100,10 @@ def evaluate(
     for written in filter(None, (table, report)):
         check_output(Path(written), force)
     from bbans.evaluation import evaluate as rates
+    from bbans.evaluation import inputs
 
-    named = rates.named_images(images, shape, count)
-    found = rates.evaluate(
+    named = inputs.named_images(images, shape, count)
+    evaluation = rates.evaluate(
         named,
         model,
         draws=draws,
@@ -113,13 +114,13 @@ def evaluate(
         seed=seed,
         batch=batch,
     )
-    click.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+    click.echo(json.dumps(evaluation.to_dict()) if as_json else "\n".join(evaluation.lines()))
     if table is not None:
-        rates.save_table(found, Path(table), overwrite=force)
+        rates.save_table(evaluation, Path(table), overwrite=force)
     if report is not None:
         from bbans.evaluation import report as page
 
-        page.save(page.gather(found, named, model, seed=seed), Path(report), overwrite=force)
+        page.save(page.gather(evaluation, named, model, seed=seed), Path(report), overwrite=force)
     return 0
 
 
@@ -179,12 +180,11 @@ def reconstruct(
     Originals above; below, the mean of what their latents decode to.
     """
     check_output(Path(output), force)
-    from bbans.evaluation import evaluate as rates
-    from bbans.evaluation import pictures
+    from bbans.evaluation import inputs, pictures
 
-    named = rates.named_images(images, shape, count)
-    made = pictures.beside(named, pictures.reconstruct(named, model, seed=seed), model)
-    pictures.save(pictures.grid(made, len(named)), Path(output), overwrite=force)
+    named = inputs.named_images(images, shape, count)
+    pairs = pictures.beside(named, pictures.reconstruct(named, model, seed=seed), model)
+    pictures.save(pictures.grid(pairs, len(named)), Path(output), overwrite=force)
     return 0
 
 
@@ -225,11 +225,10 @@ def interpolate(
     latents.
     """
     check_output(Path(output), force)
-    from bbans.evaluation import evaluate as rates
-    from bbans.evaluation import pictures
+    from bbans.evaluation import inputs, pictures
 
-    named = rates.named_images(images, shape, max(between) + 1)
-    first, last = rates.chosen(named, between)
-    made = pictures.interpolate(first, last, model, steps=steps, seed=seed)
-    pictures.save(pictures.grid(made, steps), Path(output), overwrite=force)
+    named = inputs.named_images(images, shape, max(between) + 1)
+    first, last = inputs.select(named, between)
+    steps_between = pictures.interpolate(first, last, model, steps=steps, seed=seed)
+    pictures.save(pictures.grid(steps_between, steps), Path(output), overwrite=force)
     return 0

@@ -1,4 +1,6 @@
-"""Many files in one call: a failing one is reported on one line and the others go on."""
+"""Work on many files in one call: an error of one file is reported on one line, and the others are
+processed nevertheless.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from bbans.execution.executor import on_pool
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
 
-MEMORY_PHRASES = (
+MEMORY_PHRASES = (  # found in messages of errors that mean a lack of memory or threads
     "allocate memory",
     "not enough memory",
     "failed to map segment",
@@ -30,15 +32,18 @@ MEMORY_PHRASES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """The sources that went well, and the exit code of the first that did not (0: none)."""
+    """The sources that succeeded, and the exit code of the first failure (0: none)."""
 
     done: tuple[str, ...]
     status: int
 
 
 def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) -> Outcome:
-    """Call `work` for every source, for up to `at_once` of them at the same time; failures are
-    reported in their order.
+    """Call `work` for every source, up to `at_once` in parallel, and report failures in order.
+
+    Examples:
+        >>> each(["a", "b"], work=lambda source: None)
+        Outcome(done=('a', 'b'), status=0)
     """
     done, status = [], 0
 
@@ -47,7 +52,7 @@ def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) 
             with memory_errors_named():
                 work(source)
         except BrokenPipeError:
-            raise  # nobody reads standard output any more
+            raise  # the reader of standard output is gone
         except (BbansError, OSError) as error:
             return source, error
         return source, None
@@ -68,24 +73,36 @@ def process(
     bar: bool,
     at_once: int = 1,
 ) -> int:
-    """Check every source, then work on those that passed, with a progress bar if wanted; the exit
-    code of the first failure.
+    """Check all sources, then work on those that passed; return the exit code of the first failure.
+
+    bar: show a progress bar. at_once: sources to work on in parallel.
+
+    Examples:
+        >>> process(["a"], check=lambda source: None, work=lambda source: None, bar=False)
+        0
     """
     checked = each(sources, check)
     with progress(checked.done, bar) as step:
 
-        def stepping(source: str) -> None:
+        def work_with_progress(source: str) -> None:
             step(source)
             work(source)
 
-        worked = each(checked.done, stepping, at_once)
+        worked = each(checked.done, work_with_progress, at_once)
     return checked.status or worked.status
 
 
 @contextmanager
 def memory_errors_named() -> Iterator[None]:
-    """Whatever says that memory or threads are short, as an OutOfMemoryError: numpy, torch, the
-    dynamic linker and Python differ.
+    """Turn errors that mean a lack of memory or threads into OutOfMemoryError; a context manager.
+
+    They differ between numpy, torch, the dynamic linker and Python.
+
+    Examples:
+        >>> with memory_errors_named():
+        ...     raise MemoryError
+        Traceback (most recent call last):
+        bbans.errors.OutOfMemoryError: memory was short (MemoryError); ...
     """
     try:
         yield
@@ -100,7 +117,14 @@ def memory_errors_named() -> Iterator[None]:
 
 
 def report(error: BbansError | OSError, source: str | None = None) -> int:
-    """Say on one line of standard error what is wrong; return the exit code."""
+    """Print an error on one line of standard error; return the exit code.
+
+    source: the file that was worked on, named in the line.
+
+    Examples:
+        >>> report(InputError("no image"), "a.txt")
+        3
+    """
     if isinstance(error, BbansError):
         message, status = str(error), error.exit_code
     else:
@@ -111,6 +135,7 @@ def report(error: BbansError | OSError, source: str | None = None) -> int:
 
 
 def _describe(error: OSError, source: str | None) -> tuple[str, int]:
+    """Return the message and exit code of an OSError: an input error if it is about the source."""
     message = error.strerror or str(error)
     if error.filename is None:
         return message, OutputError.exit_code
@@ -121,26 +146,40 @@ def _describe(error: OSError, source: str | None) -> tuple[str, int]:
 
 
 def say(message: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     click.echo(message, err=True)
 
 
 @contextmanager
 def on_cluster(address: str | None) -> Iterator[Cluster | None]:
-    """The dask cluster at an address, None for none."""
+    """Connect to the dask cluster at an address; None without an address. A context manager.
+
+    Raises ClusterError.
+
+    Examples:
+        >>> with on_cluster(None) as cluster:
+        ...     print(cluster)
+        None
+    """
     if address is None:
         yield None
         return
     from bbans.execution.dask import connected
 
-    with connected(address) as found:
-        yield found
+    with connected(address) as cluster:
+        yield cluster
 
 
 @contextmanager
 def progress(sources: Sequence[str], shown: bool) -> Iterator[Callable[[str], None]]:
-    """A progress bar over the sources on standard error; the function it gives is called with each
-    before its work.
+    """Show a progress bar over the sources on standard error, as a context manager.
+
+    It gives a function to call with each source before the work on it. No bar is shown unless
+    `shown` and standard error is a terminal.
+
+    Examples:
+        >>> with progress(["a"], shown=False) as step:
+        ...     step("a")
     """
     if not shown or sys.stderr is None or not sys.stderr.isatty():
         yield lambda source: None
@@ -162,7 +201,7 @@ def progress(sources: Sequence[str], shown: bool) -> Iterator[Callable[[str], No
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    # standard output is left alone: it may carry the result
+    # standard output is not redirected, since it may carry the result
     with Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
     ) as bar:

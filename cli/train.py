@@ -1,4 +1,4 @@
-"""`bbans train`: images to a model."""
+"""`bbans train`: training of a model on images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .options import RowChoice, force_option, quiet_option, shape_option, thread
 from .outputs import check_output
 from .run import say
 
-SHOWN = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "active", "seconds")
+REPORTED = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "active", "seconds")
 
 
 @click.command()
@@ -159,16 +159,24 @@ def _path(name: str | None) -> Path | None:
 
 
 def progress_line(row: Mapping[str, float]) -> str:
-    """A report as a line: bits per dimension and their three terms, where it has them."""
-    if not all(name in row for name in SHOWN):
+    """Return a progress report as a line: the rate in bits per dimension and its three terms, or
+    else all values by name.
+
+    Examples:
+        >>> progress_line({"step": 10, "loss": 1.5})
+        'step 10  loss 1.5'
+    """
+    if not all(name in row for name in REPORTED):
         return "  ".join(f"{name} {value:g}" for name, value in row.items())
     terms = (
         f"likelihood {row['likelihood']:.4f} + prior {row['prior']:.4f} - posterior "
         f"{row['posterior']:.4f}"
     )
-    rest = (
+    progress = (
         f"training {row['train_rate']:.4f}, {row['active']:g} active latents, "
         f"{row['seconds']:.0f} s"
     )
-    beside = "".join(f", {name} {row[name]:.4f}" for name in ("relaxed", "bound") if name in row)
-    return f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}{beside}; {rest}"
+    others = "".join(f", {name} {row[name]:.4f}" for name in ("relaxed", "bound") if name in row)
+    return (
+        f"step {row['step']:g}: {row['rate']:.4f} bits per dimension = {terms}{others}; {progress}"
+    )

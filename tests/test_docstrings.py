@@ -8,27 +8,38 @@ from importlib import import_module
 import pytest
 
 PACKAGES = (
+    "bbans.archives",
     "bbans.coding",
     "bbans.container",
     "bbans.distributions",
+    "bbans.evaluation",
     "bbans.exact",
     "bbans.execution",
+    "bbans.files",
     "bbans.images",
+    "bbans.integrations",
     "bbans.models",
     "bbans.schemes",
     "bbans.tiles",
     "bbans.training",
+    "bbans_cli",
 )
+MAIN = "bbans_cli.__main__"  # importing it runs the command line
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-# compiled loops; the examples of `colour` and `mixture` run them
-WITHOUT_EXAMPLES = {"bbans.distributions.colour_numba", "bbans.distributions.mixture_numba"}
+WITHOUT_EXAMPLES = {
+    # compiled loops; the examples of `colour` and `mixture` run them
+    "bbans.distributions.colour_numba",
+    "bbans.distributions.mixture_numba",
+    # needs a running cluster
+    "bbans.execution.dask",
+}
 
 
 def modules() -> list[str]:
-    names = []
+    names = ["bbans", "bbans.options"]
     for package in PACKAGES:
         children = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
-        names += [package, *(module.name for module in children)]
+        names += [package, *(module.name for module in children if module.name != MAIN)]
     return names
 
 

@@ -15,7 +15,7 @@ import bbans
 from bbans import container, tiles
 from bbans.container.schemes import TWO_PART, Coding
 from bbans.errors import InputError, ModelFormatError, OutputExistsError
-from bbans.evaluation import evaluate, pictures, rates
+from bbans.evaluation import inputs, pictures, rates
 from bbans.models import library, model_file
 from bbans.models import library as models
 from bbans.models.image_model import image_model
@@ -343,4 +343,4 @@ def test_models_at_hand(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_choice_of_images():
-    assert evaluate.chosen(named(3), (2,))[0].shape == (8, 8)
+    assert inputs.select(named(3), (2,))[0].shape == (8, 8)

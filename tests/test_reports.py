@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from bbans.errors import InputError, OutputExistsError
-from bbans.evaluation import evaluate
+from bbans.evaluation import evaluate, inputs
 from bbans.evaluation import report as reports
 from bbans.evaluation.report.gather import rate_of
 from bbans.evaluation.visual import heatmaps
@@ -190,9 +190,9 @@ def test_a_chains_maps_are_its_likelihood_and_an_even_share_of_its_latents(chain
     report, named, model = chain_report
     chain = model.network(NumpyOps())
     one = report.worst[0]
-    x = evaluate.samples([(one.rate.name, dict(named)[one.rate.name])], model)
+    x = inputs.samples([(one.rate.name, dict(named)[one.rate.name])], model)
     shown = [one.rate.name for one in (*report.best, *report.worst)]
-    every = evaluate.samples([(name, dict(named)[name]) for name in shown], model)
+    every = inputs.samples([(name, dict(named)[name]) for name in shown], model)
     wanted = (
         bounds.sample_bits(chain, every, 16, 0)[len(report.best)]
         + (one.rate.prior + one.rate.posterior) / x.size

@@ -1,4 +1,6 @@
-"""Images to an archive: payloads go to a spool as they come, the index is made at the end."""
+"""Construction of an archive: payloads are written to a spool as they are coded, and the index is
+made at the end.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,18 @@ from bbans.files.metadata import to_chunk
 from bbans.models.image_model import ImageModel
 from bbans.schemes import chained_group
 
-OPEN = -1  # the group of an item whose group is not written yet
+OPEN = -1
+"""Group number of an item whose group is not written yet."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an archive is made.
+    """Settings of an archive's construction.
 
-    `to_file` makes the single-image file of an image that `model` does not code; the others are
-    chained, as `coding` says.
+    to_file: compresses an image that `model` does not fit to a single-image file. model: the latent
+    model of chained groups; None: no image is chained. coding: the scheme of chained groups. group:
+    largest number of images of a group. unordered: give up the order within chained groups, which
+    saves log2 n! bits for n images. verify: decode every chained group and compare it.
     """
 
     to_file: Callable[[images.Image], bytes]
@@ -41,16 +46,18 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Work:
-    """Images that are coded together: a chained group, or one that becomes a file."""
+class Job:
+    """Images that are coded together: those of a chained group, or one for a file of its own."""
 
     images: tuple[images.Image, ...]
     chained: bool
 
 
 @dataclass(frozen=True)
-class Done:
-    """What becomes of them: a group, its payload, and its order and cost; or the file of each."""
+class CodedJob:
+    """The result of a job: a chained group with its payload, order and cost, or a file for each
+    image.
+    """
 
     files: tuple[bytes, ...] = ()
     group: records.ChainedGroup | None = None
@@ -58,47 +65,58 @@ class Done:
     encoded: chained_group.Encoded | None = None
 
 
-def coded(settings: Settings, work: Work) -> Done:
-    """Code images: a chained group, if that is shorter than their samples."""
-    model, pixels = settings.model, [image.pixels for image in work.images]
-    if model is None or not work.chained:
-        return Done(tuple(map(settings.to_file, work.images)))
-    depth = work.images[0].bit_depth
+def code_job(settings: Settings, job: Job) -> CodedJob:
+    """Code the images of a job, as a chained group only if that is shorter than their raw samples.
+
+    Raises VerificationError if a group does not decode to its images, and the errors of
+    `settings.to_file`.
+
+    Examples:
+        >>> job = Job((images.from_array(np.zeros((2, 2), np.uint8)),), chained=False)
+        >>> code_job(Settings(lambda image: b"file"), job).files
+        (b'file',)
+    """
+    model, pixels = settings.model, [image.pixels for image in job.images]
+    if model is None or not job.chained:
+        return CodedJob(tuple(map(settings.to_file, job.images)))
+    depth = job.images[0].bit_depth
     try:
         group, payload, encoded = encode_group(
             model, settings.coding, pixels, depth, settings.unordered
         )
     except TooFlatError:
-        return coded(settings, replace(work, chained=False))
+        return code_job(settings, replace(job, chained=False))
     height, width, channels = model.shape
-    raw = container.format_of(channels, depth, False).raw_bytes(height, width)
-    if len(payload) >= len(pixels) * raw:
-        return coded(settings, replace(work, chained=False))
+    raw_bytes = container.format_of(channels, depth, False).raw_bytes(height, width)
+    if len(payload) >= len(pixels) * raw_bytes:
+        return code_job(settings, replace(job, chained=False))
     if settings.verify:
         try:
-            back = decode_group(model.checking(), group, payload, len(pixels))
+            decoded = decode_group(model.checking(), group, payload, len(pixels))
         except FormatError as error:
             raise VerificationError(
                 f"a group could not be decoded again ({error}): nothing was written; please "
                 "report this"
             ) from error
         if not all(
-            np.array_equal(image, pixels[i]) for image, i in zip(back, encoded.order, strict=True)
+            np.array_equal(image, pixels[i])
+            for image, i in zip(decoded, encoded.order, strict=True)
         ):
             raise VerificationError(
                 "a group decoded to other images than were given: nothing was written; please "
                 "report this"
             )
-    return Done((), group, payload, replace(encoded, words=encoded.words[:0]))
+    return CodedJob((), group, payload, replace(encoded, words=encoded.words[:0]))
 
 
 @dataclass(frozen=True)
 class Built:
-    """An archive but for its payloads, the files of the models that it carries, and what its
-    chained groups cost.
+    """An archive without its payloads, which are in the spool.
 
-    `restart_bits` is what all groups' starters cost beyond the net bits of their other items, and
-    what the flushes do.
+    archive: the records of the index. models: files of the embedded models. raw_bytes: size of all
+    uncompressed samples. spent: bits of the chained groups by kind. restart_bits: what starting and
+    ending the groups costs in bits: the starters' excess over the mean of the other items, and the
+    flushes.
     """
 
     archive: records.Archive
@@ -115,32 +133,44 @@ def build(
     embedded: Callable[[bytes], bytes] | None,
     spread: Executor[Settings] | None = None,
 ) -> Built:
-    """The archive of named images, whose payloads are written to `spool`, groups in order.
+    """Build an archive of named images and write its payloads to `spool` in the order of groups.
 
-    `spread` does the work, in the context of the same settings (default: here, one after the
-    other); the bytes do not depend on it. `embedded(id)` gives the file of a model that the archive
-    shall carry; None: it carries none. Raises InputError on names that no archive may have, and
-    whatever `members` and `to_file` raise.
+    embedded: a function from a model's id to the bytes of its file, to embed all needed models;
+    None: no model is embedded. spread: an executor whose context is the same settings (default: the
+    calling thread); the archive does not depend on it.
+
+    Raises InputError on invalid names, on no images and on an invalid `settings.group`,
+    VerificationError, and the errors of `members` and `settings.to_file`.
+
+    Examples:
+        >>> from io import BytesIO
+        >>> from bbans.files.codec import compress
+        >>> settings = Settings(lambda image: compress(image, model="none"))
+        >>> named_images = [("a", images.from_array(np.zeros((2, 3), np.uint8)))]
+        >>> built = build(named_images, BytesIO(), settings, embedded=None)
+        >>> [item.name for item in built.archive.items], built.raw_bytes
+        (['a'], 6)
     """
     if not 1 <= settings.group <= records.MAX_GROUP_ITEMS:
         raise InputError(
             f"a group has 1 to {records.MAX_GROUP_ITEMS} images; found {settings.group}"
         )
     state = _State(settings, spool)
-    with closing((spread or on_threads(settings, 1))(coded, state.works(members))) as results:
-        for done in results:
-            state.take(done)
+    with closing((spread or on_threads(settings, 1))(code_job, state.jobs(members))) as results:
+        for result in results:
+            state.write(result)
     return state.finish(embedded)
 
 
 @dataclass
 class _State:
-    """An archive in progress.
+    """An archive under construction.
 
-    `names` are in the order given, `items` get their group when it is written.
-
-    `waiting` are images of a group that is not full, `sent` the numbers of those that are being
-    coded, and whether as a group.
+    names: of all images, in the order given. items: their records, whose group is OPEN until it is
+    written. waiting: number and image of the members of a chained group that is not full. sent:
+    numbers of the images of every job that is being coded, and whether it is a chained group.
+    files_group: the group of files that is open, if any; files_items: its number of files.
+    file_models: ids of the models that files need.
     """
 
     settings: Settings
@@ -157,15 +187,15 @@ class _State:
     spent: chained_group.Spent = field(default_factory=chained_group.Spent)
     restart_bits: float = 0.0
 
-    def works(self, members: Iterable[tuple[str, images.Image]]) -> Iterator[Work]:
-        """What is to be coded, in the order in which it is written."""
+    def jobs(self, members: Iterable[tuple[str, images.Image]]) -> Iterator[Job]:
+        """Yield the jobs in the order in which their results are written."""
         for name, image in members:
             yield from self.add(name, image)
         if self.waiting:
             yield self.close_chained()
 
-    def add(self, name: str, image: images.Image) -> Iterator[Work]:
-        """The next image, and what can be coded now."""
+    def add(self, name: str, image: images.Image) -> Iterator[Job]:
+        """Add the next image and yield the jobs that are complete with it."""
         _as_input(lambda: records.check_name(name))
         channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
         pixel_format = container.format_of(channels, image.bit_depth, image.palette)
@@ -177,49 +207,50 @@ class _State:
         if model is None or not model.fits(image.pixels, image.palette, image.bit_depth):
             self.items.append(records.Item(name, OPEN, pixel_format.code, width, height))
             self.sent.append(((number,), False))
-            yield Work((image,), chained=False)
+            yield Job((image,), chained=False)
             return
         metadata = tuple(to_chunk(chunk) for chunk in image.metadata)
         if self.waiting and self.waiting[0][1].bit_depth != image.bit_depth:
             yield self.close_chained()
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
         self.waiting.append((number, image))
-        most = (
+        largest = (
             min(
                 records.MAX_GROUP_SAMPLES,
                 schemes.MAX_WEIGHTED_SAMPLES // self.settings.coding.evaluations,
             )
             // model.dims
         )
-        if len(self.waiting) == min(self.settings.group, max(1, most)):
+        if len(self.waiting) == min(self.settings.group, max(1, largest)):
             yield self.close_chained()
 
-    def close_chained(self) -> Work:
-        """The images that wait, as a group."""
+    def close_chained(self) -> Job:
+        """Return the waiting images as the job of a chained group."""
         waiting, self.waiting = self.waiting, []
         self.sent.append((tuple(number for number, _ in waiting), True))
-        return Work(tuple(image for _, image in waiting), chained=True)
+        return Job(tuple(image for _, image in waiting), chained=True)
 
-    def take(self, done: Done) -> None:
-        """Write what was coded of the first images of `sent`."""
-        slots, chained = self.sent.popleft()
+    def write(self, result: CodedJob) -> None:
+        """Write the result of the first job of `sent`."""
+        numbers, chained = self.sent.popleft()
         if chained:
-            self.files_group = OPEN  # payloads come in the order of their groups and items
-        if done.group is not None and done.encoded is not None:
-            moved = [
-                replace(self.items[slots[i]], group=len(self.groups)) for i in done.encoded.order
+            self.files_group = OPEN  # payloads are in the order of their groups and items
+        if result.group is not None and result.encoded is not None:
+            reordered = [
+                replace(self.items[numbers[i]], group=len(self.groups))
+                for i in result.encoded.order
             ]
-            for slot, item in zip(slots, moved, strict=True):
-                self.items[slot] = item
-            self.groups.append(done.group)
-            self.spool.write(done.payload)
-            self.account(done.encoded)
+            for number, item in zip(numbers, reordered, strict=True):
+                self.items[number] = item
+            self.groups.append(result.group)
+            self.spool.write(result.payload)
+            self.account(result.encoded)
             return
-        for slot, data in zip(slots, done.files, strict=True):
-            self.add_file(slot, data)
+        for number, data in zip(numbers, result.files, strict=True):
+            self.add_file(number, data)
 
     def add_file(self, number: int, data: bytes) -> None:
-        """An image's file, in the group of files that is open."""
+        """Write an image's file to the open group of files, or to a new one if that is full."""
         if self.files_group == OPEN or self.files_items == self.settings.group:
             self.groups.append(records.FilesGroup())
             self.files_group, self.files_items = len(self.groups) - 1, 0
@@ -231,7 +262,7 @@ class _State:
         self.spool.write(data)
 
     def account(self, encoded: chained_group.Encoded) -> None:
-        """Add a group's cost."""
+        """Add the bits of a chained group to the sums."""
         spent, starters = (
             encoded.spent,
             sum(s.items for s in encoded.schedule if s.kind == group_schedule.STARTERS),
@@ -245,7 +276,9 @@ class _State:
         self.spent = chained_group.Spent(*(a + b for a, b in zip(whole, sums, strict=True)))
 
     def finish(self, embedded: Callable[[bytes], bytes] | None) -> Built:
-        """The rest of the archive."""
+        """Name the models and return the archive. Raises InputError on no images and on invalid
+        names.
+        """
         model = self.settings.model
         if not self.items:
             raise InputError("an archive holds at least one image, found none")
@@ -253,12 +286,12 @@ class _State:
         count = len(self.items)
         if all(
             name == records.plain_name(i, count) for i, name in enumerate(self.names)
-        ):  # a position is no name to keep
+        ):  # names that are positions are not stored
             self.items = [
                 replace(item, name=records.plain_name(i, count))
                 for i, item in enumerate(self.items)
             ]
-        chained = (
+        chained_models = (
             [model.id]
             if model is not None
             and any(isinstance(group, records.ChainedGroup) for group in self.groups)
@@ -266,9 +299,9 @@ class _State:
         )
         if embedded is None:
             carried: tuple[bytes, ...] = ()
-            models = tuple(map(records.ModelEntry, chained))
+            models = tuple(map(records.ModelEntry, chained_models))
         else:
-            ids = [*chained, *sorted(self.file_models.difference(chained))]
+            ids = [*chained_models, *sorted(self.file_models.difference(chained_models))]
             carried = tuple(map(embedded, ids))
             models = tuple(
                 records.ModelEntry(i, len(raw), zlib.crc32(raw))
@@ -279,7 +312,7 @@ class _State:
 
 
 def _as_input(check: Callable[[], None]) -> None:
-    """What a reader would refuse in a file is a wrong input here."""
+    """Turn the FormatError of a check of the file format into an InputError."""
     try:
         check()
     except FormatError as error:

@@ -1,7 +1,7 @@
-"""Write an archive: many images in one file, of which a latent chain's share a message so that only
-the first pays.
+"""Writing of archives: many images in one file. Images that fit a latent model share messages, so
+that only the first images of a group pay initial bits.
 
-Images that the model was not made for (other sizes, photographs) become complete single files
+Images that do not fit the model (other sizes, photographs) become complete single-image files
 inside the same archive.
 """
 
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
 
 COPIED_AT_ONCE = 2**20
+"""Bytes of a piece in which payloads are copied from the spool."""
 
 
 @dataclass(frozen=True)
 class CreateResult:
-    """Counts and sizes in bytes.
+    """Counts of images and groups, and sizes in bytes.
 
-    `restart_bytes` is what the groups' first images and ends cost: it grows as groups get smaller.
+    items: all images; chained: those in chained groups. skipped: files that are not images.
+    raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
+    restart_bytes: extra bytes of the groups' first images and of their ends; more with smaller
+    groups.
     """
 
     items: int
@@ -72,22 +76,34 @@ def create_archive(
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> CreateResult:
-    """Write an archive of images and say what it cost.
+    """Write an archive of images and return counts and sizes.
 
-    output and members are paths or URLs (`urls`). members: a folder, image, `.npy`, `.npz` or idx
-    file, or several of them (`images.open_set`; `shape` and `as_pixels` are its), or `(name,
-    image)` pairs, each image what `compress` takes. `model` with a latent chain (a model's name,
-    file or value) chains the images of its shape, `group` to a group: to get at one of them its
-    group is decoded. Other images are coded one by one with `file_model`, or with `model` if that
-    is no chain. `unordered` gives up their order within a group, and what it cost. `embed_model`
-    puts the models into the archive, which then needs nothing else. `scheme` is one of
-    `schemes.registry.NAMES` for the chain, of `particles` particles where it weights them, and
-    `refine` steps of search for every image's posterior (`schemes.posterior_refinement`); the
-    archive says all three, decoding needs none. With `verify` every group is decoded by other
-    arithmetic and compared. `threads` groups and files are coded at once. The workers of a
-    `cluster` (`cluster.connected`) code groups and files at once, of which twice as many as they
-    have threads are in memory here; the bytes are the same. Raises InputError, OutputError,
-    VerificationError.
+    output: a path or URL. members: a folder, an image, `.npy`, `.npz` or idx file, or several of
+    them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image or an
+    `images.Image`. shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy
+    files and code their decoded pixels.
+
+    model: name, file or value. A latent model of whole images codes those of its shape in chained
+    groups of up to `group` images, which are decoded together; other images are coded one by one
+    with `file_model` (default: the photograph model). Any other model codes all images one by one.
+
+    scheme (one of `schemes.registry.NAMES`), particles (of a scheme with importance weights) and
+    refine (steps of posterior refinement) say how the latent model codes; the archive records them.
+    unordered: give up the order within groups, which saves log2 n! bits for n images. embed_model:
+    put the needed models into the archive. verify: decode every group and file on other arithmetic
+    and compare. threads: how many groups and files are coded in parallel. cluster: workers that
+    code them (`execution.dask.connected`), with twice as many in memory here as they have threads.
+    The bytes do not depend on the last three.
+
+    Raises InputError on images, names and options that cannot be coded, ModelError,
+    VerificationError, OutputExistsError unless `overwrite`, and OutputError.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> named_images = [("a", np.zeros((4, 4), np.uint8)), ("b", np.ones((2, 3), np.uint8))]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     create_archive(f"{folder}/two.bbar", named_images, model="none").items
+        2
     """
     place = urls.located(output)
     if not isinstance(place, Path):
@@ -96,52 +112,54 @@ def create_archive(
         raise OutputExistsError(
             f"{place}: exists already: ask for overwriting (-f) or choose another name"
         )
-    chain, single = models.to_write(model, file_model)
-    if chain is None and SchemeOptions(scheme, particles, refine).given:
+    latent_model, file_model_of = models.models_for_writing(model, file_model)
+    if latent_model is None and SchemeOptions(scheme, particles, refine).given:
         raise InputError(
             "a scheme, particles and refinement are for a latent chain; name a model of one "
             "with --model"
         )
     coding = (
         PLAIN
-        if chain is None
-        else registry.resolve_scheme(chain.capabilities, scheme, particles, refine)
+        if latent_model is None
+        else registry.resolve_scheme(latent_model.capabilities, scheme, particles, refine)
     )
 
     @cache
     def compressor() -> Callable[[images.Image], bytes]:
+        """Return the encoder of single-image files, whose model is loaded on first use."""
         return codec.encoder(
-            codec.CompressOptions(single(), verify=verify, execution=Execution(threads))
+            codec.CompressOptions(file_model_of(), verify=verify, execution=Execution(threads))
         )
 
     def to_file(image: images.Image) -> bytes:
         return compressor()(image)
 
     def embedded(model_id: bytes) -> bytes:
-        if chain is not None and chain.id == model_id:
-            if chain.to_bytes is None:
+        """Return the file of the model with this id."""
+        if latent_model is not None and latent_model.id == model_id:
+            if latent_model.to_bytes is None:
                 raise InputError(
                     "the model was given without its file, so it cannot be embedded; leave "
                     "embed_model out"
                 )
-            return chain.to_bytes()
-        return load_model(single()).to_bytes()
+            return latent_model.to_bytes()
+        return load_model(file_model_of()).to_bytes()
 
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
         named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
-        settings = Settings(to_file, chain, coding, group, unordered, verify)
+        settings = Settings(to_file, latent_model, coding, group, unordered, verify)
         spread = on_threads(settings, threads)
         if cluster is not None:
             spread = cluster.spread(
                 models.settings_of,
-                models.worker_request(chain, coding, single(), unordered, verify),
+                models.worker_request(latent_model, coding, file_model_of(), unordered, verify),
             )
         built = build(named, spool, settings, embedded if embed_model else None, spread)
         index = write_index(built.archive)
         file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()
         spool.seek(0)
         images.atomic_write(
-            local := _here(place, folder), _pieces((index, *built.models), spool), overwrite
+            local := _local_path(place, folder), _pieces((index, *built.models), spool), overwrite
         )
         if not isinstance(place, Path):
             urls.write(place, local, overwrite)
@@ -159,8 +177,8 @@ def create_archive(
     )
 
 
-def _here(place: Path | str, folder: str) -> Path:
-    """Where a file is written on this machine before it goes to its URL."""
+def _local_path(place: Path | str, folder: str) -> Path:
+    """Return the local path of an output: itself, or a temporary file that is copied to its URL."""
     return place if isinstance(place, Path) else Path(folder, "archive")
 
 

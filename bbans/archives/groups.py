@@ -1,6 +1,4 @@
-"""A chained group between images and bytes, and the models that archives are made with and
-carry.
-"""
+"""Chained groups: images to one message and back, and models embedded in archives."""
 
 from __future__ import annotations
 
@@ -25,17 +23,25 @@ Pixels = NDArray[Any]
 
 
 def scheme_of(coding: Coding) -> chained_group.Scheme:
-    """The scheme of a group's record."""
-    built = registry.build(coding)
-    return lambda model, items: built(model, items, None)
+    """Return the scheme that a group's record names.
+
+    Examples:
+        >>> from bbans.container.schemes import PLAIN
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> type(scheme_of(PLAIN)(LinearGaussian(), 1)).__name__
+        'Codec'
+    """
+    scheme = registry.build(coding)
+    return lambda model, items: scheme(model, items, None)
 
 
 def load_embedded(
     data: container.Buffer, index: reader.ArchiveIndex, number: int
 ) -> model_file.Model:
-    """A model that an archive carries.
+    """Load the embedded model with the given number in the archive.
 
-    Raises FormatError on damage, ModelError on a file that is no model, or another one.
+    Raises FormatError on damage, and ModelFormatError on a file that is not a model or not the one
+    that the index names.
     """
     model = model_file.load_bytes(reader.read_model_file(data, index, number), "embedded")
     if model.id != index.archive.models[number].id:
@@ -50,14 +56,26 @@ def encode_group(
     bit_depth: int,
     unordered: bool,
 ) -> tuple[records.ChainedGroup, bytes, chained_group.Encoded]:
-    """Images as one message: the group's record (its model is number 0), its payload, and its order
-    and cost. Raises TooFlatError.
+    """Code images `(H, W)` or `(H, W, C)` of the model's shape as one message.
+
+    Returns the group's record (whose model is number 0), its payload, and the order and cost of the
+    images. unordered: code the images as a multiset. Raises TooFlatError if the message is too
+    short for its lanes.
+
+    Examples:
+        >>> from bbans.container.schemes import PLAIN
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> pixels = [np.full((2, 3), 128, np.uint8)] * 5
+        >>> group, payload, _ = encode_group(model, PLAIN, pixels, bit_depth=8, unordered=False)
+        >>> np.array_equal(decode_group(model, group, payload, items=5), pixels)
+        True
     """
     x = np.stack(pixels).reshape(len(pixels), -1)
     scheme, limit = scheme_of(coding), max(1, records.MAX_BATCH_PARTICLES // coding.particles)
-    chain = posterior_refinement.refined(model.latent, coding.refinement)
+    latent_model = posterior_refinement.refined(model.latent, coding.refinement)
     encoded = chained_group.encode(
-        chain, scheme, x, unordered=unordered, limit=min(limit, group_schedule.MAX_BATCH)
+        latent_model, scheme, x, unordered=unordered, limit=min(limit, group_schedule.MAX_BATCH)
     )
     payload = encoded.words.astype("<u4").tobytes()
     crc = _pixels_crc((pixels[i] for i in encoded.order), bit_depth)
@@ -73,7 +91,20 @@ def encode_group(
 def decode_group(
     model: ImageModel, group: records.ChainedGroup, payload: bytes, items: int
 ) -> list[Pixels]:
-    """Inverse of `encode_group`, in the order of the group. Raises FormatError."""
+    """Decode a chained group of `items` images, in the order of the group.
+
+    Returns images uint8 or uint16 `(H, W)` or `(H, W, C)`. Inverse of `encode_group`. Raises
+    FormatError on damage or a model of another shape, of which ChecksumError.
+
+    Examples:
+        >>> from bbans.container.schemes import PLAIN
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> pixels = [np.full((2, 3), 128, np.uint8)] * 5
+        >>> group, payload, _ = encode_group(model, PLAIN, pixels, bit_depth=8, unordered=False)
+        >>> decode_group(model, group, payload, items=5)[0].tolist()
+        [[128, 128, 128], [128, 128, 128]]
+    """
     pixel_format = container.FORMATS[group.pixel_format]
     shape = group.height, group.width, pixel_format.channels
     if shape != model.shape:
@@ -88,11 +119,17 @@ def decode_group(
         raise FormatError(
             "the group's posterior is refined, and its model's cannot be; the archive is malformed"
         )
-    chain = posterior_refinement.refined(model.latent, group.coding.refinement)
+    latent_model = posterior_refinement.refined(model.latent, group.coding.refinement)
     try:
         scheme = scheme_of(group.coding)
         for x in chained_group.decode(
-            chain, scheme, words, group.schedule, items, model.dims, unordered=group.unordered
+            latent_model,
+            scheme,
+            words,
+            group.schedule,
+            items,
+            model.dims,
+            unordered=group.unordered,
         ):
             if x.min() < 0 or int(x.max()) >> depth:
                 raise FormatError(

@@ -1,4 +1,4 @@
-"""What an archive holds, as values, as JSON and as lines for people."""
+"""Properties of an archive as values, as JSON and as lines of text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from bbans.container import archive_records as records
 
 @dataclass(frozen=True)
 class ItemInfo:
-    """An image. `bytes` are those of its file, None in a chained group, whose images have no bytes
-    of their own.
+    """An image of an archive: name, size in pixels, pixel format, group, and position in the group.
+
+    bytes: the size of its file; None in a chained group, whose images share one message.
     """
 
     name: str
@@ -28,8 +29,10 @@ class ItemInfo:
 
 @dataclass(frozen=True)
 class GroupInfo:
-    """A group: `starters` are the images that pay for those after them; the last six are None in a
-    group of files.
+    """A group of an archive: its kind, number of images and size in bytes.
+
+    starters: images that are coded first, with the default latents, so that the message holds the
+    initial bits of the others. The fields from `scheme` on are None in a group of files.
     """
 
     kind: str
@@ -45,8 +48,10 @@ class GroupInfo:
 
 @dataclass(frozen=True)
 class ArchiveInfo:
-    """Facts of an archive. `models` are ids and the bytes of the embedded ones (0: not
-    embedded).
+    """Properties of an archive.
+
+    models: pairs of a model's id in hexadecimal and the size of its embedded file in bytes, 0 if it
+    is not embedded. index_bytes: size of everything before the models and groups.
     """
 
     version: int
@@ -58,14 +63,14 @@ class ArchiveInfo:
     items: tuple[ItemInfo, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return {
             **asdict(self),
             "models": [{"id": model_id, "embedded_bytes": size} for model_id, size in self.models],
         }
 
     def lines(self, each_item: bool = False) -> list[str]:
-        """The same for people; with `each_item` also a line for every image."""
+        """Return lines of text; with `each_item` also one for every image."""
         share = self.file_bytes / self.raw_bytes
         lines = [
             f"{len(self.items)} images in {len(self.groups)} groups; format version "
@@ -77,14 +82,15 @@ class ArchiveInfo:
             for model_id, size in self.models
         ]
         for number, g in enumerate(self.groups):
-            many = f" of {g.particles} particles" if g.particles and g.particles > 1 else ""
-            many += f", refined by {g.refinement} steps" if g.refinement else ""
-            more = (
-                f", {g.scheme}{many}, {'unordered, ' if g.unordered else ''}{g.starters} starters"
+            details = f" of {g.particles} particles" if g.particles and g.particles > 1 else ""
+            details += f", refined by {g.refinement} steps" if g.refinement else ""
+            coding = (
+                f", {g.scheme}{details}, {'unordered, ' if g.unordered else ''}"
+                f"{g.starters} starters"
                 if g.scheme
                 else ""
             )
-            lines.append(f"group {number}: {g.kind}, {g.items} images, {g.bytes} bytes{more}")
+            lines.append(f"group {number}: {g.kind}, {g.items} images, {g.bytes} bytes{coding}")
         if each_item:
             lines += [
                 f"{i.name}  {i.width} x {i.height} {i.pixel_format}, group {i.group}, number "
@@ -95,14 +101,25 @@ class ArchiveInfo:
 
 
 def describe_archive(index: reader.ArchiveIndex, file_bytes: int) -> ArchiveInfo:
-    """Facts of an archive of so many bytes."""
+    """Return the properties of an archive from its index and its size in bytes.
+
+    Examples:
+        >>> import pathlib, tempfile, numpy as np
+        >>> from bbans.archives.create import create_archive
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     named_images = [("a", np.zeros((4, 4), np.uint8))]
+        ...     _ = create_archive(f"{folder}/a.bbar", named_images, model="none")
+        ...     data = pathlib.Path(folder, "a.bbar").read_bytes()
+        >>> describe_archive(reader.read_archive_index(data), len(data)).items[0].name
+        'a'
+    """
     archive = index.archive
     members = index.members()
-    position = {number: at for group in members for at, number in enumerate(group)}
+    positions = {number: position for group in members for position, number in enumerate(group)}
     ends = [*index.groups[1:], index.end]
     groups = [
-        _group(group, len(inside), end - start, archive.models)
-        for group, inside, start, end in zip(
+        _group(group, len(numbers), end - start, archive.models)
+        for group, numbers, start, end in zip(
             archive.groups, members, index.groups, ends, strict=True
         )
     ]
@@ -113,7 +130,7 @@ def describe_archive(index: reader.ArchiveIndex, file_bytes: int) -> ArchiveInfo
             i.height,
             FORMATS[i.pixel_format].name,
             i.group,
-            position[number],
+            positions[number],
             len(i.metadata),
             i.size or None,
         )
@@ -139,11 +156,11 @@ def _group(
         return GroupInfo(records.KIND_NAMES[records.FILES], items, size)
     starters = sum(s.batches * s.batch for s in group.schedule if s.kind == 0)
     name, coding = records.KIND_NAMES[records.CHAINED], group.coding
-    facts = (
+    properties = (
         group.unordered,
         starters,
         models[group.model].id.hex(),
         coding.particles,
         coding.refinement,
     )
-    return GroupInfo(name, items, size, coding.format.label, *facts)
+    return GroupInfo(name, items, size, coding.format.label, *properties)

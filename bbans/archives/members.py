@@ -1,5 +1,5 @@
-"""What an archive is made of: images by name, from folders, files and arrays, here or at a URL,
-each read when it is asked for.
+"""Members of an archive: named images from folders, files and arrays, local or at URLs, each read
+only when it is needed.
 """
 
 from __future__ import annotations
@@ -23,42 +23,61 @@ Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tup
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are read. `folder` holds copies of files that came by URL."""
+    """How files are read.
+
+    shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy files. folder: a
+    temporary folder for copies of files at URLs.
+    """
 
     shape: tuple[int, int] | None
     as_pixels: bool
     folder: Path
 
     def open(self, source: Source) -> images.ImageSet:
-        """The images of a folder or file, by its path or URL.
+        """Open the images of a folder or file by its path or URL; files of a folder are read
+        lazily.
 
-        A folder's files are fetched when they are asked for.
+        Raises InputError if there are no images.
         """
         place = urls.located(source)
         if isinstance(place, str):
-            found = urls.members(place)
-            if found is not None:
-                return self.fetched(place, found)
+            url_by_name = urls.members(place)
+            if url_by_name is not None:
+                return self.remote_folder(place, url_by_name)
             place = urls.fetch(place, Path(tempfile.mkdtemp(dir=self.folder)))
         return images.open_set(place, shape=self.shape, as_pixels=self.as_pixels)
 
-    def fetched(self, url: str, found: dict[str, str]) -> images.ImageSet:
-        """The images of a folder by its URL: those of its files whose names say that they are
-        images.
+    def remote_folder(self, url: str, url_by_name: dict[str, str]) -> images.ImageSet:
+        """Open the images of a folder at a URL: the files with the suffix of an image format.
+
+        Raises InputError if there are none.
         """
-        names = tuple(name for name in found if name.lower().endswith(suffixes()))
+        names = tuple(name for name in url_by_name if name.lower().endswith(suffixes()))
         if not names:
             raise InputError(
-                f"{url}: a folder of images was expected, found none among {len(found)} files"
+                f"{url}: a folder of images was expected, found none among {len(url_by_name)} files"
             )
-        skipped = tuple(name for name in found if name not in names)
+        skipped = tuple(name for name in url_by_name if name not in names)
         return images.ImageSet(
-            names, lambda i: storage.read_picture(found[names[i]], self.as_pixels)[0], skipped
+            names,
+            lambda i: storage.read_image_file(url_by_name[names[i]], self.as_pixels)[0],
+            skipped,
         )
 
 
 def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, ...]]:
-    """Named images, read when they are asked for, and the files that are none."""
+    """Return an iterator of `(name, image)` that reads lazily, and the names of skipped files.
+
+    members: a path or URL, several of them, an `images.ImageSet`, or pairs `(name, image)`. Raises
+    InputError on a file that cannot be read or a folder without images.
+
+    Examples:
+        >>> import numpy as np
+        >>> reading = Reading(shape=None, as_pixels=False, folder=Path())
+        >>> named, skipped = named_images([("a", np.zeros((2, 3), np.uint8))], reading)
+        >>> [(name, image.pixels.shape) for name, image in named]
+        [('a', (2, 3))]
+    """
     if isinstance(members, images.ImageSet):
         return ((name, members.image(i)) for i, name in enumerate(members.names)), members.skipped
     if isinstance(members, str | os.PathLike):
@@ -69,23 +88,24 @@ def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, 
         and all(isinstance(member, str | os.PathLike) for member in members)
     ):
         sets = [(os.fspath(path), reading.open(path)) for path in members]  # type: ignore[arg-type]
-        skipped = tuple(f"{path}/{name}" for path, found in sets for name in found.skipped)
+        skipped = tuple(f"{path}/{name}" for path, image_set in sets for name in image_set.skipped)
         return (
-            pair for path, found in sets for pair in _prefixed(path, found, len(sets) > 1)
+            pair for path, image_set in sets for pair in _prefixed(path, image_set, len(sets) > 1)
         ), skipped
     pairs: Iterable[Any] = members
     return ((name, images.as_image(image)) for name, image in pairs), ()
 
 
 def _prefixed(
-    source: str, found: images.ImageSet, several: bool
+    source: str, image_set: images.ImageSet, several: bool
 ) -> Iterator[tuple[str, images.Image]]:
-    """A set's images; one of several sets has its folder's or file's name in front, unless it is
-    one image file.
+    """Yield a set's names and images.
+
+    With several sets, a name is prefixed with that of its folder or file, unless this is one image.
     """
     place = urls.located(source)
     path = place if isinstance(place, Path) else Path(urls.name_of(place))
     folder = path.resolve().name if path.is_dir() else path.stem
-    alone = found.names == (path.name,)
-    for i, name in enumerate(found.names):
-        yield f"{folder}/{name}" if several and not alone else name, found.image(i)
+    one_image = image_set.names == (path.name,)
+    for i, name in enumerate(image_set.names):
+        yield f"{folder}/{name}" if several and not one_image else name, image_set.image(i)

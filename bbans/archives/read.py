@@ -1,4 +1,4 @@
-"""Read an archive: what it holds, its images by name, its images as files."""
+"""Reading of archives: their index, their images by name, and extraction to files."""
 
 from __future__ import annotations
 
@@ -24,19 +24,27 @@ NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """The files written, and the images of a damaged archive that are missing."""
+    """Paths of the written files, and the missing images of a damaged archive."""
 
     written: tuple[Path, ...]
     lost: tuple[Lost, ...]
 
 
 def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
-    """What an archive holds, from its index alone: no image is decoded and no model needed.
+    """Return the properties of an archive, read from its index without decoding or a model.
 
-    Raises FormatError, of which LimitError where it claims more than `max_items` images, and
-    InputError.
+    path: a path or URL. Raises InputError if it cannot be read, and FormatError on damage, of which
+    LimitError if it claims more than `max_items` images.
+
+    Examples:
+        >>> import bbans, tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     named_images = [("a", np.zeros((4, 4), np.uint8))]
+        ...     _ = bbans.create_archive(f"{folder}/a.bbar", named_images, model="none")
+        ...     [item.name for item in list_archive(f"{folder}/a.bbar").items]
+        ['a']
     """
-    with storage.opened(os.fspath(path)) as data:
+    with storage.open_buffer(os.fspath(path)) as data:
         return describe_archive(reader.read_archive_index(data, max_items), len(data))
 
 
@@ -50,18 +58,34 @@ def read_archive(
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
     max_items: int = MAX_ITEMS,
 ) -> Iterator[tuple[str, images.Image]]:
-    """`(name, image)` of all images or of those named, group by group; other groups are not read.
+    """Yield `(name, image)` of all images of an archive, or of those in `names`, group by group.
 
-    Raises InputError on names that are not there, FormatError on damage, LimitError before memory
-    is taken for more than `max_items` images or an image of more than `max_pixels`,
-    ModelNotFoundError. With `lost` images of damaged groups are added to it instead, and the others
-    go on.
+    path: a path or URL, of which only the needed groups are read. model: looked up by its id before
+    embedded models and those of the search path. threads: how many tiles of a single-image file are
+    decoded in parallel. lost: a list that receives the images that cannot be decoded; if None, the
+    first such image raises FormatError.
+
+    Raises InputError on names that the archive does not have, FormatError on damage, of which
+    LimitError if it claims more than `max_items` images or an image of more than `max_pixels`
+    pixels, and ModelNotFoundError.
+
+    Examples:
+        >>> import bbans, tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     named_images = [("a", np.zeros((4, 4), np.uint8)), ("b", np.ones((1, 2), np.uint8))]
+        ...     _ = bbans.create_archive(f"{folder}/two.bbar", named_images, model="none")
+        ...     [image.pixels.tolist() for _, image in read_archive(f"{folder}/two.bbar", ["b"])]
+        [[[1, 1]]]
     """
-    with storage.opened(os.fspath(path)) as data:
+    with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=lost is None)
-        wanted = _wanted(index, names)
+        requested = _requested(index, names)
         for number, image in restore(
-            data, index, models.to_read(data, index, model, threads, max_pixels), wanted, lost
+            data,
+            index,
+            models.models_for_reading(data, index, model, threads, max_pixels),
+            requested,
+            lost,
         ):
             yield index.archive.items[number].name, image
 
@@ -79,23 +103,35 @@ def extract_archive(
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
     max_items: int = MAX_ITEMS,
 ) -> ExtractResult:
-    """Restore all images or those named below the folder `output`, as PNG unless `format` says
-    otherwise.
+    """Extract all images of an archive, or those in `names`, to files below the folder `output`.
 
-    A name without the format's suffix gets it appended. With `keep_going` images of damaged groups
-    are left out and returned. Raises OutputExistsError before anything is written, OutputError, and
-    what `read_archive` raises.
+    path: a path or URL; output: a local folder. format: the kind of image files (default: PNG),
+    whose suffix is appended to names that lack it. overwrite: replace existing files. model: looked
+    up by its id before embedded models and those of the search path. keep_going: leave out images
+    that cannot be decoded and return them.
+
+    Raises OutputExistsError before anything is written, OutputError, InputError on names that the
+    archive does not have, FormatError on damage, of which LimitError if it claims more than
+    `max_items` images or an image of more than `max_pixels` pixels, and ModelNotFoundError.
+
+    Examples:
+        >>> import bbans, tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     named_images = [("a", np.zeros((4, 4), np.uint8))]
+        ...     _ = bbans.create_archive(f"{folder}/a.bbar", named_images, model="none")
+        ...     [path.name for path in extract_archive(f"{folder}/a.bbar", output=folder).written]
+        ['a.png']
     """
     kind = format or "PNG"
     if not isinstance(urls.located(output), Path):
         raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
     root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
-    with storage.opened(os.fspath(path)) as data:
+    with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
-        wanted = _wanted(index, names)
-        targets = _targets(index, wanted, root, kind, overwrite)
-        sources = models.to_read(data, index, model, threads, max_pixels)
-        for number, image in restore(data, index, sources, wanted, lost if keep_going else None):
+        requested = _requested(index, names)
+        targets = _targets(index, requested, root, kind, overwrite)
+        sources = models.models_for_reading(data, index, model, threads, max_pixels)
+        for number, image in restore(data, index, sources, requested, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
             buffer = BytesIO()
@@ -110,7 +146,8 @@ def extract_archive(
     return ExtractResult(tuple(written), tuple(lost))
 
 
-def _wanted(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
+def _requested(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
+    """Return the numbers of the named items, None for all. Raises InputError on unknown names."""
     if names is None:
         return None
     numbers = {item.name: number for number, item in enumerate(index.archive.items)}
@@ -122,21 +159,21 @@ def _wanted(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozen
 
 def _targets(
     index: reader.ArchiveIndex,
-    wanted: Collection[int] | None,
+    requested: Collection[int] | None,
     root: Path,
     kind: str,
     overwrite: bool,
 ) -> dict[int, Path]:
-    """Where every image goes, checked before the first is written."""
+    """Return the path of every image by its number, checked before anything is written."""
     suffix = f".{kind.lower()}"
     targets: dict[int, Path] = {}
-    taken: set[Path] = set()
-    for number in range(len(index.archive.items)) if wanted is None else sorted(wanted):
+    used: set[Path] = set()
+    for number in range(len(index.archive.items)) if requested is None else sorted(requested):
         name = index.archive.items[number].name
         if os.sep == "\\" and set(name) & set(NOT_IN_WINDOWS_NAMES):
             raise OutputError(f"{name!a} cannot be a file's name here; read it with read_archive")
         target = root / (name if name.lower().endswith(suffix) else name + suffix)
-        if target in taken:
+        if target in used:
             raise OutputError(
                 f"two images would be written to {target}: extract them by name, one after the "
                 "other"
@@ -145,16 +182,13 @@ def _targets(
             raise OutputExistsError(
                 f"{target}: exists already: ask for overwriting (-f) or choose another folder"
             )
-        taken.add(target)
+        used.add(target)
         targets[number] = target
     return targets
 
 
 def _make_folder(root: Path, folder: Path) -> None:
-    """Make a folder below the root.
-
-    Raises OutputError if a link that is there already leads out of it.
-    """
+    """Make a folder below the root. Raises OutputError if an existing link leads out of it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         inside = folder.resolve().is_relative_to(root.resolve())

@@ -1,4 +1,4 @@
-"""An archive's images, group by group; of a damaged archive, those of the groups that are whole."""
+"""Decoding of an archive's images group by group, skipping damaged groups on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bbans.models.image_model import ImageModel
 
 @dataclass(frozen=True)
 class Lost:
-    """An image that could not be restored, its group, and why."""
+    """An image that could not be decoded: its name, the number of its group, and the reason."""
 
     name: str
     group: int
@@ -25,8 +25,10 @@ class Lost:
 
 @dataclass(frozen=True)
 class Sources:
-    """`model(number)` gives the model with this number in the archive, `image(data)` decodes a file
-    for single images.
+    """Functions that decoding needs.
+
+    model: from the number of a model in the archive to the model. image: from the bytes of a
+    single-image file to the image. Both raise FormatError and ModelNotFoundError.
     """
 
     model: Callable[[int], ImageModel]
@@ -37,48 +39,63 @@ def restore(
     data: container.Buffer,
     index: reader.ArchiveIndex,
     sources: Sources,
-    wanted: Collection[int] | None = None,
+    requested: Collection[int] | None = None,
     lost: list[Lost] | None = None,
 ) -> Iterator[tuple[int, images.Image]]:
-    """`(number, image)` of the wanted items (default: all), in the order of the groups; other
-    groups are not read.
+    """Yield `(number, image)` of the requested items (default: all) in the order of groups.
 
-    Raises FormatError on damage; with `lost` what is damaged is added to it instead and the others
-    go on.
+    Groups without requested items are not read. lost: a list that receives the images that cannot
+    be decoded; if None, the first such image raises FormatError.
+
+    Examples:
+        >>> from io import BytesIO
+        >>> import numpy as np
+        >>> from bbans.archives.build import Settings, build
+        >>> from bbans.container.archive_writer import write_index
+        >>> from bbans.files.codec import compress, decompress_image
+        >>> spool, settings = BytesIO(), Settings(lambda image: compress(image, model="none"))
+        >>> named_images = [("a", images.from_array(np.ones((1, 2), np.uint8)))]
+        >>> built = build(named_images, spool, settings, embedded=None)
+        >>> data = write_index(built.archive) + spool.getvalue()
+        >>> index, sources = reader.read_archive_index(data), Sources(None, decompress_image)
+        >>> [image.pixels.tolist() for _, image in restore(data, index, sources)]
+        [[[1, 1]]]
     """
     for number, members in enumerate(index.members()):
-        chosen = [item for item in members if wanted is None or item in wanted]
+        numbers = [item for item in members if requested is None or item in requested]
         group = index.archive.groups[number]
-        if chosen and isinstance(group, records.ChainedGroup):
+        if numbers and isinstance(group, records.ChainedGroup):
             try:
                 model = sources.model(group.model)
                 pixels = decode_group(
                     model, group, reader.read_message(data, index, number), len(members)
                 )
             except FormatError as error:
-                _give_up(index, chosen, error, lost)
+                _report_lost(index, numbers, error, lost)
                 continue
-            yield from _images(index, dict(zip(members, pixels, strict=True)), chosen, lost)
-        elif chosen:
-            yield from _from_files(data, index, sources, chosen, lost)
+            yield from _images(index, dict(zip(members, pixels, strict=True)), numbers, lost)
+        elif numbers:
+            yield from _from_files(data, index, sources, numbers, lost)
 
 
 def _images(
     index: reader.ArchiveIndex,
     pixels: dict[int, Pixels],
-    chosen: list[int],
+    numbers: list[int],
     lost: list[Lost] | None,
 ) -> Iterator[tuple[int, images.Image]]:
-    for number in chosen:
+    """Yield number and image of the given items."""
+    for number in numbers:
         item = index.archive.items[number]
         pixel_format = container.FORMATS[item.pixel_format]
         try:
             yield number, _image(item, pixels[number], pixel_format)
         except FormatError as error:
-            _give_up(index, [number], error, lost)
+            _report_lost(index, [number], error, lost)
 
 
 def _image(item: records.Item, pixels: Pixels, pixel_format: container.PixelFormat) -> images.Image:
+    """Combine pixels and metadata of an item. Raises FormatError if they make no valid image."""
     try:
         return images.make_image(
             pixels, from_chunks(item.metadata), pixel_format.bit_depth, pixel_format.palette
@@ -93,10 +110,11 @@ def _from_files(
     data: container.Buffer,
     index: reader.ArchiveIndex,
     sources: Sources,
-    chosen: list[int],
+    numbers: list[int],
     lost: list[Lost] | None,
 ) -> Iterator[tuple[int, images.Image]]:
-    for number in chosen:
+    """Yield number and image of the given items."""
+    for number in numbers:
         item = index.archive.items[number]
         try:
             raw = reader.read_item_file(data, index, number)
@@ -111,14 +129,15 @@ def _from_files(
                 )
             image = sources.image(raw)
         except FormatError as error:
-            _give_up(index, [number], error, lost)
+            _report_lost(index, [number], error, lost)
             continue
         yield number, image
 
 
-def _give_up(
+def _report_lost(
     index: reader.ArchiveIndex, numbers: list[int], error: FormatError, lost: list[Lost] | None
 ) -> None:
+    """Append the items to `lost`, or raise the error with their names if that is None."""
     if lost is None:
         first = index.archive.items[numbers[0]]
         more = f" and {len(numbers) - 1} others" if len(numbers) > 1 else ""

@@ -1,3 +1,3 @@
-"""What a model or a codec is worth: rates beside the ELBO, comparisons, pictures that a model
-makes, and reports.
+"""Evaluation of models and codecs: rates beside the ELBO, comparisons with other codecs, pictures
+made by a model, and reports.
 """

@@ -1,10 +1,10 @@
-"""Other lossless codecs on one's own images: bytes, bits per subpixel, ratio to PNG, and speed,
-each result restored and compared.
+"""Comparison with other lossless codecs on given images: bytes, bits per subpixel, ratio to PNG and
+speed. Every result is decoded and compared with the image.
 
-PNG and WebP are Pillow's at their higher efforts, JPEG XL is that of imagecodecs. Everyone codes
-the samples alone, without metadata, in this process, on the threads that each library takes by
-itself. A codec that is not installed, or that cannot hold an image, has no figures for it. Speed is
-in 10^6 bytes of raw samples a second of wall-clock time: noisy on a machine that does other work.
+PNG and WebP are those of Pillow at higher efforts, JPEG XL is that of imagecodecs. All codecs code
+the samples alone, without metadata, in this process, on as many threads as each library uses by
+default. A codec that is not installed, or that cannot represent an image, has no result for it.
+Speeds are in 10^6 bytes of raw samples per second of wall-clock time.
 """
 
 from __future__ import annotations
@@ -27,26 +27,31 @@ from bbans.models.library import ModelLike, load_model
 
 Pixels = NDArray[Any]
 REFERENCE, OURS = "PNG", "bbans"
-WARMED_UP = 64  # rows and columns of the crop that is coded before anything is timed
+WARM_UP_SIDE = 64
+"""Rows and columns of the crop that is coded before anything is timed."""
 WEBP = {"lossless": True, "exact": True, "quality": 80, "method": 6}
 
 
 class Contender(NamedTuple):
-    """A codec: `wanted(image)` is what it is given and has to restore, None where it cannot hold
-    that.
+    """A codec in the comparison.
+
+    convert: from an image to what the codec encodes and must restore, an array of samples or the
+    image itself; None if the codec cannot represent the image. encode, decode: to bytes and back;
+    decode returns an array of samples.
     """
 
     name: str
-    wanted: Callable[[images.Image], Any]
+    convert: Callable[[images.Image], Any]
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A codec on one image, or on several: bytes and seconds.
+    """The result of a codec on one image, or the sum over several.
 
-    `bytes` is None where it has no result.
+    samples: number of subpixels. raw_bytes: size of the uncompressed samples. bytes: compressed
+    size; None if the codec has no result. encode_seconds, decode_seconds: wall-clock times.
     """
 
     codec: str
@@ -57,7 +62,15 @@ class Score:
     decode_seconds: float = 0.0
 
     def to_dict(self, reference: Score) -> dict[str, Any]:
-        """Plain values beside those of PNG; rates in bits per subpixel, speeds in MB/s."""
+        """Return plain values for JSON: the fields, the rate in bits per subpixel, the ratio to the
+        size of `reference`, and speeds in 10^6 bytes per second.
+
+        Examples:
+            >>> png = Score("PNG", 100, 100, 80, 1.0, 1.0)
+            >>> values = Score("bbans", 100, 100, 60, 1.0, 1.0).to_dict(png)
+            >>> values["ratio_to_png"], values["bits_per_subpixel"]
+            (0.75, 4.8)
+        """
         rates: dict[str, float | None] = {
             "bits_per_subpixel": None,
             "ratio_to_png": None,
@@ -76,13 +89,13 @@ class Score:
 
 @dataclass(frozen=True)
 class ImageScores:
-    """All codecs on one image."""
+    """The results of all codecs on one image, or the sums over several."""
 
     name: str
     scores: tuple[Score, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Plain values of every codec."""
+        """Return the values of every codec for JSON, with ratios to PNG."""
         reference = next(score for score in self.scores if score.codec == REFERENCE)
         return [score.to_dict(reference) for score in self.scores]
 
@@ -94,17 +107,22 @@ def contenders(
     jpegxl_effort: int = 7,
     threads: int | None = None,
 ) -> tuple[Contender, ...]:
-    """The codecs that are compared, ours last; `model` and `effort` are those of `compress`.
+    """Return the codecs to compare: PNG, WebP, JPEG XL, and this package last.
 
-    Raises ModelError.
+    model: a name, file or value; None for that of `effort` ("fast", "default" or "max"), "none" for
+    the fixed predictor. threads: of this package. Raises ModelError.
+
+    Examples:
+        >>> [codec.name for codec in contenders()]
+        ['PNG', 'WebP', 'JPEG XL e7', 'bbans']
     """
     if model not in (None, "none"):
         model = load_model(model)
 
-    def ours(picture: images.Image) -> bytes:
-        return compress(picture, model=model, effort=effort, verify=False, threads=threads)
+    def ours(image: images.Image) -> bytes:
+        return compress(image, model=model, effort=effort, verify=False, threads=threads)
 
-    def restored(data: bytes) -> Pixels:
+    def from_ours(data: bytes) -> Pixels:
         return decompress(data, model=model, threads=threads)
 
     def jpegxl(samples: Pixels) -> bytes:
@@ -117,12 +135,12 @@ def contenders(
 
         return imagecodecs.jpegxl_decode(data)
 
-    name = OURS if model is None and effort == "default" else f"{OURS}, {_said(model, effort)}"
+    name = OURS if model is None and effort == "default" else f"{OURS}, {_setting(model, effort)}"
     return (
-        Contender(REFERENCE, lambda picture: picture, _png, _from_png),
-        Contender("WebP", _shown, _webp, _from_webp),
-        Contender(f"JPEG XL e{jpegxl_effort}", _flat, jpegxl, from_jpegxl),
-        Contender(name, lambda picture: picture, ours, restored),
+        Contender(REFERENCE, lambda image: image, _png, _from_png),
+        Contender("WebP", _rgb, _webp, _from_webp),
+        Contender(f"JPEG XL e{jpegxl_effort}", _samples, jpegxl, from_jpegxl),
+        Contender(name, lambda image: image, ours, from_ours),
     )
 
 
@@ -134,23 +152,36 @@ def measure(
     as_pixels: bool = False,
     warm: bool = True,
 ) -> ImageScores:
-    """All codecs on an image file's bytes.
+    """Measure all codecs on the image in the bytes of an image file.
 
-    With `warm` a corner is coded first, so that loading a codec is not timed.
+    as_pixels: accept a lossy file and code its decoded pixels. warm: code a corner of the image
+    first, so that loading a codec is not timed.
 
-    Raises InputError where the file is none that is coded, VerificationError where a codec restores
-    something else.
+    Raises InputError if the file cannot be read or coded, and VerificationError if a codec does not
+    restore the samples.
+
+    Examples:
+        >>> buffer = io.BytesIO()
+        >>> PillowImage.new("L", (32, 32)).save(buffer, "PNG")
+        >>> [score.samples for score in measure("a", buffer.getvalue(), contenders()[:1]).scores]
+        [1024]
     """
-    picture = images.without_metadata(images.read_image(data, as_pixels=as_pixels))
+    image = images.without_metadata(images.read_image(data, as_pixels=as_pixels))
     if warm:
-        _warm_up(picture, codecs)
-    return ImageScores(name, tuple(_score(codec, picture) for codec in codecs))
+        _warm_up(image, codecs)
+    return ImageScores(name, tuple(_score(codec, image) for codec in codecs))
 
 
-def together(found: Sequence[ImageScores]) -> ImageScores:
-    """The sums over images; a codec without a result on one of them has none."""
+def together(results: Sequence[ImageScores]) -> ImageScores:
+    """Return the sums over images; a codec without a result on one of them has no sum.
+
+    Examples:
+        >>> results = [ImageScores(name, (Score("PNG", 10, 10, 5),)) for name in "ab"]
+        >>> together(results).scores[0].bytes
+        10
+    """
     sums = []
-    for column in zip(*(image.scores for image in found), strict=True):
+    for column in zip(*(image.scores for image in results), strict=True):
         samples, raw = (
             sum(score.samples for score in column),
             sum(score.raw_bytes for score in column),
@@ -165,50 +196,52 @@ def together(found: Sequence[ImageScores]) -> ImageScores:
     return ImageScores("all images", tuple(sums))
 
 
-def _said(model: Any, effort: str) -> str:
+def _setting(model: Any, effort: str) -> str:
+    """Return the words for a model or effort other than the default."""
     if model is None:
         return effort
     return "no model" if model == "none" else str(model.name)
 
 
-def _warm_up(picture: images.Image, codecs: Sequence[Contender]) -> None:
+def _warm_up(image: images.Image, codecs: Sequence[Contender]) -> None:
     corner = images.make_image(
-        picture.pixels[:WARMED_UP, :WARMED_UP], picture.metadata, picture.bit_depth, picture.palette
+        image.pixels[:WARM_UP_SIDE, :WARM_UP_SIDE], image.metadata, image.bit_depth, image.palette
     )
     for codec in codecs:
         try:
             _score(codec, corner)
-        except InputError:  # a model of small images takes the whole
-            _score(codec, picture)
+        except InputError:  # a model of whole images does not fit the corner
+            _score(codec, image)
 
 
-def _score(codec: Contender, picture: images.Image) -> Score:
-    shape = codec.name, picture.pixels.size, picture.pixels.nbytes
-    wanted = codec.wanted(picture)
-    if wanted is None:
-        return Score(*shape)
+def _score(codec: Contender, image: images.Image) -> Score:
+    """Time encoding and decoding of an image. Raises VerificationError on another result."""
+    header = codec.name, image.pixels.size, image.pixels.nbytes
+    converted = codec.convert(image)
+    if converted is None:
+        return Score(*header)
     try:
         started = time.perf_counter()
-        data = codec.encode(wanted)
-        middle = time.perf_counter()
-        back = codec.decode(data)
-        ended = time.perf_counter()
-    except (ImportError, OutputError):  # not installed, or not for so large an image
-        return Score(*shape)
-    expected = wanted.pixels if isinstance(wanted, images.Image) else wanted
-    if back.dtype != expected.dtype or not np.array_equal(back, expected):
+        data = codec.encode(converted)
+        encoded = time.perf_counter()
+        restored = codec.decode(data)
+        decoded = time.perf_counter()
+    except (ImportError, OutputError):  # not installed, or the image is too large for the format
+        return Score(*header)
+    expected = converted.pixels if isinstance(converted, images.Image) else converted
+    if restored.dtype != expected.dtype or not np.array_equal(restored, expected):
         raise VerificationError(
             f"{codec.name} restored another image than it was given; please report this"
         )
-    return Score(*shape, len(data), middle - started, ended - middle)
+    return Score(*header, len(data), encoded - started, decoded - encoded)
 
 
-def _png(picture: images.Image) -> bytes:
+def _png(image: images.Image) -> bytes:
     buffer = io.BytesIO()
-    if picture.bit_depth == 8 and not picture.palette:
-        PillowImage.fromarray(picture.pixels).save(buffer, "PNG", optimize=True)
-    else:  # kinds that Pillow has no mode for
-        images.write_image(picture, buffer)
+    if image.bit_depth == 8 and not image.palette:
+        PillowImage.fromarray(image.pixels).save(buffer, "PNG", optimize=True)
+    else:  # kinds for which Pillow has no mode
+        images.write_image(image, buffer)
     return buffer.getvalue()
 
 
@@ -219,18 +252,18 @@ def _from_png(data: bytes) -> Pixels:
     return images.read_image(data).pixels
 
 
-def _shown(picture: images.Image) -> Pixels | None:
-    """The colours of 8 bits that one sees, `(h, w, 3 or 4)`; None of 16-bit samples."""
-    if picture.bit_depth == 16:
+def _rgb(image: images.Image) -> Pixels | None:
+    """Return the image as RGB or RGBA, uint8 `(h, w, 3 or 4)`, or None if it has 16-bit samples."""
+    if image.bit_depth == 16:
         return None
-    source = images.to_pillow(picture)
-    clear = source.mode in ("LA", "RGBA") or "transparency" in source.info
-    return np.asarray(source.convert("RGBA" if clear else "RGB"))
+    source = images.to_pillow(image)
+    transparent = source.mode in ("LA", "RGBA") or "transparency" in source.info
+    return np.asarray(source.convert("RGBA" if transparent else "RGB"))
 
 
-def _flat(picture: images.Image) -> Pixels | None:
-    """The samples, and the colours that a palette's indices stand for."""
-    return _shown(picture) if picture.palette else picture.pixels
+def _samples(image: images.Image) -> Pixels | None:
+    """Return the samples, with palette indices replaced by their colours."""
+    return _rgb(image) if image.palette else image.pixels
 
 
 def _webp(samples: Pixels) -> bytes:

@@ -1,7 +1,7 @@
-"""Rates of a model on images: of each, of all, as a table for people.
+"""Rates of a model on images: of each image and of all, as values, CSV and lines of text.
 
-`ideal` = `prior` + `likelihood` + `posterior`, bits per dimension: -ELBO, beside what a message
-really grew by.
+ideal = prior + likelihood + posterior = -ELBO, in bits per dimension, beside net, the measured
+growth of the message, and total, the size of the files.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import numpy as np
 
 from bbans import tiles
 
-PER_IMAGE = ("ideal", "importance_weighted", "bound", "net")  # what people are told in nats
+PER_IMAGE = ("ideal", "importance_weighted", "bound", "net")
+"""Rates that `lines` also prints per image, in bits and nats."""
 
 
 @dataclass(frozen=True)
 class ImageRate:
-    """One image: its dimensions, and bits.
+    """Code lengths of one image in bits; ideal = prior + likelihood + posterior.
 
-    `posterior` is negative; `importance_weighted` is -log2 of the mean of K weights, or None.
-
-    `ideal` = `prior` + `likelihood` + `posterior`, the means over the draws. `net` is None where
-    images are pushed together, since only their batch is measured, and `total` where they share a
-    message. `bound` is the mean over the draws of -log2 of the mean of the scheme's weights, None
-    where it has none: what net should be then, instead of ideal.
+    dimensions: number of subpixels. ideal, prior, likelihood, posterior: means over the draws;
+    posterior is negative. net: growth of the message; None if images are pushed in batches, of
+    which only the sum is measured. importance_weighted: -log2 of the mean of K importance weights,
+    or None. total: size of the file; None if images share a message. bound: mean over the draws of
+    -log2 of the mean weight of the scheme's particles, the expected net in place of ideal; None for
+    schemes without particles.
     """
 
     name: str
@@ -44,19 +45,19 @@ class ImageRate:
 
     @property
     def expected(self) -> float:
-        """What net should be."""
+        """Return the expectation of net in bits: the bound of the particles, or else ideal."""
         return self.ideal if self.bound is None else self.bound
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model on a set of images.
+    """Rates of a model on a set of images.
 
-    `total_bits` is what their files or the payload of their group take.
-
-    `shares` are the bits of every level and term, summed over images, of a photograph model.
-    `net_bits` is what each batch of `batch` images, the last of which may be smaller, made the
-    message grow by, in their order.
+    draws, importance_draws: draws of the latents for ideal and for importance_weighted. total_bits:
+    size of the images' files, or of the payload of one chained group; NaN for a conditional model.
+    batch: images that are pushed together; net_bits: growth of the message in bits for every batch,
+    of which the last may be smaller. particles, refinement: of the scheme. shares: bits of every
+    level and term of a photograph model, summed over images.
     """
 
     model: str
@@ -75,31 +76,30 @@ class Evaluation:
 
     @property
     def dimensions(self) -> int:
-        """Subpixels of all images."""
+        """Return the number of subpixels of all images."""
         return sum(image.dimensions for image in self.images)
 
     def rates(self) -> dict[str, float]:
-        """Bits per dimension of every term, the relative difference of net and what it should be,
-        its standard error over batches.
+        """Return the bits per dimension of every term, and net_over_ideal with its standard error.
 
-        What it should be is ideal, or the bound of a scheme with particles: `net_over_ideal` is
-        over that.
+        net_over_ideal = net / expected - 1, where expected is ideal, or the bound of a scheme with
+        particles. The standard error is over batches.
         """
         n = self.dimensions
-        wanted = [
+        term_names = [
             f.name
             for f in fields(ImageRate)
             if f.name not in ("name", "dimensions", "net", "total")
         ]
-        columns = {name: [getattr(image, name) for image in self.images] for name in wanted}
-        found = {name: sum(column) / n for name, column in columns.items() if None not in column}
+        columns = {name: [getattr(image, name) for image in self.images] for name in term_names}
+        terms = {name: sum(column) / n for name, column in columns.items() if None not in column}
         expected, net, error = (
             sum(image.expected for image in self.images),
             sum(self.net_bits),
             self._paired_error(),
         )
         return {
-            **found,
+            **terms,
             "net": net / n,
             "total": self.total_bits / n,
             "net_over_ideal": net / expected - 1,
@@ -107,17 +107,19 @@ class Evaluation:
         }
 
     def nats(self) -> dict[str, float]:
-        """The rates in nats, a mean over images: minus an ELBO as papers print it."""
-        share = self.dimensions / len(self.images) * math.log(2)
+        """Return the rates in nats per image, the mean over images: -ELBO as papers report it."""
+        nats_per_rate = self.dimensions / len(self.images) * math.log(2)
         return {
-            name: rate * share
+            name: rate * nats_per_rate
             for name, rate in self.rates().items()
             if not name.startswith("net_over_ideal")
         }
 
     def _paired_error(self) -> float:
-        """Standard error of the sum of net - expected, in bits: B batches vary about what so many
-        images differ by in the mean.
+        """Return the standard error in bits of the sum of net - expected over all images.
+
+        It is estimated from the residuals of the batches about the mean difference per image; NaN
+        for a single batch.
         """
         expected = np.add.reduceat(
             [image.expected for image in self.images], range(0, len(self.images), self.batch)
@@ -129,7 +131,7 @@ class Evaluation:
         return math.sqrt(float((residuals**2).sum()) * B / (B - 1)) if B > 1 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: rates in bits per dimension, images in bits."""
+        """Return plain values for JSON: rates in bits per dimension, images in bits."""
         head = {
             f.name: getattr(self, f.name)
             for f in fields(self)
@@ -144,7 +146,7 @@ class Evaluation:
         }
 
     def to_csv(self) -> str:
-        """A line for each image, in bits."""
+        """Return CSV with a row for each image, in bits."""
         text = io.StringIO()
         table = csv.DictWriter(text, [f.name for f in fields(ImageRate)], lineterminator="\n")
         table.writeheader()
@@ -152,9 +154,9 @@ class Evaluation:
         return text.getvalue()
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """Return lines of text."""
         rates = self.rates()
-        said = {
+        descriptions = {
             "ideal": f"-ELBO of the exact model, {self.draws} draws",
             "prior": "  latents pushed",
             "likelihood": "  samples pushed",
@@ -165,20 +167,20 @@ class Evaluation:
             "net": "what the coder's message grew by "
             f"({self.scheme}{f', {self.batch} images at once' if self.batch > 1 else ''})",
         }
-        if not math.isnan(self.total_bits):  # what is told with an image is in no file
-            said["total"] = f"{math.ceil(self.total_bits / 8)} bytes"
+        if not math.isnan(self.total_bits):  # conditional models have no files
+            descriptions["total"] = f"{math.ceil(self.total_bits / 8)} bytes"
         lines = [
             f"{len(self.images)} images, {self.dimensions} samples; model {self.model} "
             f"({self.model_id[:16]}), family {self.family}"
         ]
         lines += [
             f"{name.replace('_', ' '):20} {rates[name]:9.4f} bits per dimension   {words}"
-            for name, words in said.items()
+            for name, words in descriptions.items()
             if name in rates
         ]
-        a_nat, nats = 1 / math.log(2), self.nats()
+        bits_per_nat, nats = 1 / math.log(2), self.nats()
         each = ", ".join(
-            f"{name.replace('_', ' ')} {nats[name] * a_nat:.2f} bits = {nats[name]:.2f} nats"
+            f"{name.replace('_', ' ')} {nats[name] * bits_per_nat:.2f} bits = {nats[name]:.2f} nats"
             for name in PER_IMAGE
             if name in nats
         )

@@ -1,1 +1,1 @@
-"""Files of one image: pixels to bytes and back, what a file holds, and where files are kept."""
+"""Files of one image: compression and decompression, properties of files, and storage access."""

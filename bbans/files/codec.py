@@ -1,7 +1,7 @@
-"""Pixels to the bytes of a file and back, and what a file holds.
+"""Compression of one image to the bytes of a file, decompression, and inspection of files.
 
-A file is tiles of one image (`container`), each coded by bits-back on its own (`tiles`). Every
-function is deterministic and leaves the process's torch settings alone.
+A file holds the tiles of one image (`container`); each tile is coded independently by bits-back
+coding (`tiles`). All functions are deterministic and do not change the process's torch settings.
 """
 
 from __future__ import annotations
@@ -31,19 +31,23 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[Any]
 
-
-AS_SUITS, HERE = SchemeOptions(), Execution()
+DEFAULT_SCHEME, LOCAL = SchemeOptions(), Execution()
 
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """How images are compressed: what the keywords of `compress` say."""
+    """Settings of the compression of any number of images.
+
+    model: a model's name, file or value, "none" for the fixed predictor, or None for the model of
+    `effort`. effort: a key of `options.EFFORTS`. verify: whether every file is decoded and compared
+    with its image before it is returned. execution: threads, or the workers of a cluster.
+    """
 
     model: ModelLike = None
     effort: str = "default"
-    scheme: SchemeOptions = AS_SUITS
+    scheme: SchemeOptions = DEFAULT_SCHEME
     verify: bool = True
-    execution: Execution = HERE
+    execution: Execution = LOCAL
 
 
 def compress(
@@ -58,20 +62,34 @@ def compress(
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> bytes:
-    """A file's bytes. image: uint8 or uint16 array `(H, W)` or `(H, W, 2 to 4)`, a Pillow image, or
-    an `images.Image` with metadata.
+    """Compress an image losslessly and return the bytes of its file.
 
-    With `verify` the result is decoded by other arithmetic and compared before it is returned.
-    `threads` tiles, or bands of one tile, are coded at once, or tiles are coded by the workers of a
-    `cluster` (`cluster.connected`); the bytes depend on neither. `effort` picks the model where
-    none is named: "fast" a small one, "default" and "max" the default one. With "max" every
-    orientation of a tile is tried, which takes eight times as long. The model "none" stands for the
-    fixed predictor, whose files need no model. A model of small images (a latent chain) codes one
-    of its shape under latents that are chosen for it; many are shorter in an archive. `scheme` (one
-    of `schemes.registry.NAMES`), `particles` and `refine`, steps of search for the posterior, are
-    for such a model: bits that come back are paid for first, in every file, so that they make a
-    file longer, except for two-part codes. Raises InputError on images that cannot be coded so,
-    VerificationError on a failed comparison.
+    image: uint8 or uint16 array `(H, W)` or `(H, W, C)`, C from 2 to 4, a Pillow image, or an
+    `images.Image` with metadata.
+
+    model: a model's name, file or value; "none" for the fixed predictor, whose files need no model.
+    effort: the model to use if none is given: "fast" a small one, "default" and "max" the default
+    one; "max" also tries every orientation of a tile, which takes eight times as long.
+
+    scheme (one of `schemes.registry.NAMES`), particles (of a scheme with importance weights) and
+    refine (steps of posterior refinement) are for latent models of whole images. By default such a
+    model codes an image with latents that the encoder chooses, without initial bits. All schemes
+    but two-part codes need initial bits in every file, so they make a file longer; many small
+    images are shorter in an archive (`create_archive`).
+
+    verify: decode the result on other arithmetic and compare it with the image. threads: how many
+    tiles, or bands of one tile, are coded in parallel. cluster: workers that code the tiles
+    (`execution.dask.connected`). The bytes depend on none of the three.
+
+    Raises InputError on images and options that cannot be coded, ModelError, and VerificationError
+    if the result does not decode to the image.
+
+    Examples:
+        >>> import numpy as np
+        >>> image = np.zeros((64, 64), np.uint8)
+        >>> data = compress(image, model="none")
+        >>> len(data) < image.nbytes, bool((decompress(data) == image).all())
+        (True, True)
     """
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
@@ -81,9 +99,16 @@ def compress(
 
 
 def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
-    """What makes the files of many images, whose model is made ready once.
+    """Return the function from an image to the bytes of its file, with the model loaded once.
 
-    Raises what `compress` raises.
+    Raises InputError and ModelError on options that cannot be used. The function raises InputError
+    on images that cannot be coded, and VerificationError if a file does not decode to its image.
+
+    Examples:
+        >>> import numpy as np
+        >>> encode = encoder(CompressOptions(model="none"))
+        >>> decompress(encode(images.from_array(np.eye(2, dtype=np.uint8)))).tolist()
+        [[1, 0], [0, 1]]
     """
     effort = effort_named(options.effort)
     model = None if options.model == NO_MODEL else load_model(options.model or effort.model)
@@ -96,7 +121,8 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
         executor = execution.executor(build_context, request)
 
     @cache
-    def checking() -> Executor[tiles.Context]:
+    def verifier() -> Executor[tiles.Context]:
+        """Return the executor that decodes on other arithmetic, made on first use."""
         return execution.executor(build_context, replace(request, independent=True))
 
     def encode(image: images.Image) -> bytes:
@@ -104,7 +130,7 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
             tiles.check_fit(context.image_model, image.pixels, image.palette)
         data, modelled = _encode(image, context, executor, effort.exhaustive)
         if options.verify:
-            _verify(data, image, checking() if modelled else executor)
+            _verify(data, image, verifier() if modelled else executor)
         return data
 
     return encode
@@ -116,7 +142,7 @@ def _encode(
     executor: Executor[tiles.Context],
     exhaustive: bool,
 ) -> tuple[bytes, bool]:
-    """An image's file, and whether a model coded any of it."""
+    """Return the bytes of an image's file, and whether a trained model coded any part of it."""
     pixels = image.pixels
     pixel_format = container.format_of(
         1 if pixels.ndim == 2 else pixels.shape[2], image.bit_depth, image.palette
@@ -136,7 +162,7 @@ def _encode(
     )
     data = container.write(file)
     if len(data) > pixel_format.raw_bytes(*pixels.shape[:2]) and context.coding is None:
-        data = min(data, container.write(tiling.stored(file, pixels)), key=len)
+        data = min(data, container.write(tiling.as_stored_tile(file, pixels)), key=len)
     return data, modelled
 
 
@@ -144,13 +170,13 @@ def _verify(data: bytes, image: images.Image, executor: Executor[tiles.Context])
     """Raise VerificationError unless a file decodes to the image."""
     index = container.read_index(data)
     try:
-        back = to_image(tiling.decode(data, index, executor), index)
+        decoded = to_image(tiling.decode(data, index, executor), index)
     except FormatError as error:
         raise VerificationError(
             f"the file could not be decoded again ({error}): nothing was written; please report "
             "this"
         ) from error
-    if not images.same_image(back, image):
+    if not images.same_image(decoded, image):
         raise VerificationError(
             "the file decoded to another image than was given: nothing was written; please report "
             "this"
@@ -166,11 +192,27 @@ def decompress_image(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
 ) -> images.Image:
-    """The image in a file, with its metadata. Raises FormatError, ModelNotFoundError.
+    """Decompress a file and return its image with the metadata.
 
-    `region` `(x, y, width, height)`: only that rectangle, of which only the tiles it meets are
-    decoded. `preview` s: every 2^s-th row and column, from the coarse levels of the pyramid alone
-    (their checksum cannot be verified).
+    data: bytes, or a `container.FileBuffer` of which only the needed parts are read. model: tried
+    before those of the search path if its id is the one in the file. threads: how many tiles are
+    decoded in parallel.
+
+    region: `(x, y, width, height)` in pixels; only the tiles that meet this rectangle are decoded.
+    preview: s from 0 to 10 returns every 2^s-th row and column, where possible from the coarse
+    levels of the pyramid alone, whose checksum cannot be verified.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
+    tiles do not have.
+
+    Examples:
+        >>> import numpy as np
+        >>> data = compress(np.zeros((64, 48), np.uint8), model="none")
+        >>> decompress_image(data, region=(8, 0, 4, 2)).pixels.shape
+        (2, 4)
+        >>> decompress_image(data, preview=3).pixels.shape
+        (8, 6)
     """
     index = container.read_index(data, max_pixels)
     rectangle = None if region is None else tiling.Region(*region)
@@ -193,10 +235,22 @@ def decompress(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
 ) -> Pixels:
-    """The samples in a file, uint8 or uint16, `(H, W)` or `(H, W, channels)`: palette indices and
-    samples of few bits as they are.
+    """Decompress a file and return its samples, uint8 or uint16, `(H, W)` or `(H, W, channels)`.
 
-    Arguments and errors as of `decompress_image`.
+    Palette indices and samples of fewer than 8 bits are returned unscaled.
+
+    model: tried before those of the search path if its id is the one in the file. threads: how many
+    tiles are decoded in parallel. region: `(x, y, width, height)` in pixels, to decode only this
+    rectangle. preview: s from 0 to 10, to decode only every 2^s-th row and column.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
+    tiles do not have.
+
+    Examples:
+        >>> import numpy as np
+        >>> decompress(compress(np.array([[1, 2], [3, 4]], np.uint8), model="none")).tolist()
+        [[1, 2], [3, 4]]
     """
     options: dict[str, Any] = {
         "model": model,
@@ -215,10 +269,19 @@ def salvage(
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> tuple[images.Image, tuple[tiling.Damage, ...]]:
-    """What can be restored of a damaged or truncated file, zeros elsewhere, and the tiles that are
-    missing.
+    """Restore a damaged or truncated file as far as possible: the image, and the missing tiles.
 
-    Raises FormatError when the damage is in the header, the metadata or the table of contents.
+    Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
+    in the file. Raises FormatError if the damage is in the header, the metadata or the table of
+    contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
+
+    Examples:
+        >>> import numpy as np
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
+        >>> data = compress(pixels, model="none")
+        >>> image, damage = salvage(data[:-9])
+        >>> image.pixels.shape, len(damage)
+        ((8, 8), 1)
     """
     index = container.read_index(data, max_pixels, whole=False)
     damaged: list[tiling.Damage] = []
@@ -229,8 +292,20 @@ def salvage(
 
 
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
-    """A file as a Pillow image."""
-    with storage.opened(path) as data:
+    """Read a file by its path or URL and return it as a Pillow image.
+
+    Raises InputError if it cannot be read or Pillow has no mode for its samples, FormatError on
+    damage, and ModelNotFoundError.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "grey.bbans")
+        ...     _ = path.write_bytes(compress(np.zeros((2, 3), np.uint8), model="none"))
+        ...     open(path).size
+        (3, 2)
+    """
+    with storage.open_buffer(path) as data:
         return images.to_pillow(decompress_image(data, model=model))
 
 
@@ -241,9 +316,18 @@ def verify(
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> None:
-    """Decode a file and check everything it can be checked by.
+    """Decode a file and verify its structure and all its checksums.
 
-    Raises FormatError, ModelNotFoundError.
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, and ModelNotFoundError.
+
+    Examples:
+        >>> import numpy as np
+        >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
+        >>> verify(data)
+        >>> verify(data[:-1])
+        Traceback (most recent call last):
+        bbans.errors.TruncatedError: ...
     """
     decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
 
@@ -256,8 +340,20 @@ def info(
     costs: bool = False,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> FileInfo:
-    """What a file holds and, with `account`, where its bits went (the file is decoded for that);
-    with `costs` also pixel by pixel.
+    """Return the properties of a file and, with `account`, how its bits are spent.
+
+    account: decode the file and split its length in bits into ideal, net and total and their terms.
+    costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
+    model: tried before those of the search path if its id is the one in the file.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, and, with `account`, ModelNotFoundError.
+
+    Examples:
+        >>> import numpy as np
+        >>> facts = info(compress(np.zeros((64, 64), np.uint8), model="none"))
+        >>> facts.width, facts.codecs, facts.account.net <= 8 * facts.file_bytes
+        (64, {'constant': 1}, True)
     """
     index = container.read_index(data, max_pixels)
     with all_threads():

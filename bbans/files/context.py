@@ -1,4 +1,4 @@
-"""What files are coded with: the model that was asked for, or the one that a file names."""
+"""Coding contexts: the model, arithmetic and scheme with which files are coded and decoded."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from bbans.options import NO_MODEL, SchemeOptions
 
 @dataclass(frozen=True)
 class ContextRequest:
-    """What a context is made of: a model, or its file where it goes to another machine, None: the
-    fixed predictor; how it shall code; and whether by other arithmetic than is fastest, to check
-    with.
+    """A picklable description of a context, from which workers build it.
+
+    model: a loaded model, the bytes of its file (for another process), or None for the fixed
+    predictor. scheme: how a latent model codes. independent: use arithmetic other than the fastest,
+    for verification.
     """
 
     model: Model | bytes | None
@@ -23,16 +25,26 @@ class ContextRequest:
     independent: bool = False
 
     def serialised(self) -> ContextRequest:
-        """The request as it goes to the workers of a cluster."""
+        """Return the request with its model as the bytes of a file, for the workers of a
+        cluster.
+
+        Examples:
+            >>> ContextRequest(None, SchemeOptions()).serialised().model is None
+            True
+        """
         if not isinstance(self.model, Model):
             return self
         return replace(self, model=self.model.to_bytes())
 
 
 def build_context(request: ContextRequest) -> tiles.Context:
-    """The model of a request with its network, to code as is asked.
+    """Build the context of a request: the model's network on exact arithmetic, and the scheme.
 
-    Raises InputError where it cannot.
+    Raises InputError if the model cannot be coded with the scheme.
+
+    Examples:
+        >>> build_context(ContextRequest(None, SchemeOptions())).model is None
+        True
     """
     model, scheme = request.model, request.scheme
     if isinstance(model, bytes):
@@ -45,14 +57,25 @@ def build_context(request: ContextRequest) -> tiles.Context:
 
 
 def context_of_file(index: container.Index, model: ModelLike) -> tiles.Context:
-    """The model that a file needs, with its network; none when no tile needs one."""
-    wanted = index.header.model_id
-    if wanted == container.NO_MODEL:
+    """Build the context that decodes a file; it has no model if no tile needs one.
+
+    model: used if its id is the one in the file; otherwise the search path is looked through.
+    Raises ModelNotFoundError, and FormatError if the file cannot have been coded with the model.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.files.codec import compress
+        >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
+        >>> context_of_file(container.read_index(data), model=None).model is None
+        True
+    """
+    model_id = index.header.model_id
+    if model_id == container.NO_MODEL:
         return tiles.Context()
-    chosen = None if model in (None, NO_MODEL) else load_model(model)
-    if chosen is None or chosen.id != wanted:
-        chosen = find_by_id(wanted)
+    loaded = None if model in (None, NO_MODEL) else load_model(model)
+    if loaded is None or loaded.id != model_id:
+        loaded = find_by_id(model_id)
     try:
-        return tiles.context_of(chosen, tiles.fastest_ops())
+        return tiles.context_of(loaded, tiles.fastest_ops())
     except InputError as error:
         raise FormatError(f"the file is forged or damaged: {error}") from error

@@ -1,5 +1,5 @@
-"""What a file holds and where its bits went: ideal, net and total, in bits per dimension and term
-by term.
+"""Properties of a file, and the split of its length: ideal, net and total in bits per dimension,
+and every term in bits.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from bbans.schemes.metering import Account
 from bbans.tiles import Costs, Share
 
 IDEAL_DRAWS = 16
+"""Draws of the latents for the ideal code length."""
 
 
 @dataclass(frozen=True)
 class PartInfo:
-    """A part of a tile: the tile's number and rectangle, the part's channels, codec, latent
-    precision in bits, and bytes.
+    """A part of a tile: some of its channels, coded by one codec.
+
+    tile: the tile's number; x, y, width, height: its rectangle in pixels. channels: how many the
+    part has. latent_precision: in bits, 0 if the codec has no latents. bytes: size of the payload.
     """
 
     tile: int
@@ -34,7 +37,12 @@ class PartInfo:
     bytes: int
 
     def line(self) -> str:
-        """The same for people."""
+        """Return the part as a line of text.
+
+        Examples:
+            >>> PartInfo(0, 0, 0, 64, 48, 1, "constant", 0, 1).line()
+            '  tile 0: 64 x 48 at 0,0, 1 channels: constant, 1 bytes'
+        """
         precision = f", latent precision {self.latent_precision}" if self.latent_precision else ""
         place = f"{self.width} x {self.height} at {self.x},{self.y}"
         return (
@@ -45,10 +53,12 @@ class PartInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """Facts of a file. `ideal_bits`, `net_bits` and `account`, all in bits, are None unless an
-    account was asked for.
+    """Properties of a file.
 
-    `costs` are the bits of every pixel and of every level, where they were asked for.
+    codecs: number of parts by the codec's name. framing_bits: bits of header, table of contents and
+    metadata. ideal_bits: the expected code length under the exact model; net_bits: the growth of
+    the message; account: its terms; all in bits, and None unless an account was requested. costs:
+    bits of every pixel and of every level, None unless requested.
     """
 
     width: int
@@ -74,14 +84,14 @@ class FileInfo:
 
     @property
     def dimensions(self) -> int:
-        """Subpixels: what rates are divided by."""
+        """Return the number of subpixels, width x height x channels: the divisor of rates."""
         return self.width * self.height * self.channels
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; rates are in bits per dimension."""
+        """Return plain values for JSON, with rates in bits per dimension."""
         n = self.dimensions
-        apart = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
-        result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in apart}
+        excluded = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
+        result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in excluded}
         result["bits_per_dimension"] = {"total": 8 * self.file_bytes / n}
         result["framing_bits"] = self.framing_bits
         if self.account is not None and self.ideal_bits is not None and self.net_bits is not None:
@@ -98,10 +108,11 @@ class FileInfo:
         return result
 
     def lines(self, each_tile: bool = False) -> list[str]:
-        """The same for people; with `each_tile` also a line for every part of every tile."""
+        """Return lines of text; with `each_tile` also one for every part of every tile."""
         return [*self._summary(), *(part.line() for part in self.parts if each_tile)]
 
     def _ideal_words(self) -> str:
+        """Return the explanation of ideal."""
         if any(name.startswith(container.CODECS[container.CHAIN].name) for name in self.codecs):
             return (
                 f"-ELBO of the exact model, or the bound of its particles, {IDEAL_DRAWS} "
@@ -110,6 +121,7 @@ class FileInfo:
         return f"-ELBO of the exact model, {IDEAL_DRAWS} draws"
 
     def _summary(self) -> list[str]:
+        """Return the lines about the whole file."""
         n = self.dimensions
         model = (
             f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
@@ -159,8 +171,17 @@ def describe(
     with_account: bool = True,
     with_costs: bool = False,
 ) -> FileInfo:
-    """Facts of a file; when what it needs is there also the account, for which every tile is
-    decoded, and what every pixel cost.
+    """Return the properties of a file whose index was read from `data`.
+
+    with_account: decode every tile to account for its bits, if the file needs no model or `context`
+    has one. with_costs: also measure the bits of every pixel; needs the account. Raises FormatError
+    on damaged tiles.
+
+    Examples:
+        >>> from bbans.files.codec import compress
+        >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
+        >>> describe(data, container.read_index(data), tiles.Context()).dimensions
+        64
     """
     header = index.header
     pixel_format = container.FORMATS[header.pixel_format]
@@ -217,6 +238,7 @@ def describe(
 
 
 def _parts(index: container.Index) -> Iterator[PartInfo]:
+    """Yield the properties of every part of every tile."""
     h = index.header
     rectangles = container.tile_rectangles(h.width, h.height, h.tile_width, h.tile_height)
     for number, (entry, (top, left, rows, columns)) in enumerate(

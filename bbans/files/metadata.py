@@ -1,5 +1,5 @@
-"""Images between the two layers that know of them: samples and PNG chunks of `images`, samples and
-numbered chunks of `container`.
+"""Conversion between the images of `images` (samples and PNG chunks) and those of `container`
+(samples and numbered metadata chunks).
 """
 
 from __future__ import annotations
@@ -14,8 +14,13 @@ from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, xmp_chunk
 
 
 def to_chunk(chunk: images.PngChunk) -> container.MetadataChunk:
-    """A PNG chunk as the container carries it: verbatim, and critical where PNG says so (a
-    palette).
+    """Convert a PNG chunk to a metadata chunk of a file, verbatim.
+
+    It is critical if it is critical in PNG, as a palette is.
+
+    Examples:
+        >>> to_chunk(images.PngChunk("gAMA", bytes(4))).critical
+        False
     """
     kind = container.PNG_CHUNK_AFTER_PIXELS if chunk.after_pixels else container.PNG_CHUNK
     return container.MetadataChunk(
@@ -24,27 +29,31 @@ def to_chunk(chunk: images.PngChunk) -> container.MetadataChunk:
 
 
 def from_chunks(chunks: tuple[container.MetadataChunk, ...]) -> tuple[images.PngChunk, ...]:
-    """What an image can carry of a file's metadata; ancillary kinds that this release does not know
-    are left out.
+    """Convert the metadata chunks of a file to PNG chunks.
 
-    Raises FormatError on a text that is none.
+    Ancillary chunks of unknown kinds are left out. Raises FormatError on malformed text.
+
+    Examples:
+        >>> chunk = images.PngChunk("gAMA", bytes(4))
+        >>> from_chunks((to_chunk(chunk),)) == (chunk,)
+        True
     """
-    found = []
+    converted = []
     for chunk in chunks:
         if chunk.kind in (container.PNG_CHUNK, container.PNG_CHUNK_AFTER_PIXELS):
             after = chunk.kind == container.PNG_CHUNK_AFTER_PIXELS
-            found.append(
+            converted.append(
                 images.PngChunk(chunk.payload[:4].decode("ascii"), chunk.payload[4:], after)
             )
         elif chunk.kind == container.ICC_PROFILE:
-            found.append(icc_chunk(chunk.payload))
+            converted.append(icc_chunk(chunk.payload))
         elif chunk.kind == container.EXIF:
-            found.append(exif_chunk(chunk.payload))
+            converted.append(exif_chunk(chunk.payload))
         elif chunk.kind == container.XMP:
-            found.append(xmp_chunk(chunk.payload))
+            converted.append(xmp_chunk(chunk.payload))
         elif chunk.kind == container.TEXT:
-            found.append(_text(chunk.payload))
-    return tuple(found)
+            converted.append(_text(chunk.payload))
+    return tuple(converted)
 
 
 def _text(payload: bytes) -> images.PngChunk:
@@ -58,9 +67,16 @@ def _text(payload: bytes) -> images.PngChunk:
 
 
 def to_image(pixels: NDArray[Any], index: container.Index) -> images.Image:
-    """The image of a file's samples.
+    """Combine decoded samples `(H, W)` or `(H, W, channels)` and a file's metadata to an image.
 
-    Raises FormatError when samples and metadata make no image: a palette is missing, for instance.
+    Raises FormatError if they do not make a valid image, for example without a palette.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.files.codec import compress
+        >>> pixels = np.zeros((2, 3), np.uint8)
+        >>> to_image(pixels, container.read_index(compress(pixels, model="none"))).bit_depth
+        8
     """
     pixel_format = container.FORMATS[index.header.pixel_format]
     try:

@@ -1,4 +1,4 @@
-"""Image files to files of ours and back, by their paths or URLs."""
+"""Compression of image files to .bbans files and decompression, by paths or URLs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompressResult:
-    """Sizes in bytes: of the input file, of the output file, of the raw pixels."""
+    """Sizes in bytes.
+
+    source_bytes: the image file. file_bytes: the compressed file. raw_bytes: the uncompressed
+    samples in memory.
+    """
 
     source_bytes: int
     file_bytes: int
@@ -44,20 +48,34 @@ def compress_file(
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> CompressResult:
-    """Compress an image file.
+    """Compress an image file and return the sizes.
 
-    Source and target are paths or URLs (`urls`). Raises InputError, OutputError.
+    source, target: paths or URLs. overwrite: replace an existing target. as_pixels: accept a lossy
+    file (JPEG) and code its decoded pixels, although they need more bytes than it does. strip: drop
+    all metadata but a palette or transparent colour.
 
-    The options of `compress` are the same; `strip` drops metadata other than a palette or
-    transparent colour; `as_pixels` takes a JPEG's pixels.
+    model: a model's name, file or value; "none" for the fixed predictor; None for the model of
+    `effort` ("fast", "default" or "max"). scheme, particles and refine: how a latent model of whole
+    images codes. verify: decode the result and compare it before it is written. threads, cluster:
+    where tiles are coded; the bytes do not depend on them.
+
+    Raises InputError, of which JpegInputError, on images that cannot be read or coded, ModelError,
+    VerificationError, OutputExistsError and OutputError.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "a.npy"), np.zeros((64, 64), np.uint8))
+        ...     compress_file(f"{folder}/a.npy", f"{folder}/a.bbans", model="none").raw_bytes
+        4096
     """
-    picture, source_bytes = storage.read_picture(source, as_pixels)
+    picture, source_bytes = storage.read_image_file(source, as_pixels)
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
     data = encoder(CompressOptions(model, effort, scheme_options, verify, execution))(picture)
-    storage.save(target, data, overwrite)
+    storage.write_file(target, data, overwrite)
     return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 
 
@@ -74,15 +92,28 @@ def decompress_file(
     preview: int = 0,
     keep_going: bool = False,
 ) -> tuple[tiling.Damage, ...]:
-    """Restore an image file, PNG unless `format` says otherwise; paths or URLs.
+    """Decompress a file to an image file and return the missing tiles, if any.
 
-    Raises FormatError, ModelNotFoundError, OutputError.
+    source, target: paths or URLs. format: the kind of image file to write (default: PNG).
+    overwrite: replace an existing target. model: tried before those of the search path if its id is
+    the one in the file. region: `(x, y, width, height)` in pixels, to restore only this rectangle.
+    preview: s from 0 to 10, to restore only every 2^s-th row and column. keep_going: restore a
+    damaged file as far as possible, with missing tiles 0; region and preview are then ignored.
 
-    With `keep_going` a damaged file is restored as far as it can be; the tiles that are missing are
-    returned.
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, ModelNotFoundError, InputError on an impossible region or preview, OutputExistsError and
+    OutputError.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "a.npy"), np.eye(64, dtype=np.uint8))
+        ...     _ = compress_file(f"{folder}/a.npy", f"{folder}/a.bbans", model="none")
+        ...     decompress_file(f"{folder}/a.bbans", f"{folder}/a.png")
+        ()
     """
     damaged: tuple[tiling.Damage, ...] = ()
-    with storage.opened(source) as data:
+    with storage.open_buffer(source) as data:
         if keep_going:
             picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
         else:
@@ -99,5 +130,5 @@ def decompress_file(
         images.write_image(picture, buffer, format=format or "PNG")
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
-    storage.save(target, buffer.getvalue(), overwrite)
+    storage.write_file(target, buffer.getvalue(), overwrite)
     return damaged

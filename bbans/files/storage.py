@@ -1,4 +1,4 @@
-"""Files of ours and images, by their paths or URLs."""
+"""Reading and writing of compressed files and image files by paths or URLs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,20 @@ from bbans.files import urls
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[container.FileBuffer]:
-    """A regular file, or one by its URL, of which only what is asked for is read."""
+def open_buffer(path: str | Path) -> Iterator[container.FileBuffer]:
+    """Open a regular file or a URL as a buffer, of which only requested parts are read; a context
+    manager.
+
+    Raises InputError if there is no such regular file or it cannot be read.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_file(f"{folder}/a.bbans", b"abc", overwrite=False)
+        ...     with open_buffer(f"{folder}/a.bbans") as buffer:
+        ...         len(buffer)
+        3
+    """
     place = urls.located(path)
     try:
         if isinstance(place, Path) and not place.is_file():
@@ -31,8 +43,18 @@ def opened(path: str | Path) -> Iterator[container.FileBuffer]:
         buffer.close()
 
 
-def save(target: str | Path, data: bytes, overwrite: bool) -> None:
-    """Write a file, by its path or URL. Raises OutputExistsError, OutputError."""
+def write_file(target: str | Path, data: bytes, overwrite: bool) -> None:
+    """Write the bytes of a file to a path or URL, atomically where the storage allows it.
+
+    Raises OutputExistsError unless `overwrite`, and OutputError.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_file(f"{folder}/a.bbans", b"abc", overwrite=False)
+        ...     Path(folder, "a.bbans").read_bytes()
+        b'abc'
+    """
     place = urls.located(target)
     if isinstance(place, Path):
         images.atomic_write(place, data, overwrite=overwrite)
@@ -40,8 +62,20 @@ def save(target: str | Path, data: bytes, overwrite: bool) -> None:
         urls.write(place, data, overwrite)
 
 
-def read_picture(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:
-    """An image file's image, and its bytes."""
+def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:
+    """Read an image file by its path or URL and return the image and the file's size in bytes.
+
+    as_pixels: accept a lossy file and take its decoded pixels. Raises InputError on files that
+    cannot be read, of which JpegInputError on a lossy one unless `as_pixels`.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "a.npy"), np.zeros((2, 3), np.uint8))
+        ...     image, size = read_image_file(f"{folder}/a.npy", as_pixels=False)
+        >>> image.pixels.shape, size
+        ((2, 3), 134)
+    """
     place = urls.located(source)
     if isinstance(place, Path):
         return images.read_image(place, as_pixels=as_pixels), os.path.getsize(place)

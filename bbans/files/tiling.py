@@ -1,5 +1,5 @@
-"""Whole images from tiles and back: the grid, parallel work over tiles, regions, previews, and what
-is left of a damaged file.
+"""Images as grids of tiles: parallel coding of tiles, regions, previews, and decoding of damaged
+files.
 """
 
 from __future__ import annotations
@@ -19,22 +19,26 @@ from bbans.errors import FormatError, InputError
 from bbans.execution.executor import Executor
 
 TILE_SIDE = 1024
-LARGE_PIXELS, LARGE_TILE_SIDE = (
-    2**24,
-    512,
-)  # larger images have smaller tiles, which take a quarter of the memory
-GRAPHIC_TILE = (2048, 4096)  # rows, columns: fallback coders find repetitions over a whole tile
-PREVIEW_LEVELS = 10  # tiles start at multiples of 2^9 or more; of one tile every level is there
+"""Rows and columns of a tile of a photograph."""
+LARGE_PIXELS, LARGE_TILE_SIDE = 2**24, 512
+"""Images of more than LARGE_PIXELS pixels have tiles of LARGE_TILE_SIDE rows and columns, which
+take a quarter of the memory.
+"""
+GRAPHIC_TILE = (2048, 4096)
+"""Rows and columns of a tile of a drawing: dictionary coders find repetitions within a tile."""
+PREVIEW_LEVELS = 10
+"""Highest level of a preview. Tiles start at multiples of 2^9 or more, and an image of one tile has
+every level.
+"""
 
 Pixels = NDArray[Any]
-Coded: TypeAlias = tuple[
-    container.TileRecord | FormatError, tuple[int, int]
-]  # a tile, or why it cannot be read, and its sides
+CodedTile: TypeAlias = tuple[container.TileRecord | FormatError, tuple[int, int]]
+"""The record of a tile, or the error that reading it raised, and the tile's `(rows, columns)`."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of pixels: column and row of its top left corner, columns and rows."""
+    """A rectangle in pixels: column x and row y of its top left corner, width and height."""
 
     x: int
     y: int
@@ -44,7 +48,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Damage:
-    """A tile that could not be decoded: its number, its rectangle, and why."""
+    """A tile that could not be decoded: its number, its rectangle, and the reason."""
 
     tile: int
     region: Region
@@ -57,27 +61,33 @@ def encode(
     spread: Executor[tiles.Context],
     exhaustive: bool = False,
 ) -> tuple[tuple[int, int], tuple[container.TileRecord, ...]]:
-    """Sides `(height, width)` of the tiles of an image, and their records.
+    """Code an image tile by tile: return `(rows, columns)` of a tile, and the tiles' records.
 
-    The bytes do not depend on how the work is spread.
+    pixels: uint8 or uint16, `(H, W)` or `(H, W, channels)`. spread: executor of the work on tiles;
+    the records do not depend on it. exhaustive: try every orientation of a tile.
 
-    `exhaustive` tries whatever may be shorter.
+    Examples:
+        >>> from bbans.execution.executor import on_threads
+        >>> pixels = np.zeros((4, 6), np.uint8)
+        >>> shape, records = encode(pixels, container.FORMATS[0], on_threads(tiles.Context(), 1))
+        >>> shape, len(records)
+        ((4, 6), 1)
     """
     h, w = pixels.shape[:2]
     natural = TILE_SIDE if h * w <= LARGE_PIXELS else min(TILE_SIDE, LARGE_TILE_SIDE)
     rows, columns = GRAPHIC_TILE if _mostly_graphic(pixels, pixel_format) else (natural, natural)
-    side = min(h, rows), min(w, columns)
-    rectangles = container.tile_rectangles(w, h, side[1], side[0])
+    shape = min(h, rows), min(w, columns)
+    rectangles = container.tile_rectangles(w, h, shape[1], shape[0])
 
     cuts = (
         pixels[top : top + height, left : left + width] for top, left, height, width in rectangles
     )
-    return side, tuple(
-        spread(partial(_encoded, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
+    return shape, tuple(
+        spread(partial(_encode_tile, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
     )
 
 
-def _encoded(
+def _encode_tile(
     context: tiles.Context,
     cut: Pixels,
     *,
@@ -87,8 +97,15 @@ def _encoded(
     return tiles.encode_tile(cut, pixel_format, context, exhaustive)
 
 
-def stored(file: container.Container, pixels: Pixels) -> container.Container:
-    """The same image as one stored tile: what a file takes at most."""
+def as_stored_tile(file: container.Container, pixels: Pixels) -> container.Container:
+    """Return the file with its image as one uncompressed tile, which bounds a file's size.
+
+    Examples:
+        >>> pixels = np.zeros((2, 3), np.uint8)
+        >>> file = container.Container(3, 2, 0, 3, 2, container.NO_MODEL, (), ())
+        >>> len(as_stored_tile(file, pixels).tiles[0].parts[0].payload)
+        6
+    """
     pixel_format = container.FORMATS[file.pixel_format]
     raw = container.to_raw(pixels, pixel_format.bit_depth)
     tile = container.TileRecord(
@@ -104,7 +121,7 @@ def stored(file: container.Container, pixels: Pixels) -> container.Container:
 
 
 def _mostly_graphic(pixels: Pixels, pixel_format: container.PixelFormat) -> bool:
-    """Whether at least half of the tiles look drawn."""
+    """Return whether at least half of the tiles look like drawings rather than photographs."""
     if pixel_format.palette:
         return True
     h, w = pixels.shape[:2]
@@ -125,16 +142,23 @@ def decode(
     level: int = 0,
     damaged: list[Damage] | None = None,
 ) -> Pixels:
-    """The pixels, `(H, W)` or `(H, W, channels)`, of a file or a region of it; with `level` every
-    2^level-th row and column.
+    """Decode a file, or a region of it, to pixels uint8 or uint16, `(H, W)` or `(H, W, channels)`.
 
-    With `damaged`, tiles that cannot be decoded are noted there and their pixels are zeros;
-    otherwise the first raises a FormatError. Raises InputError on a region outside the image or an
-    impossible level.
+    level: decode only every 2^level-th row and column. damaged: a list that receives the tiles that
+    cannot be decoded, whose pixels are then 0; if None, the first such tile raises FormatError.
+    Raises InputError on a region outside the image and on a level that the tiles do not have.
+
+    Examples:
+        >>> from bbans.execution.executor import on_threads
+        >>> from bbans.files.codec import compress
+        >>> data = compress(np.array([[1, 2], [3, 4]], np.uint8), model="none")
+        >>> executor = on_threads(tiles.Context(), 1)
+        >>> decode(data, container.read_index(data), executor, region=Region(0, 1, 2, 1)).tolist()
+        [[3, 4]]
     """
     header = index.header
     pixel_format = container.FORMATS[header.pixel_format]
-    wanted = _checked_region(header, region)
+    requested = _checked_region(header, region)
     step = _checked_step(header, level, region)
     rectangles = container.tile_rectangles(
         header.width, header.height, header.tile_width, header.tile_height
@@ -142,15 +166,16 @@ def decode(
     jobs = [
         (number, part)
         for number, rectangle in enumerate(rectangles)
-        if (part := _overlap(rectangle, wanted)) is not None
+        if (part := _overlap(rectangle, requested)) is not None
     ]
     dtype = np.uint16 if pixel_format.bit_depth == 16 else np.uint8
-    shape = (-(-wanted.height // step), -(-wanted.width // step))
+    shape = (-(-requested.height // step), -(-requested.width // step))
     pixels = np.zeros(
         shape if pixel_format.channels == 1 else (*shape, pixel_format.channels), dtype
     )
 
-    def coded() -> Iterator[Coded]:
+    def coded_tiles() -> Iterator[CodedTile]:
+        """Yield the records of the tiles to decode, each read when an executor takes it."""
         for number, _ in jobs:
             try:
                 record: container.TileRecord | FormatError = container.read_tile(
@@ -163,9 +188,9 @@ def decode(
     with closing(
         spread(
             partial(
-                _decoded, pixel_format=pixel_format, level=level, keep_going=damaged is not None
+                _decode_tile, pixel_format=pixel_format, level=level, keep_going=damaged is not None
             ),
-            coded(),
+            coded_tiles(),
         )
     ) as results:
         for (number, part), result in zip(jobs, results, strict=True):
@@ -182,20 +207,20 @@ def decode(
                     part.x - left : part.x - left + part.width,
                 ]
             )
-            y, x = (part.y - wanted.y) // step, (part.x - wanted.x) // step
+            y, x = (part.y - requested.y) // step, (part.x - requested.x) // step
             pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return pixels
 
 
-def _decoded(
+def _decode_tile(
     context: tiles.Context,
-    job: Coded,
+    job: CodedTile,
     *,
     pixel_format: container.PixelFormat,
     level: int,
     keep_going: bool,
 ) -> Pixels | FormatError:
-    """The pixels of a tile; with `keep_going`, or why there are none."""
+    """Return the pixels of a tile or, with `keep_going`, the error that decoding it raised."""
     record, shape = job
     try:
         if isinstance(record, FormatError):
@@ -210,6 +235,7 @@ def _decoded(
 
 
 def _checked_region(header: container.Header, region: Region | None) -> Region:
+    """Return the region, by default the whole image. Raises InputError if it is not inside."""
     if region is None:
         return Region(0, 0, header.width, header.height)
     r = region
@@ -223,6 +249,7 @@ def _checked_region(header: container.Header, region: Region | None) -> Region:
 
 
 def _checked_step(header: container.Header, level: int, region: Region | None) -> int:
+    """Return 2^level. Raises InputError unless every tile starts at a multiple of it."""
     if not 0 <= level <= PREVIEW_LEVELS:
         raise InputError(f"previews have levels 0 to {PREVIEW_LEVELS}; found {level}")
     if level and region is not None:
@@ -239,6 +266,7 @@ def _checked_step(header: container.Header, level: int, region: Region | None) -
 
 
 def _overlap(rectangle: tuple[int, int, int, int], region: Region) -> Region | None:
+    """Return the intersection with a tile's (top, left, rows, columns), None if it is empty."""
     top, left, rows, columns = rectangle
     x, y = max(left, region.x), max(top, region.y)
     right, bottom = (

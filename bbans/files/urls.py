@@ -1,9 +1,9 @@
-"""Files by URL through fsspec: `s3://bucket/x.png`, `memory://x.bbans`, and whatever else the
-installed drivers open.
+"""Files by URL through fsspec: `s3://bucket/x.png`, `memory://x.bbans`, and any other scheme for
+which a driver is installed.
 
-A name is a URL where it starts with a scheme and `://`, also chained
-(`zip://x.png::s3://bucket/a.zip`); `file://` names a path here. A file is put in its place in one
-operation, which is whole or not at all where the storage's own upload is.
+A name is a URL if it starts with a scheme and `://`; URLs may be chained
+(`zip://x.png::s3://bucket/a.zip`). `file://` names a local path. A file is written in one
+operation, which is atomic if the storage's upload is.
 """
 
 from __future__ import annotations
@@ -23,59 +23,96 @@ HERE = "file://"
 
 
 def located(name: str | os.PathLike[str]) -> Path | str:
-    """A path, or a URL as it was given.
+    """Return a local name as a Path, and a URL unchanged.
 
-    Raises InputError on a URL where fsspec or its driver is missing.
+    Raises InputError on a `file://` URL if fsspec is not installed.
+
+    Examples:
+        >>> located("s3://bucket/x.png"), located("x.png") == Path("x.png")
+        ('s3://bucket/x.png', True)
     """
     if not isinstance(name, str) or not URL.match(name):
         return Path(name)
-    return Path(_found(name)[1]) if name.startswith(HERE) else name
+    return Path(_file_system(name)[1]) if name.startswith(HERE) else name
 
 
 def read(url: str) -> bytes:
-    """The bytes of a file. Raises InputError."""
+    """Read the bytes of a file. Raises InputError if it cannot be read.
+
+    Examples:
+        >>> write("memory://read.bbans", b"abc", overwrite=True)
+        >>> read("memory://read.bbans")
+        b'abc'
+    """
     with _as(InputError, url, "read"):
-        files, path = _found(url)
+        files, path = _file_system(url)
         return bytes(files.cat_file(path))
 
 
 def opened(url: str) -> BinaryIO:
-    """A file open for reading, of which only what is asked for is fetched. Raises InputError."""
+    """Open a file for reading, of which only requested parts are fetched.
+
+    Raises InputError if it cannot be opened.
+
+    Examples:
+        >>> write("memory://opened.bbans", b"abc", overwrite=True)
+        >>> opened("memory://opened.bbans").read(2)
+        b'ab'
+    """
     with _as(InputError, url, "read"):
-        files, path = _found(url)
-        found: BinaryIO = files.open(path, "rb")
-        return found
+        files, path = _file_system(url)
+        file: BinaryIO = files.open(path, "rb")
+        return file
 
 
 def fetch(url: str, folder: Path) -> Path:
-    """A copy of a file in a folder here. Raises InputError."""
+    """Copy a file to a local folder and return its path there. Raises InputError.
+
+    Examples:
+        >>> import tempfile
+        >>> write("memory://fetched.bbans", b"abc", overwrite=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fetch("memory://fetched.bbans", Path(folder)).read_bytes()
+        b'abc'
+    """
     with _as(InputError, url, "read"):
-        files, path = _found(url)
+        files, path = _file_system(url)
         target = folder / name_of(url)
         files.get_file(path, str(target))
         return target
 
 
 def members(url: str) -> dict[str, str] | None:
-    """The files below a folder by their names in it, as URLs that `read` takes; None for what is no
-    folder. Raises InputError.
+    """Return the URLs of all files below a folder by their names relative to it, sorted.
+
+    The result is None if the URL is not a folder. Raises InputError if it cannot be read.
+
+    Examples:
+        >>> write("memory://photos/a.png", b"", overwrite=True)
+        >>> members("memory://photos")
+        {'a.png': 'memory:///photos/a.png'}
     """
     with _as(InputError, url, "read"):
-        files, path = _found(url)
+        files, path = _file_system(url)
         if not files.isdir(path):
             return None
         start = len(path.rstrip("/")) + 1
-        return {found[start:]: files.unstrip_protocol(found) for found in sorted(files.find(path))}
+        return {name[start:]: files.unstrip_protocol(name) for name in sorted(files.find(path))}
 
 
 def write(url: str, data: bytes | Path, overwrite: bool = False) -> None:
-    """Put bytes, or a file of this machine, in a file's place.
+    """Write bytes, or a copy of a local file, to a URL.
 
-    Raises OutputExistsError, OutputError.
+    Raises OutputExistsError if it exists unless `overwrite`, and OutputError.
+
+    Examples:
+        >>> write("memory://written.bbans", b"abc", overwrite=True)
+        >>> read("memory://written.bbans")
+        b'abc'
     """
     with _as(OutputError, url, "written"):
         check(url, overwrite)
-        files, path = _found(url)
+        files, path = _file_system(url)
         if "/" in path.strip("/"):
             files.makedirs(path.rpartition("/")[0], exist_ok=True)
         if isinstance(data, bytes):
@@ -85,9 +122,14 @@ def write(url: str, data: bytes | Path, overwrite: bool = False) -> None:
 
 
 def check(url: str, overwrite: bool) -> None:
-    """Raises OutputExistsError where a file is there already and may not be overwritten."""
+    """Raise OutputExistsError if a file exists, unless `overwrite`; OutputError if it is
+    unreachable.
+
+    Examples:
+        >>> check("memory://new.bbans", overwrite=False)
+    """
     with _as(OutputError, url, "written"):
-        files, path = _found(url)
+        files, path = _file_system(url)
         if not overwrite and files.exists(path):
             raise OutputExistsError(
                 f"{url}: exists already: ask for overwriting (-f) or choose another name"
@@ -95,12 +137,17 @@ def check(url: str, overwrite: bool) -> None:
 
 
 def name_of(url: str) -> str:
-    """The last part of a URL's path."""
+    """Return the last part of a URL's path.
+
+    Examples:
+        >>> name_of("s3://bucket/a/x.png"), name_of("zip://x.png::s3://bucket/a.zip")
+        ('x.png', 'x.png')
+    """
     return url.partition("::")[0].rstrip("/").rpartition("/")[2]
 
 
-def _found(url: str) -> tuple[Any, str]:
-    """A file system and the path in it."""
+def _file_system(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL and the path in it."""
     try:
         core = import_module("fsspec.core")
     except ImportError:
@@ -115,7 +162,7 @@ def _found(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def _as(kind: type[BbansError], url: str, done: str) -> Iterator[None]:
-    """Whatever a driver raises, by name: each has errors of its own."""
+    """Turn any error of a driver into one error of this package, since drivers share no class."""
     try:
         yield
     except BbansError:

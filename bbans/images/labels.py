@@ -20,6 +20,13 @@ def read_labels(path: str | os.PathLike[str], count: int) -> NDArray[np.int64]:
     `(count,)`.
 
     Raises InputError on another number, type or shape, and on negative labels.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "labels.npy"), [3, 0, 3])
+        ...     read_labels(Path(folder, "labels.npy"), count=3)
+        array([3, 0, 3])
     """
     source = Path(path)
     try:

@@ -69,8 +69,12 @@ def chunk_coder(
     """Check the options and return the coder.
 
     model: a name, file or id in hexadecimal; None: the default of `effort`. Raises InputError on
-    invalid options, and ModelNotFoundError where the search path does not have the model, since an
-    array records no more than its id.
+    invalid options, and ModelNotFoundError if the search path does not have the model, since an
+    array records only its id.
+
+    Examples:
+        >>> chunk_coder("none", "fast", channel_last=None, verify=True).model
+        'none'
     """
     default = effort_named(effort).model
     if model == NO_MODEL or (isinstance(model, str) and re.fullmatch("[0-9a-f]{64}", model)):
@@ -99,7 +103,14 @@ def _by_id(model: str) -> model_file.Model:
 def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
     """Return the bytes of a chunk of uint8 or uint16.
 
-    Raises InputError on other types and shapes, and ModelNotFoundError.
+    chunk: `(..., H, W)` or, with channels last, `(..., H, W, C)`, C up to 4. Raises InputError on
+    other types and shapes, and ModelNotFoundError.
+
+    Examples:
+        >>> chunk = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+        >>> data = encode_chunk(ChunkCoder("none", channel_last=False), chunk)
+        >>> bool((decode_chunk(data) == chunk.reshape(-1)).all())
+        True
     """
     planes = _planes(coder, chunk)
     model = NO_MODEL if coder.model == NO_MODEL else _by_id(coder.model)
@@ -142,6 +153,10 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
     """Decode a chunk to its samples in C order along one axis, at most `samples` of them.
 
     Raises FormatError on damaged data, of which LimitError on more samples, and ModelNotFoundError.
+
+    Examples:
+        >>> decode_chunk(encode_chunk(ChunkCoder("none"), np.array([[1, 2]], np.uint8)))
+        array([1, 2], dtype=uint8)
     """
     if data.startswith(container.MAGIC):
         return _image(data, samples).pixels.reshape(-1)
@@ -154,7 +169,7 @@ def decode_chunk(data: bytes, samples: int = container.DEFAULT_MAX_PIXELS) -> Ar
         raise LimitError(
             f"a chunk of {samples} samples was expected, found one of {claimed}; it is another's"
         )
-    sources = models.to_read(data, index, None, 1, samples)
+    sources = models.models_for_reading(data, index, None, 1, samples)
     sources = Sources(sources.model, lambda raw: _image(raw, samples))
     images_by_number = dict(restore(data, index, sources, None, None))
     planes = [images_by_number[number].pixels for number in range(len(index.archive.items))]
@@ -204,7 +219,7 @@ def _planes(coder: ChunkCoder, chunk: Array) -> Array:
 
 
 def _three_are_shorter(planes: Array, compress: Compress) -> bool:
-    """Return whether a crop of three planes is shorter as colours than stacked."""
+    """Return whether a crop of three planes is coded in fewer bytes as colours than stacked."""
     start = (len(planes) - 3) // 2
     top, left = (max(0, side - SAMPLE_SIDE) // 2 for side in planes.shape[1:])
     sample = planes[start : start + 3, top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]

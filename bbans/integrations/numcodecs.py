@@ -21,11 +21,17 @@ from bbans.integrations.chunks import chunk_coder, decode_chunk, encode_chunk
 class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
     """numcodecs codec of arrays of uint8 or little-endian uint16 as images.
 
-    model: a name, a file, an id in hexadecimal, or "none"; None: the default of the effort. effort,
-    verify: as for `bbans.compress`. channel_last: whether the last axis is channels; None: it is
-    for three axes or more with up to 4 entries in the last. Raises InputError, ModelNotFoundError.
+    model: a name, a file, an id in hexadecimal, or "none"; None: the default of the effort. effort:
+    "fast", "default" or "max". verify: decode every chunk after encoding and compare. channel_last:
+    whether the last axis is channels; None: it is for three axes or more with up to 4 entries in
+    the last. Raises InputError on invalid options, and ModelNotFoundError.
 
     Decoding returns the samples along one axis, in the order of memory; the caller knows the shape.
+
+    Examples:
+        >>> codec = BBans(model="none")
+        >>> codec.decode(codec.encode(np.array([[1, 2], [3, 4]], np.uint8)))
+        array([1, 2, 3, 4], dtype=uint8)
     """
 
     codec_id = "bbans"
@@ -41,7 +47,10 @@ class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
         self.model, self.effort, self.channel_last = self._coder.model, effort, channel_last
 
     def encode(self, buf: Any) -> bytes:
-        """Return the bytes of an array. Raises InputError on arrays of other types and shapes."""
+        """Return the bytes of an array of uint8 or uint16, `(..., H, W)` or `(..., H, W, C)`.
+
+        Raises InputError on arrays of other types and shapes.
+        """
         array = np.asarray(buf)
         return encode_chunk(
             self._coder,

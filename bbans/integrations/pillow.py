@@ -26,7 +26,7 @@ from bbans.images.pillow_convert import pillow_info, pillow_mode
 FORMAT, SUFFIX, MIME = "BBANS", ".bbans", "image/x-bbans"
 ANY_SIZE = sys.maxsize  # no limit on pixels: Pillow checks PIL.Image.MAX_IMAGE_PIXELS itself
 SAVE_OPTIONS = ("model", "effort", "verify", "threads")
-# Metadata that `save` takes by keyword: the kind of its chunk, and how it becomes one.
+# Metadata that `save` takes by keyword: the kind of its chunk, and the function that makes it.
 METADATA: dict[str, tuple[str, Callable[[Any], images.PngChunk]]] = {
     "icc_profile": ("iCCP", metadata.icc_chunk),
     "dpi": ("pHYs", metadata.resolution_chunk),
@@ -108,10 +108,10 @@ class _Decoder(ImageFile.PyDecoder):
     def decode(self, buffer: Any) -> tuple[int, int]:
         """Decode the file and set the image's samples; called by Pillow."""
         with _as_pillow():
-            picture = codec.decompress_image(
+            image = codec.decompress_image(
                 container.FileBuffer(cast(BinaryIO, self.fd)), max_pixels=ANY_SIZE
             )
-            samples = images.to_pillow(picture)
+            samples = images.to_pillow(image)
         self.set_as_raw(samples.tobytes(), samples.mode)
         return -1, 0
 
@@ -120,19 +120,25 @@ def _save(source: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Write an image; called by `Image.save` with its keywords in `source.encoderinfo`."""
     options: dict[str, Any] = source.encoderinfo
     with _as_pillow():
-        picture = with_metadata(images.from_pillow(source, ANY_SIZE), options)
+        image = with_metadata(images.from_pillow(source, ANY_SIZE), options)
         file.write(
             codec.compress(
-                picture, **{name: options[name] for name in SAVE_OPTIONS if name in options}
+                image, **{name: options[name] for name in SAVE_OPTIONS if name in options}
             )
         )
 
 
-def with_metadata(picture: images.Image, options: Mapping[str, Any]) -> images.Image:
+def with_metadata(image: images.Image, options: Mapping[str, Any]) -> images.Image:
     """Return the image with `icc_profile`, `exif`, `xmp` or `dpi` replaced by those in `options`
     (None: removed), and the entries of `text` added.
+
+    Examples:
+        >>> import numpy as np
+        >>> image = images.from_array(np.zeros((2, 3), np.uint8))
+        >>> [chunk.kind for chunk in with_metadata(image, {"dpi": (300, 300)}).metadata]
+        ['pHYs']
     """
-    chunks = picture.metadata
+    chunks = image.metadata
     for name, (kind, chunk) in METADATA.items():
         if name in options:
             own = metadata.XMP_KEYWORD if name == "xmp" else b""
@@ -144,7 +150,7 @@ def with_metadata(picture: images.Image, options: Mapping[str, Any]) -> images.I
     ordered_chunks = metadata.with_colours(
         tuple(c for c in chunks if c.kind not in metadata.COLOURS), colours
     )
-    return images.make_image(picture.pixels, ordered_chunks, picture.bit_depth, picture.palette)
+    return images.make_image(image.pixels, ordered_chunks, image.bit_depth, image.palette)
 
 
 Image.register_open(FORMAT, BbansImageFile, lambda prefix: prefix.startswith(container.MAGIC))

@@ -35,9 +35,14 @@ class BBans(ArrayBytesCodec):
     images.
 
     model: a name, a file, an id in hexadecimal, or "none"; it must be on the search path of models,
-    since the array records only its id. effort, verify: as for `bbans.compress`. channel_last:
-    whether the last axis is channels; None: it is for three axes or more with up to 4 entries in
-    the last. Raises InputError, ModelNotFoundError.
+    since the array records only its id. effort: "fast", "default" or "max". verify: decode every
+    chunk after encoding and compare. channel_last: whether the last axis is channels; None: it is
+    for three axes or more with up to 4 entries in the last. Raises InputError on invalid options,
+    and ModelNotFoundError.
+
+    Examples:
+        >>> BBans(model="none").to_dict()["configuration"]
+        {'model': 'none', 'effort': 'default'}
     """
 
     is_fixed_size = False

@@ -25,13 +25,14 @@ ModelLike = str | Path | Model | None
 
 
 def load_model(model: ModelLike = None) -> Model:
-    """Load a model by name, by file path, or the default one; return a `Model` unchanged.
+    """Load a model by its name on the search path or by the path of its file.
 
-    Raises ModelNotFoundError and ModelFormatError.
+    model: None for the default photograph model; a loaded model is returned unchanged. Raises
+    ModelNotFoundError, and ModelFormatError on a malformed file.
 
     Examples:
-        >>> load_model().name == DEFAULT_MODEL
-        True
+        >>> load_model("photo-fast-1").family
+        'photo'
     """
     return model if isinstance(model, Model) else find_by_name(str(model or DEFAULT_MODEL))
 

@@ -23,6 +23,15 @@ def codec(model: LatentModel, items: int, record: Record | None = None) -> Codec
 
     `record`, if given, receives the bits of every step. Pushing raises ValueError on x of another
     shape, and on a model whose posterior is not deterministic.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.analytic import finite_mixture
+        >>> model = finite_mixture(np.array([[[3, 1]]]), np.array([1]))  # one latent state
+        >>> model_codec = codec(model, items=1)
+        >>> (message,) = model_codec.push(base_message((1,)), np.array([[1]]))
+        >>> model_codec.pop(message)[1].tolist()
+        [[1]]
     """
 
     def push(message: Message, x: Ints) -> tuple[Message]:

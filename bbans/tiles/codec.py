@@ -39,7 +39,16 @@ Offer = Callable[[Samples, Place], "TilePart | None"]
 
 
 def all_that_it_takes(part: TilePart, samples: Samples, place: Place, draws: int) -> float:
-    """Return the bits of the payload: the ideal code length of a codec without a model."""
+    """Return the bits of the payload: the ideal code length of a codec without a model.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.container import FORMATS, STORED
+        >>> samples = np.zeros((1, 3, 1), np.uint8)
+        >>> place = Place((1, 3), FORMATS[0], Context())
+        >>> all_that_it_takes(TilePart(STORED, 1, bytes(3)), samples, place, draws=1)
+        24.0
+    """
     return 8.0 * len(part.payload)
 
 

@@ -39,6 +39,14 @@ def decode_tile(
     A tile that fails with a trained model is decoded a second time with the float64 reference
     operations before damage is reported; `watches` is then called again. Raises FormatError on
     damaged data, of which ChecksumError when the samples are not those that were coded.
+
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> from bbans.tiles.encode import encode_tile
+        >>> pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+        >>> record = encode_tile(pixels, FORMATS[0], Context())
+        >>> decode_tile(record, (2, 3), FORMATS[0], Context())[0].tolist()
+        [[0, 1, 2], [3, 4, 5]]
     """
     try:
         return _decode(record, Place(shape, pixel_format, context), watches, accounted)

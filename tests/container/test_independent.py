@@ -49,7 +49,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling, "TILE_SIDE", 8)
     monkeypatch.setattr(tiling, "GRAPHIC_TILE", (8, 8))
     monkeypatch.setattr(
-        tiling, "stored", lambda container, pixels: container
+        tiling, "as_stored_tile", lambda container, pixels: container
     )  # the images are too small to pay for their tiles
 
 

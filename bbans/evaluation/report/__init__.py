@@ -1,5 +1,5 @@
-"""An evaluation as one page to look at: rates, where they go, the best and worst images with their
-heat maps, and what the model dreams.
+"""Reports: an evaluation as one HTML page with rates, their split into terms, the best and worst
+images with heat maps, and samples of the model.
 """
 
 from bbans.evaluation.report.gather import Report, Shown, gather

@@ -1,13 +1,13 @@
-"""A report as one HTML page that needs nothing else: no script, no request; style and images are
-inside it.
+"""A report as one self-contained HTML page: style and images are embedded, and there are no scripts
+or requests.
 
-A content security policy in the page keeps it so. Light or dark follows the reader's system.
-Figures are text in tables; bars beside them are decoration. The same report gives the same bytes.
+A content security policy in the page enforces this. Light or dark follows the reader's system.
+Numbers are text in tables; the bars beside them are hidden from screen readers. The same report
+gives the same bytes.
 """
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -15,22 +15,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as PillowImage
-
 from bbans import images
 from bbans.evaluation.rates import Evaluation, ImageRate
+from bbans.evaluation.report import embedded
 from bbans.evaluation.report.gather import Report, Shown, rate_of
 from bbans.evaluation.visual import heatmaps
 
-Pixels = NDArray[Any]
-SIDE = 400  # of an image on the page; larger ones are reduced
-SMALL = 200  # smaller ones are enlarged with their pixels to be seen
-LISTED, OPEN = 1000, 20  # images in the table of all, and up to which it is open
-LARGE = 10_000  # nats an image, of which a tenth says nothing
+LISTED, OPEN = 1000, 20
+"""Largest number of rows of the table of all images, and of rows with which it starts unfolded."""
+LARGE = 10_000
+"""Nats per image from which on they are printed without decimals."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-SAID = {
+DESCRIPTIONS = {
     "ideal": "−ELBO of the exact model",
     "bound": "what net should be: the bound of the scheme's particles",
     "net": "what the coder's message grew by",
@@ -39,24 +35,32 @@ SAID = {
 
 
 def page(report: Report) -> str:
-    """The HTML, whole."""
-    found = report.evaluation
+    """Return the HTML of a report.
+
+    Examples:
+        >>> from bbans.evaluation.evaluate import evaluate
+        >>> import numpy as np
+        >>> named = [("a", np.zeros((16, 16), np.uint8))]
+        >>> page(Report(evaluate(named, "photo-fast-1"), (), (), None))[:15]
+        '<!DOCTYPE html>'
+    """
+    evaluation = report.evaluation
     head = (
-        f"{escape(found.model)} on {len(found.images):,} "
-        f"image{'s' if len(found.images) != 1 else ''}"
+        f"{escape(evaluation.model)} on {len(evaluation.images):,} "
+        f"image{'s' if len(evaluation.images) != 1 else ''}"
     )
     style = (files("bbans.evaluation.report") / "style.css").read_text(encoding="utf-8")
     facts = (
-        f"Model {escape(found.model_id[:16])}, family {escape(found.family)}; scheme "
-        f"{escape(found.scheme)}; {found.dimensions:,} samples."
+        f"Model {escape(evaluation.model_id[:16])}, family {escape(evaluation.family)}; scheme "
+        f"{escape(evaluation.scheme)}; {evaluation.dimensions:,} samples."
     )
     parts = [
         f'<header><h1>{head}</h1><p class="muted">{facts} Rates are in bits per dimension, that '
         "is per sample.</p></header>",
-        _sums(found),
-        _split(found),
+        _sums(evaluation),
+        _split(evaluation),
         *_pictures(report),
-        _listing(found),
+        _listing(evaluation),
     ]
     body = "\n".join(part for part in parts if part)
     metas = (
@@ -75,14 +79,26 @@ def page(report: Report) -> str:
 
 
 def save(report: Report, target: Path, *, overwrite: bool = False) -> None:
-    """Write the page. Raises OutputExistsError, OutputError."""
+    """Write the HTML page of a report.
+
+    Raises OutputExistsError unless `overwrite`, and OutputError.
+
+    Examples:
+        >>> import tempfile
+        >>> from bbans.evaluation.evaluate import evaluate
+        >>> import numpy as np
+        >>> named = [("a", np.zeros((16, 16), np.uint8))]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(Report(evaluate(named, "photo-fast-1"), (), (), None), Path(folder, "a.html"))
+    """
     images.atomic_write(target, page(report).encode(), overwrite=overwrite)
 
 
-def _sums(found: Evaluation) -> str:
-    rates, nats = found.rates(), found.nats()
+def _sums(evaluation: Evaluation) -> str:
+    """Return the section with ideal, net and total."""
+    rates, nats = evaluation.rates(), evaluation.nats()
     cards = []
-    for name, words in SAID.items():
+    for name, words in DESCRIPTIONS.items():
         if name in rates and not math.isnan(rates[name]):
             digits = 1 if nats[name] < LARGE else 0
             beside = (
@@ -105,12 +121,12 @@ def _sums(found: Evaluation) -> str:
     )
 
 
-def _split(found: Evaluation) -> str:
-    """Terms, of every level where there are levels."""
-    n = found.dimensions
-    rows = [(_place(share), share.term, share.bits / n) for share in found.shares]
+def _split(evaluation: Evaluation) -> str:
+    """Return the table of terms, for every level of a photograph model."""
+    n = evaluation.dimensions
+    rows = [(_part_of(share), share.term, share.bits / n) for share in evaluation.shares]
     if not rows:
-        rates = found.rates()
+        rates = evaluation.rates()
         rows = [
             ("latents", "prior", rates["prior"]),
             ("samples", "likelihood", rates["likelihood"]),
@@ -118,7 +134,7 @@ def _split(found: Evaluation) -> str:
         ]
     largest = max(abs(rate) for *_, rate in rows) or 1.0
     lines = []
-    for place, term, rate in rows:
+    for part, term, rate in rows:
         bar = (
             f"<span{' class=back' if rate < 0 else ''} "
             f'style="width:{100 * abs(rate) / largest:.2f}%"></span>'
@@ -127,9 +143,9 @@ def _split(found: Evaluation) -> str:
             f'<td class="words">{term}</td><td>{_signed(rate)}</td><td class="meter" '
             f'aria-hidden="true">{bar}</td>'
         )
-        lines.append(f'<tr><th scope="row">{escape(place)}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{escape(part)}</th>{cells}</tr>')
     words = "What the model's terms cost, in bits per dimension. The posterior's bits are got back."
-    if found.shares:
+    if evaluation.shares:
         words += (
             " Level 0 is the image itself, each further level has half its resolution, and "
             "the last is coded plainly."
@@ -141,11 +157,13 @@ def _split(found: Evaluation) -> str:
     return _section("Where the bits are", _table("Split of the rate", words, head, lines))
 
 
-def _place(share: Any) -> str:
+def _part_of(share: Any) -> str:
+    """Return the codec and level that a share of the bits belongs to."""
     return f"{share.codec}, level {share.level}" if share.level is not None else str(share.codec)
 
 
 def _pictures(report: Report) -> list[str]:
+    """Return the sections with the best images, the worst images, and samples."""
     every = [*report.best, *report.worst]
     maps = [shown.bits for shown in every if shown.bits is not None]
     top = max((heatmaps.limit(bits) for bits in maps), default=1.0)
@@ -158,15 +176,17 @@ def _pictures(report: Report) -> list[str]:
         if maps
         else ""
     )
-    for heading, some, words in (
+    for heading, group, words in (
         ("Best images", report.best, "Lowest rate first."),
         ("Worst images", report.worst, "Highest rate first."),
     ):
-        if some:
+        if group:
             scale = _scale(top) if maps else ""
-            cards = "".join(_card(shown, top) for shown in some)
+            cards = "".join(_card(shown, top) for shown in group)
             large = (
-                " large" if max(max(shown.original.shape[:2]) for shown in some) >= SMALL else ""
+                " large"
+                if max(max(shown.original.shape[:2]) for shown in group) >= embedded.SMALL
+                else ""
             )
             parts.append(
                 _section(
@@ -176,26 +196,31 @@ def _pictures(report: Report) -> list[str]:
                 )
             )
     if report.samples:
-        large = " large" if max(report.samples[0].shape[:2]) >= SMALL // 2 else ""
-        drawn = "".join(_image(pixels, f"Sample {i}") for i, pixels in enumerate(report.samples, 1))
+        large = " large" if max(report.samples[0].shape[:2]) >= embedded.SMALL // 2 else ""
+        drawn = "".join(
+            embedded.image(pixels, f"Sample {i}") for i, pixels in enumerate(report.samples, 1)
+        )
         words = '<p class="muted">Drawn from the model: what random bits decode to.</p>'
         parts.append(_section("Samples", f'{words}<div class="grid{large}">{drawn}</div>'))
     return parts
 
 
 def _card(shown: Shown, top: float) -> str:
+    """Return an image with its heat map, whose scale ends at `top` bits, and its reconstruction."""
     name = shown.rate.name
-    drawn = [_image(_shown(shown.original), name)]
+    drawn = [embedded.image(embedded.reduced(shown.original), name)]
     if shown.bits is not None:
         per_pixel = f"mean {shown.bits.mean():.2f}, at most {shown.bits.max():.2f}"
         drawn.append(
-            _image(
-                heatmaps.coloured(_reduced_bits(shown.bits), top),
+            embedded.image(
+                heatmaps.coloured(embedded.reduced_bits(shown.bits), top),
                 f"Bits per pixel of {name}: {per_pixel}",
             )
         )
     if shown.reconstruction is not None:
-        drawn.append(_image(_shown(shown.reconstruction), f"Reconstruction of {name}"))
+        drawn.append(
+            embedded.image(embedded.reduced(shown.reconstruction), f"Reconstruction of {name}")
+        )
     words = f"<strong>{rate_of(shown.rate):.4f}</strong> bits per dimension · {escape(name)}"
     return (
         f'<figure><div class="pair">{"".join(drawn)}</div><figcaption>{words}</figcaption></figure>'
@@ -203,66 +228,25 @@ def _card(shown: Shown, top: float) -> str:
 
 
 def _scale(top: float) -> str:
-    bar = f'<img alt="Scale from dark to light" src="{_uri(heatmaps.palette()[None])}">'
+    """Return the colour bar of heat maps from 0 to `top` bits per pixel."""
+    bar = f'<img alt="Scale from dark to light" src="{embedded.uri(heatmaps.palette()[None])}">'
     return (
         f'<div class="scale"><span>0</span>{bar}<span>{top:g} bits per pixel and more</span></div>'
     )
 
 
-def _image(pixels: Pixels, alt: str) -> str:
-    small = ' class="small"' if max(pixels.shape[:2]) < SMALL else ""
-    h, w = pixels.shape[:2]
-    return f'<img{small} width="{w}" height="{h}" alt="{escape(alt)}" src="{_uri(pixels)}">'
-
-
-def _uri(pixels: Pixels) -> str:
-    return (
-        "data:image/png;base64,"
-        + base64.b64encode(heatmaps.png(np.ascontiguousarray(pixels))).decode()
-    )
-
-
-def _shown(pixels: Pixels) -> Pixels:
-    """At most SIDE rows and columns of 8 bits."""
-    shown = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-    size = _size(shown.shape[:2])
-    if size == shown.shape[:2]:
-        return shown
-    return np.asarray(
-        PillowImage.fromarray(shown).resize(size[::-1], PillowImage.Resampling.LANCZOS)
-    )
-
-
-def _reduced_bits(bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean bits per pixel of what is shown as one."""
-    size = _size(bits.shape)
-    if size == bits.shape:
-        return bits
-    return np.asarray(
-        PillowImage.fromarray(bits.astype(np.float32)).resize(
-            size[::-1], PillowImage.Resampling.BOX
-        ),
-        np.float64,
-    )
-
-
-def _size(shape: tuple[int, ...]) -> tuple[int, int]:
-    h, w = shape[:2]
-    share = min(1.0, SIDE / max(h, w))
-    return max(1, round(h * share)), max(1, round(w * share))
-
-
-def _listing(found: Evaluation) -> str:
+def _listing(evaluation: Evaluation) -> str:
+    """Return the section with the table of all images."""
     columns = [
         name
         for name in ("ideal", "net", "total")
-        if any(getattr(image, name) is not None for image in found.images)
+        if any(getattr(image, name) is not None for image in evaluation.images)
     ]
     head = '<th scope="col">image</th><th scope="col">samples</th>' + "".join(
         f'<th scope="col">{name}</th>' for name in columns
     )
-    lines = [_line(image, columns) for image in found.images[:LISTED]]
-    left = len(found.images) - len(lines)
+    lines = [_line(image, columns) for image in evaluation.images[:LISTED]]
+    left = len(evaluation.images) - len(lines)
     words = "Bits per dimension" + (
         f"; {left:,} more are not shown, `bbans evaluate --csv` lists them." if left else "."
     )

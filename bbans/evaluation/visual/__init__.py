@@ -1,1 +1,1 @@
-"""Where the bits went, as pictures: heat maps and plots."""
+"""Pictures of how bits are spent: heat maps of bits per pixel, and plots of a rate's terms."""

@@ -1,9 +1,9 @@
-"""Bits per pixel over an image, as a picture: colours of equal perceived steps, and a bar that says
-what they stand for.
+"""Heat maps: bits per pixel of an image as a picture with perceptually uniform colours and a colour
+bar.
 
-The colours run on a path through OKLab (Ottosson 2020, "A perceptual color space for image
-processing") from dark to light, cut into steps of one length, so that equal differences of bits
-look equally different, in grey as well.
+The colours lie on a path from dark to light through OKLab (Ottosson 2020, "A perceptual color space
+for image processing"), at equal distances, so that equal differences of bits look equally large, in
+grey as well.
 """
 
 from __future__ import annotations
@@ -33,14 +33,24 @@ STATIONS = (
 )
 """Lightness, chroma and hue in degrees, from dark violet to pale yellow."""
 COLOURS = 256
-LEAST_SIDE = 320  # of the picture: smaller images are enlarged, every pixel to a square
-SHARE_SHOWN = 0.995  # of the pixels; brighter than the rest is not possible
-BAR, MARGIN, TEXT = 14, 12, 13  # rows of the bar, around it, and of its text
+LEAST_SIDE = 320
+"""Smallest side of a picture: pixels of smaller images are enlarged to squares."""
+SHARE_SHOWN = 0.995
+"""Share of the pixels below the largest value of the scale; the rest has the lightest colour."""
+BAR, MARGIN, TEXT = 14, 12, 13
+"""Rows of the colour bar, of the margin around it, and of its text."""
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 
 
 def from_oklab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sRGB `(..., 3)` in 0..1, outside it where the colour cannot be shown."""
+    """Convert OKLab `(..., 3)` to sRGB `(..., 3)`, in 0..1 for colours that sRGB can represent.
+
+    Source: Ottosson 2020, "A perceptual color space for image processing".
+
+    Examples:
+        >>> from_oklab(np.array([1.0, 0.0, 0.0])).round(3)
+        array([1., 1., 1.])
+    """
     to_cone = np.array(
         [
             [1, 0.3963377774, 0.2158037573],
@@ -65,7 +75,12 @@ def from_oklab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def path() -> NDArray[np.float64]:
-    """The 256 colours in OKLab, `(256, 3)`, each as far from the next."""
+    """Return the colours in OKLab, `(256, 3)`, at equal distances along the path of STATIONS.
+
+    Examples:
+        >>> path().shape
+        (256, 3)
+    """
     L, C, h = np.array(STATIONS, float).T
     angle = np.radians(np.unwrap(h, period=360))
     corners = np.stack([L, C * np.cos(angle), C * np.sin(angle)], 1)
@@ -78,15 +93,24 @@ def path() -> NDArray[np.float64]:
 
 @functools.cache
 def palette() -> Pixels:
-    """The colours, `(256, 3)`; read-only."""
+    """Return the colours as sRGB, uint8 `(256, 3)`, read-only.
+
+    Examples:
+        >>> palette().shape
+        (256, 3)
+    """
     colours = np.rint(255 * from_oklab(path())).clip(0, 255).astype(np.uint8)
     colours.setflags(write=False)
     return colours
 
 
 def limit(bits: Bits) -> float:
-    """The bits that the lightest colour stands for: of two digits, at least as much as 99.5 % of
-    the pixels take.
+    """Return the bits per pixel of the lightest colour: the 99.5 % quantile, rounded up to two
+    significant digits.
+
+    Examples:
+        >>> limit(np.full((2, 2), 3.14159))
+        3.2
     """
     top = float(np.quantile(bits, SHARE_SHOWN))
     if top <= 0:
@@ -96,8 +120,13 @@ def limit(bits: Bits) -> float:
 
 
 def coloured(bits: Bits, top: float | None = None) -> Pixels:
-    """Bits per pixel `(h, w)` as colours `(h, w, 3)`: 0 and less the darkest, `top` (default:
-    `limit`) and more the lightest.
+    """Map bits per pixel `(h, w)` to colours uint8 `(h, w, 3)`.
+
+    Values up to 0 get the darkest colour, values from `top` (default: `limit(bits)`) the lightest.
+
+    Examples:
+        >>> bool((coloured(np.array([[0.0, 8.0]]), top=8.0)[0] == palette()[[0, 255]]).all())
+        True
     """
     index = (
         np.rint(bits * ((COLOURS - 1) / (top or limit(bits)))).clip(0, COLOURS - 1).astype(np.intp)
@@ -106,14 +135,21 @@ def coloured(bits: Bits, top: float | None = None) -> Pixels:
 
 
 def picture(bits: Bits) -> Pixels:
-    """The map with its bar below, `(H, W, 3)`; small images are enlarged by a whole number."""
+    """Draw bits per pixel `(h, w)` with a colour bar below: uint8 `(H, W, 3)`.
+
+    Small images are enlarged by an integer factor.
+
+    Examples:
+        >>> picture(np.ones((160, 160))).shape
+        (383, 320, 3)
+    """
     top, mean = limit(bits), float(bits.mean())
     scale = max(1, -(-LEAST_SIDE // max(bits.shape)))
-    found = coloured(bits, top).repeat(scale, 0).repeat(scale, 1)
-    width = max(found.shape[1], LEAST_SIDE)
-    page = PillowImage.new("RGB", (width, found.shape[0] + BAR + TEXT + 3 * MARGIN), PAPER)
-    page.paste(PillowImage.fromarray(found), ((width - found.shape[1]) // 2, 0))
-    left, right, y = MARGIN, width - MARGIN, found.shape[0] + MARGIN
+    heat_map = coloured(bits, top).repeat(scale, 0).repeat(scale, 1)
+    height, width = heat_map.shape[0], max(heat_map.shape[1], LEAST_SIDE)
+    page = PillowImage.new("RGB", (width, height + BAR + TEXT + 3 * MARGIN), PAPER)
+    page.paste(PillowImage.fromarray(heat_map), ((width - heat_map.shape[1]) // 2, 0))
+    left, right, y = MARGIN, width - MARGIN, height + MARGIN
     bar = palette()[np.linspace(0, COLOURS - 1, right - left).astype(np.intp)]
     page.paste(PillowImage.fromarray(np.broadcast_to(bar, (BAR, *bar.shape)).copy()), (left, y))
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(TEXT)
@@ -128,12 +164,27 @@ def picture(bits: Bits) -> Pixels:
 
 
 def save(bits: Bits, target: Path, *, overwrite: bool = False) -> None:
-    """Write the picture as PNG. Raises OutputExistsError, OutputError."""
+    """Write the heat map of bits per pixel `(h, w)` as a PNG file.
+
+    Raises OutputExistsError unless `overwrite`, and OutputError.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(np.ones((4, 4)), Path(folder, "bits.png"))
+        ...     Path(folder, "bits.png").read_bytes()[1:4]
+        b'PNG'
+    """
     images.atomic_write(target, png(picture(bits)), overwrite=overwrite)
 
 
 def png(pixels: NDArray[Any]) -> bytes:
-    """Pixels `(h, w)` or `(h, w, 3)` as a PNG file."""
+    """Return the bytes of a PNG file of pixels `(h, w)` or `(h, w, 3)`, uint8.
+
+    Examples:
+        >>> png(np.zeros((2, 2), np.uint8))[1:4]
+        b'PNG'
+    """
     buffer = io.BytesIO()
     images.write_image(images.from_array(pixels), buffer)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The rate of a file, term by term: rows of figures, and a drawing of them by matplotlib (extra
+"""The split of a file's rate into terms: rows of numbers, and a bar chart by matplotlib (extra
 `plots`).
 """
 
@@ -18,9 +18,10 @@ DOTS_PER_INCH = 150
 
 
 class Row(NamedTuple):
-    """What takes so many bits per dimension.
+    """A sum or term of a rate in bits per dimension.
 
-    `group`: a sum ("rate"), a level of the image ("level 0") or what else there is ("file").
+    group: "rate" for a sum, "level 0" and so on for terms of a level of the pyramid, "other" for
+    terms of codecs without levels, and "file" for the remaining bits of the file.
     """
 
     group: str
@@ -28,32 +29,39 @@ class Row(NamedTuple):
     rate: float
 
 
-def rows(found: FileInfo) -> list[Row]:
-    """Ideal, net and total; then pixels and net latents of every level, and the rest, which
-    together are the total.
+def rows(facts: FileInfo) -> list[Row]:
+    """Return ideal, net and total, followed by the terms of which total is the sum.
 
-    Raises InputError unless the costs were asked for.
+    The terms are the pixels and the net bits of the latents of every level, and the rest of the
+    file. Raises InputError if `facts` has no costs.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.files.codec import compress, info
+        >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
+        >>> [row.name for row in rows(info(data, costs=True))][:3]
+        ['ideal', 'net', 'total']
     """
-    if found.costs is None or found.account is None or found.ideal_bits is None:
+    if facts.costs is None or facts.account is None or facts.ideal_bits is None:
         raise InputError("the split of a rate needs the costs; ask for them with `costs=True`")
-    n, a = found.dimensions, found.account
-    sums = ("ideal", found.ideal_bits), ("net", a.net), ("total", 8.0 * found.file_bytes)
+    n, a = facts.dimensions, facts.account
+    sums = ("ideal", facts.ideal_bits), ("net", a.net), ("total", 8.0 * facts.file_bytes)
     rest = (
         ("initial bits", a.initial),
         ("coder overhead", a.coder),
         ("flush", a.flush),
-        ("framing", found.framing_bits),
+        ("framing", facts.framing_bits),
     )
     listed = [Row("rate", name, bits / n) for name, bits in sums]
-    listed += [Row(group, name, bits / n) for group, name, bits in _shares(found)]
+    listed += [Row(group, name, bits / n) for group, name, bits in _shares(facts)]
     return listed + [Row("file", name, bits / n) for name, bits in rest]
 
 
-def _shares(found: FileInfo) -> Iterator[tuple[str, str, float]]:
-    """Group, name and bits; what is pushed of latents and what is got back in one row."""
-    assert found.costs is not None
+def _shares(facts: FileInfo) -> Iterator[tuple[str, str, float]]:
+    """Yield group, name and bits; prior and posterior of latents are combined in one row."""
+    assert facts.costs is not None
     levels: dict[tuple[int | None, str], dict[str, float]] = {}
-    for share in found.costs.shares:
+    for share in facts.costs.shares:
         terms = levels.setdefault((share.level, "" if share.level is not None else share.codec), {})
         terms[share.term] = terms.get(share.term, 0.0) + share.bits
     for (level, codec), terms in sorted(
@@ -65,17 +73,19 @@ def _shares(found: FileInfo) -> Iterator[tuple[str, str, float]]:
         if "exceptions" in terms:
             yield group, "exceptions to the lattice", terms["exceptions"]
         if prior := terms.get("prior", 0.0):
-            back = terms.get("posterior", 0.0)
+            posterior = terms.get("posterior", 0.0)
             yield (
                 group,
-                f"latents, {prior / found.dimensions:.4f} − {-back / found.dimensions:.4f}",
-                prior + back,
+                f"latents, {prior / facts.dimensions:.4f} − {-posterior / facts.dimensions:.4f}",
+                prior + posterior,
             )
 
 
-def save(found: FileInfo, target: Path, *, overwrite: bool = False) -> None:
-    """Draw the rows. Raises OutputError on a suffix that is not among KINDS, and without
-    matplotlib; OutputExistsError.
+def save(facts: FileInfo, target: Path, *, overwrite: bool = False) -> None:
+    """Write a bar chart of the rows of a file's rate, in the format of the target's suffix.
+
+    Raises OutputError on a suffix that is not in KINDS and if matplotlib is not installed,
+    OutputExistsError unless `overwrite`, and InputError if `facts` has no costs.
     """
     kind = target.suffix.lower()
     if kind not in KINDS:
@@ -89,17 +99,17 @@ def save(found: FileInfo, target: Path, *, overwrite: bool = False) -> None:
         raise OutputError(
             'drawings need matplotlib: install it with `pip install "bbans[plots]"`, or use --plot'
         ) from error
-    listed = rows(found)
+    listed = rows(facts)
     figure = Figure(figsize=(8, 1.2 + 0.26 * len(listed)), layout="constrained")
     axes = figure.add_subplot()
-    places = range(len(listed))
+    positions = range(len(listed))
     colours = {"rate": "#4c566a", "file": "#8a8f98"}
     bars = axes.barh(
-        places, [row.rate for row in listed], color=[_colour(row, colours) for row in listed]
+        positions, [row.rate for row in listed], color=[_colour(row, colours) for row in listed]
     )
     axes.bar_label(bars, [f"{row.rate:.4f}" for row in listed], padding=4, fontsize=8)
     axes.set_yticks(
-        places,
+        positions,
         [
             row.name if row.group in ("rate", "file", "other") else f"{row.group}: {row.name}"
             for row in listed

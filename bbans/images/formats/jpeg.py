@@ -16,6 +16,13 @@ def read_jpeg(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """Read the decoded pixels of a JPEG.
 
     Raises JpegInputError unless `as_pixels`, InputError on damage.
+
+    Examples:
+        >>> from PIL import Image as PillowImage
+        >>> buffer = BytesIO()
+        >>> PillowImage.new("L", (3, 2)).save(buffer, "JPEG")
+        >>> read_jpeg(buffer.getvalue(), as_pixels=True, max_pixels=100).pixels.shape
+        (2, 3)
     """
     if not as_pixels:
         raise JpegInputError(f"a JPEG: {LOSSY_ADVICE}")

@@ -201,6 +201,12 @@ def read_jpeg2000(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
     Raises InputError on damage, UnsupportedImageError on other kinds and, for a lossy file unless
     `as_pixels`, JpegInputError.
+
+    Examples:
+        >>> import imagecodecs
+        >>> data = imagecodecs.jpeg2k_encode(np.zeros((2, 3), np.uint8), reversible=True)
+        >>> read_jpeg2000(data, as_pixels=False, max_pixels=100).pixels.shape
+        (2, 3)
     """
     import imagecodecs
 

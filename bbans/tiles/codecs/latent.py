@@ -47,6 +47,13 @@ def check_fit(model: ImageModel, pixels: Samples, palette: bool) -> None:
 def encode_default(model: ImageModel, samples: Samples) -> bytes:
     """Return the payload of a tile `(h, w, channels)` of the model's shape, coded without a
     scheme.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> payload = encode_default(model, np.full((2, 3, 1), 128, np.uint8))
+        >>> len(payload) % 4
+        0
     """
     return default_latent.encode(model.latent, _item(samples)).astype("<u4").tobytes()
 

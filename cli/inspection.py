@@ -1,0 +1,124 @@
+"""`bbans info` and `bbans verify`: commands that inspect compressed files.
+
+Heavy modules are imported only when a command starts to work, so that `--help` and usage errors
+answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+import bbans
+
+from .drawing import draw
+from .options import (
+    files_argument,
+    force_option,
+    max_pixels_option,
+    model_option,
+    quiet_option,
+    threads_option,
+    verbose_option,
+)
+from .outputs import check_input, check_output, read_bytes
+from .run import process
+
+
+@click.command()
+@files_argument
+@model_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
+@click.option(
+    "--no-account",
+    is_flag=True,
+    help="Read the header only: no model is needed, and it takes no time.",
+)
+@click.option(
+    "--heatmap",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write bits per pixel over the image (PNG; one input).",
+)
+@click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
+@click.option(
+    "--plot-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write that drawing (.png, .svg, .pdf; one input).",
+)
+@force_option
+@max_pixels_option
+@verbose_option
+def info(
+    files: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    no_account: bool,
+    heatmap: str | None,
+    plot: bool,
+    plot_file: str | None,
+    force: bool,
+    max_pixels: int,
+    verbose: bool,
+) -> int:
+    """Show what each part of compressed files costs.
+
+    What the file holds, its model, and its bits: ideal, net and total, and all their terms.
+    """
+    outputs = [Path(name) for name in (heatmap, plot_file) if name is not None]
+    costs = plot or bool(outputs)
+    if costs and no_account:
+        raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
+    if outputs and len(files) > 1:
+        raise click.UsageError("--heatmap and --plot-file take one input")
+    for output in outputs:
+        check_output(output, force)
+
+    def work(source: str) -> None:
+        facts = bbans.info(
+            read_bytes(source),
+            model=model,
+            account=not no_account,
+            costs=costs,
+            max_pixels=max_pixels,
+        )
+        if as_json:
+            click.echo(json.dumps({"file": source, **facts.to_dict()}))
+        else:
+            click.echo(
+                "\n".join(
+                    [
+                        f"{click.format_filename(source)}:",
+                        *(f"  {line}" for line in facts.lines(each_tile=verbose)),
+                    ]
+                )
+            )
+        if costs:
+            draw(facts, heatmap, plot and not as_json, plot_file, force)
+
+    return process(files, check_input, work, bar=False)
+
+
+@click.command()
+@files_argument
+@model_option
+@threads_option
+@max_pixels_option
+@quiet_option
+def verify(
+    files: tuple[str, ...], model: str | None, threads: int | None, max_pixels: int, quiet: bool
+) -> int:
+    """Decode compressed files and check them.
+
+    Every checksum is looked at, and nothing is written.
+    """
+
+    def work(source: str) -> None:
+        bbans.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
+        if not quiet:
+            click.echo(f"{click.format_filename(source)}: ok")
+
+    return process(files, check_input, work, bar=not quiet)
