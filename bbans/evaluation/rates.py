@@ -84,6 +84,13 @@ class Evaluation:
 
         net_over_ideal = net / expected - 1, where expected is ideal, or the bound of a scheme with
         particles. The standard error is over batches.
+
+        Examples:
+            >>> image = ImageRate("a", 10, ideal=20, prior=0, likelihood=20, posterior=0, net=21)
+            >>> head = ("model", "00", "vae", "bits-back", 1, 0)
+            >>> rates = Evaluation(*head, (image,), total_bits=32, batch=1, net_bits=(21,)).rates()
+            >>> rates["ideal"], rates["net"], rates["total"], round(rates["net_over_ideal"], 6)
+            (2.0, 2.1, 3.2, 0.05)
         """
         n = self.dimensions
         term_names = [
