@@ -17,15 +17,8 @@ if TYPE_CHECKING:
     from bbans.archives.read import extract_archive, list_archive, read_archive
     from bbans.evaluation.evaluate import evaluate
     from bbans.evaluation.pictures import interpolate, reconstruct, sample
-    from bbans.files.codec import (
-        compress,
-        decompress,
-        decompress_image,
-        info,
-        open,
-        salvage,
-        verify,
-    )
+    from bbans.files.decoder import decompress, decompress_image, info, open, salvage, verify
+    from bbans.files.encoder import compress
     from bbans.files.on_disk import CompressResult, compress_file, decompress_file
     from bbans.models.library import load_model
     from bbans.options import TrainOptions
@@ -35,25 +28,25 @@ __version__ = "0.1.0"
 PLACES = {
     "CompressResult": "files.on_disk",
     "TrainOptions": "options",
-    "compress": "files.codec",
+    "compress": "files.encoder",
     "compress_file": "files.on_disk",
     "create_archive": "archives.create",
-    "decompress": "files.codec",
+    "decompress": "files.decoder",
     "decompress_file": "files.on_disk",
-    "decompress_image": "files.codec",
+    "decompress_image": "files.decoder",
     "evaluate": "evaluation.evaluate",
     "extract_archive": "archives.read",
-    "info": "files.codec",
+    "info": "files.decoder",
     "interpolate": "evaluation.pictures",
     "list_archive": "archives.read",
     "load_model": "models.library",
-    "open": "files.codec",
+    "open": "files.decoder",
     "read_archive": "archives.read",
     "reconstruct": "evaluation.pictures",
-    "salvage": "files.codec",
+    "salvage": "files.decoder",
     "sample": "evaluation.pictures",
     "train_model": "training.run",
-    "verify": "files.codec",
+    "verify": "files.decoder",
 }
 """The module of every public name, relative to this package; imported when the name is used."""
 __all__ = [

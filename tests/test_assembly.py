@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import bbans
 from bbans import container
 from bbans.errors import InputError
-from bbans.files import codec, tiling
+from bbans.files import decoder, tiling
 from bbans.tiles.codecs.webp import encode_webp
 from tests.tiny import smooth_image, tiny_model
 
@@ -185,8 +185,8 @@ def test_drawings_go_to_the_fallback_coder_in_large_tiles():
 def test_photographs_are_not_taken_for_drawings(repository):
     path = repository / "samples" / "tea-gardens.png"
     pixels = bbans.images.read_image(path).pixels
-    assert codec.tiles.palette_ratio(pixels) == np.inf
-    assert codec.tiles.palette_ratio(drawing(300, 300)) <= 0.02
+    assert decoder.tiles.palette_ratio(pixels) == np.inf
+    assert decoder.tiles.palette_ratio(drawing(300, 300)) <= 0.02
 
 
 def test_grey_scans_on_a_flat_background_are_tried_with_the_model(repository):
@@ -204,7 +204,7 @@ def test_grey_scans_on_a_flat_background_are_tried_with_the_model(repository):
         bbans.decompress(data), scan
     )
     assert len(data) < len(encode_webp(scan[:, :, None]))
-    assert codec.tiles.palette_ratio(few[:, :, None]) <= 0.02
+    assert decoder.tiles.palette_ratio(few[:, :, None]) <= 0.02
 
 
 def test_large_images_have_smaller_tiles(monkeypatch):

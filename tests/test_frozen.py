@@ -16,7 +16,7 @@ import pytest
 
 import bbans
 from bbans import container
-from bbans.files import codec
+from bbans.files import decoder
 from tests.frozen.decode import expected
 from tests.frozen.make import model_of, pictures, pixel_hash
 
@@ -58,7 +58,7 @@ def test_golden_files_cover_the_codecs():
     )
     assert parts["deep"][0].axis is not None and len(parts["alpha"]) == 2
     assert (
-        codec.decompress_image((FROZEN / "photo.bbans").read_bytes()).metadata
+        decoder.decompress_image((FROZEN / "photo.bbans").read_bytes()).metadata
         == pictures()["photo"].metadata
     )
 

@@ -19,7 +19,7 @@ import torch
 import bbans
 from bbans import errors
 from bbans.errors import InputError, ModelNotFoundError, UnderflowError
-from bbans.files import codec
+from bbans.files import decoder
 from bbans.models import library, model_file
 from bbans_cli.main import commands, main
 from bbans_cli.manual import CODES, commands_below
@@ -180,7 +180,7 @@ def test_pillows_limit_is_not_that_of_our_files(limit, monkeypatch, photograph):
         pixels = bbans.decompress(made[name])
         assert np.array_equal(pixels, np.asarray(picture))
         bbans.verify(made[name])
-        assert np.array_equal(codec.salvage(made[name])[0].pixels, pixels)
+        assert np.array_equal(decoder.salvage(made[name])[0].pixels, pixels)
         assert np.array_equal(bbans.decompress(made[name], preview=1), pixels[::2, ::2])
         assert np.array_equal(bbans.decompress(made[name], region=(1, 2, 5, 4)), pixels[2:6, 1:6])
         assert bbans.info(made[name]).account is not None

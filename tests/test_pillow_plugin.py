@@ -17,7 +17,7 @@ from PIL import PngImagePlugin, UnidentifiedImageError
 import bbans
 import bbans.integrations.pillow
 from bbans import container
-from bbans.files import codec
+from bbans.files import decoder, encoder
 from bbans.images import PngChunk, from_pillow, make_image, to_pillow
 from tests.images.makers import MODES, assert_same, make
 from tests.images.makers import itxt as itxt_payload
@@ -46,7 +46,7 @@ def test_every_mode_opens_as_it_converts(mode, monkeypatch):
         return
     expected = to_pillow(image)
     monkeypatch.setattr(
-        codec, "decompress_image", lambda *_, **__: pytest.fail("decoded before it was asked for")
+        decoder, "decompress_image", lambda *_, **__: pytest.fail("decoded before it was asked for")
     )
     opened = PIL.Image.open(file)
     assert (opened.format, opened.mode, opened.size, opened.get_format_mimetype()) == (
@@ -114,7 +114,7 @@ def test_metadata_comes_and_goes(tmp_path):
         )
         opened.save(tmp_path / "c.bbans", model="none")
     assert (
-        codec.decompress_image((tmp_path / "c.bbans").read_bytes()).metadata
+        decoder.decompress_image((tmp_path / "c.bbans").read_bytes()).metadata
         == from_pillow(opened).metadata
     )
     with PIL.Image.open(tmp_path / "b.bbans") as again:
@@ -142,7 +142,7 @@ def test_what_cannot_be_read_of_the_texts_is_left_out():
 
 def test_options_reach_the_encoder(monkeypatch):
     seen = {}
-    monkeypatch.setattr(codec, "compress", lambda picture, **options: seen.update(options) or b"")
+    monkeypatch.setattr(encoder, "compress", lambda picture, **options: seen.update(options) or b"")
     PIL.Image.new("L", (2, 2)).save(
         io.BytesIO(), "BBANS", model="m", effort="max", verify=False, threads=1, quality=3
     )

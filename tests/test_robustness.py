@@ -18,7 +18,7 @@ from PIL import Image
 
 import bbans
 from bbans.errors import FormatError
-from bbans.files import codec
+from bbans.files import decoder
 from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
 
@@ -330,9 +330,11 @@ def test_info_as_json_keeps_to_its_schema(here, capfd, model):
     assert main(["info", "--json", "--no-account", "a.bbans"]) == 0
     found = json.loads(capfd.readouterr().out)
     check(found, {"file": str, **SCHEMA})
-    plain = json.loads(json.dumps(codec.info(data, account=False).to_dict()))
+    plain = json.loads(json.dumps(decoder.info(data, account=False).to_dict()))
     assert {k: v for k, v in found.items() if k != "file"} == plain
-    check(json.loads(json.dumps(codec.info(data, model=tiny_model()).to_dict())), SCHEMA | ACCOUNT)
+    check(
+        json.loads(json.dumps(decoder.info(data, model=tiny_model()).to_dict())), SCHEMA | ACCOUNT
+    )
     assert isinstance(found["model_id"], str) == (model == "tiny")
 
 

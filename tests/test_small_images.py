@@ -10,7 +10,7 @@ import torch
 
 import bbans
 from bbans import container, errors, images, tiles
-from bbans.files import codec
+from bbans.files import decoder
 from bbans.models.model_file import Model, model_id, to_tensors
 from bbans.models.vae import VaeConfig
 from bbans.training.networks.families import export, float_network
@@ -84,7 +84,7 @@ def test_a_file_of_one_small_image(biased):
     data = bbans.compress(small, model=model)
     assert codecs_of(data) == [container.CHAIN] and container.read(data).model_id == model.id
     assert len(data) < len(bbans.compress(small, model="none"))
-    back = codec.decompress_image(data, model=model)
+    back = decoder.decompress_image(data, model=model)
     assert np.array_equal(back.pixels, pixels) and back.metadata == small.metadata
     assert np.array_equal(
         bbans.decompress(data, model=model, region=(3, 5, 7, 9)), pixels[5:14, 3:10]

@@ -144,7 +144,7 @@ def build(
 
     Examples:
         >>> from io import BytesIO
-        >>> from bbans.files.codec import compress
+        >>> from bbans.files.encoder import compress
         >>> settings = Settings(lambda image: compress(image, model="none"))
         >>> named_images = [("a", images.from_array(np.zeros((2, 3), np.uint8)))]
         >>> built = build(named_images, BytesIO(), settings, embedded=None)

@@ -24,7 +24,7 @@ from bbans.container.archive_writer import write_index
 from bbans.container.schemes import PLAIN
 from bbans.errors import InputError, OutputExistsError
 from bbans.execution.executor import Execution, on_threads
-from bbans.files import codec, urls
+from bbans.files import encoder, urls
 from bbans.models.library import ModelLike, load_model
 from bbans.options import SchemeOptions
 from bbans.schemes import registry
@@ -127,8 +127,8 @@ def create_archive(
     @cache
     def compressor() -> Callable[[images.Image], bytes]:
         """Return the encoder of single-image files, whose model is loaded on first use."""
-        return codec.encoder(
-            codec.CompressOptions(file_model_of(), verify=verify, execution=Execution(threads))
+        return encoder.encoder(
+            encoder.CompressOptions(file_model_of(), verify=verify, execution=Execution(threads))
         )
 
     def to_file(image: images.Image) -> bytes:

@@ -15,7 +15,7 @@ from bbans.container import archive_reader as reader
 from bbans.container.schemes import Coding
 from bbans.errors import FormatError, InputError
 from bbans.execution.executor import Execution
-from bbans.files import codec
+from bbans.files import decoder, encoder
 from bbans.models import library, model_file
 from bbans.models.image_model import ImageModel, image_model
 from bbans.models.library import ModelLike, load_model
@@ -124,9 +124,9 @@ def settings_of(request: WorkerRequest) -> Settings:
         if request.file_model is None
         else model_file.load_bytes(request.file_model, "sent")
     )
-    options = codec.CompressOptions(file_model, verify=request.verify, execution=Execution(1))
+    options = encoder.CompressOptions(file_model, verify=request.verify, execution=Execution(1))
     return Settings(
-        codec.encoder(options),
+        encoder.encoder(options),
         latent_model,
         request.coding,
         unordered=request.unordered,
@@ -198,7 +198,7 @@ def models_for_reading(
     def image(raw: bytes) -> images.Image:
         """Decode a single-image file."""
         model_id = container.read_header(raw).model_id
-        return codec.decompress_image(
+        return decoder.decompress_image(
             raw,
             model=None if model_id == container.NO_MODEL else by_id(model_id),
             threads=threads,

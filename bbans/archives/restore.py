@@ -52,7 +52,8 @@ def restore(
         >>> import numpy as np
         >>> from bbans.archives.build import Settings, build
         >>> from bbans.container.archive_writer import write_index
-        >>> from bbans.files.codec import compress, decompress_image
+        >>> from bbans.files.encoder import compress
+        >>> from bbans.files.decoder import decompress_image
         >>> spool, settings = BytesIO(), Settings(lambda image: compress(image, model="none"))
         >>> named_images = [("a", images.from_array(np.ones((1, 2), np.uint8)))]
         >>> built = build(named_images, spool, settings, embedded=None)

@@ -22,7 +22,8 @@ from PIL import PngImagePlugin, WebPImagePlugin
 
 from bbans import images
 from bbans.errors import InputError, OutputError, VerificationError
-from bbans.files.codec import compress, decompress
+from bbans.files.decoder import decompress
+from bbans.files.encoder import compress
 from bbans.models.library import ModelLike, load_model
 
 Pixels = NDArray[Any]

@@ -23,7 +23,7 @@ from bbans.container.schemes import BITS_BACK, DETERMINISTIC, TWO_PART, Coding
 from bbans.errors import InputError
 from bbans.evaluation.inputs import samples
 from bbans.evaluation.rates import Evaluation, ImageRate
-from bbans.files import codec
+from bbans.files import decoder, encoder
 from bbans.models.base import ANY_SIZE, ROWS, LatentModel
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
@@ -122,8 +122,8 @@ def _photograph(
 
     Framing and flush are part of the total only.
     """
-    data = codec.compress(pixels, model=model, verify=False)
-    facts = codec.info(data, model=model, costs=True)
+    data = encoder.compress(pixels, model=model, verify=False)
+    facts = decoder.info(data, model=model, costs=True)
     assert (
         facts.account is not None
         and facts.ideal_bits is not None

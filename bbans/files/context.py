@@ -64,7 +64,7 @@ def context_of_file(index: container.Index, model: ModelLike) -> tiles.Context:
 
     Examples:
         >>> import numpy as np
-        >>> from bbans.files.codec import compress
+        >>> from bbans.files.encoder import compress
         >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
         >>> context_of_file(container.read_index(data), model=None).model is None
         True

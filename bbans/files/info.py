@@ -178,7 +178,7 @@ def describe(
     on damaged tiles.
 
     Examples:
-        >>> from bbans.files.codec import compress
+        >>> from bbans.files.encoder import compress
         >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
         >>> describe(data, container.read_index(data), tiles.Context()).dimensions
         64

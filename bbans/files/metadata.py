@@ -73,7 +73,7 @@ def to_image(pixels: NDArray[Any], index: container.Index) -> images.Image:
 
     Examples:
         >>> import numpy as np
-        >>> from bbans.files.codec import compress
+        >>> from bbans.files.encoder import compress
         >>> pixels = np.zeros((2, 3), np.uint8)
         >>> to_image(pixels, container.read_index(compress(pixels, model="none"))).bit_depth
         8

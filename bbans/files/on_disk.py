@@ -11,7 +11,8 @@ from bbans import container, images
 from bbans.errors import FormatError, InputError
 from bbans.execution.executor import Execution
 from bbans.files import storage, tiling
-from bbans.files.codec import CompressOptions, decompress_image, encoder, salvage
+from bbans.files.decoder import decompress_image, salvage
+from bbans.files.encoder import CompressOptions, encoder
 from bbans.models.library import ModelLike
 from bbans.options import SchemeOptions
 

@@ -150,7 +150,7 @@ def decode(
 
     Examples:
         >>> from bbans.execution.executor import on_threads
-        >>> from bbans.files.codec import compress
+        >>> from bbans.files.encoder import compress
         >>> data = compress(np.array([[1, 2], [3, 4]], np.uint8), model="none")
         >>> executor = on_threads(tiles.Context(), 1)
         >>> decode(data, container.read_index(data), executor, region=Region(0, 1, 2, 1)).tolist()

@@ -33,7 +33,7 @@ from bbans.container import archive_records as records
 from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, LimitError
 from bbans.execution.executor import Execution
-from bbans.files import codec
+from bbans.files import decoder, encoder
 from bbans.models import library, model_file
 from bbans.models.image_model import image_model
 from bbans.models.library import ModelLike, load_model
@@ -144,8 +144,8 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
 
 def _encoder(coder: ChunkCoder, model: ModelLike) -> Callable[[images.Image], bytes]:
     """Return a function from an image to a file's bytes."""
-    return codec.encoder(
-        codec.CompressOptions(model, coder.effort, verify=coder.verify, execution=Execution(1))
+    return encoder.encoder(
+        encoder.CompressOptions(model, coder.effort, verify=coder.verify, execution=Execution(1))
     )
 
 
@@ -269,4 +269,4 @@ def _image(data: bytes, samples: int) -> images.Image:
     """Decode the image in a file, with its model loaded once for all chunks."""
     model_id = container.read_header(data, samples).model_id
     model = None if model_id == container.NO_MODEL else _by_id(model_id.hex())
-    return codec.decompress_image(data, model=model, threads=1, max_pixels=samples)
+    return decoder.decompress_image(data, model=model, threads=1, max_pixels=samples)

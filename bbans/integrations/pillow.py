@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
 
 from bbans import container, images
 from bbans.errors import BbansError
-from bbans.files import codec
+from bbans.files import decoder, encoder
 from bbans.files.metadata import from_chunks
 from bbans.images import metadata
 from bbans.images.image import check_colours, palette_entries
@@ -108,7 +108,7 @@ class _Decoder(ImageFile.PyDecoder):
     def decode(self, buffer: Any) -> tuple[int, int]:
         """Decode the file and set the image's samples; called by Pillow."""
         with _as_pillow():
-            image = codec.decompress_image(
+            image = decoder.decompress_image(
                 container.FileBuffer(cast(BinaryIO, self.fd)), max_pixels=ANY_SIZE
             )
             samples = images.to_pillow(image)
@@ -122,7 +122,7 @@ def _save(source: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     with _as_pillow():
         image = with_metadata(images.from_pillow(source, ANY_SIZE), options)
         file.write(
-            codec.compress(
+            encoder.compress(
                 image, **{name: options[name] for name in SAVE_OPTIONS if name in options}
             )
         )

@@ -227,7 +227,8 @@ def test_version(run: Runner) -> None:
 def test_help_and_early_errors_import_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
     code = (
         "import sys; from bbans_cli.main import main; main(sys.argv[1:]);"
-        "print(sorted({'torch', 'numpy', 'PIL', 'rich', 'bbans.files.codec'} & set(sys.modules)), "
+        "print(sorted({'torch', 'numpy', 'PIL', 'rich', 'bbans.files.encoder'} & "
+        "set(sys.modules)), "
         "file=sys.stderr)"
     )
     done = subprocess.run(

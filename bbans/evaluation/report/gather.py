@@ -15,7 +15,7 @@ from bbans import tiles
 from bbans.errors import InputError
 from bbans.evaluation import inputs, pictures
 from bbans.evaluation.rates import Evaluation, ImageRate
-from bbans.files import codec
+from bbans.files import decoder, encoder
 from bbans.models.base import ANY_SIZE
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
@@ -137,8 +137,8 @@ def _shown(
 
 
 def _photograph_bits(pixels: Pixels, model: Model) -> NDArray[np.float64] | None:
-    costs = codec.info(
-        codec.compress(pixels, model=model, verify=False), model=model, costs=True
+    costs = decoder.info(
+        encoder.compress(pixels, model=model, verify=False), model=model, costs=True
     ).costs
     return None if costs is None else costs.bits
 

@@ -37,7 +37,8 @@ def rows(facts: FileInfo) -> list[Row]:
 
     Examples:
         >>> import numpy as np
-        >>> from bbans.files.codec import compress, info
+        >>> from bbans.files.encoder import compress
+        >>> from bbans.files.decoder import info
         >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
         >>> [row.name for row in rows(info(data, costs=True))][:3]
         ['ideal', 'net', 'total']

@@ -1,0 +1,202 @@
+"""The bytes of a file to pixels, whole, in part or in small; what a file holds; what is left of a
+damaged one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from bbans import container, images, tiles
+from bbans.execution.executor import all_threads, on_threads
+from bbans.files import storage, tiling
+from bbans.files.context import context_of_file
+from bbans.files.info import FileInfo, describe
+from bbans.files.metadata import to_image
+from bbans.models.library import ModelLike
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+Pixels = NDArray[Any]
+
+
+def decompress_image(
+    data: container.Buffer,
+    *,
+    model: ModelLike = None,
+    threads: int | None = None,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    region: tuple[int, int, int, int] | None = None,
+    preview: int = 0,
+) -> images.Image:
+    """Decompress a file and return its image with the metadata.
+
+    data: bytes, or a `container.FileBuffer` of which only the needed parts are read. model: tried
+    before those of the search path if its id is the one in the file. threads: how many tiles are
+    decoded in parallel.
+
+    region: `(x, y, width, height)` in pixels; only the tiles that meet this rectangle are decoded.
+    preview: s from 0 to 10 returns every 2^s-th row and column, where possible from the coarse
+    levels of the pyramid alone, whose checksum cannot be verified.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
+    tiles do not have.
+
+    Examples:
+        >>> import numpy as np
+        >>> data = compress(np.zeros((64, 48), np.uint8), model="none")
+        >>> decompress_image(data, region=(8, 0, 4, 2)).pixels.shape
+        (2, 4)
+        >>> decompress_image(data, preview=3).pixels.shape
+        (8, 6)
+    """
+    index = container.read_index(data, max_pixels)
+    rectangle = None if region is None else tiling.Region(*region)
+    pixels = tiling.decode(
+        data,
+        index,
+        on_threads(context_of_file(index, model), threads),
+        region=rectangle,
+        level=preview,
+    )
+    return to_image(pixels, index)
+
+
+def decompress(
+    data: container.Buffer,
+    *,
+    model: ModelLike = None,
+    threads: int | None = None,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    region: tuple[int, int, int, int] | None = None,
+    preview: int = 0,
+) -> Pixels:
+    """Decompress a file and return its samples, uint8 or uint16, `(H, W)` or `(H, W, channels)`.
+
+    Palette indices and samples of fewer than 8 bits are returned unscaled.
+
+    model: tried before those of the search path if its id is the one in the file. threads: how many
+    tiles are decoded in parallel. region: `(x, y, width, height)` in pixels, to decode only this
+    rectangle. preview: s from 0 to 10, to decode only every 2^s-th row and column.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
+    tiles do not have.
+
+    Examples:
+        >>> import numpy as np
+        >>> decompress(compress(np.array([[1, 2], [3, 4]], np.uint8), model="none")).tolist()
+        [[1, 2], [3, 4]]
+    """
+    image = decompress_image(
+        data, model=model, threads=threads, max_pixels=max_pixels, region=region, preview=preview
+    )
+    return image.pixels
+
+
+def salvage(
+    data: container.Buffer,
+    *,
+    model: ModelLike = None,
+    threads: int | None = None,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+) -> tuple[images.Image, tuple[tiling.Damage, ...]]:
+    """Restore a damaged or truncated file as far as possible: the image, and the missing tiles.
+
+    Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
+    in the file. Raises FormatError if the damage is in the header, the metadata or the table of
+    contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
+
+    Examples:
+        >>> import numpy as np
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
+        >>> data = compress(pixels, model="none")
+        >>> image, damage = salvage(data[:-9])
+        >>> image.pixels.shape, len(damage)
+        ((8, 8), 1)
+    """
+    index = container.read_index(data, max_pixels, whole=False)
+    damaged: list[tiling.Damage] = []
+    pixels = tiling.decode(
+        data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
+    )
+    return to_image(pixels, index), tuple(damaged)
+
+
+def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
+    """Read a file by its path or URL and return it as a Pillow image.
+
+    Raises InputError if it cannot be read or Pillow has no mode for its samples, FormatError on
+    damage, and ModelNotFoundError.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "grey.bbans")
+        ...     _ = path.write_bytes(compress(np.zeros((2, 3), np.uint8), model="none"))
+        ...     open(path).size
+        (3, 2)
+    """
+    with storage.open_buffer(path) as data:
+        return images.to_pillow(decompress_image(data, model=model))
+
+
+def verify(
+    data: container.Buffer,
+    *,
+    model: ModelLike = None,
+    threads: int | None = None,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+) -> None:
+    """Decode a file and verify its structure and all its checksums.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, and ModelNotFoundError.
+
+    Examples:
+        >>> import numpy as np
+        >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
+        >>> verify(data)
+        >>> verify(data[:-1])
+        Traceback (most recent call last):
+        bbans.errors.TruncatedError: ...
+    """
+    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
+
+
+def info(
+    data: container.Buffer,
+    *,
+    model: ModelLike = None,
+    account: bool = True,
+    costs: bool = False,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+) -> FileInfo:
+    """Return the properties of a file and, with `account`, how its bits are spent.
+
+    account: decode the file and split its length in bits into ideal, net and total and their terms.
+    costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
+    model: tried before those of the search path if its id is the one in the file.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels, and, with `account`, ModelNotFoundError.
+
+    Examples:
+        >>> import numpy as np
+        >>> facts = info(compress(np.zeros((64, 64), np.uint8), model="none"))
+        >>> facts.width, facts.codecs, facts.account.net <= 8 * facts.file_bytes
+        (64, {'constant': 1}, True)
+    """
+    index = container.read_index(data, max_pixels)
+    with all_threads():
+        return describe(
+            data,
+            index,
+            context_of_file(index, model) if account else tiles.Context(),
+            account,
+            costs and account,
+        )
