@@ -42,6 +42,14 @@ def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals
     """Compute the intervals of samples x `(N, channels)`, one entry per channel.
 
     x has 1 or 3 channels of values of the model's axis; the order is that of decoding.
+
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> levels, _ = analyse(FixedPredictor(), np.zeros((3, 10, 6), np.int32))
+        >>> model = levels[0].pixel_model(0, levels[0].zeros())
+        >>> [len(part.freqs) for part in pixel_intervals(model, np.zeros((15, 3), np.int64))]
+        [15, 15, 15]
     """
     starts, freqs = colour.intervals(model, x)
     return [Intervals(starts[c], freqs[c], PRECISION) for c in range(x.shape[1])]
@@ -56,6 +64,18 @@ def pop_pixels(
     Returns the message, the values int64 `(N, channels)` and their frequencies out of 2^PRECISION,
     int64 `(channels, N)`. With `growth`, all channels were pushed as one sequence with growing
     lanes, and growth points count symbols over the whole sequence.
+
+    Examples:
+        >>> from bbans.coding.blocks import push_block
+        >>> from bbans.coding.rans import base_message
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> levels, _ = analyse(FixedPredictor(), np.zeros((3, 10, 6), np.int32))
+        >>> model, x = levels[0].pixel_model(0, levels[0].zeros()), np.full((15, 1), 7)
+        >>> (part,) = pixel_intervals(model, x)
+        >>> message = push_block(base_message((1,)), part.starts, part.freqs, part.precision)
+        >>> bool((pop_pixels(message, model, channels=1)[1] == x).all())
+        True
     """
     n = len(model.outputs)
     mixtures: colour.Channel | None = None
