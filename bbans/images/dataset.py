@@ -84,6 +84,13 @@ def load_image(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
     """Read a training image as uint8 `(H, W, 3)`.
 
     Raises InputError on other files, and ModuleNotFoundError for `.jxl` without imagecodecs.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.zeros((2, 3), np.uint8))
+        ...     load_image(Path(folder, "a.npy")).shape
+        (2, 3, 3)
     """
     suffix = path.suffix.lower()
     if suffix == ".jxl":
@@ -101,6 +108,13 @@ def load_folder(
     Other files are skipped, and `report` is called with one line that gives their number. Raises
     InputError if the folder does not exist or holds no image, and for `.jxl` files without
     imagecodecs.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.zeros((2, 3), np.uint8))
+        ...     [(name, pixels.shape) for name, pixels in load_folder(folder)]
+        [('a.npy', (2, 3, 3))]
     """
     folder = Path(path)
     if not folder.is_dir():

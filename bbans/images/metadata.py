@@ -27,7 +27,12 @@ BEFORE_PALETTE = ("iCCP", "gAMA", "cHRM", "sRGB", "sBIT")
 
 
 def icc_chunk(profile: bytes) -> PngChunk:
-    """Return an ICC profile as an `iCCP` chunk."""
+    """Return an ICC profile as an `iCCP` chunk.
+
+    Examples:
+        >>> to_info([icc_chunk(b"profile")])
+        {'icc_profile': b'profile'}
+    """
     return PngChunk("iCCP", b"ICC Profile\0\0" + zlib.compress(profile, 9))
 
 
@@ -42,7 +47,12 @@ def exif_chunk(exif: bytes) -> PngChunk:
 
 
 def xmp_chunk(packet: bytes) -> PngChunk:
-    """Return an XMP packet as an uncompressed `iTXt` chunk under the registered keyword."""
+    """Return an XMP packet as an uncompressed `iTXt` chunk under the registered keyword.
+
+    Examples:
+        >>> to_info([xmp_chunk(b"<x/>")])
+        {'xmp': b'<x/>'}
+    """
     return PngChunk("iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + packet.rstrip(b"\0"))
 
 
@@ -108,7 +118,14 @@ def from_info(info: Mapping[Any, Any], exif: bytes = b"") -> tuple[PngChunk, ...
 
 
 def tiff_exif(tags: PIL.Image.Exif) -> bytes:
-    """Return an EXIF block of the TIFF tags that describe the picture, empty if there are none."""
+    """Return an EXIF block of the TIFF tags that describe the picture, empty if there are none.
+
+    Examples:
+        >>> tags = PIL.Image.Exif()
+        >>> tags[ExifTags.Base.ImageDescription] = "a view"
+        >>> b"a view" in tiff_exif(tags), tiff_exif(PIL.Image.Exif())
+        (True, b'')
+    """
     exif = PIL.Image.Exif()
     exif.update({tag: tags[tag] for tag in DESCRIPTIVE_TAGS if tag in tags})
     for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):

@@ -98,6 +98,9 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 def check_source(source: PIL.Image.Image) -> None:
     """Raise UnsupportedImageError unless Pillow holds, or will decode, every sample of a single
     image.
+
+    Examples:
+        >>> check_source(PIL.Image.new("L", (4, 3)))
     """
     if getattr(source, "n_frames", 1) > 1:
         raise UnsupportedImageError(
@@ -239,6 +242,10 @@ def saved_by_pillow(image: Image, kind: str, carried: tuple[str, ...], **options
     """Write a file with Pillow, carrying over the `info` entries named in `carried`.
 
     Raises OutputError if the format cannot hold the image.
+
+    Examples:
+        >>> saved_by_pillow(from_array(np.zeros((2, 3), np.uint8)), "BMP", ())[:2]
+        b'BM'
     """
     if transparency(image.metadata) is not None:
         raise OutputError(f"{kind} holds no transparent colour (tRNS): choose PNG")

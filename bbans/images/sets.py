@@ -91,6 +91,13 @@ def open_set(
 
     `as_pixels` and `max_pixels`: see `read_image`. Raises InputError on files that are no set, and
     on access on an image that cannot be read.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.zeros((2, 28, 28), np.uint8))
+        ...     [(name, pixels.shape) for name, pixels in open_set(f"{folder}/a.npy")]
+        [('0', (28, 28)), ('1', (28, 28))]
     """
     source = Path(path)
     if source.is_dir():
@@ -200,6 +207,14 @@ def read_idx(path: Path, packed: bool) -> Array:
     """Read an idx file of unsigned bytes, `packed` by gzip or not, as a uint8 array.
 
     Raises InputError on other files and on damage.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     packed = gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+        ...     size = Path(folder, "a.gz").write_bytes(packed)
+        ...     read_idx(Path(folder, "a.gz"), packed=True).tolist()
+        [7, 9]
     """
     try:
         with gzip.open(path) if packed else path.open("rb") as file:

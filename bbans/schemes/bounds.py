@@ -92,6 +92,13 @@ def sample_bits(model: LatentModel, x: Ints, draws: int = 16, seed: int = 0) -> 
 
     Returns bits, float64 `(items, dims)`; an item's sum is its likelihood term. Samples that the
     distribution codes jointly share their mean.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes.sampling import sample_items
+        >>> model = LinearGaussian(latents=2, k=1)
+        >>> sample_bits(model, sample_items(model, 4), draws=2).shape
+        (4, 6)
     """
     q, total = model.posterior(1, x), np.zeros(x.shape)
     for draw in range(draws):
@@ -140,6 +147,13 @@ def weighted_bits(
 
     The mean is over `draws` seeded sets of particles; they are independent (BB-IS), or `coupled` by
     shared quantiles (BB-CIS). Returns bits, float64 `(items,)`.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes.sampling import sample_items
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> weighted_bits(model, sample_items(model, 4), particles=3, coupled=True, draws=2).shape
+        (4,)
     """
     if not coupled:
         runs = [
@@ -207,6 +221,14 @@ def net_bits(
     The measurement is not valid for models with about as many latents as samples, which no rotation
     separates (200 bits for 64 samples were 23 % too many); measure these a few items per batch,
     each batch on a message of its own.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x = sampling.sample_items(model, 4)
+        >>> [bits > 0 for bits in net_bits(bits_back.codec, [(model, x), (model, x)])]
+        [True, True]
     """
     net: list[float] = []
     message: Message | None = None

@@ -175,6 +175,16 @@ def decode(
 
     The message must be empty after the last batch. Raises, while iterating, FormatError on an
     invalid schedule and UnderflowError or TrailingDataError on a damaged message.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x, scheme = sampling.sample_items(model, 20), bits_back.codec
+        >>> coded = encode(model, scheme, x, unordered=True)
+        >>> items = decode(model, scheme, coded.words, coded.schedule, *x.shape, unordered=True)
+        >>> bool((np.concatenate(list(items)) == x[list(coded.order)]).all())
+        True
     """
     check_schedule(schedule, items, dims, unordered)
     message = lanes.grow(lanes.start(words), schedule[-1].lanes)

@@ -83,7 +83,14 @@ class Cells:
 
 
 def cells_of(q: Factors, particles: int) -> Cells:
-    """Allocate the cells of a posterior for K `particles`; `Cells.locate` fills them."""
+    """Allocate the cells of a posterior for K `particles`; `Cells.locate` fills them.
+
+    Examples:
+        >>> from bbans.distributions import uniform
+        >>> q = factors_of(uniform.uniform((2, 3), 4))
+        >>> cells_of(q, particles=5).z.shape
+        (5, 6)
+    """
     items, dims = q.shape
     quantile_shifts = shifts(particles, dims, q.precision)
     return Cells(
@@ -95,7 +102,13 @@ def cells_of(q: Factors, particles: int) -> Cells:
 
 
 def factors_of(q: Distribution) -> Factors:
-    """Return the factors of q, its independent symbols. Raises ValueError where it has none."""
+    """Return the factors of q, its independent symbols. Raises ValueError where it has none.
+
+    Examples:
+        >>> from bbans.distributions import uniform
+        >>> factors_of(uniform.uniform((2, 3), 4)).shape
+        (2, 3)
+    """
     if q.factors is None:
         raise ValueError("coupled particles need a posterior of independent symbols; use `codec`")
     return q.factors

@@ -42,6 +42,15 @@ def decode(model: LatentModel, words: NDArray[np.uint32]) -> tuple[Ints, Account
     bits.
 
     Raises FormatError or UnderflowError on damaged data.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> words = encode(model, sampling.sample_items(model, 1))
+        >>> _, account = decode(model, words)
+        >>> round(account.total) == 32 * len(words)
+        True
     """
     message = lanes.start(words)
     held_bits = message_bits(message) - EMPTY_BITS
@@ -74,6 +83,14 @@ def sample_bits(model: LatentModel, x: Ints) -> tuple[NDArray[np.float64], float
 
     Latents cost 0 bits unless the posterior is deterministic. Both together sum to `ideal_bits`.
     Samples that the distribution codes jointly share their mean.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=2, k=1)
+        >>> bits, latent_bits = sample_bits(model, sampling.sample_items(model, 1))
+        >>> bits.shape, latent_bits
+        ((1, 6), 0.0)
     """
     z, latents = model.default_latent(1), 0.0
     if model.capabilities.deterministic:

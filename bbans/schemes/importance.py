@@ -59,6 +59,15 @@ def scheme(particles: int, coupled: bool = False) -> Scheme:
     record) -> Codec`.
 
     The returned function raises ValueError as `codec` and `coupled_codec` do.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling, single_message
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x, coder = sampling.sample_items(model, 1), scheme(3, coupled=True)
+        >>> data = single_message.encode(model, coder, x)
+        >>> bool((single_message.decode(model, coder, data).x == x).all())
+        True
     """
     make = coupled_codec if coupled else codec
 
@@ -129,6 +138,16 @@ def coupled_codec(
     Raises ValueError unless the model has one layer and 1 <= K <= MAX_POOL. Pushing and popping
     raise ValueError on a posterior whose symbols are not independent; pushing raises UnderflowError
     when the message cannot pay for the particles.
+
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x, coder = sampling.sample_items(model, 4), coupled_codec(model, 4, 3)
+        >>> (message,) = coder.push(pseudo_random_message((1,), 300, seed=0), x)
+        >>> bool((coder.pop(message)[1] == x).all())
+        True
     """
     _check(model, particles)
 

@@ -168,12 +168,30 @@ def metered(distribution: Distribution, term: str, record: Record | None) -> Cod
 def generative(model: LatentModel, layer: int, above: Ints, record: Record | None) -> Codec:
     """Return the codec of p(z_layer | z_(layer+1) = above), reported as likelihood (layer 0) or
     prior.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model, x = LinearGaussian(latents=2, k=1), np.full((1, 6), 512)
+        >>> z = model.default_latent(1)
+        >>> codec = generative(model, 0, z, lambda term, bits: print(term, round(bits)))
+        >>> _ = codec.push(base_message((1,)), x)
+        likelihood 38
     """
     return metered(model.likelihood(layer, above), PRIOR if layer else LIKELIHOOD, record)
 
 
 def inference(model: LatentModel, layer: int, below: Ints, record: Record | None) -> Codec:
-    """Return the codec of q(z_layer | z_(layer-1) = below), reported as posterior."""
+    """Return the codec of q(z_layer | z_(layer-1) = below), reported as posterior.
+
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model, x = LinearGaussian(latents=2, k=1), np.full((1, 6), 512)
+        >>> codec = inference(model, 1, x, lambda term, bits: print(term, bits < 0))
+        >>> _, z = codec.pop(pseudo_random_message((1,), 9, seed=0))
+        posterior True
+    """
     return metered(model.posterior(layer, below), POSTERIOR, record)
 
 

@@ -77,6 +77,14 @@ def put_back(message: Message, pool: Pool, sampled: Sequence[Key]) -> Message:
     message.
 
     The items are added to `pool` in place.
+
+    Examples:
+        >>> from bbans.coding.rans import message_equal, pseudo_random_message
+        >>> pool = sorted(keys(np.arange(8)[:, None]))
+        >>> message = pseudo_random_message((1,), 9, seed=0)
+        >>> popped, sampled, remaining = draw(message, pool, 3)
+        >>> message_equal(put_back(popped, remaining, sampled), message), remaining == pool
+        (True, True)
     """
     for key in reversed(sampled):
         insort(pool, key)

@@ -296,6 +296,12 @@ def resolve_scheme(
     groups. For two-part codes the refinement is not recorded, since only the encoder uses it, and
     their fineness is chosen later. Raises InputError where the request does not fit the model or
     the format.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> coding = resolve_scheme(LinearGaussian().capabilities, "bb-is", None, refine=None)
+        >>> coding.format.name, coding.particles
+        ('bb-is', 8)
     """
     name = default_coding(model).format.name if scheme is None else scheme
     if reason := incompatibility(name, model, particles, refine):

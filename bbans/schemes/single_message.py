@@ -120,6 +120,14 @@ def decode(model: LatentModel, scheme: Scheme, data: bytes, paid: bool = True) -
     message must be empty at the end.
 
     Raises FormatError (also TrailingDataError) or UnderflowError on damaged data.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> from bbans.schemes import bits_back, sampling
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> data = encode(model, bits_back.codec, sampling.sample_items(model, 1))
+        >>> round(decode(model, bits_back.codec, data).account.total) == 8 * len(data)
+        True
     """
     memoised = Memoised(model)
     sums = {PRIOR: 0.0, LIKELIHOOD: 0.0, POSTERIOR: 0.0}

@@ -164,6 +164,15 @@ def scheme(fineness: int, computed_grid: Grid | None = None) -> Scheme:
     """Return the scheme with cells of a `fineness` from 0 to 15; `computed_grid` as in `codec`.
 
     Raises ValueError on another fineness.
+
+    Examples:
+        >>> from bbans.coding.rans import base_message
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = LinearGaussian(latents=8, k=3)
+        >>> x, coder = sampling.sample_items(model, 4), scheme(fineness=3)(model, 4, None)
+        >>> (message,) = coder.push(base_message((1,)), x)
+        >>> bool((coder.pop(message)[1] == x).all())
+        True
     """
     if not 0 <= fineness < FINENESSES:
         raise ValueError(f"cells have a fineness of 0 to {FINENESSES - 1}; found {fineness}")

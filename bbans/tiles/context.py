@@ -67,6 +67,12 @@ class Context:
 def context_of(model: Model, ops: Ops) -> Context:
     """Build the context of a model. Raises InputError on a model that cannot code a single
     image.
+
+    Examples:
+        >>> from bbans.models.library import load_model
+        >>> model = load_model()
+        >>> context_of(model, oracle_ops()).model is model
+        True
     """
     if model.capabilities.media == ANY_SIZE:
         return Context(model.network(ops), model)
@@ -112,6 +118,12 @@ def fastest_ops(device: str = "cpu") -> Ops:
     """Return torch operations on `device` if torch is installed, else numpy's.
 
     Raises MemoryError where a limited address space has no room for torch.
+
+    Examples:
+        >>> from unittest.mock import patch
+        >>> with patch("importlib.util.find_spec", return_value=None):  # as if without torch
+        ...     type(fastest_ops()).__name__
+        'NumpyOps'
     """
     if importlib.util.find_spec("torch") is None:
         return NumpyOps(np.float32)

@@ -105,6 +105,14 @@ def preview_tile(
 
     Returns samples `(rows, columns)` or `(rows, columns, channels)`. The checksum covers the whole
     tile and is not verified. Raises FormatError on damaged data.
+
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> from bbans.tiles.encode import encode_tile
+        >>> pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+        >>> record = encode_tile(pixels, FORMATS[0], Context())
+        >>> preview_tile(record, (2, 3), FORMATS[0], Context(), level=1).tolist()
+        [[0, 2]]
     """
     place, step = Place(shape, pixel_format, context), 2**level
     parts = []
@@ -125,6 +133,15 @@ def measured_tile(
     """Decode a tile like `decode_tile`; also return the bits of every pixel.
 
     Raises FormatError, of which ChecksumError, on damaged data.
+
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> from bbans.tiles.encode import encode_tile
+        >>> pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+        >>> record = encode_tile(pixels, FORMATS[0], Context())
+        >>> _, accounts, costs = measured_tile(record, (2, 3), FORMATS[0], Context())
+        >>> len(accounts), costs.bits.shape
+        (1, (2, 3))
     """
     symbols: dict[int, list[Symbols]] = {}
 
@@ -154,6 +171,14 @@ def ideal_bits(
 
     pixels `(h, w, channels)`. A part counts with its -ELBO or its scheme's bound, and with its
     actual size where another library coded it.
+
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> from bbans.tiles.encode import encode_tile
+        >>> pixels = np.full((2, 3, 1), 7, np.uint8)
+        >>> record = encode_tile(pixels, FORMATS[0], Context())
+        >>> ideal_bits(record, pixels, FORMATS[0], Context(), draws=1)
+        8.0
     """
     place, total, first = Place(pixels.shape[:2], pixel_format, context), 0.0, 0
     for part in record.parts:

@@ -135,7 +135,13 @@ def read_bmp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 
 
 def bmp_bytes(image: Image) -> bytes:
-    """Return the bytes of a BMP file. Raises OutputError on an image that it cannot hold."""
+    """Return the bytes of a BMP file. Raises OutputError on an image that it cannot hold.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> bmp_bytes(from_array(np.zeros((2, 3), np.uint8)))[:2]
+        b'BM'
+    """
     eight = image.bit_depth == 8 and (image.pixels.ndim == 2 or image.pixels.shape[2] == 3)
     if not eight and (image.bit_depth != 1 or image.palette):
         raise OutputError("BMP holds 8-bit grey, palette or RGB and 1-bit grey: choose PNG")

@@ -64,6 +64,10 @@ def npy_bytes(image: Image) -> bytes:
     """Return the samples as an `.npy` file.
 
     Raises OutputError for images that are more than an array of 8 or 16-bit samples.
+
+    Examples:
+        >>> npy_bytes(from_array(np.zeros((2, 3), np.uint8)))[1:6]
+        b'NUMPY'
     """
     if image.bit_depth < 8 or image.palette or transparency(image.metadata) is not None:
         raise OutputError(

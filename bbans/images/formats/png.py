@@ -114,6 +114,11 @@ def check_supported(parts: Sequence[tuple[str, bytes]]) -> Header:
     """Return the header of a PNG of a single image.
 
     Raises UnsupportedImageError on animations and unknown critical chunks, InputError on damage.
+
+    Examples:
+        >>> header = Header(1, 1, 8, GREY, 0, 0, 0)
+        >>> check_supported(chunks(serialise(header, ("IDAT", b"")))) == header
+        True
     """
     kinds = [kind for kind, _ in parts]
     _check_order(kinds)
@@ -173,6 +178,9 @@ def raw_size(header: Header) -> int:
 def check_pixels(header: Header, parts: Sequence[tuple[str, bytes]]) -> None:
     """Raise InputError unless all pixels of a supported PNG are present; decoders would take
     missing rows for black.
+
+    Examples:
+        >>> check_pixels(Header(1, 1, 8, GREY, 0, 0, 0), [("IDAT", zlib.compress(bytes(2)))])
     """
     missing = raw_size(header)
     stream = zlib.decompressobj()
@@ -201,7 +209,12 @@ def serialise(header: Header, *others: tuple[str, bytes]) -> bytes:
 
 
 def metadata(parts: Sequence[tuple[str, bytes]]) -> tuple[PngChunk, ...]:
-    """Return all other chunks, in order and verbatim."""
+    """Return all other chunks, in order and verbatim.
+
+    Examples:
+        >>> metadata([("IHDR", b""), ("IDAT", b""), ("tIME", b""), ("IEND", b"")])
+        (PngChunk(kind='tIME', payload=b'', after_pixels=True),)
+    """
     first = [kind for kind, _ in parts].index("IDAT")
     return tuple(
         PngChunk(kind, payload, at > first)
@@ -215,6 +228,11 @@ def insert(plain: bytes, extra: Iterable[PngChunk]) -> bytes:
 
     Raises InputError for a chunk that may not be inserted, since metadata may come from untrusted
     files.
+
+    Examples:
+        >>> plain = serialise(Header(1, 1, 8, GREY, 0, 0, 0), ("IDAT", b""))
+        >>> [kind for kind, _ in chunks(insert(plain, [PngChunk("gAMA", bytes(4))]))]
+        ['IHDR', 'gAMA', 'IDAT', 'IEND']
     """
     extra = tuple(extra)
     for chunk in extra:

@@ -141,5 +141,11 @@ def png_bytes(image: Image) -> bytes:
     """Write a PNG of the image's own depth and colour type, with all its chunks in place.
 
     Raises InputError for a chunk that no image may have.
+
+    Examples:
+        >>> from bbans.images.image import PngChunk
+        >>> image = make_image(np.zeros((2, 3), np.uint8), (PngChunk("gAMA", bytes(4)),))
+        >>> read_png(png_bytes(image), False, 100).metadata == image.metadata
+        True
     """
     return png.insert(_encode(image), image.metadata)

@@ -170,6 +170,11 @@ def pnm_bytes(image: Image) -> bytes:
     """Write 1-bit grey as PBM, grey as PGM, RGB as PPM, and images with alpha as PAM.
 
     Raises OutputError for other images.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> pnm_bytes(from_array(np.array([[65, 66]], np.uint8))).split()
+        [b'P5', b'2', b'1', b'255', b'AB']
     """
     if image.bit_depth in (2, 4) or image.palette or transparency(image.metadata) is not None:
         raise OutputError(

@@ -17,6 +17,13 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a regular file.
 
     Raises InputError for anything else, without waiting for a pipe.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     size = Path(folder, "a.pgm").write_bytes(b"P2 2 1 255 7 8")
+        ...     file_bytes(Path(folder, "a.pgm"))
+        b'P2 2 1 255 7 8'
     """
     try:
         mode = os.stat(path).st_mode

@@ -206,6 +206,11 @@ def tiff_bytes(image: Image) -> bytes:
     """Write an uncompressed TIFF with ICC profile, EXIF and resolution.
 
     Raises OutputError for what it cannot hold.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> tiff_bytes(from_array(np.zeros((2, 3), np.uint8)))[:2]
+        b'MM'
     """
     if transparency(image.metadata) is not None:
         raise OutputError("TIFF holds no transparent colour (tRNS): choose PNG")

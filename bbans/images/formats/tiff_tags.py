@@ -44,12 +44,22 @@ PIXELS_PER_UNIT = {2: 1.0, 3: 2.54}
 
 
 def is_big(data: bytes) -> bool:
-    """Return whether a file is a BigTIFF."""
+    """Return whether a file is a BigTIFF.
+
+    Examples:
+        >>> is_big(b"II+"), is_big(b"II*")
+        (True, False)
+    """
     return data[2] == 43
 
 
 def head(data: bytes) -> bytes:
-    """Return the file header: 16 bytes of a BigTIFF, else 8."""
+    """Return the file header: 16 bytes of a BigTIFF, else 8.
+
+    Examples:
+        >>> len(head(b"II+" + bytes(20))), len(head(b"II*" + bytes(20)))
+        (16, 8)
+    """
     return data[: 16 if is_big(data) else 8]
 
 
@@ -57,6 +67,13 @@ def read_directory(data: bytes) -> ImageFileDirectory_v2:
     """Parse the tags of a file's only page.
 
     Raises InputError on damage, UnsupportedImageError on several pages and on big-endian BigTIFF.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.images.formats.tiff import tiff_bytes
+        >>> from bbans.images.image import from_array
+        >>> read_directory(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))))[WIDTH]
+        3
     """
     if data.startswith(b"MM\0+"):  # Pillow would misread its offsets
         raise UnsupportedImageError(
@@ -112,6 +129,10 @@ def kind_of(tags: ImageFileDirectory_v2) -> Kind:
     """Parse the tags about the samples.
 
     Raises UnsupportedImageError on types, colours and channels that are not coded.
+
+    Examples:
+        >>> kind_of({WIDTH: 3, HEIGHT: 2, BITS: 8, PHOTOMETRIC: MIN_IS_BLACK})
+        Kind(width=3, height=2, channels=1, bits=8, photometric=1, planar=False)
     """
     photometric, channels, extra = (
         tags.get(PHOTOMETRIC, MIN_IS_WHITE),

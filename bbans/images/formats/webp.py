@@ -39,6 +39,11 @@ def read_webp(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
 def check_webp(data: bytes, as_pixels: bool) -> None:
     """Raise UnsupportedImageError for an animated WebP, and JpegInputError for a lossy one unless
     `as_pixels`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.images.image import from_array
+        >>> check_webp(webp_bytes(from_array(np.zeros((2, 3, 3), np.uint8))), as_pixels=False)
     """
     position, kinds = 12, set[bytes]()
     while position + 8 <= len(data):
@@ -54,6 +59,12 @@ def check_webp(data: bytes, as_pixels: bool) -> None:
 def webp_bytes(image: Image) -> bytes:
     """Return the bytes of a lossless WebP file. Raises OutputError on an image that it cannot
     hold.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.images.image import from_array
+        >>> webp_bytes(from_array(np.zeros((2, 3, 3), np.uint8)))[8:16]
+        b'WEBPVP8L'
     """
     if image.bit_depth != 8 or image.palette:
         raise OutputError(

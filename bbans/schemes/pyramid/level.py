@@ -134,7 +134,15 @@ class Level:
 def open_level(
     net: PyramidPredictor, index: int, shape: tuple[int, int], carried: Any, axis: Axis, x: Ints
 ) -> Level:
-    """Return level `index` with phase 00 known: x int32 `(3, rows, columns)`."""
+    """Return level `index` with phase 00 known: x int32 `(3, rows, columns)`.
+
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> net, x = FixedPredictor(), np.zeros((3, 5, 3), np.int32)
+        >>> level = open_level(net, 0, (10, 6), net.start(5, 3), regular(), x)
+        >>> level.shape, level.grid
+        ((10, 6), (5, 3))
+    """
     return Level(net, index, shape, carried, axis, [x], [axis.levels[x]])
 
 

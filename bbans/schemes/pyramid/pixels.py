@@ -42,6 +42,12 @@ def pixel_intervals(model: PixelModel, x: NDArray[np.integer]) -> list[Intervals
     """Compute the intervals of samples x `(N, channels)`, one entry per channel.
 
     x has 1 or 3 channels of values of the model's axis; the order is that of decoding.
+
+    Examples:
+        >>> model = PixelModel(np.zeros((2, 10), np.int16), np.full((2, 3), 4 * 100, np.int32))
+        >>> parts = pixel_intervals(model, np.full((2, 3), 100))
+        >>> [len(part.freqs) for part in parts]
+        [2, 2, 2]
     """
     starts, freqs = colour.intervals(model, x)
     return [Intervals(starts[c], freqs[c], PRECISION) for c in range(x.shape[1])]
@@ -56,6 +62,15 @@ def pop_pixels(
     Returns the message, the values int64 `(N, channels)` and their frequencies out of 2^PRECISION,
     int64 `(channels, N)`. With `growth`, all channels were pushed as one sequence with growing
     lanes, and growth points count symbols over the whole sequence.
+
+    Examples:
+        >>> from bbans.coding.blocks import push_block
+        >>> from bbans.coding.rans import base_message
+        >>> model = PixelModel(np.zeros((2, 10), np.int16), np.full((2, 3), 4 * 100, np.int32))
+        >>> (part,) = pixel_intervals(model, np.array([[99], [101]]))
+        >>> message = push_block(base_message((1,)), part.starts, part.freqs, part.precision)
+        >>> pop_pixels(message, model, channels=1)[1].tolist()
+        [[99], [101]]
     """
     n = len(model.outputs)
     mixtures: colour.Channel | None = None

@@ -96,6 +96,10 @@ def positions(
     `shape`.
 
     Returns `(rows * columns, n)`.
+
+    Examples:
+        >>> positions(np.arange(6, dtype=np.int16)[:, None], (2, 3), (2, 2)).ravel().tolist()
+        [0, 1, 3, 4]
     """
     n = array.shape[1]
     return np.asarray(array.reshape(*grid, n)[: shape[0], : shape[1]].reshape(-1, n))

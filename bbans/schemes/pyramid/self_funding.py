@@ -148,6 +148,13 @@ def encodings(
 
     The last one has no latents and always succeeds; it is the only one unless the model has
     `latents`. Raises TooFlatError as `encode` does, when the tile holds too few bits for its lanes.
+
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> levels, coarsest = analyse(FixedPredictor(), np.zeros((3, 16, 16), np.int32))
+        >>> [coded.latent_precision for coded in encodings(levels, coarsest, 3, latents=False)]
+        [0]
     """
     funds = funds_of(channels)
     for precision in LATENT_PRECISIONS if latents else (0,):
@@ -175,6 +182,15 @@ def decode(
     every group of symbols.
 
     Raises FormatError or UnderflowError on damaged data.
+
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> x = np.arange(3 * 16 * 16, dtype=np.int32).reshape(3, 16, 16) % 200
+        >>> coded = encode(*analyse(FixedPredictor(), x), channels=3, latent_precision=0)
+        >>> half, _ = decode(FixedPredictor(), coded.words, (16, 16), 3, 0, coded.growth, level=1)
+        >>> np.array_equal(half, x[:, ::2, ::2])
+        True
     """
     axis = axis or regular()
     if latent_precision not in LATENT_PRECISIONS:
@@ -237,6 +253,14 @@ def ideal_bits(
 
     It is that of the exact integer model with its rounded frequencies. Arguments are those of
     `encode`; without latents nothing is sampled and the result is exact.
+
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> levels, coarsest = analyse(FixedPredictor(), np.zeros((3, 16, 16), np.int32))
+        >>> coded = encode(levels, coarsest, channels=3, latent_precision=0)
+        >>> round(ideal_bits(levels, coarsest, 3, 0) - coded.account.likelihood, 6)
+        0.0
     """
     rng = np.random.default_rng(seed)
     total = float(coarsest_bits(axis or regular()) * channels * coarsest[0].size)

@@ -85,6 +85,14 @@ def phase_intervals(level: Level, phase: int, u: Ints, channels: int) -> list[In
     """Compute the coding intervals of a phase's known samples, one entry per colour channel.
 
     u `(rows * columns, latent channels)` in 1/128. Empty where the phase has no samples.
+
+    Examples:
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> from bbans.schemes.pyramid.level import analyse
+        >>> levels, _ = analyse(FixedPredictor(), np.zeros((3, 10, 6), np.int32))
+        >>> parts = phase_intervals(levels[0], 0, levels[0].zeros(), channels=3)
+        >>> [len(part.freqs) for part in parts]
+        [15, 15, 15]
     """
     shape = polyphase.phase_shape(*level.shape, phase)
     x = polyphase.to_positions(level.values[phase + 1], shape)[:, :channels]
@@ -108,6 +116,16 @@ def pop_levels(
     Returns the image, int32 `(3, rows, columns)`, and the rest of the message. `ledger` gets the
     bits of every step, `watch` those of every symbol. Raises FormatError or UnderflowError on
     damaged data.
+
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> from bbans.distributions.sample_grid import regular
+        >>> from bbans.models.fixed_predictor import FixedPredictor
+        >>> net, ledger = FixedPredictor(), Ledger(0.0, backwards=True)
+        >>> message = pseudo_random_message((1,), 999, seed=0)
+        >>> x, _ = pop_levels(net, message, ledger, (9, 12), 3, 0, None, regular(), level=0)
+        >>> x.shape
+        (3, 9, 12)
     """
     shapes = polyphase.level_shapes(*shape)
     n = shapes[-1][0] * shapes[-1][1] * channels
@@ -165,6 +183,14 @@ def pop_posterior(
     mean, sigma `(rows * columns, channels)`. Returns the message, the bin indices in the same
     shape, and their information content in bits (positive). Raises UnderflowError when the message
     holds too little.
+
+    Examples:
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> mean, sigma = np.zeros((2, 3), np.int32), np.full((2, 3), 24, np.int32)
+        >>> message = pseudo_random_message((1,), 99, seed=0)
+        >>> _, u, bits = pop_posterior(message, mean, sigma, precision=8)
+        >>> u.shape, bits > 0
+        ((2, 3), True)
     """
     flat_mean, flat_sigma = flat(mean), flat(sigma)
 

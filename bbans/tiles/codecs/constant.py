@@ -23,7 +23,13 @@ def is_constant(samples: Samples) -> bool:
 
 
 def encode_constant(samples: Samples, pixel_format: PixelFormat) -> TilePart:
-    """Store one pixel of samples `(h, w, channels)` that are all equal."""
+    """Store one pixel of samples `(h, w, channels)` that are all equal.
+
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> encode_constant(np.full((2, 3, 1), 7, np.uint8), FORMATS[0]).payload.hex()
+        '07'
+    """
     payload = to_raw(samples[:1, :1], max(8, pixel_format.bit_depth))
     return TilePart(tile_codecs.CONSTANT, samples.shape[2], payload)
 

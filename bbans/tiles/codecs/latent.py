@@ -35,6 +35,11 @@ Ints = NDArray[np.int64]
 def check_fit(model: ImageModel, pixels: Samples, palette: bool) -> None:
     """Raise InputError unless the model can code an image `(h, w)` or `(h, w, channels)` in a
     file.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> check_fit(model, np.zeros((2, 3), np.uint8), palette=False)
     """
     model.check(pixels, palette)
     if pixels.size > MAX_ROWS:
@@ -61,6 +66,13 @@ def encode_default(model: ImageModel, samples: Samples) -> bytes:
 def encode_latent(model: ImageModel, coding: Coding | None, samples: Samples) -> TilePart:
     """Code a tile `(h, w, channels)` of the model's shape as `coding` requests, or as short as
     possible.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> samples = np.full((2, 3, 1), 128, np.uint8)
+        >>> encode_latent(model, Coding(TWO_PART, fineness=5), samples).coding.format.name
+        'two-part'
     """
     x, channels, latent = _item(samples), samples.shape[2], model.latent
     if coding is not None and coding.format.fineness:
@@ -104,6 +116,14 @@ def decode_latent(
     `watch` receives the bits of samples and latents. Unless `accounted`, the account may be empty,
     and initial bits, which carry no information about the samples, are not verified. Raises
     FormatError or UnderflowError on damaged data.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> samples = np.full((2, 3, 1), 128, np.uint8)
+        >>> part = encode_latent(model, None, samples)
+        >>> np.array_equal(decode_latent(model, part, (2, 3, 1), bit_depth=8)[0], samples)
+        True
     """
     if shape != model.shape:
         raise FormatError(
@@ -158,6 +178,14 @@ def ideal_bits(model: ImageModel, part: TilePart, samples: Samples, draws: int) 
     samples of the latents.
 
     Without a scheme the result is exact.
+
+    Examples:
+        >>> from bbans.models.analytic import LinearGaussian
+        >>> model = ImageModel(LinearGaussian(latents=2, k=1, n=256), shape=(2, 3, 1), levels=256)
+        >>> samples = np.full((2, 3, 1), 128, np.uint8)
+        >>> part = encode_latent(model, None, samples)
+        >>> 0 < ideal_bits(model, part, samples, draws=2) < 8 * len(part.payload)
+        True
     """
     x = _item(samples)
     if part.coding is None:

@@ -51,6 +51,10 @@ def decode_lzma(payload: bytes, size: int) -> bytes:
     """Decompress a payload to exactly `size` bytes.
 
     Raises FormatError on damaged data or another size. At most `size` + 1 bytes are produced.
+
+    Examples:
+        >>> decode_lzma(encode_lzma(bytes(300), 1), 300) == bytes(300)
+        True
     """
     if not payload:
         raise FormatError("an LZMA tile is empty; the file is damaged")

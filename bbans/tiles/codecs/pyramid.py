@@ -68,6 +68,10 @@ def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
     central crop shortest.
 
     None for 8-bit samples.
+
+    Examples:
+        >>> axis_of(np.array([[[3], [9]]], np.uint8), bit_depth=4)
+        Axis(low=3, span=6, curve=0)
     """
     if bit_depth == 8:
         return None
@@ -86,7 +90,14 @@ def axis_of(samples: Samples, bit_depth: int) -> Axis | None:
 def code_channels(
     predictor: PyramidPredictor, samples: Samples, axis: Axis | None, latents: bool
 ) -> Iterator[self_funding.Encoded]:
-    """Yield codings of samples `(h, w, 1 or 3)`, highest latent precision first."""
+    """Yield codings of samples `(h, w, 1 or 3)`, highest latent precision first.
+
+    Examples:
+        >>> samples = np.zeros((16, 12, 1), np.uint8)
+        >>> codings = code_channels(FixedPredictor(), samples, None, latents=False)
+        >>> [coded.latent_precision for coded in codings]
+        [0]
+    """
     chosen = layout(axis)
     levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)
     return self_funding.encodings(levels, coarsest, samples.shape[2], latents, chosen)
@@ -103,6 +114,13 @@ def decode_channels(
 
     `watch` receives the bits of every symbol, in the orientation and colour planes in which the
     samples were coded. Raises FormatError or UnderflowError on damaged data.
+
+    Examples:
+        >>> x = np.arange(192, dtype=np.uint8).reshape(16, 12, 1)
+        >>> (coded,) = code_channels(FixedPredictor(), x, None, latents=False)
+        >>> part = TilePart(tile_codecs.FIXED, 1, coded.words.astype("<u4").tobytes())
+        >>> np.array_equal(decode_channels(FixedPredictor(), part, (16, 12), bit_depth=8)[0], x)
+        True
     """
     exception_pixels, colours, words = pipeline.split_payload(part, shape)
     x, account = _decode(predictor, part, words, turned_shape(shape, part.orientation), 0, watch)
@@ -121,6 +139,14 @@ def preview_channels(
     The coarse levels suffice, unless the part was coded in another orientation: then its coarse
     levels hold other rows and columns, and the whole part is decoded. Raises FormatError or
     UnderflowError on damaged data.
+
+    Examples:
+        >>> x = np.arange(192, dtype=np.uint8).reshape(16, 12, 1)
+        >>> (coded,) = code_channels(FixedPredictor(), x, None, latents=False)
+        >>> part = TilePart(tile_codecs.FIXED, 1, coded.words.astype("<u4").tobytes())
+        >>> half = preview_channels(FixedPredictor(), part, (16, 12), bit_depth=8, level=1)
+        >>> np.array_equal(half, x[::2, ::2])
+        True
     """
     if part.orientation:
         return decode_channels(predictor, part, shape, bit_depth)[0][:: 2**level, :: 2**level]
@@ -144,6 +170,10 @@ def ideal_bits(
 ) -> float:
     """Estimate -ELBO in bits of samples `(h, w, 1 or 3)` under the exact model, with `draws`
     samples of the latents.
+
+    Examples:
+        >>> ideal_bits(FixedPredictor(), np.zeros((4, 5, 1), np.uint8), None, 0, draws=1)
+        160.0
     """
     chosen = layout(axis)
     levels, coarsest = analyse(predictor, to_planes(samples, axis), chosen)

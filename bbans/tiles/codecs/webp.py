@@ -80,6 +80,11 @@ def _webp(picture: Image.Image, quality: int, method: int) -> bytes:
 def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Samples:
     """Decode a payload of `encode_webp` to samples `(h, w, channels)`. Raises FormatError on
     damaged data.
+
+    Examples:
+        >>> x = np.arange(32, dtype=np.uint8).reshape(2, 4, 4)
+        >>> np.array_equal(decode_webp(encode_webp(x), (2, 4), channels=4), x)
+        True
     """
     if max(shape) > WEBP_SIDE:
         raise FormatError(

@@ -72,6 +72,14 @@ def reapply(samples: Samples, part: TilePart) -> Samples:
     nearest colours on the lattice.
 
     The result is what the part's model coded, except at the exceptions.
+
+    Examples:
+        >>> from bbans.container.tile_codecs import PREPARED
+        >>> samples = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+        >>> (prepared,) = prepare(samples, orientations=(1,))
+        >>> part = TilePart(PREPARED, 1, b"", orientation=1)
+        >>> np.array_equal(reapply(samples, part), prepared.samples)
+        True
     """
     return turn(
         ycc_lattice.to_planes(samples, part.lattice) if part.lattice else samples, part.orientation
@@ -83,6 +91,13 @@ def split_payload(part: TilePart, shape: tuple[int, int]) -> tuple[Ints, NDArray
     exceptions, and its message.
 
     Raises FormatError on damaged data.
+
+    Examples:
+        >>> from bbans.container.tile_codecs import PREPARED
+        >>> part = TilePart(PREPARED, 3, bytes([1, 4, 10, 20, 30]) + b"rest", lattice=1)
+        >>> at, colours, message = split_payload(part, (16, 32))
+        >>> at.tolist(), colours.tolist(), message
+        ([4], [[10, 20, 30]], b'rest')
     """
     if not part.lattice:
         return np.zeros(0, np.int64), np.zeros((0, 3), np.uint8), part.payload
@@ -111,6 +126,11 @@ def undo_lattice(
 
     The planes hold every step-th row and column of a tile of this width; `width` 0 is that of the
     planes.
+
+    Examples:
+        >>> at, colours = np.array([1]), np.array([[9, 8, 7]], np.uint8)
+        >>> undo_lattice(np.full((1, 2, 3), 128, np.uint8), ycc_lattice.JPEG, at, colours).tolist()
+        [[[128, 128, 128], [9, 8, 7]]]
     """
     rgb = ycc_lattice.to_rgb(planes, lattice)
     row, column = np.divmod(at, width or rgb.shape[1])

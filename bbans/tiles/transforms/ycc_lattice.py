@@ -134,6 +134,11 @@ def recover(samples: Samples) -> Recovered | None:
 def to_planes(samples: Samples, number: int) -> NDArray[np.uint8]:
     """Return the planes of samples `(h, w, 3)` on a lattice; exceptions become nearby colours on
     it.
+
+    Examples:
+        >>> rgb = to_rgb(np.array([[[130, 120, 125]]], np.uint8), JPEG)
+        >>> np.array_equal(to_rgb(to_planes(rgb, JPEG), JPEG), rgb)
+        True
     """
     ycc, _ = _invert(LATTICES[number], _rows(samples))
     return _planes(_sums(LATTICES[number], ycc), samples.shape)
