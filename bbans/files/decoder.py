@@ -47,6 +47,7 @@ def decompress_image(
     tiles do not have.
 
     Examples:
+        >>> from bbans.files.encoder import compress
         >>> import numpy as np
         >>> data = compress(np.zeros((64, 48), np.uint8), model="none")
         >>> decompress_image(data, region=(8, 0, 4, 2)).pixels.shape
@@ -88,6 +89,7 @@ def decompress(
     tiles do not have.
 
     Examples:
+        >>> from bbans.files.encoder import compress
         >>> import numpy as np
         >>> decompress(compress(np.array([[1, 2], [3, 4]], np.uint8), model="none")).tolist()
         [[1, 2], [3, 4]]
@@ -112,6 +114,7 @@ def salvage(
     contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
 
     Examples:
+        >>> from bbans.files.encoder import compress
         >>> import numpy as np
         >>> pixels = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
         >>> data = compress(pixels, model="none")
@@ -134,6 +137,7 @@ def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     damage, and ModelNotFoundError.
 
     Examples:
+        >>> from bbans.files.encoder import compress
         >>> import tempfile, numpy as np
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "grey.bbans")
@@ -158,6 +162,7 @@ def verify(
     pixels, and ModelNotFoundError.
 
     Examples:
+        >>> from bbans.files.encoder import compress
         >>> import numpy as np
         >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
         >>> verify(data)
@@ -186,6 +191,7 @@ def info(
     pixels, and, with `account`, ModelNotFoundError.
 
     Examples:
+        >>> from bbans.files.encoder import compress
         >>> import numpy as np
         >>> facts = info(compress(np.zeros((64, 64), np.uint8), model="none"))
         >>> facts.width, facts.codecs, facts.account.net <= 8 * facts.file_bytes

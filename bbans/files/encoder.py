@@ -82,6 +82,7 @@ def compress(
     if the result does not decode to the image.
 
     Examples:
+        >>> from bbans.files.decoder import decompress
         >>> import numpy as np
         >>> image = np.zeros((64, 64), np.uint8)
         >>> data = compress(image, model="none")
@@ -102,6 +103,7 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
     on images that cannot be coded, and VerificationError if a file does not decode to its image.
 
     Examples:
+        >>> from bbans.files.decoder import decompress
         >>> import numpy as np
         >>> encode = encoder(CompressOptions(model="none"))
         >>> decompress(encode(images.from_array(np.eye(2, dtype=np.uint8)))).tolist()
