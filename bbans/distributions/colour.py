@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 import bbans.distributions.mixture as mixture
 from bbans.coding.blocks import Locate
 from bbans.distributions.inverse_cdf import Ints, as_int64
+from bbans.distributions.mixture_layout import columns, of_colour, width
 from bbans.distributions.sample_grid import Axis, regular
 from bbans.distributions.tables import SCALES, exp2_weights, inverse_scales, logistic_cdf_table
 
@@ -53,7 +54,7 @@ class PixelModel:
     def __post_init__(self) -> None:
         if self.outputs.dtype != np.int16:
             raise ValueError(f"outputs are int16; found {self.outputs.dtype}")
-        scales = self.outputs[:, 4 * self.mixtures : 7 * self.mixtures]
+        scales = self.outputs[:, columns(self.mixtures).scales]
         if scales.size and (scales.min() < 0 or scales.max() >= SCALES):
             raise ValueError(
                 f"scale indices lie in 0..{SCALES - 1}; found {scales.min()} to {scales.max()}"
@@ -62,14 +63,14 @@ class PixelModel:
     @property
     def mixtures(self) -> int:
         """Number K of mixture components."""
-        return int(self.outputs.shape[1]) // 10
+        return int(self.outputs.shape[1]) // width(1)
 
     def component(self, channel: int, group: int) -> Ints:
         """Returns one group of a channel's parameters, int64 `(N, K)`: group 0 are locations, 1
         scale indices, 2 couplings.
         """
-        first = self.mixtures * (1 + 3 * group + channel)
-        return np.asarray(self.outputs[:, first : first + self.mixtures], np.int64)
+        chosen = of_colour(columns(self.mixtures)[1 + group], channel, self.mixtures)
+        return np.asarray(self.outputs[:, chosen], np.int64)
 
     def locations(self, channel: int, x: Ints) -> Ints:
         """Returns a channel's locations in 1/32 grey level, `(N, K)`, given the channels before it
@@ -211,7 +212,7 @@ def locator(channel: Channel, axis: Axis) -> Locate:
 
 def _prior_weights(model: PixelModel) -> Ints:
     """The mixture weights pi_k before any channel is known, int64 `(N, K)`."""
-    logits = model.outputs[:, : model.mixtures].astype(np.int64)
+    logits = model.outputs[:, columns(model.mixtures).logits].astype(np.int64)
     return mixture.normalise(exp2_weights()[np.minimum(logits.max(1, keepdims=True) - logits, 255)])
 
 

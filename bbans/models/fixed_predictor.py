@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans.distributions.mixture_layout import columns, of_colour, width
 from bbans.distributions.tables import SCALES, log_magnitude
 from bbans.models.base import Int32Array
 
@@ -202,19 +203,19 @@ def mixture_parameters(f: Features, constants: Constants) -> NDArray[np.int16]:
     """
     h, w = f.direction.shape
     k = MIXTURES
-    out = np.empty((10 * k, h, w), np.int16)
+    groups = columns(k)
+    out = np.empty((width(k), h, w), np.int16)
     turn = constants.direction * f.direction >> 6
     for i, sign in enumerate((0, 0, -1, 1)):
-        out[i] = np.clip(constants.logits[i] + sign * turn, -LOGIT_TOP, LOGIT_TOP)
+        out[groups.logits][i] = np.clip(constants.logits[i] + sign * turn, -LOGIT_TOP, LOGIT_TOP)
     for channel in range(3):
+        locations, scales, couplings = (out[of_colour(group, channel, k)] for group in groups[1:])
         for i, source in enumerate((0, 0, 1, 2)):
-            out[k * (1 + channel) + i] = f.locations[source, channel]
+            locations[i] = f.locations[source, channel]
             slope = constants.spread[i] * f.spread + constants.error[i] * f.error
-            out[k * (4 + channel) + i] = np.clip(
-                constants.offsets[channel][i] + (slope >> 6), 0, SCALES - 1
-            )
-        out[k * (7 + channel) : k * (8 + channel)] = constants.couplings[channel]
-    return np.ascontiguousarray(out.reshape(10 * k, -1).T)
+            scales[i] = np.clip(constants.offsets[channel][i] + (slope >> 6), 0, SCALES - 1)
+        couplings[:] = constants.couplings[channel]
+    return np.ascontiguousarray(out.reshape(width(k), -1).T)
 
 
 class FixedPredictor:

@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans.distributions import mixture_layout
 from bbans.distributions.tables import log_magnitude
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import Accumulator, IntConv, check_accumulators
@@ -52,7 +53,7 @@ class PhotoConfig:
         """The number of outputs per position: K logits, then 3 K locations, 3 K log-scales and 3 K
         channel couplings.
         """
-        return 10 * self.mixtures
+        return mixture_layout.width(self.mixtures)
 
 
 def check(config: PhotoConfig) -> None:
@@ -165,8 +166,8 @@ class ExactPhoto:
         self.config = config
         self.ops = ops
         self._layers = {name: ops.prepare(layer) for name, layer in layers.items()}
-        K = config.mixtures
-        limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), (K, 3 * K, 3 * K, 3 * K), axis=0)
+        sizes = mixture_layout.sizes(config.mixtures)
+        limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), sizes, axis=0)
         self._limits = [ops.load(limits[:, i, None, None]) for i in range(2)]
 
     def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:

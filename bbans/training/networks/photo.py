@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bbans.distributions import mixture_layout
 from bbans.models.photo import PHASES, PhotoConfig
 from bbans.training.networks.photo_export import export as export
 from bbans.training.networks.photo_planes import (
@@ -75,8 +76,9 @@ class PhaseNet(nn.Module):
             self.head.weight.mul_(0.3)
             K = config.mixtures
             bias = torch.zeros(config.outputs)
-            bias[4 * K : 7 * K] = torch.linspace(0.0, 3.0, K).repeat(3)
-            bias[7 * K : 10 * K] = 0.5
+            groups = mixture_layout.columns(K)
+            bias[groups.scales] = torch.linspace(0.0, 3.0, K).repeat(3)
+            bias[groups.couplings] = 0.5
             _bias(self.head).copy_(bias)
 
     def trunk(self, known: list[Tensor], sums: Tensor, carried: Tensor, level: int) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bbans.distributions import mixture_layout
 from bbans.exact.layers import IntConv, quantise
 from bbans.models.photo import PHASES, accumulators
 from bbans.training.networks.photo_planes import (
@@ -21,6 +22,8 @@ from bbans.training.networks.photo_planes import (
 if TYPE_CHECKING:
     from bbans.training.networks.photo import PhotoNet
 
+UNITS = ((16.0, 0.0), (32.0 * LOCATION_UNIT, 0.0), (16.0, -LOG2_SCALE_RANGE[0]), (64.0, 0.0))
+"""Integer units per real unit, and offset, of logits, locations, scale indices and couplings."""
 ACT = 128.0  # integer units per unit of a real activation
 Floats = NDArray[np.float64]
 
@@ -78,12 +81,7 @@ def _real_layers(net: PhotoNet) -> dict[str, tuple[Floats, Floats]]:
         real[f"{new}.head"] = _rows(
             state[f"{old}.head.weight"],
             state[f"{old}.head.bias"],
-            [
-                (K, 16.0, 0.0),
-                (3 * K, 32.0 * LOCATION_UNIT, 0.0),
-                (3 * K, 16.0, -LOG2_SCALE_RANGE[0]),
-                (3 * K, 64.0, 0.0),
-            ],
+            [(size, *unit) for size, unit in zip(mixture_layout.sizes(K), UNITS, strict=True)],
         )
     real["posterior.first"] = state["posterior.first.weight"], state["posterior.first.bias"] * ACT
     real["posterior.last"] = _rows(
