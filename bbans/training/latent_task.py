@@ -199,6 +199,16 @@ def descend(
     bits per dimension, float64 `()` on the device.
 
     Noise is generated on the device, the same in all processes.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.vae import VaeConfig
+        >>> data = Samples(np.zeros((8, 4), np.uint8))
+        >>> recipe = LatentRecipe(VaeConfig(2, 2, hidden=4, latents=(3,)), batch=4)
+        >>> task = LatentTask(data, data, recipe)
+        >>> net, control, averaged, adam = task.net, task.control, task.averaged, task.optimiser
+        >>> descend(net, control, averaged, adam, task.batches, recipe, step=0).shape
+        torch.Size([])
     """
     items, ours = batches.items, distributed.share(group, batches.items)
     x, labels = batches.batch(step, ours)
