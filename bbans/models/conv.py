@@ -71,13 +71,11 @@ def network(
 
     Examples:
         >>> from bbans.exact.numpy_ops import NumpyOps
-        >>> from bbans.models.vae import VaeConfig
-        >>> from bbans.training.networks.families import export, float_network
-        >>> config = VaeConfig(2, 2, latents=(3,), hidden=4)
-        >>> layers = export(float_network(config))
-        >>> q = network("posterior1", config.plans["posterior1"], layers, NumpyOps())
-        >>> [output.shape for output in q(np.zeros((5, 4), np.int64))]
-        [(5, 3), (5, 3)]
+        >>> plan = Mlp((mlp.Field(2, 1, 0, 1),), (), (mlp.Field(1, 1, -9, 9),))
+        >>> bias, shift = np.zeros(1, np.int32), np.zeros(1, np.int8)
+        >>> layer = IntConv(np.ones((1, 2, 1, 1), np.int16), bias, shift)
+        >>> network("q", plan, {"q.0": layer}, NumpyOps())(np.array([[0, 1], [1, 1]]))[0].tolist()
+        [[1], [2]]
     """
     return (
         ExactConv(name, plan, layers, ops)

@@ -94,12 +94,11 @@ def image_model(model: Model, ops: Ops) -> ImageModel:
 
     Examples:
         >>> from bbans.exact.numpy_ops import NumpyOps
-        >>> from bbans.models.model_file import load_bytes, serialise
         >>> from bbans.models.vae import VaeConfig
         >>> from bbans.training.networks.families import export, float_network
         >>> config = VaeConfig(2, 2, latents=(3,), hidden=4)
-        >>> data = serialise(config, export(float_network(config)), {})
-        >>> image_model(load_bytes(data, "small"), NumpyOps()).shape
+        >>> model = Model("small", config, export(float_network(config)), {}, bytes(32))
+        >>> image_model(model, NumpyOps()).shape
         (2, 2, 1)
     """
     declared = model.capabilities

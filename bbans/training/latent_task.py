@@ -203,11 +203,10 @@ def descend(
     Examples:
         >>> import numpy as np
         >>> from bbans.models.vae import VaeConfig
-        >>> data = Samples(np.zeros((8, 4), np.uint8))
-        >>> recipe = LatentRecipe(VaeConfig(2, 2, hidden=4, latents=(3,)), batch=4)
+        >>> data, recipe = Samples(np.zeros((8, 4), np.uint8)), LatentRecipe(VaeConfig(2, 2))
         >>> task = LatentTask(data, data, recipe)
-        >>> net, control, averaged, adam = task.net, task.control, task.averaged, task.optimiser
-        >>> descend(net, control, averaged, adam, task.batches, recipe, step=0).shape
+        >>> parts = task.net, task.control, task.averaged, task.optimiser, task.batches
+        >>> descend(*parts, recipe, step=0).shape
         torch.Size([])
     """
     items, ours = batches.items, distributed.share(group, batches.items)

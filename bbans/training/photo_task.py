@@ -64,9 +64,8 @@ def train(
         >>> small, images = PhotoConfig(channels=4, hidden=4), [np.zeros((20, 20, 3), np.uint8)]
         >>> recipe = PhotoRecipe(small, steps=2, batch=1, crop=16, levels=1)
         >>> with TemporaryDirectory() as folder:
-        ...     history = train(images, [], recipe, Path(folder, "run"), report=lambda row: None)[1]
-        >>> [row["step"] for row in history]
-        [2]
+        ...     len(train(images, [], recipe, Path(folder, "run"), lambda row: None)[1])
+        1
     """
     task = PhotoTask(
         train_images, holdout_images, recipe, initial, device, function, compact, measure
