@@ -1,4 +1,4 @@
-"""Examples in docstrings run and print what they say; every module of functions has one."""
+"""Examples in docstrings run and print what they say; every public function has one."""
 
 import doctest
 import inspect
@@ -60,6 +60,16 @@ def test_examples_run(name: str) -> None:
     assert results.failed == 0
     if public_functions(name):
         assert bool(results.attempted) == (name not in WITHOUT_EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in modules() if name.startswith("bbans.") and name not in WITHOUT_EXAMPLES],
+)
+def test_every_public_function_has_an_example(name: str) -> None:
+    module = import_module(name)
+    functions = {key: getattr(module, key) for key in public_functions(name)}
+    assert [key for key, value in functions.items() if ">>>" not in (value.__doc__ or "")] == []
 
 
 def test_every_exception_is_a_module() -> None:

@@ -42,6 +42,17 @@ def load_embedded(
 
     Raises FormatError on damage, and ModelFormatError on a file that is not a model or not the one
     that the index names.
+
+    Examples:
+        >>> from bbans.container.archive_writer import write_index
+        >>> from bbans.models.library import load_model
+        >>> model = load_model("photo-fast-1")
+        >>> file, item = model.to_bytes(), records.Item("a", 0, 0, 30, 20, size=4)
+        >>> entry = records.ModelEntry(model.id, len(file), zlib.crc32(file))
+        >>> archive = records.Archive((entry,), (records.FilesGroup(),), (item,))
+        >>> data = write_index(archive) + file + b"file"
+        >>> load_embedded(data, reader.read_archive_index(data), 0).id == model.id
+        True
     """
     model = model_file.load_bytes(reader.read_model_file(data, index, number), "embedded")
     if model.id != index.archive.models[number].id:

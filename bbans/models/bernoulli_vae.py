@@ -108,6 +108,12 @@ def check_layers(config: BernoulliVaeConfig, layers: Mapping[str, IntConv]) -> f
 
     Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
     on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
+
+    Examples:
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = BernoulliVaeConfig(2, 2, latents=(3,))
+        >>> check_layers(config, export(float_network(config))) < 1
+        True
     """
     return check_networks(plans(config), layers)
 

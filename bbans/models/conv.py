@@ -49,6 +49,13 @@ def check_networks(plans: Mapping[str, Mlp | Conv], layers: Mapping[str, IntConv
 
     Returns the largest possible sum as a fraction of 2^53. Raises ModelFormatError on missing or
     misshapen layers, AccumulatorBoundError where a sum might not be exact.
+
+    Examples:
+        >>> from bbans.models.conv_vae import ConvVaeConfig
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = ConvVaeConfig(4, 4, latents=(3,), maps=2, halvings=1)
+        >>> check_networks(config.plans, export(float_network(config))) < 1
+        True
     """
     wanted = mlp.accumulators({name: plan for name, plan in plans.items() if isinstance(plan, Mlp)})
     for name, plan in plans.items():
@@ -60,7 +67,16 @@ def check_networks(plans: Mapping[str, Mlp | Conv], layers: Mapping[str, IntConv
 def network(
     name: str, plan: Mlp | Conv, layers: Mapping[str, IntConv], ops: Ops
 ) -> ExactMlp | ExactConv:
-    """Build a plan's network on a backend. Its layers must have passed `check_networks`."""
+    """Build a plan's network on a backend. Its layers must have passed `check_networks`.
+
+    Examples:
+        >>> from bbans.exact.numpy_ops import NumpyOps
+        >>> plan = Mlp((mlp.Field(2, 1, 0, 1),), (), (mlp.Field(1, 1, -9, 9),))
+        >>> bias, shift = np.zeros(1, np.int32), np.zeros(1, np.int8)
+        >>> layer = IntConv(np.ones((1, 2, 1, 1), np.int16), bias, shift)
+        >>> network("q", plan, {"q.0": layer}, NumpyOps())(np.array([[0, 1], [1, 1]]))[0].tolist()
+        [[1], [2]]
+    """
     return (
         ExactConv(name, plan, layers, ops)
         if isinstance(plan, Conv)
@@ -73,6 +89,13 @@ def walk(plan: Conv, x: Any, rest: list[Any], ops: Ops, layer: Callable[[Layer, 
 
     `rest` holds the other inputs, `(B, count, 1, 1)` each; `layer(step, x)` computes a convolution;
     `ops` re-arranges positions. Arrays are integers or reals.
+
+    Examples:
+        >>> from bbans.exact.numpy_ops import NumpyOps
+        >>> from bbans.models.conv_vae import ConvVaeConfig
+        >>> plan = ConvVaeConfig(4, 4, maps=4, halvings=1, blocks=0).plans["posterior1"]
+        >>> walk(plan, np.ones((1, 1, 4, 4)), [], NumpyOps(), lambda layer, x: x).shape
+        (1, 16, 1, 1)
     """
     for step in plan.steps:
         if isinstance(step, Layer):

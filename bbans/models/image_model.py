@@ -91,6 +91,15 @@ def image_model(model: Model, ops: Ops) -> ImageModel:
 
     Raises InputError on a model for images of any size, which codes tile by tile, and on one that
     needs side information.
+
+    Examples:
+        >>> from bbans.exact.numpy_ops import NumpyOps
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = VaeConfig(2, 2, latents=(3,), hidden=4)
+        >>> model = Model("small", config, export(float_network(config)), {}, bytes(32))
+        >>> image_model(model, NumpyOps()).shape
+        (2, 2, 1)
     """
     declared = model.capabilities
     if declared.media == ANY_SIZE:

@@ -219,6 +219,14 @@ def add_model(source: Path, *, overwrite: bool = False) -> Path:
 
     Raises ModelError on a missing or malformed file, OutputExistsError if the name is taken and
     `overwrite` is false.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> from unittest.mock import patch
+        >>> with TemporaryDirectory() as home:
+        ...     with patch.dict(os.environ, XDG_DATA_HOME=home, LOCALAPPDATA=home):
+        ...         add_model(SHIPPED / "photo-fast-1.safetensors").name
+        'photo-fast-1.safetensors'
     """
     if not os.path.isfile(source):  # unlike Path.is_file, no error without permission
         raise ModelFormatError(

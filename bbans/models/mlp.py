@@ -100,6 +100,13 @@ def check_networks(plans: Mapping[str, Mlp], layers: Mapping[str, IntConv]) -> f
 
     Raises ModelFormatError on missing or misshapen layers, AccumulatorBoundError where a sum might
     not be exact.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = VaeConfig(2, 2, latents=(3,), hidden=4)
+        >>> check_networks(config.plans, export(float_network(config))) < 1
+        True
     """
     return check_accumulators(accumulators(plans), layers, FLOAT64_BOUND)
 

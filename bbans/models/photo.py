@@ -149,6 +149,12 @@ def check_layers(config: PhotoConfig, layers: Mapping[str, IntConv]) -> float:
 
     Returns the largest possible sum as a fraction of the exact bound 2^24. Raises ModelFormatError
     on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
+
+    Examples:
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = PhotoConfig(channels=4, hidden=4)
+        >>> check_layers(config, export(float_network(config))) < 1
+        True
     """
     return check_accumulators(accumulators(config), layers)
 

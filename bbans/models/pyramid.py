@@ -59,6 +59,10 @@ class PyramidConfig(ImageConfig):
 def plane_field(count: int) -> Field:
     """Return the field of `count` values of latent planes, which a dense network computes from z
     and convolutions read.
+
+    Examples:
+        >>> plane_field(16).count
+        16
     """
     return Field(count, ACT_UNIT, -ACT_TOP, ACT_TOP)
 
@@ -89,6 +93,9 @@ def plans(config: PyramidConfig) -> dict[str, Mlp]:
 def check(config: PyramidConfig) -> None:
     """Check that every field of a config is within its bounds, before anything is built from it.
     Raises ModelFormatError.
+
+    Examples:
+        >>> check(PyramidConfig(trunk=64))
     """
     ranges = {"latent_precision": (4, 12), "planes": (1, 64), "trunk": (1, 512), "blocks": (0, 16)}
     check_common(config, ranges, config.latents)
@@ -151,6 +158,12 @@ def check_layers(config: PyramidConfig, layers: Mapping[str, IntConv]) -> float:
 
     Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
     on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
+
+    Examples:
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = PyramidConfig(4, 4, latents=(3,), hidden=4, planes=1, trunk=4)
+        >>> check_layers(config, export(float_network(config))) < 1
+        True
     """
     wanted = {**accumulators(config), **mlp.accumulators(plans(config))}
     return check_accumulators(wanted, layers, FLOAT64_BOUND)

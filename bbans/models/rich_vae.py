@@ -109,7 +109,11 @@ class RichVaeConfig(ImageConfig):
 
 
 def check_codes(posterior: str | None) -> None:
-    """Raise NoCodecError on a posterior that can be trained but not coded."""
+    """Raise NoCodecError on a posterior that can be trained but not coded.
+
+    Examples:
+        >>> check_codes(COUPLING)
+    """
     if posterior == PLANAR:
         raise NoCodecError(
             "a planar flow trains but does not code: its inverse is solved, not computed; take "
@@ -120,6 +124,10 @@ def check_codes(posterior: str | None) -> None:
 def shift_field(count: int, latent_precision: int) -> Field:
     """Return the field of the integers that a coupling step adds to `count` indices: at most half
     the number of bins, of either sign.
+
+    Examples:
+        >>> shift_field(3, latent_precision=8).high
+        128
     """
     n = 1 << latent_precision
     return Field(count, n, -n // 2, n // 2)
@@ -148,6 +156,9 @@ def flow_masks(config: RichVaeConfig) -> list[NDArray[np.float32]]:
 def check(config: RichVaeConfig) -> None:
     """Check that every field of a config is within its bounds, before anything is built from it.
     Raises ModelFormatError.
+
+    Examples:
+        >>> check(RichVaeConfig(posterior=FLOW))
     """
     if config.posterior not in POSTERIORS:
         raise ModelFormatError(
@@ -169,7 +180,12 @@ def check(config: RichVaeConfig) -> None:
 
 
 def capabilities(config: RichVaeConfig) -> Capabilities:
-    """Return what a model of this config declares: a joint posterior, one layer."""
+    """Return what a model of this config declares: a joint posterior, one layer.
+
+    Examples:
+        >>> capabilities(RichVaeConfig()).posterior
+        'joint'
+    """
     return Capabilities(JOINT)
 
 
@@ -179,6 +195,12 @@ def check_layers(config: RichVaeConfig, layers: Mapping[str, IntConv]) -> float:
     Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
     on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact,
     NoCodecError on a posterior that cannot be coded.
+
+    Examples:
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = RichVaeConfig(2, 2, latents=(3,), hidden=4)
+        >>> check_layers(config, export(float_network(config))) < 1
+        True
     """
     check_codes(config.posterior)
     return check_networks(config.plans, layers)

@@ -108,6 +108,12 @@ def check_layers(config: StructuredConfig, layers: Mapping[str, IntConv]) -> flo
 
     Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
     on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
+
+    Examples:
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = StructuredConfig(4, 4, condition=2, latents=(3, 3), hidden=4)
+        >>> check_layers(config, export(float_network(config))) < 1
+        True
     """
     return check_networks(plans(config), layers)
 

@@ -129,6 +129,12 @@ def check_layers(config: VqVaeConfig, layers: Mapping[str, IntConv]) -> float:
 
     Returns the largest possible sum as a fraction of the exact bound 2^53. Raises ModelFormatError
     on missing or misshapen layers, AccumulatorBoundError where a sum might not be exact.
+
+    Examples:
+        >>> from bbans.training.networks.families import export, float_network
+        >>> config = VqVaeConfig(2, 2, codes=3, codebook=8, dims=4, hidden=4)
+        >>> check_layers(config, export(float_network(config))) < 1
+        True
     """
     wanted = accumulators(plans(config))
     wanted[CODEBOOK] = Accumulator(

@@ -80,6 +80,13 @@ def terms(net: VaeNet, control: Control, x: Tensor, source: Draws, drop: Tensor 
 
     Adds the gradients of the control variate to `control`'s parameters. drop bool `(B,)`: items
     with default latents, or None.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> net, x = VaeNet(VaeConfig(2, 2, latents=(3,), hidden=4)), torch.ones(5, 4).long()
+        >>> control, source = Control(net, Training(estimator=LAX)), Draws(torch.Generator(), 5)
+        >>> terms(net, control, x, source, drop=None).likelihood.shape
+        torch.Size([5])
     """
     seen = x.to(torch.get_default_dtype()) / (net.config.levels - 1)
     mean, log2_sigma = net.posterior(1, seen)

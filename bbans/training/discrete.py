@@ -112,6 +112,14 @@ def terms(
     Gradients of baselines and control variates are added to `control`'s, weighted by this process's
     share of the batch. With `vimco` the likelihood holds the whole bound. drop bool `(B,)`: items
     with default latents, or None.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> net, training = BernoulliVaeNet(BernoulliVaeConfig(2, 2)), Training(estimator=NVIL)
+        >>> control, source = Control(net, training), Draws(torch.Generator(), 5)
+        >>> x = torch.ones(5, 4).long()
+        >>> terms(net, control, training, x, None, source, drop=None, beta=1.0).likelihood.shape
+        torch.Size([5])
     """
     name = control.name
     if name == STRAIGHT_THROUGH:

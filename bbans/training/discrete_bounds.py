@@ -55,6 +55,13 @@ def relaxed(
     arXiv:1611.00712), which is no code length.
 
     x int64 `(B, dims)`; `seen` is the input of q.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> net, x = BernoulliVaeNet(BernoulliVaeConfig(2, 2)), torch.ones(5, 4).long()
+        >>> terms = relaxed(net, x, net.seen(x, None), Draws(Generator(), 5), temperature=0.5)
+        >>> terms.likelihood.shape
+        torch.Size([5])
     """
 
     def soft(logits: Tensor, layer: int) -> Tensor:
@@ -81,6 +88,12 @@ def weighted(
 
     x int64 `(B, dims)`; K is `samples`. With a temperature the samples are relaxed, gradients flow
     through them, and the surrogate is 0.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> net, x = BernoulliVaeNet(BernoulliVaeConfig(2, 2)), torch.ones(5, 4).long()
+        >>> weighted(net, x, net.seen(x, None), Draws(Generator(), 5), samples=3).likelihood.shape
+        torch.Size([5])
     """
     B, latent, lost = len(x), net.latent, None if drop is None else drop.repeat(samples)
 
@@ -127,6 +140,13 @@ def trained_bound(
 ) -> Terms:
     """Compute the bound that concrete or vimco trains on, as its terms; x int64 `(B, dims)`, `seen`
     is the input of q, drop bool `(B,)`: items with default latents.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> net, x = BernoulliVaeNet(BernoulliVaeConfig(2, 2)), torch.ones(5, 4).long()
+        >>> training, source = Training(estimator=VIMCO, particles=3), Draws(Generator(), 5)
+        >>> trained_bound(net, training, x, net.seen(x, None), source).likelihood.shape
+        torch.Size([5])
     """
     if training.estimator == CONCRETE and training.particles == 1:
         return relaxed(net, x, seen, source, training.temperature, drop)

@@ -40,6 +40,14 @@ def read_recipe(path: Path, sizes: Mapping[str, int] | None = None) -> LatentRec
     `sizes` are defaults of the model's fields where the recipe does not set them: the sizes of the
     training images. Raises InputError, ModelFormatError, and NoCodecError on a model that cannot be
     coded.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "recipe.toml")
+        ...     _ = path.write_text('family = "vae"')
+        ...     read_recipe(path, {"height": 4, "width": 4}).model.height
+        4
     """
     raw = read_toml(path)
     raw.pop("record", None)
@@ -110,6 +118,13 @@ def run(
 
     `group` names the processes and the device. Raises InputError, NoCodecError on a model that
     cannot be coded (before training), AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> data = Samples(np.zeros((8, 4), np.uint8))
+        >>> recipe = LatentRecipe(VaeConfig(2, 2, hidden=4, latents=(3,)), steps=2, batch=4)
+        >>> run(data, data, recipe)[8:9]
+        b'{'
     """
     _check_codes(recipe.model)
     net, history = train(training, validation, recipe, checkpoint, report, group=group)
@@ -126,6 +141,14 @@ def model_file(
     """Return a trained network as a model file.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.networks.families import float_network
+        >>> recipe = LatentRecipe(VaeConfig(2, 2, hidden=4, latents=(3,)))
+        >>> data = Samples(np.zeros((8, 4), np.uint8))
+        >>> model_file(float_network(recipe.model), recipe, [], data)[8:9]
+        b'{'
     """
     layers = export(net)
     family = family_of(recipe.model)

@@ -199,6 +199,15 @@ def descend(
     bits per dimension, float64 `()` on the device.
 
     Noise is generated on the device, the same in all processes.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.vae import VaeConfig
+        >>> data, recipe = Samples(np.zeros((8, 4), np.uint8)), LatentRecipe(VaeConfig(2, 2))
+        >>> task = LatentTask(data, data, recipe)
+        >>> parts = task.net, task.control, task.averaged, task.optimiser, task.batches
+        >>> descend(*parts, recipe, step=0).shape
+        torch.Size([])
     """
     items, ours = batches.items, distributed.share(group, batches.items)
     x, labels = batches.batch(step, ours)

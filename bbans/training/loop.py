@@ -103,6 +103,15 @@ def run(
     A report has step, the mean rate since the last report, learning_rate, seconds of the whole run,
     and the task's measurements. All processes of a `group` call this; the first reports and saves.
     Raises InputError on a checkpoint of another run.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.latent_task import LatentRecipe, LatentTask, Samples
+        >>> data = Samples(np.zeros((8, 4), np.uint8))
+        >>> task = LatentTask(data, data, LatentRecipe(VaeConfig(2, 2, hidden=4, latents=(3,))))
+        >>> [row["step"] for row in run(task, Plan(3, report_every=2, checkpoint_seconds=60.0))]
+        [2, 3]
     """
     started = saved = reported = time.monotonic()
     step, before, history, rates = 0, 0.0, list[dict[str, float]](), list[float | Tensor]()
@@ -167,6 +176,13 @@ def read(rates: list[float | Tensor]) -> list[float]:
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint under a temporary name and rename it, so that an interrupted run leaves
     the previous one intact.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     save_checkpoint(Path(folder, "run.checkpoint"), {"step": 3})
+        ...     torch.load(Path(folder, "run.checkpoint"))
+        {'step': 3}
     """
     temporary = path.with_suffix(".part")
     torch.save(dict(state), temporary)

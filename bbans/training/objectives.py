@@ -137,12 +137,22 @@ def miwae_pair(log_w: Tensor, training: Training) -> Pair:
 
 
 def ciwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """Return CIWAE of `(K, B)` with the recipe's share of the ELBO for both p and q."""
+    """Return CIWAE of `(K, B)` with the recipe's share of the ELBO for both p and q.
+
+    Examples:
+        >>> ciwae_pair(torch.zeros(4, 1), Training(elbo_share=0.5)).model.tolist()
+        [0.0]
+    """
     return both(ciwae(log_w, training.elbo_share))
 
 
 def piwae_pair(log_w: Tensor, training: Training) -> Pair:
-    """Return PIWAE of `(K, B)`, divided into the recipe's groups."""
+    """Return PIWAE of `(K, B)`, divided into the recipe's groups.
+
+    Examples:
+        >>> piwae_pair(torch.zeros(4, 1), Training(groups=2)).posterior.tolist()
+        [0.0]
+    """
     return piwae(_grouped(log_w, training))
 
 
@@ -275,6 +285,12 @@ def weights(
 def backward(net: nn.Module, bounds: Pair, share: float) -> None:
     """Write the gradients of -share mean(bound) to `grad`: q's networks follow the bound for q, all
     others that for p.
+
+    Examples:
+        >>> net = nn.Linear(1, 1, bias=False)
+        >>> backward(net, both(net(torch.ones(2, 1))[:, 0]), share=1.0)
+        >>> net.weight.grad.item()
+        -1.0
     """
     named = [(name.startswith("nets.posterior"), p) for name, p in net.named_parameters()]
     if bounds.model is bounds.posterior:

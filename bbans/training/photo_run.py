@@ -89,6 +89,13 @@ def downscaled(images: list[Image], recipe: PhotoRecipe) -> list[Image]:
 def exact_rate(net: ExactPhoto, images: list[Image]) -> float:
     """Return the mean bits per subpixel of the coder's messages on central crops of held-out
     images, uint8 `(H, W, 3)`: the rate of files without framing.
+
+    Examples:
+        >>> from bbans.training.networks.photo import PhotoNet
+        >>> config = PhotoConfig(channels=4, hidden=4)
+        >>> net = ExactPhoto(config, export(PhotoNet(config)), torch_ops())
+        >>> exact_rate(net, [np.zeros((8, 8, 3), np.uint8)]) > 0
+        True
     """
     bits, count = 0.0, 0
     for image in images:
@@ -118,6 +125,17 @@ def run(
     override the recipe's; minutes is a time budget that overrides steps, and a resumed run counts
     the time before its checkpoint. `torch.compile` is tried on a GPU. Raises InputError,
     OutputExistsError.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> settings = "batch = 1", "crop = 16", "levels = 1", "model = {channels = 4, hidden = 4}"
+        >>> with TemporaryDirectory() as folder:
+        ...     recipe, output = Path(folder, "recipe.toml"), Path(folder, "small.safetensors")
+        ...     _ = recipe.write_text("\\n".join(settings))
+        ...     PillowImage.new("RGB", (20, 20)).save(Path(folder, "black.png"))
+        ...     run(Path(folder), output, TrainOptions(recipe, steps=2))
+        ...     output.exists()
+        True
     """
     recipe, minutes = options.recipe, options.minutes
     settings, described = read_recipe(recipe), read_record(recipe)

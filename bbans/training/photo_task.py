@@ -56,6 +56,16 @@ def train(
     fails at the first step, training continues without it, with a RuntimeWarning. `compact` stores
     Adam's moments in 16 bits in checkpoints. `measure` adds values to a report that it computes
     from the network, without changing it.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from bbans.models.photo import PhotoConfig
+        >>> small, images = PhotoConfig(channels=4, hidden=4), [np.zeros((20, 20, 3), np.uint8)]
+        >>> recipe = PhotoRecipe(small, steps=2, batch=1, crop=16, levels=1)
+        >>> with TemporaryDirectory() as folder:
+        ...     len(train(images, [], recipe, Path(folder, "run"), lambda row: None)[1])
+        1
     """
     task = PhotoTask(
         train_images, holdout_images, recipe, initial, device, function, compact, measure

@@ -94,6 +94,13 @@ def losses(
 ) -> tuple[Tensor, Tensor]:
     """Return the loss at `beta`, a tensor `()`, and the rate at beta 1, both in bits per subpixel,
     `()` each; other arguments are those of `PhotoNet.forward`.
+
+    Examples:
+        >>> net = PhotoNet(PhotoConfig(channels=4, hidden=4))
+        >>> x, no = torch.zeros(1, 3, 16, 16), torch.zeros(1, dtype=torch.bool)
+        >>> loss, rate = losses(net, x, 1, no, no, net.noise(x, 1), beta=torch.ones(()))
+        >>> torch.allclose(loss, rate)
+        True
     """
     with torch.autocast(x.device.type, torch.bfloat16):
         bits = net(x, levels, grey, drop, noise, pixel_bits)
@@ -107,6 +114,10 @@ def compiled(backend: Any = "inductor", whole: bool = False) -> Losses:
 
     `whole` compiles all levels into one graph, which takes minutes. Errors of compilation appear at
     the first step.
+
+    Examples:
+        >>> compiled("eager").func is losses
+        True
     """
     if whole:
         return torch.compile(losses, fullgraph=True, dynamic=False, backend=backend)
@@ -168,6 +179,14 @@ def descend(
 ) -> Tensor:
     """Take one step of gradient descent; return the batch's rate at beta 1, bits per subpixel, `()`
     on the device.
+
+    Examples:
+        >>> import numpy as np
+        >>> recipe = PhotoRecipe(PhotoConfig(channels=4, hidden=4), batch=1, crop=16, levels=1)
+        >>> net, images = PhotoNet(recipe.model), [np.zeros((20, 20, 3), np.uint8)]
+        >>> batch = Batches(images, recipe, torch.device("cpu")).draw(net, 0)
+        >>> descend(net, optimiser_of(net, recipe), recipe, batch, 1.0, losses).shape
+        torch.Size([])
     """
     loss, rate = function(net, *batch, torch.full((), beta, device=batch[0].device))
     optimiser.zero_grad()

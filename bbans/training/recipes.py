@@ -35,7 +35,16 @@ def read_record(path: Path | None) -> dict[str, str]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises InputError if it cannot be read."""
+    """Read a TOML file. Raises InputError if it cannot be read.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "recipe.toml")
+        ...     _ = path.write_text("steps = 5")
+        ...     read_toml(path)
+        {'steps': 5}
+    """
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text())
         return content

@@ -54,6 +54,17 @@ def train_model(
     steps during training. With WORLD_SIZE set, as by torchrun, processes share the batches of a
     latent model. Raises InputError, OutputExistsError, OutputError, and AccumulatorBoundError if a
     network cannot be made exact.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> pixels = np.random.default_rng(0).integers(256, size=(60, 6, 6), dtype=np.uint8)
+        >>> with TemporaryDirectory() as folder:
+        ...     images, output = Path(folder, "images.npy"), Path(folder, "model.safetensors")
+        ...     np.save(images, pixels)
+        ...     train_model(images, output, TrainOptions(steps=2))
+        ...     output.exists()
+        True
     """
     if output.exists() and not overwrite:
         raise OutputExistsError(

@@ -81,6 +81,13 @@ def gather(
     then not read. Unreadable files of a folder are skipped, unless there are labels, which count
     them. Raises InputError on images of several shapes or depths, on too few, on palettes and on
     images too large for a latent model.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "images.npy"), np.zeros((40, 6, 6), np.uint8))
+        ...     gather(Path(folder, "images.npy")).shape
+        (6, 6, 1)
     """
     images = open_set(source, shape=shape, as_pixels=True)
     kept: list[NDArray[Any]] = []

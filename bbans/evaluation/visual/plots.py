@@ -87,6 +87,16 @@ def save(facts: FileInfo, target: Path, *, overwrite: bool = False) -> None:
 
     Raises OutputError on a suffix that is not in KINDS and if matplotlib is not installed,
     OutputExistsError unless `overwrite`, and InputError if `facts` has no costs.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from bbans.files.codec import compress, info
+        >>> facts = info(compress(np.zeros((8, 8), np.uint8), model="none"), costs=True)
+        >>> with TemporaryDirectory() as folder:
+        ...     save(facts, Path(folder, "rate.svg"))
+        ...     Path(folder, "rate.svg").exists()
+        True
     """
     kind = target.suffix.lower()
     if kind not in KINDS:

@@ -74,6 +74,11 @@ def improve(estimate: Estimate, parameters: Iterable[Tensor]) -> tuple[Tensor, .
 
     The identity holds for unbiased g, whose mean does not depend on phi (Grathwohl et al. 2018,
     arXiv:1711.00123; for REBAR's temperature Tucker et al. 2017, arXiv:1703.07370).
+
+    Examples:
+        >>> phi = torch.ones(1, requires_grad=True)
+        >>> improve(Estimate(3 * phi, torch.zeros(1)), [phi])[0].item()
+        18.0
     """
     square = (estimate.gradient**2).sum() / len(estimate.gradient)
     return torch.autograd.grad(square, tuple(parameters), retain_graph=True)

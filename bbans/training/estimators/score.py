@@ -68,6 +68,13 @@ def control_variate(
 
     For a linear control b . w that is w p (1 - p). The coefficient is one number, or one per logit;
     see `best_coefficient`.
+
+    Examples:
+        >>> import torch
+        >>> logits, known = torch.zeros(5, 3), torch.full((5, 3), 0.25)
+        >>> count, source = lambda b: b.sum(1), Generator().manual_seed(0)
+        >>> control_variate(count, count, known, logits, source).gradient.unique().tolist()
+        [0.25]
     """
     b = latent.sample(logits, noise(source, logits).uniform(logits))
     value, p = f(b), latent.probabilities(logits.detach())

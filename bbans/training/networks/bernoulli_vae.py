@@ -186,7 +186,13 @@ class BernoulliVaeNet(nn.Module):
 
 
 def trains(config: Any) -> Trains:
-    """Return the estimators and objectives that a network of this config supports."""
+    """Return the estimators and objectives that a network of this config supports.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> trains(BernoulliVaeConfig()).sampled
+        True
+    """
     return DISCRETE
 
 
@@ -206,5 +212,10 @@ def export(net: BernoulliVaeNet) -> dict[str, IntConv]:
     """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> from bbans.models.bernoulli_vae import BernoulliVaeConfig
+        >>> sorted(export(BernoulliVaeNet(BernoulliVaeConfig(2, 2, latents=(3,)))))
+        ['likelihood0.0', 'posterior1.0', 'prior.0']
     """
     return mlp.export({name: net.net(name) for name in net.nets})

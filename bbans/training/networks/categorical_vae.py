@@ -40,7 +40,13 @@ class CategoricalVaeNet(BernoulliVaeNet):
 
 
 def trains(config: Any) -> Trains:
-    """Return the estimators and objectives that a network of this config supports."""
+    """Return the estimators and objectives that a network of this config supports.
+
+    Examples:
+        >>> from bbans.models.categorical_vae import CategoricalVaeConfig
+        >>> trains(CategoricalVaeConfig()).sampled
+        True
+    """
     return DISCRETE
 
 

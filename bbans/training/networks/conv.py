@@ -86,6 +86,12 @@ def export(networks: Mapping[str, FloatMlp | FloatConv]) -> dict[str, IntConv]:
     """Return every layer of the networks in integers, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> from bbans.models.conv_vae import ConvVaeConfig
+        >>> plan = ConvVaeConfig(4, 4, maps=2, halvings=1, blocks=0).plans["posterior1"]
+        >>> sorted(export({"q": FloatConv(plan)}))
+        ['q.level1', 'q.out']
     """
     layers = mlp.export({name: net for name, net in networks.items() if isinstance(net, FloatMlp)})
     for name, net in networks.items():

@@ -29,6 +29,15 @@ def read(path: Path, config: PhotoConfig) -> dict[str, torch.Tensor]:
     """Read a state of `PhotoNet(config)`.
 
     Raises InputError if the file cannot be read or is of another network.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> net = PhotoNet(PhotoConfig(channels=4, hidden=4))
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "weights.safetensors")
+        ...     _ = path.write_bytes(to_bytes(net))
+        ...     read(path, net.config).keys() == net.state_dict().keys()
+        True
     """
     try:
         weights = load_file(path)

@@ -86,6 +86,16 @@ def standard_divergence(mean: Tensor, log2_sigma: Tensor) -> Tensor:
 def start(head: Head, net: Any) -> None:
     """Set the initial biases of p(x | .): the components of a logistic mixture are spread over the
     grey levels, one of them below black.
+
+    Examples:
+        >>> from bbans.models.vae import VaeConfig
+        >>> from bbans.training.networks.vae import VaeNet
+        >>> config = VaeConfig(2, 2, latents=(3,), hidden=4)
+        >>> likelihood = VaeNet(config).net("likelihood0")
+        >>> with torch.no_grad():
+        ...     start(config.head, likelihood)
+        >>> (likelihood.output_bias(1)[:3] * LOCATION_STEP).tolist()
+        [-8.0, 123.5, 255.0]
     """
     if head.kind == LOGISTIC:
         K, locations = head.components, net.output_bias(1)

@@ -234,7 +234,12 @@ def _known(image: Tensor, step: Step) -> Tensor:
 
 
 def trains(config: PyramidConfig) -> Trains:
-    """Return the estimators and objectives that a network of this config supports."""
+    """Return the estimators and objectives that a network of this config supports.
+
+    Examples:
+        >>> trains(PyramidConfig()).objectives
+        ('elbo', 'iwae', 'miwae', 'ciwae', 'piwae')
+    """
     return GAUSSIAN
 
 
@@ -253,6 +258,11 @@ def export(net: PyramidNet) -> dict[str, IntConv]:
     """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> net = network(PyramidConfig(4, 4, latents=(3,), trunk=4))
+        >>> export(net)["step0.0.0.enter"].weight.shape
+        (4, 5, 3, 3)
     """
     config = net.config
     exported = mlp.export({name: net.net(name) for name in net.nets})

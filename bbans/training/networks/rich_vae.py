@@ -234,6 +234,10 @@ class ZeroNoise:
 def trains(config: RichVaeConfig) -> Trains:
     """Return the estimators and objectives that a network of this config supports; SIVI, the bound
     of a semi-implicit posterior, only with that posterior.
+
+    Examples:
+        >>> trains(RichVaeConfig(posterior=SEMI_IMPLICIT)).objectives[-1]
+        'sivi'
     """
     if config.posterior == SEMI_IMPLICIT:
         return replace(GAUSSIAN, objectives=(*GAUSSIAN.objectives, SIVI))
@@ -255,6 +259,11 @@ def export(net: RichVaeNet) -> dict[str, IntConv]:
     """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact, NoCodecError on a planar flow.
+
+    Examples:
+        >>> net = network(RichVaeConfig(2, 2, latents=(3,), hidden=4))
+        >>> export(net)["posterior1.0"].weight.shape
+        (4, 4, 1, 1)
     """
     check_codes(net.config.posterior)
     return mlp.export({name: net.net(name) for name in net.nets})

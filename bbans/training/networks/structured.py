@@ -51,7 +51,13 @@ class StructuredNet(BernoulliVaeNet):
 
 
 def trains(config: Any) -> Trains:
-    """Return the estimators and objectives that a network of this config supports."""
+    """Return the estimators and objectives that a network of this config supports.
+
+    Examples:
+        >>> from bbans.models.structured import StructuredConfig
+        >>> trains(StructuredConfig()).relaxed_particles
+        True
+    """
     return replace(DISCRETE, relaxed_particles=True)
 
 

@@ -170,6 +170,10 @@ class VaeNet(nn.Module):
 def trains(config: VaeConfig | ConvVaeConfig) -> Trains:
     """Return the estimators and objectives that a network of this config supports; LAX needs one
     layer and no labels.
+
+    Examples:
+        >>> trains(VaeConfig(latents=(20, 10))).estimators
+        ('straight-through',)
     """
     alone = len(config.latents) == 1 and not config.classes
     return replace(GAUSSIAN, estimators=(STRAIGHT_THROUGH, LAX)) if alone else GAUSSIAN
@@ -190,5 +194,10 @@ def export(net: VaeNet) -> dict[str, IntConv]:
     """Return the integer layers of a trained network, by name.
 
     Raises AccumulatorBoundError if a layer cannot be made exact.
+
+    Examples:
+        >>> net = network(VaeConfig(2, 2, latents=(3,), hidden=4, hidden_layers=0))
+        >>> sorted(export(net))
+        ['likelihood0.0', 'posterior1.0']
     """
     return conv.export({name: net.net(name) for name in net.nets})
