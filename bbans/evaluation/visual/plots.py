@@ -91,7 +91,8 @@ def save(facts: FileInfo, target: Path, *, overwrite: bool = False) -> None:
     Examples:
         >>> from tempfile import TemporaryDirectory
         >>> import numpy as np
-        >>> from bbans.files.codec import compress, info
+        >>> from bbans.files.decoder import info
+        >>> from bbans.files.encoder import compress
         >>> facts = info(compress(np.zeros((8, 8), np.uint8), model="none"), costs=True)
         >>> with TemporaryDirectory() as folder:
         ...     save(facts, Path(folder, "rate.svg"))
