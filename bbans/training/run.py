@@ -4,7 +4,7 @@ family that a recipe names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,22 +22,14 @@ from bbans.training.distributed import Processes, processes, wanted
 from bbans.training.latent import LatentRecipe
 from bbans.training.latent_run import conditioned, model_file, read_recipe
 from bbans.training.latent_task import train
+from bbans.training.loop import Report, silent
 from bbans.training.networks.families import families_where, trains
 from bbans.training.recipes import read_record, read_toml
 from bbans.training.small_images import SmallImages, gather, split
 from bbans.training.tensorboard import logged
 from bbans.training.terms import LAX
 
-Report = Callable[[dict[str, float]], None]
 PHOTOGRAPHS = "photo"  # the default family of a recipe
-
-
-def silent(row: dict[str, float]) -> None:
-    """Report nothing.
-
-    Examples:
-        >>> silent({"step": 1.0})
-    """
 
 
 def train_model(
