@@ -129,7 +129,8 @@ def run(
     def ended() -> bool:
         return step >= plan.steps if plan.seconds is None else elapsed() >= plan.seconds
 
-    while not ended() and not task.stale(step):
+    last = ended() or task.stale(step)
+    while not last:
         passed = None if plan.seconds is None else min(1.0, elapsed() / plan.seconds)
         rates.append(task.descend(step, passed))
         step += 1
@@ -152,8 +153,6 @@ def run(
             done = {"step": step, "elapsed": elapsed(), "history": history}
             save_checkpoint(checkpoint, {**task.state(), **done, "running": read(rates)})
             saved = time.monotonic()
-        if last:
-            break
     return history
 
 
