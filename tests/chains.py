@@ -146,15 +146,15 @@ def picture(model, seed=0):
     return pixels if c.channels > 1 else pixels[:, :, 0]
 
 
-def chain_file(model, pixels, **asked):
-    """The file of one image whose only tile the model codes, as is asked or without latents,
+def chain_file(model, pixels, **options):
+    """The file of one image whose only tile the model codes, with these options or without latents,
     whether or not that is the shortest.
     """
     predictor = image_model(model, NumpyOps())
     shape = (*pixels.shape, 1)[:3]
     samples = pixels.reshape(shape)
-    if asked:
-        options = map(asked.get, ("scheme", "particles", "refine"))
+    if options:
+        options = map(options.get, ("scheme", "particles", "refine"))
         context = tiles.resolve_scheme(tiles.Context(image_model=predictor), *options)
         part = latent.encode_latent(predictor, context.coding, samples)
     else:

@@ -21,7 +21,7 @@ from tests.tiny import prepared_file, smooth_image, tiny_model
 SECONDS = 2.0
 MAX_PIXELS = 2**11
 CHAINS = ("pyramid of colours", "binary", "codes with a prior")
-ASKED = {
+OPTIONS = {
     "binary": (
         {"scheme": "bits-back"},
         {"scheme": "bb-is", "particles": 3, "refine": 1},
@@ -86,9 +86,9 @@ def seeds() -> tuple[bytes, ...]:
         on_lattice[7, 7] = 1, 2, 3  # an exception
         found.append(prepared_file(on_lattice, 0))
     found += [
-        chain_file(chain_model(name), picture(chain_model(name)), **asked)
+        chain_file(chain_model(name), picture(chain_model(name)), **options)
         for name in CHAINS
-        for asked in ({}, *ASKED.get(name, ()))
+        for options in ({}, *OPTIONS.get(name, ()))
     ]
     return tuple(dict.fromkeys(found))
 

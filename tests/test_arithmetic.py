@@ -29,10 +29,10 @@ def crop(repository):
 @pytest.fixture(scope="module")
 def quiet(crop):
     """Files made before any switch is turned, with their previews."""
-    asked = ("default", False), ("default", True), ("fast", False)
+    efforts = ("default", False), ("default", True), ("fast", False)
     made = {
         (effort, grey): bbans.compress(crop[..., 1] if grey else crop, effort=effort)
-        for effort, grey in asked
+        for effort, grey in efforts
     }
     return {
         key: (data, [bbans.decompress(data, preview=level) for level in range(4)])
@@ -76,7 +76,7 @@ def wrong_and_trusted(monkeypatch):
     known = convolutions.known_exact
     monkeypatch.setattr("bbans.exact.torch_ops.library", bf16)
     monkeypatch.setattr(
-        convolutions, "known_exact", lambda way, *asked: way is bf16 or known(way, *asked)
+        convolutions, "known_exact", lambda way, *case: way is bf16 or known(way, *case)
     )
 
 

@@ -22,7 +22,7 @@ DEFAULT = {"training/run.py": {"photo"}}
 
 def probes(tree: ast.AST) -> list[str]:
     """Calls that ask whether something has an attribute, or take a default where it has not."""
-    asked = []
+    probes = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("hasattr", "getattr"):
             of, name = ast.unparse(node.args[0]), node.args[1]
@@ -30,8 +30,8 @@ def probes(tree: ast.AST) -> list[str]:
             default = ast.unparse(node.func) == "hasattr" or len(node.args) == 3
             mask = isinstance(name, ast.JoinedStr)  # a buffer of torch, by its number
             if default and of not in SYSTEM and not known and not mask:
-                asked.append(f"{node.lineno}: {ast.unparse(node)}")
-    return asked
+                probes.append(f"{node.lineno}: {ast.unparse(node)}")
+    return probes
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -149,7 +149,7 @@ def test_two_part_codes_beside_the_elbo(folder):
     default_latent = [latent.encode_default(predictor, image[:, :, None]) for image in images()]
     assert sum(len(part.payload) for part in parts) < 0.95 * sum(map(len, default_latent))
     labels = digits(ITEMS, seed=5)[1]
-    with pytest.raises(InputError, match="has to be told something"):
+    with pytest.raises(InputError, match="conditioned on side information"):
         bbans.evaluate(named(), folder / "labelled.safetensors", labels=labels, scheme="two-part")
 
 

@@ -26,7 +26,7 @@ HASHES = json.loads((CHAINS / "hashes.json").read_text())
 
 
 def test_every_config_has_golden_files():
-    """Structured prediction has golden messages instead (`tests/test_frozen_told.py`)."""
+    """Structured prediction has golden messages instead (`tests/test_frozen_conditioned.py`)."""
     assert set(HASHES) == {name.replace(" ", "-") for name in CONFIGS}
     assert {model_file.load_file(CHAINS / f"{stem}.safetensors").family for stem in HASHES} == set(
         FAMILIES
@@ -74,7 +74,7 @@ def test_archives_of_particles_and_refined_posteriors(stem, kind, tmp_path):
     assert (group.coding.particles, group.coding.refinement) == (particles or 1, refine)
     assert (
         sum(s.batches * s.batch for s in group.schedule if s.kind == group_schedule.CHAINED) >= 3
-    )  # the others' latents are idle
+    )  # the others have default latents
     payload = archive_reader.read_message(data, index, 0)
     for ops in BACKENDS:
         chain = image_model(model, ops)

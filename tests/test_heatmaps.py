@@ -69,10 +69,10 @@ def check_sum(data, model=None):
     assert cost.bits.shape == (found.height, found.width)
     assert cost.bits.sum() == pytest.approx(wanted, rel=1e-9)
     for term in ("prior", "posterior"):
-        told = sum(
+        total = sum(
             share.bits for share in cost.shares if share.term == term and share.level is not None
         )
-        assert told == pytest.approx(getattr(a, term), rel=1e-9)
+        assert total == pytest.approx(getattr(a, term), rel=1e-9)
     assert sum(share.bits for share in cost.shares) == pytest.approx(wanted, rel=1e-9)
     return found, cost
 

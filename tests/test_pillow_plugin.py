@@ -83,12 +83,12 @@ def test_a_transparent_colour_comes_back(payload):
 
 
 def test_metadata_comes_and_goes(tmp_path):
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Title", "waves")
-    told.add_itxt("Author", "Γ", "el", "συγγραφέας")
-    told.add_text("Comment", "long " * 99, zip=True)
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Title", "waves")
+    chunks.add_itxt("Author", "Γ", "el", "συγγραφέας")
+    chunks.add_text("Comment", "long " * 99, zip=True)
     PIL.Image.fromarray(smooth_image(9, 9)).save(
-        tmp_path / "a.png", pnginfo=told, icc_profile=ICC, exif=EXIF, dpi=(300, 300)
+        tmp_path / "a.png", pnginfo=chunks, icc_profile=ICC, exif=EXIF, dpi=(300, 300)
     )
     with PIL.Image.open(tmp_path / "a.png") as source:
         source.load()

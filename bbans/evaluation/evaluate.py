@@ -165,8 +165,8 @@ def _latent_model(
     network, is_two_part = model.network(tiles.fastest_ops()), name == registry.named(TWO_PART)
     if is_two_part and (labels is not None or declared.side_information is not None):
         raise InputError(
-            f"{name} takes its cells from samples of the model, and this one has to be told "
-            "something; take bits-back"
+            f"{name} takes its cells from samples of the model, and this one is conditioned "
+            "on side information; take bits-back"
         )
     particles = registry.particles_of(name, particles)
     scheme_of = (

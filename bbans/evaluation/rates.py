@@ -167,7 +167,7 @@ class Evaluation:
             "ideal": f"-ELBO of the exact model, {self.draws} draws",
             "prior": "  latents pushed",
             "likelihood": "  samples pushed",
-            "posterior": "  bits got back",
+            "posterior": "  bits recovered",
             "importance_weighted": f"-log2 p(x), at most: {self.importance_draws} weighted draws",
             "bound": f"the bound of {self.particles} particles, {self.draws} draws of them: what "
             "net should be",

@@ -147,7 +147,7 @@ class FileInfo:
         terms = [
             ("prior: latents pushed", a.prior),
             ("likelihood: pixels pushed", a.likelihood),
-            ("posterior: bits got back", a.posterior),
+            ("posterior: bits recovered", a.posterior),
             ("initial bits: paid to begin with", a.initial),
             ("coder overhead", a.coder),
             ("flush: empty head and whole words", a.flush),
@@ -158,7 +158,7 @@ class FileInfo:
         ]
         lines.append(f"  {'sum, equal to the file':36} {sum(bits for _, bits in terms):14.1f} bits")
         lines.append(
-            f"latents: {a.prior:.0f} bits pushed, {-a.posterior:.0f} got back, net cost "
+            f"latents: {a.prior:.0f} bits pushed, {-a.posterior:.0f} recovered, net cost "
             f"{a.prior + a.posterior:.0f} bits"
         )
         return lines

@@ -106,8 +106,8 @@ def image_model(model: Model, ops: Ops) -> ImageModel:
         raise InputError(f"model {model.name} has no latents of whole images; choose another model")
     if declared.side_information == LABEL:
         raise InputError(
-            f"model {model.name} is told a label with every image, which a file has no place for; "
-            "train one without labels"
+            f"model {model.name} is conditioned on a label of every image, which a file has no "
+            "place for; train one without labels"
         )
     if declared.side_information is not None:
         raise InputError(

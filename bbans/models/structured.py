@@ -148,8 +148,8 @@ class ExactStructured:
             or (rows.size and not 0 <= rows.min() <= rows.max() < self.config.levels)
         ):
             raise InputError(
-                f"this model is told {wanted} samples of 0..{self.config.levels - 1} an item; "
-                f"found an array {rows.shape}"
+                f"this model is conditioned on {wanted} samples of "
+                f"0..{self.config.levels - 1} an item; found an array {rows.shape}"
             )
         model = object.__new__(ExactStructured)
         model.config, model._networks, model._rows = self.config, self._networks, rows

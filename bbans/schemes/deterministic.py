@@ -63,7 +63,7 @@ def _point(posterior: Distribution) -> Ints:
         z = None
     if z is None or posterior.bits(z).any():
         raise ValueError(
-            "the deterministic scheme needs a posterior that is certain; code this model with "
+            "the deterministic scheme needs a deterministic posterior; code this model with "
             "bits_back or bit_swap"
         )
     return z

@@ -3,7 +3,7 @@ bits, every term measured.
 
 - `prior`: -log2 p(z_L) and -log2 p(z_l | z_(l+1)) of the layers between.
 - `likelihood`: -log2 p(x | z_1).
-- `posterior`: +log2 q, which is negative: bits got back.
+- `posterior`: +log2 q, which is negative: bits recovered.
 - `initial`: bits that were on the stack before the first push and are paid for (0 in a message that
   funds itself).
 - `coder`: growth of the message's state beyond the information of the steps; the overhead of rANS.
@@ -37,7 +37,7 @@ EMPTY_BITS = 31.0
 
 @dataclass(frozen=True)
 class Account:
-    """Bits of one message by term. `posterior` is negative: bits got back. Accounts can be added.
+    """Bits of one message by term. `posterior` is negative: bits recovered. Accounts can be added.
 
     Examples:
         >>> account = Account(prior=8.0, likelihood=100.0, posterior=-5.0, flush=32.0)

@@ -243,14 +243,13 @@ def incompatibility(
         >>> incompatibility("bits-back", LinearGaussian().capabilities, None) is None
         True
         >>> incompatibility("bits-back", LinearGaussian().capabilities, 4)
-        'bits-back has one particle, and 4 were asked for; take bb-is or bb-cis'
+        'bits-back has one particle; found 4: take bb-is or bb-cis'
     """
     if refine and not model.refinable:
         return f"refinement is for {GAUSSIANS}; leave it out"
     if not 0 <= (refine or 0) <= posterior_refinement.MAX_STEPS:
         return (
-            f"a posterior is refined by 0 to {posterior_refinement.MAX_STEPS} steps, and "
-            f"{refine} were asked for"
+            f"a posterior is refined by 0 to {posterior_refinement.MAX_STEPS} steps; found {refine}"
         )
     suitable = [n for n, row in SCHEMES.items() if row.deterministic == model.deterministic]
     if name not in suitable:
@@ -260,12 +259,9 @@ def incompatibility(
         return reason
     count = 1 if particles is None else particles
     if not row.format.weighted and count != 1:
-        return (
-            f"{name} has one particle, and {particles} were asked for; take "
-            f"{' or '.join(weighted())}"
-        )
+        return f"{name} has one particle; found {particles}: take {' or '.join(weighted())}"
     if not 1 <= count <= importance.MAX_POOL:
-        return f"{name} has 1 to {importance.MAX_POOL} particles, and {particles} were asked for"
+        return f"{name} has 1 to {importance.MAX_POOL} particles; found {particles}"
     return None
 
 
@@ -315,7 +311,6 @@ def resolve_scheme(
         )
     if count > MAX_PARTICLES:
         raise InputError(
-            f"a file or a group of an archive has up to {MAX_PARTICLES} particles, and {count} "
-            "were asked for"
+            f"a file or a group of an archive has up to {MAX_PARTICLES} particles; found {count}"
         )
     return Coding(scheme_format.number, count, refine or 0)

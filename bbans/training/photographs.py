@@ -21,7 +21,7 @@ from bbans.schemes.sampling import SEED_STRIDE
 from bbans.training import crops, guarded
 from bbans.training.crops import Image
 from bbans.training.networks.photo import PhotoNet
-from bbans.training.networks.photo_planes import PixelBits, mixture_bits
+from bbans.training.networks.planes import PixelBits, mixture_bits
 
 Losses = Callable[..., tuple[Tensor, Tensor]]  # the signature of `losses`
 

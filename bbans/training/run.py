@@ -134,9 +134,7 @@ def _settings(images: SmallImages, options: TrainOptions) -> LatentRecipe:
     sizes, latents, estimator = images.sizes, options.latents, options.estimator
     if latents is not None:
         if images.labels is not None:
-            raise InputError(
-                f"{latents} latents are told no labels; leave --labels or --latents out"
-            )
+            raise InputError(f"{latents} latents take no labels; leave --labels or --latents out")
         recipe = discrete_recipe(latents, *images.shape, sizes["levels"], len(images.x), estimator)
     elif options.recipe is None:
         recipe = latent_recipe(

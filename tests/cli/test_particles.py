@@ -91,16 +91,16 @@ def test_a_file_of_one_image_by_a_scheme(here: Path, run: Callable[..., Run]) ->
     model, pixels = large_chain()
     Path("mine.safetensors").write_bytes(model_file.serialise(model.config, model.layers, {}))
     np.save("a.npy", pixels)
-    for asked, name in (
+    for options, name in (
         ("--scheme two-part", "two-part"),
         ("--scheme bb-is --particles 3 --refine 1", "BB-IS of 3 particles, refined by 1 step"),
         ("--scheme bit-swap --particles 1 --refine 0", "Bit-Swap"),
     ):
         assert run(
-            "compress", "a.npy", "-q", "-f", "--model", "mine.safetensors", *asked.split()
+            "compress", "a.npy", "-q", "-f", "--model", "mine.safetensors", *options.split()
         ) == Run(0, b"", "")
-        told = json.loads(run("info", "a.bbans", "--model", "mine.safetensors", "--json").out)
-        assert told["codecs"] == {f"latent chain, {name}": 1}
+        info = json.loads(run("info", "a.bbans", "--model", "mine.safetensors", "--json").out)
+        assert info["codecs"] == {f"latent chain, {name}": 1}
         assert run(
             "decompress", "a.bbans", "-q", "--model", "mine.safetensors", "-o", "back.npy", "-f"
         ) == Run(0, b"", "")

@@ -320,7 +320,7 @@ def test_the_writer_refuses_what_a_reader_would(
 @pytest.mark.parametrize(
     ("coding", "words"),
     [
-        ((2,), "scheme 2 is unknown"),  # what a certain posterior codes is codec 6
+        ((2,), "scheme 2 is unknown"),  # what a deterministic posterior codes is codec 6
         ((6,), "scheme 6 is unknown"),
         ((0, 2), "particles must be 1 to 1, found 2"),
         ((3, 0), "particles must be 1 to 256, found 0"),

@@ -227,7 +227,7 @@ def test_what_rounds_is_found_out(way, kernel, shape):
     """
     outputs, inputs, k = kernel
     images, h, w = shape
-    asked = (
+    case = (
         switches("cpu"),
         "cpu",
         torch.float32,
@@ -236,12 +236,12 @@ def test_what_rounds_is_found_out(way, kernel, shape):
         True,
     )
     assert (
-        known_exact(products, *asked)
-        and known_exact(wide_products, *asked)
-        and known_exact(integers, *asked)
+        known_exact(products, *case)
+        and known_exact(wide_products, *case)
+        and known_exact(integers, *case)
     )
     if way not in (by_fft, by_winograd) or h * w * k > 1:
-        assert not known_exact(way, *asked)
+        assert not known_exact(way, *case)
 
 
 def test_what_is_not_exact_is_not_used(monkeypatch):

@@ -1,6 +1,6 @@
 """A family of models in one module: z is one bit, whether an image is bright; p(x | z) a network.
 
-p(x, z) = 1/2 p(x | z), q(z | x) = [z = bright(x)]: a point, so that nothing is got back.
+p(x, z) = 1/2 p(x | z), q(z | x) = [z = bright(x)]: a point, so that nothing is recovered.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bbans
-from tests.frozen import told
+from tests.frozen import conditioned
 from tests.frozen.make import pixel_hash
 
 HERE = Path(__file__).resolve().parent
@@ -21,7 +21,7 @@ def decoded() -> Iterator[tuple[str, str]]:
     """
     for path in sorted(HERE.glob("*.bbans")):
         yield path.name, pixel_hash(bbans.decompress(path.read_bytes()))
-    yield from told.decoded()
+    yield from conditioned.decoded()
     for model in sorted(CHAINS.glob("*.safetensors")):
         for path in [model.with_suffix(".bbans"), *sorted(CHAINS.glob(f"{model.stem}.*.bbans"))]:
             yield path.name, pixel_hash(bbans.decompress(path.read_bytes(), model=model))
@@ -40,7 +40,7 @@ def expected() -> list[tuple[str, str]]:
     """What `decoded` must give."""
     single, chains = (json.loads((folder / "hashes.json").read_text()) for folder in (HERE, CHAINS))
     found = [(f"{stem}.bbans", hashes["pixels"]) for stem, hashes in single.items()]
-    chained = told.expected()
+    chained = conditioned.expected()
     for stem, hashes in sorted(chains.items(), key=lambda pair: f"{pair[0]}.safetensors"):
         singles = [f"{stem}.bbans", *(f"{stem}.{kind}.bbans" for kind in sorted(hashes["single"]))]
         chained += [(name, hashes["pixels"][0]) for name in singles]

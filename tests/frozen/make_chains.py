@@ -39,7 +39,7 @@ CODED = {
     "bits": {"bb-cis-4": {"scheme": "bb-cis", "particles": 4}},
     "categories": {"bb-is-4": {"scheme": "bb-is", "particles": 4}},
 }
-"""What `create_archive` is told besides for the archives `<config>.<name>.bbar`, by config and
+"""Options of `create_archive` for the archives `<config>.<name>.bbar`, by config and
 name; `items`: of so many images.
 """
 
@@ -61,7 +61,7 @@ SINGLE = {
     "semi-implicit": {"bits-back": {"scheme": "bits-back"}},
     "categories": {"bb-is-4": {"scheme": "bb-is", "particles": 4}},
 }
-"""What is asked of a file of one image, `<config>.<name>.bbans`, by config and name."""
+"""Options of a file of one image, `<config>.<name>.bbans`, by config and name."""
 
 
 def golden_pictures(name: str) -> list[np.ndarray]:
@@ -84,22 +84,22 @@ def add_coded(name: str, hashes: dict[str, dict[str, object]]) -> None:
         if kind not in hashes:
             place, model = CHAINS / f"{stem}.{kind}.bbar", CHAINS / f"{stem}.safetensors"
             pictures = golden_pictures(name)[: options.get("items")]
-            told = {key: value for key, value in options.items() if key != "items"}
-            data = archive_of(place, model, pictures, **told)
+            others = {key: value for key, value in options.items() if key != "items"}
+            data = archive_of(place, model, pictures, **others)
             hashes[kind] = {
                 "file": hashlib.sha256(data).hexdigest(),
                 "items": len(pictures),
-                "options": told,
+                "options": others,
             }
 
 
 def add_single(name: str, hashes: dict[str, dict[str, object]]) -> None:
     """Write the files of SINGLE that are not there, and add their hashes."""
-    for kind, asked in SINGLE.get(name, {}).items():
+    for kind, options in SINGLE.get(name, {}).items():
         if kind not in hashes:
-            data = chain_file(chain_model(name), golden_pictures(name)[0], **asked)
+            data = chain_file(chain_model(name), golden_pictures(name)[0], **options)
             (CHAINS / f"{name.replace(' ', '-')}.{kind}.bbans").write_bytes(data)
-            hashes[kind] = {"file": hashlib.sha256(data).hexdigest(), "asked": asked}
+            hashes[kind] = {"file": hashlib.sha256(data).hexdigest(), "asked": options}
 
 
 def main() -> None:

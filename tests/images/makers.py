@@ -72,7 +72,7 @@ def written(image: Image, kind: str = "PNG") -> bytes:
 
 
 def assert_same(found: Image, expected: Image, metadata: bool = True) -> None:
-    """Samples, their type, depth and palette, and unless told otherwise the chunks."""
+    """Samples, their type, depth and palette, and by default the chunks."""
     assert (found.bit_depth, found.palette, found.pixels.dtype) == (
         expected.bit_depth,
         expected.palette,

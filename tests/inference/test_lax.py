@@ -191,7 +191,7 @@ def test_a_resumed_run_has_the_control_of_an_unbroken_one(tmp_path):
 
 @pytest.mark.usefixtures("double")
 def test_dropped_latents_are_told_nothing():
-    """Items whose latents are idle cost no divergence, and their f is no signal."""
+    """Items whose latents are unused cost no divergence, and their f is no signal."""
     net, control = small()
     drop = torch.arange(BATCH) % 2 == 0
     found = continuous.terms(

@@ -97,7 +97,7 @@ def test_estimators_and_latents_that_cannot_be(here: Path) -> None:
     refused("found no recipe", estimator="relax")
     refused("a recipe of the family vae", estimator="relax", recipe=here / "recipe.toml")
     refused("leave --latents out", latents="bernoulli", recipe=here / "recipe.toml")
-    refused("told no labels", latents="categorical", labels=here / "labels.npy")
+    refused("take no labels", latents="categorical", labels=here / "labels.npy")
     (here / "bits.toml").write_text(
         "family = 'bernoulli_vae'\nsteps = 3\n[model]\nlatents = [9]\nlikelihood = 'categorical'\n"
     )

@@ -67,7 +67,7 @@ def test_a_refined_message_decodes():
 
 
 def test_decoding_in_another_process(tmp_path):
-    """An archive of refined posteriors, read by a process that is told the files only; it says how
+    """An archive of refined posteriors, read by a process that gets the files only; it says how
     many steps there were.
     """
     path, pixels = tmp_path / "a.bbar", digits(12, seed=7)[0].reshape(-1, 8, 8)

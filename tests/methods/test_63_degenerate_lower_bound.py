@@ -27,7 +27,7 @@ def softmax(logits):
 
 
 def test_it_is_a_lower_bound():
-    """Of rates: above that of the implicit posterior, for every x; equal where psi is certain."""
+    """Of rates. Above that of the implicit posterior for all x; equal where psi is a point mass."""
     assert (surrogate(1) > implicit() + 1e-3).all()
     one = np.eye(PSI)[2]
     assert np.allclose(surrogate(1, one), implicit(one))

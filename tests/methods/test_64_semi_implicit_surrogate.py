@@ -20,7 +20,7 @@ def test_rates_fall_to_the_limit():
 
 
 def test_the_regulariser_is_nought_only_where_it_must():
-    """B_0 = 0, and B_K = 0 for a certain psi; else it is positive, for every x."""
+    """B_0 = 0, and B_K = 0 for a point mass psi; else it is positive, for every x."""
     assert (surrogate(1) - surrogate(3) > 1e-3).all()
     one = np.eye(PSI)[1]
     assert np.allclose(surrogate(1, one), surrogate(4, one))

@@ -64,7 +64,7 @@ def test_half_an_image_costs_the_bound(estimator, particles):
 
 
 def test_what_is_told_is_worth_bits():
-    """The half that is told of another image: more bits."""
+    """The half conditioned on another image: more bits."""
     chain, data, _ = trained(VIMCO, 5)
     x = data.x.astype(np.int64)
     right, wrong = (

@@ -1,5 +1,5 @@
-"""Item 81. k = argmin |z_e - e_k|, certain: no bits back, no initial bits, and the decoder never
-runs the encoder.
+"""Item 81. k = argmin |z_e - e_k|, deterministic: no bits back, no initial bits, and the decoder
+never runs the encoder.
 """
 
 import numpy as np

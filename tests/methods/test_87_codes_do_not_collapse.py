@@ -1,5 +1,5 @@
-"""Item 87. Where a strong decoder makes a Gaussian VAE's latents idle (item 35), a VQ-VAE's codes
-stay in use.
+"""Item 87. Where a strong decoder makes a Gaussian VAE's posterior collapse (item 35), a VQ-VAE's
+codes stay in use.
 """
 
 import torch

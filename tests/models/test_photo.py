@@ -17,11 +17,11 @@ from bbans.models import library, model_file
 from bbans.models.photo import ExactPhoto, check_layers
 from bbans.schemes.pyramid import traversal
 from bbans.schemes.pyramid.level import analyse
-from bbans.training.networks import photo_planes
+from bbans.training.networks import planes
 from tests.tiny import CONFIG, smooth_image, tiny_model, tiny_net
 
 
-def planes(h, w, seed=0):
+def image_planes(h, w, seed=0):
     return smooth_image(h, w, seed).transpose(2, 0, 1).astype(np.int32)
 
 
@@ -30,7 +30,7 @@ def test_backends_and_carriers_compute_the_same_integers(shape):
     model = tiny_model()
     results = []
     for ops in (TorchOps(), TorchOps(wide=True), NumpyOps(np.float32), NumpyOps(np.float64)):
-        levels, _ = analyse(model.network(ops), planes(*shape))
+        levels, _ = analyse(model.network(ops), image_planes(*shape))
         found = []
         for level in levels:
             mean, sigma = level.posterior()
@@ -45,7 +45,7 @@ def test_exact_rate_is_the_trained_rate():
     """Code length of the integers against the float network's at the same latents (their means):
     within 0.3 %.
     """
-    net, x = tiny_net(), planes(64, 64)
+    net, x = tiny_net(), image_planes(64, 64)
     batch = torch.from_numpy(x)[None].float()
     levels, _ = analyse(tiny_model().network(NumpyOps()), x)
     exact = float_bits = 0.0
@@ -54,16 +54,16 @@ def test_exact_rate_is_the_trained_rate():
         carried = torch.zeros(1, CONFIG.channels, *levels[-1].grid)
         for level in reversed(levels):
             current = batch[..., :: 2**level.index, :: 2**level.index]
-            targets = photo_planes.split_phases(current)
+            targets = planes.split_phases(current)
             flow, trunks, sums = carried, [], []
             for i, phase in enumerate(net.phases):
-                sums.append(photo_planes.neighbour_sums(i, list(targets[: i + 1])))
+                sums.append(planes.neighbour_sums(i, list(targets[: i + 1])))
                 flow = phase.trunk(list(targets[: i + 1]), sums[i], flow, level.index)
                 trunks.append(flow)
             mean, _ = net.posterior(trunks[1], [4 * targets[i + 1] - sums[i] for i in range(2)])
             for i, phase in enumerate(net.phases):
                 parameters = phase.parameters_given(trunks[i], mean)
-                bits = photo_planes.mixture_bits(
+                bits = planes.mixture_bits(
                     parameters,
                     targets[i + 1],
                     sums[i],
@@ -75,7 +75,7 @@ def test_exact_rate_is_the_trained_rate():
                     part.bits
                     for part in traversal.phase_intervals(level, i, level.posterior()[0], 3)
                 )
-            carried = photo_planes.spread(flow, 2, *current.shape[-2:])
+            carried = planes.spread(flow, 2, *current.shape[-2:])
     assert exact == pytest.approx(float_bits, rel=3e-3)
 
 
@@ -88,7 +88,7 @@ def test_bits_of_all_values_sum_to_one():
     x = torch.tensor([100.0, 30.0, 0.0])[None, :, None, None].repeat(256, 1, 1, 1)
     x[:, 2, 0, 0] = torch.arange(256)
     sums = torch.full((256, 3, 1, 1), 400.0)
-    bits = photo_planes.mixture_bits(
+    bits = planes.mixture_bits(
         parameters.double(), x.double(), sums.double(), 2, torch.zeros(256, dtype=torch.bool)
     )
     y = x[:1].clone()
@@ -102,7 +102,7 @@ def test_bits_of_all_values_sum_to_one():
         z[:, 2, 0, 0] = torch.arange(256)
         other += float(
             torch.exp2(
-                -photo_planes.mixture_bits(
+                -planes.mixture_bits(
                     parameters.double(),
                     z.double(),
                     sums.double(),
@@ -111,7 +111,7 @@ def test_bits_of_all_values_sum_to_one():
                 )
             ).sum()
         )
-    grey = photo_planes.mixture_bits(
+    grey = planes.mixture_bits(
         parameters[:1].double(),
         x[:1].double(),
         sums[:1].double(),

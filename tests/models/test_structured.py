@@ -74,7 +74,7 @@ def test_rows_that_nothing_tells_are_refused(tmp_path):
         with pytest.raises(InputError, match="first rows"):
             lacking.posterior(1, x)
     for wrong in (IMAGES.x[:, :7], IMAGES.x[:, :8] + 2, IMAGES.x[0, :8]):
-        with pytest.raises(InputError, match="told 8 samples"):
+        with pytest.raises(InputError, match="conditioned on 8 samples"):
             chain.given(wrong)
     path = tmp_path / "m.safetensors"
     path.write_bytes(model_file.serialise(CONFIG, layers, {}))

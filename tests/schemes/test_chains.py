@@ -92,8 +92,8 @@ def test_the_decoder_of_the_deterministic_scheme_never_runs_q() -> None:
 
 @pytest.mark.parametrize("states", [1, 2, 6])
 def test_deterministic_needs_certainty(states: int) -> None:
-    """A q over one state is certain in effect; one over more is refused, whether or not an empty
-    message could pay for it.
+    """A q over one state is deterministic in effect; one over more is refused, whether or not an
+    empty message could pay for it.
     """
     chain = markov(1, k=states)
     codec = deterministic.codec(chain, 3)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bbans.schemes.pyramid import polyphase
-from bbans.training.networks import photo_planes
+from bbans.training.networks import planes
 
 
 @pytest.mark.parametrize("h", [2, 4, 10])
@@ -13,8 +13,8 @@ from bbans.training.networks import photo_planes
 @pytest.mark.parametrize("phase", [0, 1, 2])
 def test_predictions_are_those_of_training(h, w, phase):
     x = np.random.default_rng(h * w).integers(0, 256, (3, h, w), dtype=np.int32)
-    phases = photo_planes.split_phases(torch.from_numpy(x))
-    expected = photo_planes.neighbour_sums(phase, list(phases[: phase + 1]))
+    phases = planes.split_phases(torch.from_numpy(x))
+    expected = planes.neighbour_sums(phase, list(phases[: phase + 1]))
     found = polyphase.neighbour_sums(phase, [p.numpy() for p in phases[: phase + 1]])
     assert np.array_equal(found, expected.numpy())
 

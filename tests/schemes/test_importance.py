@@ -57,7 +57,7 @@ def test_decoding_records_what_encoding_did(coder, particles):
 
 
 def test_groups():
-    """The scheme of an archive's group: the decoder is told nothing but the number of particles."""
+    """The scheme of an archive's group: the decoder gets nothing but the number of particles."""
     chain = linear(48, 4)
     x = draws(chain, 120)
     for coupled in (False, True):

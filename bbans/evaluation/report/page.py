@@ -144,7 +144,9 @@ def _split(evaluation: Evaluation) -> str:
             f'aria-hidden="true">{bar}</td>'
         )
         lines.append(f'<tr><th scope="row">{escape(part)}</th>{cells}</tr>')
-    words = "What the model's terms cost, in bits per dimension. The posterior's bits are got back."
+    words = (
+        "What the model's terms cost, in bits per dimension. The posterior's bits are recovered."
+    )
     if evaluation.shares:
         words += (
             " Level 0 is the image itself, each further level has half its resolution, and "

@@ -1,8 +1,8 @@
-"""Make golden messages of `tests.frozen.told` that are not there yet.
+"""Make golden messages of `tests.frozen.conditioned` that are not there yet.
 
 Those that are there change only with the format version.
 
-python -m tests.frozen.make_told
+python -m tests.frozen.make_conditioned
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from bbans.models import model_file
 from bbans.models.structured import StructuredConfig
 from bbans.models.vae import VaeConfig
 from tests.chains import SHAPE, fresh, samples
-from tests.frozen.told import FOLDER, SCHEMES, hashed, listed, pushed
+from tests.frozen.conditioned import FOLDER, SCHEMES, hashed, listed, pushed
 
 ITEMS = 12
 CONFIGS = {
@@ -36,10 +36,10 @@ def main() -> None:
         (FOLDER / f"{stem}.safetensors").write_bytes(model_file.serialise(config, layers, {}))
         rng = np.random.default_rng(1)
         if isinstance(config, StructuredConfig):
-            told = rng.integers(0, config.levels, (ITEMS, config.conditioning), np.uint8)
+            side = rng.integers(0, config.levels, (ITEMS, config.conditioning), np.uint8)
         else:
-            told = rng.integers(0, config.classes, ITEMS, np.uint8)
-        np.save(FOLDER / f"{stem}.npy", told)
+            side = rng.integers(0, config.classes, ITEMS, np.uint8)
+        np.save(FOLDER / f"{stem}.npy", side)
         x = samples(config, ITEMS)
         words = {scheme: pushed(stem, scheme, x) for scheme in SCHEMES}
         for scheme, data in words.items():

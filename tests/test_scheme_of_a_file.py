@@ -1,5 +1,5 @@
-"""Files of one image by the scheme that was asked for: it is in the file, whoever decodes says
-nothing, and what cannot be is refused.
+"""Files of one image by a chosen scheme: it is in the file, the decoder needs no option, and what
+cannot be coded is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bbans.tiles.codecs import latent
 from tests.chains import CONFIGS, chain_file, chain_model, large_chain, picture
 from tests.tiny import smooth_image, tiny_model
 
-ASKED = [
+OPTIONS = [
     {"scheme": "two-part"},
     {"scheme": "two-part", "refine": 2},
     {"scheme": "bits-back"},
@@ -45,10 +45,10 @@ NAMES = [
 NAMES += ["bits-back, refined by 2 steps", "BB-CIS of 2 particles, refined by 1 step", "two-part"]
 
 
-@pytest.mark.parametrize(("asked", "name"), list(zip(ASKED, NAMES, strict=True)), ids=NAMES)
-def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) -> None:
+@pytest.mark.parametrize(("options", "name"), list(zip(OPTIONS, NAMES, strict=True)), ids=NAMES)
+def test_the_chosen_scheme_is_in_the_file(options: dict[str, object], name: str) -> None:
     model, pixels = large_chain()
-    data = bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
+    data = bbans.compress(pixels, model=model, **options)  # type: ignore[arg-type]
     found = bbans.info(data, model=model, costs=True)
     assert found.codecs == {f"latent chain, {name}": 1}
     assert np.array_equal(bbans.decompress(data, model=model), pixels)
@@ -65,13 +65,13 @@ def test_what_was_asked_for_is_in_the_file(asked: dict[str, object], name: str) 
 
 
 def resolved(model, scheme, refine=None):
-    """The coding that is asked for."""
+    """The coding that is chosen."""
     return tiles.resolve_scheme(tiles.Context(image_model=model), scheme, None, refine).coding
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_unasked_a_chain_is_as_short_as_it_can_be(name: str) -> None:
-    """Latents that are chosen where they pay, idle ones where they do not."""
+    """Latents that are chosen where they pay, default ones where they do not."""
     model = chain_model(name)
     predictor = image_model(model, tiles.fastest_ops())
     samples = picture(model).reshape(predictor.shape)
@@ -104,7 +104,7 @@ def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("options", "words"),
     [
         ({"scheme": "deterministic"}, "not coded with 'deterministic'; take one of bits-back"),
         ({"scheme": "bits-back", "particles": 2}, "take bb-is or bb-cis"),
@@ -118,10 +118,10 @@ def test_decoding_makes_no_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_refused(asked: dict[str, object], words: str) -> None:
+def test_incompatible_options_are_refused(options: dict[str, object], words: str) -> None:
     model, pixels = large_chain()
     with pytest.raises(errors.InputError, match=words) as caught:
-        bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
+        bbans.compress(pixels, model=model, **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
@@ -130,8 +130,8 @@ def test_a_search_that_no_file_may_ask_for_is_refused_before_it_begins() -> None
     model, _ = large_chain()
     predictor = image_model(model, tiles.fastest_ops())
     huge = dataclasses.replace(predictor, shape=(256, 256, 1))
-    asked = resolved(huge, "bits-back", refine=102)
-    assert asked is not None and asked.refinement == 102
+    resolution = resolved(huge, "bits-back", refine=102)
+    assert resolution is not None and resolution.refinement == 102
     with pytest.raises(errors.InputError, match="ask for fewer steps"):
         resolved(huge, "bits-back", refine=103)
     assert resolved(huge, "two-part", refine=255) is not None  # no reader repeats it
@@ -140,16 +140,16 @@ def test_a_search_that_no_file_may_ask_for_is_refused_before_it_begins() -> None
 def test_only_chains_have_schemes() -> None:
     pixels = smooth_image(24, 20)
     for model in (tiny_model(), "none"):
-        for asked in ({"scheme": "bb-is"}, {"particles": 3}, {"refine": 1}):
+        for options in ({"scheme": "bb-is"}, {"particles": 3}, {"refine": 1}):
             with pytest.raises(errors.InputError, match="for a latent chain"):
-                bbans.compress(pixels, model=model, **asked)  # type: ignore[arg-type]
+                bbans.compress(pixels, model=model, **options)  # type: ignore[arg-type]
         assert bbans.compress(
             pixels, model=model, scheme="bits-back", particles=1, refine=0
         ) == bbans.compress(pixels, model=model)
 
 
 def test_codes_of_a_certain_posterior() -> None:
-    """A VQ-VAE is coded as ever when its own scheme is asked for, and not with another."""
+    """A VQ-VAE is coded as ever when its own scheme is named, and not with another."""
     model = chain_model("codes")
     predictor = image_model(model, tiles.fastest_ops())
     assert resolved(predictor, "deterministic") is None
@@ -176,8 +176,8 @@ def test_a_fresh_process_needs_nothing_but_bytes_and_model(tmp_path: Path) -> No
     (tmp_path / "mine.safetensors").write_bytes(
         model_file.serialise(model.config, model.layers, {})
     )
-    for i, asked in enumerate(ASKED):
-        (tmp_path / f"{i}.bbans").write_bytes(bbans.compress(pixels, model=model, **asked))  # type: ignore[arg-type]
+    for i, options in enumerate(OPTIONS):
+        (tmp_path / f"{i}.bbans").write_bytes(bbans.compress(pixels, model=model, **options))  # type: ignore[arg-type]
     code = """
 import bbans, hashlib, pathlib
 for path in sorted(pathlib.Path().glob("*.bbans")):
@@ -187,4 +187,4 @@ for path in sorted(pathlib.Path().glob("*.bbans")):
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.stdout.split() == [hashlib.sha256(pixels).hexdigest()] * len(ASKED), done.stderr
+    assert done.stdout.split() == [hashlib.sha256(pixels).hexdigest()] * len(OPTIONS), done.stderr

@@ -1,9 +1,9 @@
-"""Golden messages of models that are told something of every image (labels, the first rows), for
+"""Golden messages of models conditioned on side information (labels, the first rows), for
 which files have no place.
 
-A folder `told` holds, for each, the model's file, what is told (`.npy`), and the message of the
-images under each scheme: words as 32-bit little-endian integers, flattened from `LANES` lanes that
-began with pseudo-random words.
+A folder `conditioned` holds, for each, the model's file, the side information (`.npy`), and the
+message of the images under each scheme: words as 32-bit little-endian integers, flattened from
+`LANES` lanes that began with pseudo-random words.
 """
 
 import hashlib
@@ -19,18 +19,17 @@ from bbans.coding.rans import flatten, message_equal, pseudo_random_message, unf
 from bbans.models import model_file
 from bbans.schemes import bits_back, importance
 
-FOLDER = Path(__file__).resolve().parent / "told"
+FOLDER = Path(__file__).resolve().parent / "conditioned"
 SCHEMES = {"bits-back": bits_back.codec, "bb-is": importance.scheme(3)}
 LANES = (8,)
 START = pseudo_random_message(LANES, 400, 3)
 
 
 def chain(stem: str) -> tuple[Any, int]:
-    """A model that has been told what it is told, and of how many items."""
-    told = np.load(FOLDER / f"{stem}.npy")
-    return model_file.load_file(FOLDER / f"{stem}.safetensors").network(tiles.fastest_ops()).given(
-        told
-    ), len(told)
+    """The model given its side information, and the number of items."""
+    side = np.load(FOLDER / f"{stem}.npy")
+    network = model_file.load_file(FOLDER / f"{stem}.safetensors").network(tiles.fastest_ops())
+    return network.given(side), len(side)
 
 
 def pushed(stem: str, scheme: str, x: np.ndarray) -> bytes:
