@@ -21,6 +21,7 @@ from .options import (
     max_items_option,
     max_pixels_option,
     model_option,
+    no_verify_option,
     quiet_option,
     shape_option,
     threads_option,
@@ -72,11 +73,7 @@ def archive() -> None:
 )
 @shape_option
 @coding_options()
-@click.option(
-    "--no-verify",
-    is_flag=True,
-    help="Do not decode the result and compare it before it is written.",
-)
+@no_verify_option
 @click.option(
     "--as-pixels",
     is_flag=True,

@@ -26,6 +26,7 @@ from .options import (
     force_option,
     max_pixels_option,
     model_option,
+    no_verify_option,
     output_options,
     quiet_option,
     threads_option,
@@ -43,11 +44,7 @@ from .run import on_cluster, process, say
 @effort_option
 @threads_option
 @dask_option
-@click.option(
-    "--no-verify",
-    is_flag=True,
-    help="Do not decode the result and compare it before it is written.",
-)
+@no_verify_option
 @click.option(
     "--as-pixels",
     is_flag=True,

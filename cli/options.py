@@ -65,6 +65,11 @@ dask_option = click.option(
     help="Work on the dask cluster of this scheduler, such as tcp://host:8786; the files are the "
     "same.",
 )
+no_verify_option = click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Do not decode the result and compare it before it is written.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every file.")
 

@@ -7,7 +7,6 @@ inside the same archive.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ from bbans.archives.members import Members, Reading, Source, named_images
 from bbans.archives.models import ArchiveModel
 from bbans.container.archive_writer import write_index
 from bbans.container.schemes import PLAIN
-from bbans.errors import InputError, OutputExistsError
+from bbans.errors import InputError
 from bbans.execution.executor import Execution, on_threads
 from bbans.files import encoder, urls
+from bbans.images.atomic import check_free
 from bbans.models.library import ModelLike, load_model
 from bbans.options import SchemeOptions
 from bbans.schemes import registry
@@ -108,10 +108,8 @@ def create_archive(
     place = urls.located(output)
     if not isinstance(place, Path):
         urls.check(place, overwrite)
-    elif not overwrite and os.path.lexists(place):
-        raise OutputExistsError(
-            f"{place}: exists already: ask for overwriting (-f) or choose another name"
-        )
+    else:
+        check_free(place, overwrite)
     latent_model, file_model_of = models.models_for_writing(model, file_model)
     if latent_model is None and SchemeOptions(scheme, particles, refine).given:
         raise InputError(

@@ -87,6 +87,16 @@ def value(latent_precision: int, i: Ints) -> Ints:
     return standard_normal_bins(latent_precision)[1][as_int64(i)]
 
 
+def middle(shape: tuple[int, ...], latent_precision: int) -> Ints:
+    """Returns the bin just above the median of N(0, 1), 2^(latent_precision - 1), int64 of `shape`.
+
+    Examples:
+        >>> middle((1, 2), 10)
+        array([[512, 512]])
+    """
+    return np.full(shape, 1 << (latent_precision - 1), np.int64)
+
+
 def _checked(mean: Ints, sigma: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:
     """Means, inverse sigmas and x as int64. Raises ValueError on wrong shapes and ranges."""
     m, s, x = as_int64(mean), as_int64(sigma), as_int64(x)

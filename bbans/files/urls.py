@@ -16,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bbans.errors import BbansError, InputError, OutputError, OutputExistsError
+from bbans.errors import BbansError, InputError, OutputError
+from bbans.images.atomic import taken
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[A-Za-z][A-Za-z0-9+.-]*)*://")
 HERE = "file://"
@@ -131,9 +132,7 @@ def check(url: str, overwrite: bool) -> None:
     with _as(OutputError, url, "written"):
         files, path = _file_system(url)
         if not overwrite and files.exists(path):
-            raise OutputExistsError(
-                f"{url}: exists already: ask for overwriting (-f) or choose another name"
-            )
+            raise taken(url)
 
 
 def name_of(url: str) -> str:

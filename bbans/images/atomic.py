@@ -16,11 +16,27 @@ from pathlib import Path
 from bbans.errors import OutputError, OutputExistsError
 
 
-def _exists(path: Path) -> OutputExistsError:
-    """Build the error for a name that is taken."""
+def taken(name: str | os.PathLike[str]) -> OutputExistsError:
+    """Return the error for an output, a path or URL, whose name is taken.
+
+    Examples:
+        >>> taken("a.png")
+        OutputExistsError('a.png: exists already: ask for overwriting (-f) or choose another name')
+    """
     return OutputExistsError(
-        f"{path}: exists already: ask for overwriting (-f) or choose another name"
+        f"{os.fspath(name)}: exists already: ask for overwriting (-f) or choose another name"
     )
+
+
+def check_free(path: str | os.PathLike[str], overwrite: bool) -> None:
+    """Raise OutputExistsError if a path exists, be it a dangling link, unless `overwrite`: what
+    `atomic_write` checks, for callers that know the name before a long computation.
+
+    Examples:
+        >>> check_free("new.png", overwrite=False)
+    """
+    if not overwrite and os.path.lexists(path):
+        raise taken(path)
 
 
 def _write_temporary(path: Path, data: bytes | Iterable[bytes]) -> None:
@@ -85,8 +101,7 @@ def atomic_write(
     try:
         if target.exists() and not target.is_file():
             raise OutputError(f"{target}: a file name was expected, found a folder, pipe or device")
-        if not overwrite and os.path.lexists(target):
-            raise _exists(target)
+        check_free(target, overwrite)
         try:
             _write_temporary(temporary, data)
             if overwrite:
@@ -96,7 +111,7 @@ def atomic_write(
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError:
-        raise _exists(target) from None
+        raise taken(target) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{target}: cannot be written: {reason}") from error

@@ -123,7 +123,7 @@ class LinearGaussian:
 
     def default_latent(self, items: int) -> Ints:
         """Return the index of the bin just above 0 for every latent, int64 `(items, latents)`."""
-        return np.full((items, self.latents), 1 << (self.latent_precision - 1), np.int64)
+        return gaussian_bins.middle((items, self.latents), self.latent_precision)
 
     def evidence_bits(self, x: Ints) -> Bits:
         """-log2 p(x) of the discrete model, summed over its bins: return it in bits, float64

@@ -219,9 +219,7 @@ class ExactPyramid:
         """Return the bin just above the prior's median for every latent, int64 `(items,
         latents)`.
         """
-        return np.full(
-            (items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64
-        )
+        return gaussian_bins.middle((items, self.config.latents[0]), self.config.latent_precision)
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
         """Return means (unit 1/128) and sigma indices (sigma = 2^(i / 8 - 6)) of q(z | x), int64

@@ -253,9 +253,7 @@ class ExactRichVae:
 
     def default_latent(self, items: int) -> Ints:
         """Return the bin just above the prior's median for every latent, int64 `(items, coded)`."""
-        return np.full(
-            (items, self.config.coded), 1 << (self.config.latent_precision - 1), np.int64
-        )
+        return gaussian_bins.middle((items, self.config.coded), self.config.latent_precision)
 
     def _mixture(self, seen: Ints) -> Distribution:
         items, parts = len(seen), self.config.parts

@@ -227,9 +227,7 @@ class ExactVae:
         """Return the bin just above the prior's median for every dimension of z_1, int64 `(items,
         dims_1)`.
         """
-        return np.full(
-            (items, self.config.latents[0]), 1 << (self.config.latent_precision - 1), np.int64
-        )
+        return gaussian_bins.middle((items, self.config.latents[0]), self.config.latent_precision)
 
     def gaussians(self, x: Ints) -> tuple[Ints, Ints, int]:
         """Return means (unit 1/128) and sigma indices (sigma = 2^(i / 8 - 6)) of q(z_1 | x), int64

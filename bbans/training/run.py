@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from bbans.errors import InputError, OutputExistsError
+from bbans.errors import InputError
 from bbans.images import atomic_write
+from bbans.images.atomic import check_free
 from bbans.models.base import ANY_SIZE, LABEL
 from bbans.models.registry import FAMILIES, family_of, media_of
 from bbans.options import TrainOptions
@@ -58,10 +59,7 @@ def train_model(
         ...     output.exists()
         True
     """
-    if output.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{output}: exists already: ask for overwriting (-f) or choose another name"
-        )
+    check_free(output, overwrite)
     with (
         _threads(options.threads),
         processes(options.device) as group,
