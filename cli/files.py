@@ -50,6 +50,11 @@ from .run import on_cluster, process, say
     is_flag=True,
     help="Take a JPEG as pixels, although the file will be larger than the JPEG.",
 )
+@click.option(
+    "--model-only",
+    is_flag=True,
+    help="Code by the model even where JPEG XL, WebP or LZMA is shorter.",
+)
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
 @coding_options(
     in_files=True,
@@ -68,6 +73,7 @@ def compress(
     cluster: str | None,
     no_verify: bool,
     as_pixels: bool,
+    model_only: bool,
     strip: bool,
     quiet: bool,
     verbose: bool,
@@ -91,6 +97,7 @@ def compress(
                 verify=not no_verify,
                 overwrite=force,
                 as_pixels=as_pixels,
+                model_only=model_only,
                 strip=strip,
                 threads=threads,
                 cluster=workers,

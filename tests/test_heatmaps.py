@@ -22,13 +22,14 @@ from bbans.schemes.pyramid import polyphase
 from bbans.schemes.pyramid.level import analyse
 from bbans.schemes.pyramid.pixels import pixel_intervals
 from bbans.tiles.codecs import pyramid
+from bbans.tiles.predicted import Plane, predicted_part
 from bbans.tiles.transforms import orientation as turned
 from bbans.tiles.transforms import ycc_lattice
 from bbans.tiles.transforms.pipeline import Prepared
 from bbans_cli.main import main
 from tests.chains import CONFIGS, chain_file, chain_model, picture, samples
 from tests.frozen.make import on_lattice
-from tests.tiny import predicted_part, prepared_file, smooth_image, tiny_model, to_planes
+from tests.tiny import prepared_file, smooth_image, tiny_model, to_planes
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 4)).astype(np.uint8)
 DRAWING = np.kron(np.random.default_rng(1).integers(0, 3, (40, 60)), np.ones((8, 8))).astype(
@@ -46,7 +47,8 @@ def straight_file(image):
     """The file of an image `(h, w, 3)` that the tiny model codes as it is."""
     context = tiles.context_of(tiny_model(), tiles.fastest_ops())
     pixel_format = container.FORMATS[container.RGB8]
-    made = predicted_part(image, Prepared(image), pixel_format, context.net, False)
+    plane = Plane(image, Prepared(image), None, context.net)
+    made = predicted_part(plane, pixel_format, exhaustive=False)
     h, w = image.shape[:2]
     record = container.TileRecord((made,), container.pixels_crc(image))
     return container.write(

@@ -9,7 +9,8 @@ from bbans import container, tiles
 from bbans.models.model_file import Model, model_id, to_tensors
 from bbans.models.photo import PhotoConfig
 from bbans.tiles.codecs import pyramid
-from bbans.tiles.encode import _predicted_part as predicted_part
+from bbans.tiles.codecs.pyramid import axis_of
+from bbans.tiles.predicted import Plane, predicted_part
 from bbans.tiles.transforms.pipeline import prepare
 from bbans.training.networks.photo import PhotoNet, export
 
@@ -60,7 +61,9 @@ def prepared_file(image: np.ndarray, orientation: int) -> bytes:
     """
     pixel_format = container.format_of(3, 8 * image.itemsize, False)
     context = tiles.context_of(tiny_model(), tiles.fastest_ops())
-    made = predicted_part(image, *prepare(image, [orientation]), pixel_format, context.net, False)
+    (prepared,) = prepare(image, [orientation])
+    plane = Plane(image, prepared, axis_of(prepared.samples, pixel_format.bit_depth), context.net)
+    made = predicted_part(plane, pixel_format, exhaustive=False)
     assert made.codec == container.PREPARED
     record = container.TileRecord((made,), container.pixels_crc(image, pixel_format.bit_depth))
     h, w = image.shape[:2]

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
         MODEL_ID_SIZE,
         NO_MODEL,
         VERSION,
-        Axis,
         Container,
         Header,
-        TilePart,
         TileRecord,
-        codec_name,
     )
     from bbans.container.file_writer import framing_bits, write
     from bbans.container.metadata import (
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
         XMP,
         MetadataChunk,
     )
+    from bbans.container.part_records import Axis, TilePart, Transform, codec_name, needs_model
     from bbans.container.pixel_formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
     from bbans.container.tile_codecs import (
         BITS_BACK,
@@ -44,16 +42,18 @@ if TYPE_CHECKING:
         CODED_CHAIN,
         CONSTANT,
         FIXED,
+        JPEGXL,
         LZMA,
         PREPARED,
         STORED,
+        TRANSFORMED,
         WEBP,
         CodecFormat,
     )
     from bbans.container.tile_grid import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
 
 PLACES = {
-    "Axis": "file_records",
+    "Axis": "part_records",
     "BITS_BACK": "tile_codecs",
     "Buffer": "binary",
     "CHAIN": "tile_codecs",
@@ -83,12 +83,16 @@ PLACES = {
     "RGB8": "pixel_formats",
     "STORED": "tile_codecs",
     "TEXT": "metadata",
-    "TilePart": "file_records",
+    "TilePart": "part_records",
     "TileRecord": "file_records",
     "VERSION": "file_records",
+    "JPEGXL": "tile_codecs",
+    "TRANSFORMED": "tile_codecs",
+    "Transform": "part_records",
     "WEBP": "tile_codecs",
+    "needs_model": "part_records",
     "XMP": "metadata",
-    "codec_name": "file_records",
+    "codec_name": "part_records",
     "format_of": "pixel_formats",
     "framing_bits": "file_writer",
     "from_raw": "tile_grid",
@@ -117,6 +121,7 @@ __all__ = [
     "FORMATS",
     "GREY8",
     "ICC_PROFILE",
+    "JPEGXL",
     "LZMA",
     "MAGIC",
     "MODEL_ID_SIZE",
@@ -127,6 +132,7 @@ __all__ = [
     "RGB8",
     "STORED",
     "TEXT",
+    "TRANSFORMED",
     "VERSION",
     "WEBP",
     "XMP",
@@ -141,10 +147,12 @@ __all__ = [
     "PixelFormat",
     "TilePart",
     "TileRecord",
+    "Transform",
     "codec_name",
     "format_of",
     "framing_bits",
     "from_raw",
+    "needs_model",
     "pixels_crc",
     "read",
     "read_header",

@@ -40,9 +40,10 @@ from bbans.container.archive_records import (
     plain_name,
 )
 from bbans.container.binary import Buffer, Cursor, check_crc, inflate
-from bbans.container.file_records import MODEL_ID_SIZE, U32_MAX
+from bbans.container.file_records import MODEL_ID_SIZE
 from bbans.container.group_schedule import RUNGS, Stretch
 from bbans.container.metadata import MAX_METADATA_BYTES, read_chunks
+from bbans.container.part_records import U32_MAX
 from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEMES, Coding
 from bbans.errors import (
     ChecksumError,

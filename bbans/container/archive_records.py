@@ -14,13 +14,10 @@ from itertools import pairwise
 
 from bbans.container import group_schedule, schemes
 from bbans.container.binary import require
-from bbans.container.file_records import (
-    MODEL_ID_SIZE,
-    NO_MODEL,
-    U32_MAX,
-)
+from bbans.container.file_records import MODEL_ID_SIZE, NO_MODEL
 from bbans.container.group_schedule import Stretch
 from bbans.container.metadata import MetadataChunk, check_metadata
+from bbans.container.part_records import U32_MAX
 from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
 from bbans.errors import FormatError, VersionError

@@ -15,11 +15,11 @@ from bbans.container.file_records import (
     MODEL_ID_SIZE,
     NO_MODEL,
     ONE_TILE,
-    U32_MAX,
     VERSION,
     Header,
     check_header,
 )
+from bbans.container.part_records import U32_MAX
 from bbans.errors import FormatError, LimitError, NotBbansError, TruncatedError, VersionError
 
 

@@ -16,32 +16,25 @@ from bbans.container.binary import Buffer, Cursor, check_crc
 from bbans.container.file_header import decode_header
 from bbans.container.file_records import (
     DEFAULT_MAX_PIXELS,
-    U16_MAX,
-    U32_MAX,
-    Axis,
     Container,
     Header,
-    TilePart,
     TileRecord,
     check_model_use,
     check_tile_entry,
     tile_shapes,
 )
 from bbans.container.metadata import MetadataChunk, read_metadata
+from bbans.container.part_entries import MAX_PAYLOAD, read_parts
 from bbans.container.pixel_formats import FORMATS, PixelFormat
-from bbans.container.schemes import MAX_PARTICLES, SCHEMES, Coding
-from bbans.container.tile_codecs import CODECS
 from bbans.container.tile_grid import tile_count
 from bbans.errors import (
     ChecksumError,
     FormatError,
     TrailingDataError,
     TruncatedError,
-    VersionError,
 )
 
 MIN_TILE_ENTRY = 10  # bytes: codec and channels, length of the payload, two checksums
-MAX_PAYLOAD = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,75 +58,12 @@ class Index:
     entries: tuple[TileEntry, ...]
 
 
-def _part(cursor: Cursor, bit_depth: int) -> tuple[TilePart, int]:
-    """A part with an empty payload, and the size of its payload."""
-    kind = cursor.u8()
-    number, channels = kind & 0x0F, (kind >> 4 & 3) + 1
-    codec = CODECS.get(number)
-    if kind >> 6 or codec is None:  # the rest of the table cannot be read
-        known = ", ".join(known.name for known in CODECS.values())
-        raise VersionError(
-            f"a tile has codec {kind & 0xCF:#x}, unknown to this release (it knows {known}): use "
-            "a newer bbans"
-        )
-    precision = cursor.u8() if codec.latent_precision else 0
-    orientation, lattice = (cursor.u8(), cursor.u8()) if codec.prepared else (0, 0)
-    axis: Axis | None = None
-    growth: tuple[tuple[int, int], ...] = ()
-    if codec.predictive:
-        if bit_depth != 8:
-            axis = Axis(
-                cursor.varint("smallest sample", U16_MAX),
-                cursor.varint("range of samples", U16_MAX),
-                cursor.u8(),
-            )
-        steps = cursor.u8()
-        growth = tuple(
-            (cursor.varint("symbols", U32_MAX), cursor.varint("lanes", U16_MAX))
-            for _ in range(steps)
-        )
-    coding = _coding(cursor) if codec.coded else None
-    part = TilePart(
-        number,
-        channels,
-        b"",
-        latent_precision=precision,
-        growth=growth,
-        axis=axis,
-        orientation=orientation,
-        lattice=lattice,
-        coding=coding,
-    )
-    return part, cursor.varint("payload size", MAX_PAYLOAD)
-
-
-def _coding(cursor: Cursor) -> Coding:
-    """The scheme with which a latent model codes a part, and its parameters."""
-    scheme = cursor.u8()
-    known = SCHEMES.get(scheme)
-    if known is None or not known.in_files:  # the rest of the table cannot be read
-        raise VersionError(
-            f"a tile is coded by scheme {scheme}, unknown to this release: use a newer bbans"
-        )
-    particles = cursor.varint("particles", MAX_PARTICLES) if known.weighted else 1
-    last = cursor.u8()
-    return (
-        Coding(scheme, particles, fineness=last)
-        if known.fineness
-        else Coding(scheme, particles, last)
-    )
-
-
 def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
     """An entry whose offset is still 0."""
-    parts: list[TilePart] = []
-    sizes: list[int] = []
-    while sum(part.channels for part in parts) < pixel_format.channels:
-        part, size = _part(cursor, pixel_format.bit_depth)
-        parts.append(part)
-        sizes.append(size)
+    parts = read_parts(cursor, pixel_format)
     payload_crc, crc = cursor.u32(), cursor.u32()
-    return TileEntry(TileRecord(tuple(parts), crc), tuple(sizes), 0, payload_crc)
+    record = TileRecord(tuple(part for part, _ in parts), crc)
+    return TileEntry(record, tuple(size for _, size in parts), 0, payload_crc)
 
 
 def _table(

@@ -12,7 +12,6 @@ from bbans.container.binary import u32, varint, with_crc
 from bbans.container.file_header import header_section
 from bbans.container.file_records import (
     Container,
-    TilePart,
     TileRecord,
     check_header,
     check_model_use,
@@ -22,43 +21,13 @@ from bbans.container.file_records import (
     tile_shapes,
 )
 from bbans.container.metadata import check_metadata, metadata_section
-from bbans.container.schemes import Coding
-from bbans.container.tile_codecs import CODECS
-
-
-def _part_entry(part: TilePart) -> bytes:
-    """A part in an entry of the table of contents."""
-    codec = CODECS[part.codec]
-    entry = bytes([part.codec | (part.channels - 1) << 4])
-    if codec.latent_precision:
-        entry += bytes([part.latent_precision])
-    if codec.prepared:
-        entry += bytes([part.orientation, part.lattice])
-    if part.axis is not None:
-        entry += varint(part.axis.low) + varint(part.axis.span) + bytes([part.axis.curve])
-    if codec.predictive:
-        entry += bytes([len(part.growth)]) + b"".join(
-            varint(symbols) + varint(lanes) for symbols, lanes in part.growth
-        )
-    if part.coding is not None:
-        entry += _coding(part.coding)
-    return entry + varint(len(part.payload))
-
-
-def _coding(coding: Coding) -> bytes:
-    """The scheme with which a latent model codes a part, and its parameters."""
-    particles = varint(coding.particles) if coding.format.weighted else b""
-    return (
-        bytes([coding.scheme])
-        + particles
-        + bytes([coding.fineness if coding.format.fineness else coding.refinement])
-    )
+from bbans.container.part_entries import part_entry
 
 
 def _tile_entry(tile: TileRecord) -> bytes:
     """An entry of the table of contents."""
     return (
-        b"".join(map(_part_entry, tile.parts))
+        b"".join(part_entry(part, len(part.payload)) for part in tile.parts)
         + u32(zlib.crc32(tile.payload))
         + u32(tile.pixels_crc)
     )

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 from bbans.container.pixel_formats import PixelFormat
 
-STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
+(
+    STORED,
+    BITS_BACK,
+    FIXED,
+    CONSTANT,
+    WEBP,
+    LZMA,
+    CHAIN,
+    PREPARED,
+    CODED_CHAIN,
+    JPEGXL,
+    TRANSFORMED,
+) = range(11)
 MAX_NUMBER = 15  # a number takes four bits of an entry's first byte
 
 PayloadBytes = Callable[[tuple[int, int], int, PixelFormat], int]
@@ -24,7 +36,8 @@ class CodecFormat:
     `number`: in a file, 0 to 15. `name`: for people. The next fields say what an entry contains, in
     this order: a latent precision (`latent_precision`); an orientation and a lattice (`prepared`);
     the range of the samples and the growth of the lanes (`predictive`, for 1 or 3 channels); a
-    scheme (`coded`). `latent_model`: a latent model of whole images codes all channels together.
+    scheme (`coded`); a transform and the parts that code its result (`nests`). `latent_model`: a
+    latent model of whole images codes all channels together.
     `max_bit_depth`: of samples that the codec can hold. `payload_bytes(shape, channels,
     pixel_format)`: the size of a payload, if the tile determines it.
     """
@@ -36,6 +49,7 @@ class CodecFormat:
     predictive: bool = False
     latent_model: bool = False
     coded: bool = False
+    nests: bool = False
     max_bit_depth: int = 16
     payload_bytes: PayloadBytes | None = None
 
@@ -90,5 +104,7 @@ for _codec in (
         PREPARED, "bits-back, prepared", latent_precision=True, prepared=True, predictive=True
     ),
     CodecFormat(CODED_CHAIN, "latent chain, coded", latent_model=True, coded=True),
+    CodecFormat(JPEGXL, "JPEG XL lossless"),
+    CodecFormat(TRANSFORMED, "transformed", nests=True),
 ):
     register_format(_codec)

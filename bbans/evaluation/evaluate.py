@@ -122,7 +122,7 @@ def _photograph(
 
     Framing and flush are part of the total only.
     """
-    data = encoder.compress(pixels, model=model, verify=False)
+    data = encoder.compress(pixels, model=model, verify=False, model_only=True)
     facts = decoder.info(data, model=model, costs=True)
     assert (
         facts.account is not None

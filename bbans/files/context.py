@@ -17,12 +17,13 @@ class ContextRequest:
 
     model: a loaded model, the bytes of its file (for another process), or None for the fixed
     predictor. scheme: how a latent model codes. independent: use arithmetic other than the fastest,
-    for verification.
+    for verification. model_only: code no tile by a library where the model can code it.
     """
 
     model: Model | bytes | None
     scheme: SchemeOptions
     independent: bool = False
+    model_only: bool = False
 
     def serialised(self) -> ContextRequest:
         """Return the request with its model as the bytes of a file, for the workers of a
@@ -53,6 +54,7 @@ def build_context(request: ContextRequest) -> tiles.Context:
     if model is not None:
         ops = tiles.fastest_ops()
         context = tiles.context_of(model, ops.independently() if request.independent else ops)
+    context = replace(context, model_only=request.model_only)
     return tiles.resolve_scheme(context, scheme.scheme, scheme.particles, scheme.refine)
 
 

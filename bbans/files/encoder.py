@@ -38,6 +38,7 @@ class CompressOptions:
     model: a model's name, file or value, "none" for the fixed predictor, or None for the model of
     `effort`. effort: a key of `options.EFFORTS`. verify: whether every file is decoded and compared
     with its image before it is returned. execution: threads, or the workers of a cluster.
+    model_only: whether tiles are coded by the model even where a library codes them shorter.
     """
 
     model: ModelLike = None
@@ -45,6 +46,7 @@ class CompressOptions:
     scheme: SchemeOptions = DEFAULT_SCHEME
     verify: bool = True
     execution: Execution = LOCAL
+    model_only: bool = False
 
 
 def compress(
@@ -56,6 +58,7 @@ def compress(
     particles: int | None = None,
     refine: int | None = None,
     verify: bool = True,
+    model_only: bool = False,
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> bytes:
@@ -74,9 +77,11 @@ def compress(
     but two-part codes need initial bits in every file, so they make a file longer; many small
     images are shorter in an archive (`create_archive`).
 
-    verify: decode the result on other arithmetic and compare it with the image. threads: how many
-    tiles, or bands of one tile, are coded in parallel. cluster: workers that code the tiles
-    (`execution.dask.connected`). The bytes depend on none of the three.
+    model_only: code by the model, or the fixed predictor, even where JPEG XL, WebP or LZMA is
+    shorter, as to measure a model. verify: decode the result on other arithmetic and compare it
+    with the image. threads: how many tiles, or bands of one tile, are coded in parallel. cluster:
+    workers that code the tiles (`execution.dask.connected`). The bytes depend on none of the last
+    three.
 
     Raises InputError on images and options that cannot be coded, ModelError, and VerificationError
     if the result does not decode to the image.
@@ -91,9 +96,8 @@ def compress(
     """
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
-    return encoder(CompressOptions(model, effort, scheme_options, verify, execution))(
-        images.as_image(image)
-    )
+    options = CompressOptions(model, effort, scheme_options, verify, execution, model_only)
+    return encoder(options)(images.as_image(image))
 
 
 def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
@@ -111,7 +115,8 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
     """
     effort = effort_named(options.effort)
     model = None if options.model == NO_MODEL else load_model(options.model or effort.model)
-    request, execution = ContextRequest(model, options.scheme), options.execution
+    request = ContextRequest(model, options.scheme, model_only=options.model_only)
+    execution = options.execution
     context = build_context(request)
     if execution.cluster is None:
         executor = on_threads(context, execution.threads)
@@ -147,8 +152,8 @@ def _encode(
         1 if pixels.ndim == 2 else pixels.shape[2], image.bit_depth, image.palette
     )
     (tile_height, tile_width), records = tiling.encode(pixels, pixel_format, executor, exhaustive)
-    codecs = (container.CODECS[part.codec] for record in records for part in record.parts)
-    modelled = context.model is not None and any(codec.modelled for codec in codecs)
+    parts = (part for record in records for part in record.parts)
+    modelled = context.model is not None and any(map(container.needs_model, parts))
     file = container.Container(
         width=pixels.shape[1],
         height=pixels.shape[0],

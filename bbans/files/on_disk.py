@@ -46,6 +46,7 @@ def compress_file(
     overwrite: bool = False,
     as_pixels: bool = False,
     strip: bool = False,
+    model_only: bool = False,
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> CompressResult:
@@ -57,8 +58,9 @@ def compress_file(
 
     model: a model's name, file or value; "none" for the fixed predictor; None for the model of
     `effort` ("fast", "default" or "max"). scheme, particles and refine: how a latent model of whole
-    images codes. verify: decode the result and compare it before it is written. threads, cluster:
-    where tiles are coded; the bytes do not depend on them.
+    images codes. verify: decode the result and compare it before it is written. model_only: code by
+    the model even where a library is shorter. threads, cluster: where tiles are coded; the bytes do
+    not depend on them.
 
     Raises InputError, of which JpegInputError, on images that cannot be read or coded, ModelError,
     VerificationError, OutputExistsError and OutputError.
@@ -75,7 +77,8 @@ def compress_file(
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
-    data = encoder(CompressOptions(model, effort, scheme_options, verify, execution))(picture)
+    options = CompressOptions(model, effort, scheme_options, verify, execution, model_only)
+    data = encoder(options)(picture)
     storage.write_file(target, data, overwrite)
     return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
 

@@ -75,7 +75,9 @@ def encode(
     """
     h, w = pixels.shape[:2]
     natural = TILE_SIDE if h * w <= LARGE_PIXELS else min(TILE_SIDE, LARGE_TILE_SIDE)
-    rows, columns = GRAPHIC_TILE if _mostly_graphic(pixels, pixel_format) else (natural, natural)
+    whole = h <= natural and w <= natural
+    drawn = not whole and tiles.is_drawn(pixels, pixel_format)
+    rows, columns = GRAPHIC_TILE if drawn else (natural, natural)
     shape = min(h, rows), min(w, columns)
     rectangles = container.tile_rectangles(w, h, shape[1], shape[0])
 
@@ -118,19 +120,6 @@ def as_stored_tile(file: container.Container, pixels: Pixels) -> container.Conta
         model_id=container.NO_MODEL,
         tiles=(tile,),
     )
-
-
-def _mostly_graphic(pixels: Pixels, pixel_format: container.PixelFormat) -> bool:
-    """Return whether at least half of the tiles look like drawings rather than photographs."""
-    if pixel_format.palette:
-        return True
-    h, w = pixels.shape[:2]
-    rectangles = container.tile_rectangles(w, h, TILE_SIDE, TILE_SIDE)
-    cuts = (
-        pixels[top : top + rows, left : left + columns].reshape(rows, columns, -1)
-        for top, left, rows, columns in rectangles
-    )
-    return 2 * sum(tiles.palette_ratio(cut) < np.inf for cut in cuts) >= len(rectangles)
 
 
 def decode(

@@ -7,7 +7,8 @@ from bbans.tiles.codec import Samples
 from bbans.tiles.codecs.latent import check_fit
 from bbans.tiles.context import Context, context_of, fastest_ops, oracle_ops, resolve_scheme
 from bbans.tiles.decode import decode_tile, ideal_bits, measured_tile, preview_tile
-from bbans.tiles.encode import encode_tile, palette_ratio
+from bbans.tiles.encode import encode_tile
+from bbans.tiles.estimate import is_drawn
 
 __all__ = [
     "Context",
@@ -20,9 +21,9 @@ __all__ = [
     "encode_tile",
     "fastest_ops",
     "ideal_bits",
+    "is_drawn",
     "measured_tile",
     "oracle_ops",
-    "palette_ratio",
     "preview_tile",
     "resolve_scheme",
     "together",

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.container.pixel_formats import PixelFormat
 from bbans.container.tile_codecs import CodecFormat
 from bbans.schemes.metering import Account, Symbols, Watch

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from bbans.container.file_records import TileRecord
+from bbans.container.part_records import needs_model
 from bbans.container.pixel_formats import PixelFormat
 from bbans.container.tile_grid import pixels_crc
 from bbans.errors import ChecksumError, FormatError, UnderflowError
@@ -51,8 +52,7 @@ def decode_tile(
     try:
         return _decode(record, Place(shape, pixel_format, context), watches, accounted)
     except (FormatError, UnderflowError):
-        modelled = any(CODECS[part.codec].format.modelled for part in record.parts)
-        if context.model is None or not modelled:
+        if context.model is None or not any(map(needs_model, record.parts)):
             raise
         context = context_of(context.model, oracle_ops())
         return _decode(record, Place(shape, pixel_format, context), watches, accounted)

@@ -1,72 +1,43 @@
-"""Encoding of a tile: the choice of codecs for its channels.
+"""Encoding of a tile: the choice among views of its samples and codecs for them.
 
-Colour and alpha are coded separately by a model or the fixed predictor, or all channels together by
-a fallback codec (WebP, LZMA), whichever is shorter. `palette_ratio` decides from the samples which
-of them are tried.
+A tile is coded as it is or after transforms (`transforms.views`), by a model or by a library. Small
+tiles are coded in every way. Of larger ones patches are coded first, and the whole then in the ways
+that may be the shortest.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-import numpy as np
-
-from bbans.container.file_records import MODEL_ID_SIZE, TilePart, TileRecord
+from bbans.container.file_records import MODEL_ID_SIZE, TileRecord
+from bbans.container.part_records import TilePart, needs_model
 from bbans.container.pixel_formats import PixelFormat
-from bbans.container.tile_codecs import BITS_BACK, FIXED, LZMA, PREPARED, STORED, WEBP
+from bbans.container.tile_codecs import STORED
 from bbans.container.tile_grid import to_raw
-from bbans.errors import InputError, TooFlatError
-from bbans.models.fixed_predictor import FixedPredictor
-from bbans.models.photo import ExactPhoto
+from bbans.errors import InputError
 from bbans.tiles.codec import Place, Samples
 from bbans.tiles.codecs.constant import encode_constant, is_constant
 from bbans.tiles.codecs.latent import encode_latent
-from bbans.tiles.codecs.lzma import encode_lzma
-from bbans.tiles.codecs.pyramid import axis_of, code_channels
-from bbans.tiles.codecs.webp import WEBP_SIDE, encode_webp
 from bbans.tiles.context import Context
+from bbans.tiles.estimate import estimates
+from bbans.tiles.libraries import by_libraries
+from bbans.tiles.predicted import Predicted, part_bytes, predicted, predicted_parts
 from bbans.tiles.registry import CODECS
-from bbans.tiles.transforms.pipeline import Prepared, prepare
+from bbans.tiles.transforms.views import views
+
+Parts = tuple[TilePart, ...]
 
 TRY_ALL_PIXELS = 2**14
-"""Tiles of up to this many pixels are coded with every codec."""
-REPEATED, DISTINCT = 0.25, 0.25
-"""A graphic has a larger share of repeated pixels than REPEATED, and at most DISTINCT distinct
-colours per remaining pixel.
+"""Tiles of up to this many pixels are coded in every way."""
+LIBRARY_MARGIN, MODEL_MARGIN = 1.03, 1.1
+"""Larger tiles are coded by libraries where JPEG XL's estimate is at most LIBRARY_MARGIN times the
+model's, and by the model where its estimate is at most MODEL_MARGIN times JPEG XL's.
 """
-FLAT = 0.02
-"""The model is not tried where `palette_ratio` is at most this, except on small tiles."""
-GREYS = 64
-"""A grey tile of more levels may be a scan on a flat background, so the model is tried as well."""
-
-
-def palette_ratio(pixels: Samples) -> float:
-    """Return distinct colours per pixel of a tile that looks like a graphic, infinity for a
-    photograph.
-
-    pixels `(h, w, channels)`. Pixels that equal both their left and upper neighbours are not
-    counted. A grey tile of more than GREYS levels may be either, and gets DISTINCT, the largest
-    ratio of graphics. Only every fourth pair of rows is examined, to save time.
-
-    Examples:
-        >>> palette_ratio(np.zeros((8, 8, 3), np.uint8)) <= FLAT
-        True
-    """
-    rows = np.arange(1, len(pixels), 4) if len(pixels) > 256 else np.arange(1, len(pixels))
-    if not len(rows) or pixels.shape[1] < 2:
-        return 0.0
-    pixel, left, above = pixels[rows, 1:], pixels[rows, :-1], pixels[rows - 1, 1:]
-    repeated = ((pixel == left) & (pixel == above)).all(-1)
-    if repeated.mean() <= REPEATED:
-        return np.inf
-    others = pixel[~repeated].astype(np.uint64)
-    weights = np.uint64(65536) ** np.arange(pixels.shape[2], dtype=np.uint64)
-    distinct = len(np.unique(others @ weights))
-    if pixels.shape[2] == 1 and distinct > GREYS:
-        return DISTINCT
-    share = (distinct - 256) / max(1, len(others))
-    return share if share <= DISTINCT else np.inf
+VIEW_MARGINS = 1.1, 1.03
+"""Views are coded by libraries, and by the model, whose estimate is at most this times that of the
+best.
+"""
 
 
 def encode_tile(
@@ -80,6 +51,7 @@ def encode_tile(
 
     Examples:
         >>> from bbans.container import FORMATS
+        >>> import numpy as np
         >>> record = encode_tile(np.zeros((8, 8), np.uint8), FORMATS[0], Context())
         >>> len(record.parts), len(record.parts[0].payload)
         (1, 1)
@@ -92,18 +64,7 @@ def encode_tile(
         return TileRecord((_by_scheme(context, samples, _cost((stored,))),), crc)
     if is_constant(samples):
         return TileRecord((encode_constant(samples, pixel_format),), crc)
-    small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
-    colours = 0.0 if pixel_format.palette else palette_ratio(samples)
-    candidates: list[tuple[TilePart, ...]] = []
-    bytes_to_beat = None
-    if not pixel_format.palette and (small or colours > FLAT):
-        orientations = range(8) if exhaustive else ()
-        candidates.append(_predicted(samples, pixel_format, context.net, small, orientations))
-        bytes_to_beat = _cost(candidates[0]) if colours == np.inf else None
-    if small or colours < np.inf:
-        # Inserted first, so that the fallback is taken where both are equally short.
-        fallback = _fallback(samples, pixel_format, exhaustive=small, bytes_to_beat=bytes_to_beat)
-        candidates.insert(0, (fallback,))
+    candidates = list(_candidates(samples, pixel_format, context, exhaustive))
     place = Place(samples.shape[:2], pixel_format, context)
     offers = (codec.offer(samples, place) for codec in CODECS.values() if codec.offer is not None)
     candidates += [(part,) for part in offers if part is not None]
@@ -111,16 +72,52 @@ def encode_tile(
     return TileRecord(best if _cost(best) < _cost((stored,)) else (stored,), crc)
 
 
-def _cost(parts: tuple[TilePart, ...]) -> int:
-    """Return the bytes of the payloads and, approximately, of their entries in the table of
-    contents.
-
-    An image of a latent model is a single tile, which also pays for the model's id.
+def _candidates(
+    samples: Samples, pixel_format: PixelFormat, context: Context, exhaustive: bool
+) -> Iterator[Parts]:
+    """Yield the codings of a tile that may be the shortest: those by libraries first, so that they
+    are taken where the model is no shorter.
     """
-    id_bytes = MODEL_ID_SIZE if CODECS[parts[0].codec].format.latent_model else 0
-    return id_bytes + sum(
-        len(part.payload) + 2 + 5 * len(part.growth) + (part.axis is not None) * 5 for part in parts
-    )
+    small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
+    if pixel_format.palette:
+        yield (by_libraries(samples, pixel_format, thorough=small),)
+        return
+    orientations = range(8) if exhaustive else ()
+    ready = [predicted(view, context.net, orientations) for view in views(samples, pixel_format)]
+    libraries, models = ready, ready
+    if context.model_only:
+        libraries, models = [], ready[:1]
+    elif not small:
+        libraries, models = _promising(ready)
+    channels = samples.shape[2]
+    for choice in libraries:
+        view = choice.view
+        part = by_libraries(view.samples, view.pixel_format, thorough=small or exhaustive)
+        yield view.parts_of_tile(channels, (part,))
+    for choice in models:
+        parts = predicted_parts(choice, exhaustive=small)
+        yield choice.view.parts_of_tile(channels, parts)
+
+
+def _promising(ready: list[Predicted]) -> tuple[list[Predicted], list[Predicted]]:
+    """Return the views that a library, and those that the model, may code shortest."""
+    found = [estimates(choice) for choice in ready]
+    library = min(e.library for e in found)
+    model = min(e.model for e in found)
+    pairs = list(zip(ready, found, strict=True))
+    libraries, models = [], []
+    if library <= LIBRARY_MARGIN * model:
+        libraries = [r for r, e in pairs if e.library <= VIEW_MARGINS[0] * library]
+    if model <= MODEL_MARGIN * library:
+        models = [r for r, e in pairs if e.model <= VIEW_MARGINS[1] * model]
+    return libraries, models
+
+
+def _cost(parts: Parts) -> int:
+    """Return the bytes of the payloads and, approximately, of their entries in the table of
+    contents and of the id of the model that they need.
+    """
+    return MODEL_ID_SIZE * any(map(needs_model, parts)) + sum(map(part_bytes, parts))
 
 
 def _by_scheme(context: Context, samples: Samples, limit: int) -> TilePart:
@@ -138,97 +135,3 @@ def _by_scheme(context: Context, samples: Samples, limit: int) -> TilePart:
             "scheme out, or archive many images"
         )
     return part
-
-
-def _fallback(
-    samples: Samples,
-    pixel_format: PixelFormat,
-    exhaustive: bool = True,
-    bytes_to_beat: int | None = None,
-) -> TilePart:
-    """Code all channels with WebP where it can hold the samples; with LZMA where it cannot, or
-    where that may be shorter.
-
-    `to_beat`: bytes of another coding, see `encode_webp`.
-    """
-    channels, depth = samples.shape[2], pixel_format.bit_depth
-    candidates = []
-    if depth <= 8 and max(samples.shape[:2]) <= WEBP_SIDE:
-        candidates.append((WEBP, encode_webp(samples.astype(np.uint8), bytes_to_beat)))
-    if not candidates or channels == 1 or exhaustive:
-        candidates.append(
-            (LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8)))
-        )
-    codec, payload = min(candidates, key=lambda candidate: len(candidate[1]))
-    return TilePart(codec, channels, payload)
-
-
-def _predicted(
-    samples: Samples,
-    pixel_format: PixelFormat,
-    net: ExactPhoto | None,
-    exhaustive: bool,
-    orientations: Sequence[int],
-) -> tuple[TilePart, ...]:
-    """Code colour and alpha separately; colour in the shortest of the orientations, or without any
-    in the one that suits it.
-    """
-    channels = samples.shape[2]
-    colour = samples[:, :, : 1 if channels < 3 else 3]
-    preparations = [Prepared(colour)] if net is None else prepare(colour, orientations)
-    parts = [
-        min(
-            (
-                _predicted_part(colour, prepared, pixel_format, net, exhaustive)
-                for prepared in preparations
-            ),
-            key=lambda part: _cost((part,)),
-        )
-    ]
-    if channels in (2, 4):
-        alpha = samples[:, :, -1:]
-        choices = [_predicted_part(alpha, Prepared(alpha), pixel_format, None, exhaustive=False)]
-        if CODECS[choices[0].codec].format.predictive:
-            choices.append(_fallback(alpha, pixel_format))
-        parts.append(min(choices, key=lambda part: _cost((part,))))
-    return tuple(parts)
-
-
-def _predicted_part(
-    colour: Samples,
-    prepared: Prepared,
-    pixel_format: PixelFormat,
-    net: ExactPhoto | None,
-    exhaustive: bool,
-) -> TilePart:
-    """Code samples as they were prepared for the model, or the original ones with a fallback
-    codec.
-    """
-    if is_constant(colour):
-        return encode_constant(colour, pixel_format)
-    codec, predictor, latents = (
-        (FIXED, FixedPredictor(), False) if net is None else (BITS_BACK, net, net.config.latents)
-    )
-    codec = PREPARED if prepared.orientation or prepared.lattice else codec
-    samples = prepared.samples
-    axis = axis_of(samples, pixel_format.bit_depth)
-    best: TilePart | None = None
-    try:
-        for coded in code_channels(predictor, samples, axis, latents):
-            part = TilePart(
-                codec,
-                samples.shape[2],
-                prepared.before + coded.words.astype("<u4").tobytes(),
-                latent_precision=coded.latent_precision,
-                growth=coded.growth,
-                axis=axis,
-                orientation=prepared.orientation,
-                lattice=prepared.lattice,
-            )
-            best = part if best is None else min(best, part, key=lambda p: _cost((p,)))
-            if not exhaustive:
-                break
-    except TooFlatError:
-        return _fallback(colour, pixel_format)
-    assert best is not None  # without latents there is no underflow
-    return best

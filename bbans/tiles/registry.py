@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from bbans.container import tile_codecs
 from bbans.tiles.codec import TileCodec
-from bbans.tiles.codecs import constant, latent, lzma, pyramid, stored, webp
+from bbans.tiles.codecs import (
+    constant,
+    jpegxl,
+    latent,
+    lzma,
+    pyramid,
+    stored,
+    transformed,
+    webp,
+)
 
 CODECS: dict[int, TileCodec] = {}
 """All tile codecs by number."""
@@ -37,5 +46,7 @@ for _codec in (
     lzma.CODEC,
     *pyramid.CODECS,
     *latent.CODECS,
+    jpegxl.CODEC,
+    transformed.transformed(CODECS.__getitem__),
 ):
     register(_codec)

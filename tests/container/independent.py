@@ -1,7 +1,7 @@
 """A second reader of the container, written from docs/format.md alone: nothing of `bbans` is
 imported here.
 
-It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 8 hold. Where
+It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 9 hold. Where
 it and `bbans` disagree, the document is unclear, or one of the two is wrong.
 """
 
@@ -20,6 +20,8 @@ FORMATS = {
     **{11: (1, 1, True), 12: (1, 2, True), 13: (1, 4, True), 14: (1, 8, True)},
 }
 STORED, BITS_BACK, FIXED, CONSTANT, WEBP, LZMA, CHAIN, PREPARED, CODED_CHAIN = range(9)
+JPEGXL, TRANSFORMED = 9, 10
+PHASES, MERGED, RENUMBERED, DIFFERENCES = 1, 2, 4, 8
 PREDICTED = (BITS_BACK, FIXED, PREPARED)
 CHAINS = (CHAIN, CODED_CHAIN)
 U32 = 2**32 - 1
@@ -81,6 +83,18 @@ class Part:
     growth: tuple[tuple[int, int], ...]
     coding: tuple[int, int, int] | None  # scheme, particles, refinement or fineness
     size: int
+    transform: "Transform | None" = None
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What a transformed part adds to its entry."""
+
+    steps: int
+    format: int
+    merged: tuple[int, ...]
+    table: int  # bytes
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -148,12 +162,46 @@ def read_metadata(r):
     return tuple(chunks)
 
 
-def read_part(r, left, bits):
-    """One part of an entry."""
+def read_transform(r, channels, bits):
+    """A transform, its merged channels, its table's size and its parts."""
+    steps, format_ = r.u8(), r.u8()
+    if not 0 < steps < 16 or (steps & PHASES and steps & MERGED):
+        raise Refused("steps of a transform")
+    if format_ not in FORMATS or FORMATS[format_][2]:
+        raise Refused("format of a transform")
+    inside, inside_bits, _ = FORMATS[format_]
+    if not steps & RENUMBERED and bits != inside_bits:
+        raise Refused("depth of a transform")
+    merged = ()
+    if steps & MERGED:
+        byte = r.u8()
+        merged = tuple(byte >> 2 * i & 3 for i in range(channels))
+        if byte >= 4**channels or len(set(merged)) == channels:
+            raise Refused("merged channels")
+        if list(dict.fromkeys(merged)) != list(range(len(set(merged)))):
+            raise Refused("order of merged channels")
+    if inside != (4 if steps & PHASES else len(set(merged)) if merged else channels):
+        raise Refused("channels of a transform")
+    table = r.varint(1, 2**20) if steps & RENUMBERED else 0
+    parts, left = [], inside
+    while left:
+        parts.append(read_part(r, left, inside_bits, nested=True))
+        left -= parts[-1].channels
+    return Transform(steps, format_, merged, table, tuple(parts))
+
+
+def read_part(r, left, bits, nested=False):
+    """One part of an entry, or of a transform."""
     kind = r.u8()
     codec, channels = kind & 15, (kind >> 4 & 3) + 1
-    if kind > 63 or codec > CODED_CHAIN or channels > left:
+    if kind > 63 or codec > TRANSFORMED or channels > left:
         raise Refused("kind of a part")
+    if nested and codec in (*CHAINS, TRANSFORMED):
+        raise Refused("codec of a transform")
+    if codec == TRANSFORMED:
+        t = read_transform(r, channels, bits)
+        size = t.table + sum(part.size for part in t.parts)
+        return Part(codec, channels, None, None, None, (), None, size, t)
     predicted = codec in PREDICTED
     if predicted and channels not in (1, 3):
         raise Refused("predicted channels")
@@ -188,9 +236,45 @@ def read_part(r, left, bits):
     )
 
 
+def needs_model(part):
+    """Whether a part, or one of its transform, needs the model of the header."""
+    nested = part.transform.parts if part.transform else ()
+    return part.codec in (BITS_BACK, PREPARED, *CHAINS) or any(map(needs_model, nested))
+
+
 def row_bytes(width, channels, bits):
     """Bytes of one row of raw pixels."""
     return (width * channels * bits + 7) // 8
+
+
+def check_part(part, channels, bits, height, width, alone):
+    """Refuse a part of a tile of this size that breaks a rule."""
+    raw = height * row_bytes(width, part.channels, bits)
+    exact = {STORED: raw, CONSTANT: part.channels * (2 if bits == 16 else 1)}
+    if part.codec in PREDICTED and width * height > 2**24:
+        raise Refused("a huge predicted tile")
+    lanes = max([lanes for _, lanes in part.growth], default=1)
+    if part.codec in (*PREDICTED, *CHAINS) and width * height * part.channels // lanes > 2**16:
+        raise Refused("too few lanes")
+    if part.codec in CHAINS and part.channels != channels:
+        raise Refused("a latent chain of some channels")
+    if part.coding is not None and not alone:
+        raise Refused("a coded chain of several tiles")
+    if part.coding is not None:
+        scheme, particles, last = part.coding
+        evaluations = particles + (0 if scheme == 5 else 160 * last)
+        if width * height * part.channels * evaluations > 2**30:
+            raise Refused("too many evaluations")
+    if part.size != exact.get(part.codec, part.size):
+        raise Refused("size of a stored or constant part")
+    if part.transform is not None:
+        if part.transform.steps & PHASES:
+            if part.channels != 1 or height % 2 or width % 2:
+                raise Refused("phases")
+            height, width = height // 2, width // 2
+        inside, inside_bits, _ = FORMATS[part.transform.format]
+        for nested in part.transform.parts:
+            check_part(nested, inside, inside_bits, height, width, alone)
 
 
 def read_entry(r, format_, place, alone):
@@ -202,27 +286,7 @@ def read_entry(r, format_, place, alone):
         left -= parts[-1].channels
     payload_crc, pixel_crc = r.u32(), r.u32()
     for part in parts:
-        raw = place[3] * row_bytes(place[2], part.channels, bits)
-        exact = {STORED: raw, CONSTANT: part.channels * (2 if bits == 16 else 1)}
-        if part.codec in PREDICTED and place[2] * place[3] > 2**24:
-            raise Refused("a huge predicted tile")
-        lanes = max([lanes for _, lanes in part.growth], default=1)
-        if (
-            part.codec in (*PREDICTED, *CHAINS)
-            and place[2] * place[3] * part.channels // lanes > 2**16
-        ):
-            raise Refused("too few lanes")
-        if part.codec in CHAINS and part.channels != channels:
-            raise Refused("a latent chain of some channels")
-        if part.coding is not None and not alone:
-            raise Refused("a coded chain of several tiles")
-        if part.coding is not None:
-            scheme, particles, last = part.coding
-            evaluations = particles + (0 if scheme == 5 else 160 * last)
-            if place[2] * place[3] * part.channels * evaluations > 2**30:
-                raise Refused("too many evaluations")
-        if part.size != exact.get(part.codec, part.size):
-            raise Refused("size of a stored or constant part")
+        check_part(part, channels, bits, place[3], place[2], alone)
     if len(parts) == 1 and parts[0].codec == STORED and payload_crc != pixel_crc:
         raise Refused("the checksums of a stored tile differ")
     return Tile(tuple(parts), payload_crc, pixel_crc, *place, ())
@@ -264,9 +328,7 @@ def read(data, max_pixels=2**30):
             tiles.append(read_entry(entries, format_, place, (across, down) == (1, 1)))
     if entries.at != entries.end:
         raise Refused("bytes after the last entry")
-    if any(part.codec in (BITS_BACK, PREPARED, *CHAINS) for t in tiles for part in t.parts) != (
-        model_id is not None
-    ):
+    if any(needs_model(part) for t in tiles for part in t.parts) != (model_id is not None):
         raise Refused("model id")
     if sum(part.size for t in tiles for part in t.parts) != len(data) - r.at:
         raise Refused("payloads")
@@ -306,8 +368,80 @@ def pack(samples, bits):
     return (rows << np.arange(8 - bits, -1, -bits)).sum(-1).astype(np.uint8).tobytes()
 
 
+def unread(part):
+    """Whether a part is of a codec that is not read here."""
+    if part.transform:
+        return any(map(unread, part.transform.parts))
+    return part.codec in (*PREDICTED, WEBP, JPEGXL, *CHAINS)
+
+
+def read_values(table, channels, bits):
+    """For each channel the values that its numbers stand for."""
+    r = Bytes(table)
+    compression = r.u8()
+    if compression > 1:
+        raise Refused("compression of a table")
+    if compression:
+        size, stream = r.varint(0, 2**20), zlib.decompressobj()
+        try:
+            body = stream.decompress(table[r.at :], size + 1)
+        except zlib.error as e:
+            raise Refused("table") from e
+        if len(body) != size or not stream.eof or stream.unused_data:
+            raise Refused("table of another size")
+        r = Bytes(body)
+    found = []
+    for _ in range(channels):
+        count = r.varint(0, 2**bits)
+        if not count and not found:
+            raise Refused("first channel without values")
+        if not count:
+            found.append(found[-1])
+            continue
+        value, offset = r.varint(0, 2**bits - 1), 0
+        values = [value]
+        while len(values) < count:
+            word = r.varint(0, 2 ** (bits + 1))
+            for _ in range(1 + (r.varint(0, count - len(values) - 1) if word & 1 else 0)):
+                offset += word >> 1
+                if word < 2 or offset >= 2**bits:
+                    raise Refused("gaps")
+                values.append((value + offset) % 2**bits)
+        found.append(np.array(values))
+    if r.at != r.end:
+        raise Refused("bytes after a table")
+    return found
+
+
+def decode_transformed(part, payload, height, width, bits):
+    """Samples `(height, width, channels)` of a transformed part."""
+    t, at = part.transform, part.transform.table
+    if t.steps & PHASES:
+        height, width = height // 2, width // 2
+    inside_bits = FORMATS[t.format][1]
+    parts = []
+    for nested in t.parts:
+        piece = payload[at : at + nested.size]
+        parts.append(decode_part(nested, piece, height, width, inside_bits))
+        at += nested.size
+    x = np.concatenate(parts, -1)
+    if t.steps & DIFFERENCES:
+        x = x.cumsum(0).cumsum(1) % 2**inside_bits
+    if t.steps & RENUMBERED:
+        values = read_values(payload[: t.table], x.shape[2], bits)
+        if any(x[:, :, c].max() >= len(v) for c, v in enumerate(values)):
+            raise Refused("number beyond a table")
+        x = np.stack([v[x[:, :, c]] for c, v in enumerate(values)], 2)
+    if t.steps & PHASES:
+        x = x.reshape(height, width, 2, 2).transpose(0, 2, 1, 3)
+        x = x.reshape(2 * height, 2 * width, 1)
+    return x[:, :, list(t.merged)] if t.steps & MERGED else x
+
+
 def decode_part(part, payload, height, width, bits):
-    """Samples `(height, width, channels)` of a stored, constant or LZMA part."""
+    """Samples `(height, width, channels)` of a stored, constant, LZMA or transformed part."""
+    if part.codec == TRANSFORMED:
+        return decode_transformed(part, payload, height, width, bits)
     if part.codec == STORED:
         return unpack(payload, height, width, part.channels, bits)
     if part.codec == CONSTANT:
@@ -335,7 +469,7 @@ def decode_part(part, payload, height, width, bits):
 
 def decode_tile(file, tile):
     """Samples `(height, width, channels)` of one tile; None if a codec of it is not read here."""
-    if any(part.codec in (*PREDICTED, WEBP, *CHAINS) for part in tile.parts):
+    if any(map(unread, tile.parts)):
         return None
     bits = FORMATS[file.format][1]
     pairs = zip(tile.parts, tile.payloads, strict=True)

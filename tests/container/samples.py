@@ -61,7 +61,24 @@ TWO_PART = replace(
     TINY,
     tiles=(one(TilePart(container.CODED_CHAIN, 1, b"message!", coding=Coding(5, fineness=15))),),
 )
+TRANSFORMED = replace(
+    ONE_TILE,
+    pixel_format=RGBA16,
+    tiles=(
+        one(
+            TilePart(
+                container.TRANSFORMED,
+                4,
+                b"table" + b"bits-back",
+                transform=container.Transform(
+                    6, container.GREY8, (replace(PART, channels=1, payload=b""),), (9,), 5, (0,) * 4
+                ),
+            )
+        ),
+    ),
+)
 SAMPLES = {
+    "transformed": TRANSFORMED,
     "one-tile": ONE_TILE,
     "small": SMALL,
     "unpacked": UNPACKED,

@@ -51,6 +51,29 @@ chunks = st.one_of(
 steps = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 2**16 - 1))
 growths = st.lists(steps, max_size=5).map(tuple)
 payloads = st.binary(max_size=40)
+INSIDE = TilePart(files.STORED, 3, b"")
+TRANSFORM = files.Transform(4, files.RGB8, (INSIDE,), (180_000,), table_size=5)
+WRONG_TRANSFORMS = [
+    (replace(TRANSFORM, steps=0, table_size=0), FormatError),
+    (replace(TRANSFORM, steps=16), VersionError),
+    (replace(TRANSFORM, pixel_format=99), VersionError),
+    (replace(TRANSFORM, pixel_format=14), FormatError),  # a palette
+    (replace(TRANSFORM, steps=1, table_size=0), FormatError),  # phases of three channels
+    (replace(TRANSFORM, steps=2, table_size=0), FormatError),  # merged into none
+    (replace(TRANSFORM, steps=2, table_size=0, merged=(0, 1, 2)), FormatError),
+    (replace(TRANSFORM, steps=2, table_size=0, merged=(1, 0, 0)), FormatError),
+    (replace(TRANSFORM, steps=8), FormatError),  # a table of differences
+    (replace(TRANSFORM, table_size=0), FormatError),
+    (replace(TRANSFORM, table_size=2**20 + 1), FormatError),
+    (replace(TRANSFORM, steps=8, table_size=0, pixel_format=5), FormatError),  # 16 bits of 8
+    (replace(TRANSFORM, parts=(replace(INSIDE, channels=2),)), FormatError),
+    (replace(TRANSFORM, sizes=(1,)), FormatError),
+    (replace(TRANSFORM, parts=(TilePart(files.CHAIN, 3, b""),)), FormatError),
+    (
+        replace(TRANSFORM, parts=(TilePart(files.TRANSFORMED, 3, b"", transform=TRANSFORM),)),
+        FormatError,
+    ),
+]
 PREDICTIVE = (files.BITS_BACK, files.FIXED, files.PREPARED)
 
 
@@ -267,7 +290,22 @@ def test_metadata_is_compressed_only_when_that_helps() -> None:
         *(
             ({"tiles": (one(replace(PART, **change)),)}, error)
             for change, error in [
-                ({"codec": 9}, VersionError),
+                ({"codec": 11}, VersionError),
+                ({"codec": files.TRANSFORMED}, FormatError),  # without a transform
+                ({"codec": files.JPEGXL}, FormatError),  # with a latent precision
+                ({"transform": TRANSFORM}, FormatError),  # of another codec
+                *(
+                    (
+                        {
+                            "codec": files.TRANSFORMED,
+                            "latent_precision": 0,
+                            "growth": (),
+                            "transform": t,
+                        },
+                        e,
+                    )
+                    for t, e in WRONG_TRANSFORMS
+                ),
                 ({"codec": files.CODED_CHAIN}, FormatError),  # without a scheme
                 ({"coding": schemes.Coding(0)}, FormatError),
                 ({"codec": files.PREPARED}, FormatError),  # with no preparation

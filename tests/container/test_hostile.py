@@ -74,7 +74,31 @@ def packed(size: int, stream: bytes) -> bytes:
         (sealed(header(flags=2, model=bytes(32)), TABLE) + b"x", FormatError, "zeros"),
         (sealed(header(flags=2, model=MODEL), TABLE) + b"x", FormatError, "no tile needs"),
         (sealed(header(), CODED_TABLE) + b"x", FormatError, "names none"),
-        (sealed(header(), table(b"\x09\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x9"),
+        (sealed(header(), table(b"\x0b\1" + PIXEL * 2)) + b"x", VersionError, "codec 0xb"),
+        # transforms: of no steps, unknown, to a palette, nested, of a table without bytes
+        (sealed(header(), table(b"\x0a\0\0\0\1" + PIXEL * 2)) + b"x", FormatError, "no meaning"),
+        (
+            sealed(header(), table(b"\x0a\x10\0\0\1" + PIXEL * 2)) + b"x",
+            VersionError,
+            "transform 0x10",
+        ),
+        (
+            sealed(header(), table(b"\x0a\x08\x63\0\1" + PIXEL * 2)) + b"x",
+            VersionError,
+            "format 99",
+        ),
+        (
+            sealed(header(), table(b"\x0a\x08\x0e\0\1" + PIXEL * 2)) + b"x",
+            FormatError,
+            "no meaning",
+        ),
+        (
+            sealed(header(), table(b"\x0a\x08\0\x0a\x08\0\0\1" + PIXEL * 2)) + b"x",
+            FormatError,
+            "another transform",
+        ),
+        (sealed(header(), table(b"\x0a\x04\0\0\0\1" + PIXEL * 2)) + b"x", FormatError, "table"),
+        (sealed(header(), table(b"\x0a\x01\3\x30\4" + PIXEL * 2)) + b"xxxx", FormatError, "phases"),
         (sealed(header(), table(b"\x28\6\1\2\3" + PIXEL * 2)) + b"x", VersionError, "scheme 6"),
         (sealed(header(), table(b"\x28\2\0\0" + PIXEL * 2)) + b"x", VersionError, "scheme 2"),
         (sealed(header(), table(b"\x40\1" + PIXEL * 2)) + b"x", VersionError, "codec 0x40"),

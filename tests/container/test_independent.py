@@ -263,7 +263,7 @@ def test_forged_files_of_plain_tiles():
         for _ in range(60):
             data = forge(forged(single, rng), rng)
             if not check_both(data) or any(
-                p.codec in (1, 2, 4) for t in files.read(data).tiles for p in t.parts
+                p.codec in (1, 2, 4, 9, 10) for t in files.read(data).tiles for p in t.parts
             ):
                 continue
             one, two = decoded(data), decoded_independently(data)
@@ -278,6 +278,6 @@ def test_a_photograph():
     picture = smooth_image(60, 70)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiling, "TILE_SIDE", 64)
-        file = check_same(bbans.compress(picture, model=tiny_model()))
+        file = check_same(bbans.compress(picture, model=tiny_model(), model_only=True))
     names = [part.codec for tile in file.tiles for part in tile.parts]
     assert file.model_id == tiny_model().id and files.BITS_BACK in names

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.container.tile_codecs import CodecFormat
 from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, Samples, TileCodec

@@ -38,6 +38,12 @@ def pictures() -> dict[str, images.Image]:
     chroma[2::2] = (chroma[1:-1:2] + chroma[3::2]) >> 1
     chroma[:, 1:-1:2] = (chroma[:, :-2:2] + chroma[:, 2::2]) >> 1
     halved = np.clip(chroma + crop[:, :, 1:2], 0, 255).astype(np.uint8)
+    mosaic = np.ascontiguousarray(photo[260:360, 120:260, 1])
+    mosaic[::2, ::2], mosaic[1::2, 1::2] = (
+        photo[260:360:2, 120:260:2, 0],
+        photo[261:360:2, 121:260:2, 2],
+    )
+    y, x = np.mgrid[:90, :110]
     noise = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return {
         "photo": images.from_array(photo[200:360, 100:324], (note,)),
@@ -57,6 +63,13 @@ def pictures() -> dict[str, images.Image]:
         "jpeg": images.from_array(on_lattice(photo[100:230, 330:440], ycc_lattice.JPEG)),
         "photo-ycc": images.from_array(on_lattice(photo[333:420, 222:350], ycc_lattice.PHOTO_YCC)),
         "stored": images.from_array(noise),
+        "wide": images.from_array(photo[100:228, 100:228].astype(np.uint16) * 257),
+        "mosaic": images.from_array(mosaic),
+        "merged": images.from_array(
+            np.dstack([photo[300:420, 60:190, 1].astype(np.uint16) * 257] * 3)
+        ),
+        "gradient": images.from_array(np.dstack([x, y, (x + y) // 2]).astype(np.uint8)),
+        "doubled": images.from_array(photo[80:130, 20:90].repeat(2, 0).repeat(2, 1)),
     }
 
 
@@ -79,7 +92,15 @@ def model_of(name: str) -> str:
     """The model that a golden file is made with: by its own name, since the default may be another
     one day.
     """
-    return "none" if name == "fixed" else name if name in ("photo-2", "photo-fast-1") else "photo-1"
+    of_photo_2 = ("photo-2", "wide", "mosaic", "merged", "gradient", "doubled")
+    named = {"fixed": "none", "photo-fast-1": "photo-fast-1"} | dict.fromkeys(of_photo_2, "photo-2")
+    return named.get(name, "photo-1")
+
+
+MODEL_ONLY = ("fixed", "photo", "photo-2", "photo-fast-1")
+"""Files that are made with `model_only`: made before there was JPEG XL, which is shorter."""
+DECODED_ONLY = ("deep-drawing",)
+"""Files whose images the encoder codes otherwise, and shorter, since there are transforms."""
 
 
 def pixel_hash(pixels: np.ndarray) -> str:
@@ -94,7 +115,7 @@ def main() -> None:
     for name, picture in pictures().items():
         if (HERE / f"{name}.bbans").exists():
             continue
-        data = bbans.compress(picture, model=model_of(name))
+        data = bbans.compress(picture, model=model_of(name), model_only=name in MODEL_ONLY)
         (HERE / f"{name}.bbans").write_bytes(data)
         hashes[name] = {
             "pixels": pixel_hash(picture.pixels),

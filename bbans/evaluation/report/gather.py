@@ -138,7 +138,9 @@ def _shown(
 
 def _photograph_bits(pixels: Pixels, model: Model) -> NDArray[np.float64] | None:
     costs = decoder.info(
-        encoder.compress(pixels, model=model, verify=False), model=model, costs=True
+        encoder.compress(pixels, model=model, verify=False, model_only=True),
+        model=model,
+        costs=True,
     ).costs
     return None if costs is None else costs.bits
 

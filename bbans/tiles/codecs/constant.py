@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bbans.container import tile_codecs
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.container.pixel_formats import PixelFormat
 from bbans.container.tile_grid import from_raw, to_raw
 from bbans.schemes.metering import Account, Watch

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.container import tile_codecs
-from bbans.container.file_records import MAX_ROWS, TilePart, codec_name
+from bbans.container.part_records import MAX_ROWS, TilePart, codec_name
 from bbans.container.schemes import TWO_PART, Coding
 from bbans.container.tile_codecs import CHAIN, CODED_CHAIN
 from bbans.distributions.distribution import symbol_bits

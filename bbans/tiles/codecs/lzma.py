@@ -10,7 +10,7 @@ import lzma
 from typing import Any
 
 from bbans.container import tile_codecs
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.container.tile_grid import from_raw
 from bbans.errors import FormatError
 from bbans.schemes.metering import Account, Watch

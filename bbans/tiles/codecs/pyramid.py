@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.container import tile_codecs
-from bbans.container.file_records import Axis, TilePart
+from bbans.container.part_records import Axis, TilePart
 from bbans.distributions import sample_grid as axes
 from bbans.errors import FormatError
 from bbans.models.fixed_predictor import FixedPredictor

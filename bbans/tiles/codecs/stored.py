@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bbans.container import tile_codecs
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.container.tile_grid import from_raw
 from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, Samples, TileCodec

@@ -7,6 +7,7 @@ tile's size. It holds samples of up to 8 bits of any meaning.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
@@ -14,30 +15,26 @@ from numpy.typing import NDArray
 from PIL import Image, WebPImagePlugin
 
 from bbans.container import tile_codecs
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.errors import FormatError
 from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, TileCodec
 
 WEBP_SIDE = 2**14 - 1
 """Largest side of a WebP image."""
-WEBP_EFFORTS = ((100, 6), (80, 4))
-"""Quality and method of the high and the low effort; the high one is not always the shorter."""
-HOPELESS = 1.03
-"""Where the low effort exceeds another coding by this factor, the high effort cannot win: on small
-crops of photographs it saves at most 2.5 %, and takes twenty times as long.
+LOW_EFFORT, MIDDLE_EFFORT, HIGH_EFFORT = (100, 4), (100, 5), (100, 6)
+"""Quality and method of WebP's efforts; a higher one is not always the shorter, and the highest
+takes ten times as long as the others.
 """
+ALL_EFFORTS = (LOW_EFFORT, MIDDLE_EFFORT, HIGH_EFFORT)
 VP8L_SIGNATURE = 0x2F
 
 Samples = NDArray[np.uint8]
 
 
-def encode_webp(samples: Samples, to_beat: int | None = None) -> bytes:
+def encode_webp(samples: Samples, efforts: Sequence[tuple[int, int]] = ALL_EFFORTS) -> bytes:
     """Code samples `(h, w, 1 to 4)` with sides up to 16383 as the part of a `VP8L` chunk after its
-    header.
-
-    `to_beat`: for photographs, the size in bytes of another coding. Where the low effort needs more
-    than HOPELESS times that, the high effort is not tried.
+    header, by the effort that makes it shortest.
 
     Examples:
         >>> x = np.arange(24, dtype=np.uint8).reshape(4, 6, 1)
@@ -48,10 +45,7 @@ def encode_webp(samples: Samples, to_beat: int | None = None) -> bytes:
     colour = samples[:, :, :3] if channels >= 3 else np.repeat(samples[:, :, :1], 3, axis=2)
     array = np.concatenate([colour, samples[:, :, -1:]], axis=2) if channels in (2, 4) else colour
     picture = Image.fromarray(np.ascontiguousarray(array))
-    high, low = WEBP_EFFORTS
-    data = _webp(picture, *low)
-    if to_beat is None or len(data) <= HOPELESS * to_beat:
-        data = min(_webp(picture, *high), data, key=len)
+    data = min((_webp(picture, *effort) for effort in efforts), key=len)
     (size,) = struct.unpack_from("<I", data, 16)
     if data[12:16] != b"VP8L" or data[20:23] != _vp8l_header(samples.shape[:2], channels)[:3]:
         raise FormatError(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.container.file_records import COLUMNS_REVERSED, ROWS_REVERSED, TRANSPOSED
+from bbans.container.part_records import COLUMNS_REVERSED, ROWS_REVERSED, TRANSPOSED
 
 Samples = NDArray[Any]
 CLEARLY = (9, 10)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.container.binary import Cursor, varint
-from bbans.container.file_records import TilePart
+from bbans.container.part_records import TilePart
 from bbans.errors import FormatError
 from bbans.tiles.transforms import ycc_lattice
 from bbans.tiles.transforms.orientation import detect_orientation, turn

@@ -1,0 +1,56 @@
+"""Parts that other libraries code: JPEG XL, WebP and LZMA, whichever is shortest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bbans.container.part_records import TilePart
+from bbans.container.pixel_formats import PixelFormat
+from bbans.container.tile_codecs import JPEGXL, LZMA, WEBP
+from bbans.container.tile_grid import to_raw
+from bbans.tiles.codec import Samples
+from bbans.tiles.codecs.jpegxl import encode_jpegxl
+from bbans.tiles.codecs.lzma import encode_lzma
+from bbans.tiles.codecs.webp import (
+    HIGH_EFFORT,
+    LOW_EFFORT,
+    MIDDLE_EFFORT,
+    WEBP_SIDE,
+    encode_webp,
+)
+
+REPETITIVE = 2.0
+"""Bits of a sample, by JPEG XL, below which LZMA is tried: it finds distant repetitions."""
+WEBP_CLOSE = 1.03
+"""WebP's high effort, which saves up to 4 %, is tried where the others are at most this much
+shorter than its middle effort.
+"""
+WEBP_HIGH_PIXELS = 2**19
+"""Most pixels of a tile for WebP's high effort, which takes 10 to 60 s a megapixel."""
+
+
+def by_libraries(samples: Samples, pixel_format: PixelFormat, thorough: bool) -> TilePart:
+    """Code all channels of samples `(h, w, channels)` by the library that codes them shortest.
+
+    thorough: also with high efforts, and with LZMA, which take ten times as long.
+
+    Examples:
+        >>> from bbans.container import FORMATS
+        >>> samples = np.eye(64, dtype=np.uint8)[:, :, None]
+        >>> by_libraries(samples, FORMATS[0], thorough=False).channels
+        1
+    """
+    channels, depth = samples.shape[2], pixel_format.bit_depth
+    jpegxl = encode_jpegxl(samples, high=thorough)
+    coded = [(JPEGXL, jpegxl)]
+    if thorough or 8 * len(jpegxl) < REPETITIVE * samples.size:
+        coded.append((LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8))))
+    if depth <= 8 and max(samples.shape[:2]) <= WEBP_SIDE:
+        plain = samples.astype(np.uint8)
+        webp = encode_webp(plain, (LOW_EFFORT, MIDDLE_EFFORT))
+        close = len(webp) <= WEBP_CLOSE * min(len(payload) for _, payload in coded)
+        if thorough or (close and samples.shape[0] * samples.shape[1] <= WEBP_HIGH_PIXELS):
+            webp = min(encode_webp(plain, (HIGH_EFFORT,)), webp, key=len)
+        coded.insert(0, (WEBP, webp))  # taken where others are equally short
+    codec, payload = min(coded, key=lambda candidate: len(candidate[1]))
+    return TilePart(codec, channels, payload)
