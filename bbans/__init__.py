@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bbans.archives.create import create_archive
-    from bbans.archives.read import extract_archive, list_archive, read_archive
+    from bbans.archives.read import extract_archive, list_archive, read_archive, verify_archive
+    from bbans.archives.stacks import compress_stack, decompress_stack, is_stack, read_stack
     from bbans.evaluation.evaluate import evaluate
     from bbans.evaluation.pictures import interpolate, reconstruct, sample
     from bbans.files.decoder import decompress, decompress_image, info, open, salvage, verify
     from bbans.files.encoder import compress
-    from bbans.files.on_disk import CompressResult, compress_file, decompress_file
+    from bbans.files.on_disk import (
+        CompressResult,
+        compress_file,
+        decompress_file,
+        original_suffix,
+    )
     from bbans.models.library import load_model
     from bbans.options import TrainOptions
     from bbans.training.run import train_model
@@ -30,23 +36,29 @@ PLACES = {
     "TrainOptions": "options",
     "compress": "files.encoder",
     "compress_file": "files.on_disk",
+    "compress_stack": "archives.stacks",
     "create_archive": "archives.create",
     "decompress": "files.decoder",
     "decompress_file": "files.on_disk",
     "decompress_image": "files.decoder",
+    "decompress_stack": "archives.stacks",
     "evaluate": "evaluation.evaluate",
     "extract_archive": "archives.read",
     "info": "files.decoder",
     "interpolate": "evaluation.pictures",
+    "is_stack": "archives.stacks",
     "list_archive": "archives.read",
     "load_model": "models.library",
     "open": "files.decoder",
+    "original_suffix": "files.on_disk",
     "read_archive": "archives.read",
+    "read_stack": "archives.stacks",
     "reconstruct": "evaluation.pictures",
     "salvage": "files.decoder",
     "sample": "evaluation.pictures",
     "train_model": "training.run",
     "verify": "files.decoder",
+    "verify_archive": "archives.read",
 }
 """The module of every public name, relative to this package; imported when the name is used."""
 __all__ = [
@@ -55,23 +67,29 @@ __all__ = [
     "__version__",
     "compress",
     "compress_file",
+    "compress_stack",
     "create_archive",
     "decompress",
     "decompress_file",
     "decompress_image",
+    "decompress_stack",
     "evaluate",
     "extract_archive",
     "info",
     "interpolate",
+    "is_stack",
     "list_archive",
     "load_model",
     "open",
+    "original_suffix",
     "read_archive",
+    "read_stack",
     "reconstruct",
     "salvage",
     "sample",
     "train_model",
     "verify",
+    "verify_archive",
 ]
 
 

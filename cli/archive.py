@@ -133,6 +133,8 @@ def create(
             f"{len(result.skipped)} files are no images and were skipped, the first: "
             f"{click.format_filename(result.skipped[0])}"
         )
+    for name, note in result.left_out:
+        say(f"{name}: not kept: {note}")
     share = result.file_bytes / result.raw_bytes
     counts = f"{result.items} images, {result.chained} of them chained, in {result.groups} groups"
     say(f"{counts}: {result.file_bytes:,} bytes, {share:.1%} of raw")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import bbans
-from bbans.errors import DamagedTilesError
+from bbans.errors import DamagedTilesError, InputError
 from bbans.images.formats.registry import written
 
 from .options import (
@@ -32,7 +32,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import as_files, check_input, check_output, image_kind, plan
+from .outputs import as_files, check_input, check_output, image_kind, kind_of_suffix, plan
 from .run import on_cluster, process, say
 
 
@@ -81,15 +81,18 @@ def compress(
 ) -> int:
     """Compress images: photo.png to photo.bbans.
 
-    Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it
-    is written. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a
-    sample; a JPEG is refused, since its pixels need more room than it does.
+    Pixels, palettes and metadata come back exactly; what cannot be kept is named. What was made is
+    decoded and compared before it is written. A TIFF of several pages, a PNM of several images and
+    an array of images become one file too. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and
+    .npy with 1 to 16 bits a sample; a JPEG is refused, since its pixels need more room than it
+    does.
     """
     targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
 
     def work(source: str) -> None:
         with as_files(source, targets[source]) as (read, write):
-            result = bbans.compress_file(
+            compressed = bbans.compress_stack if bbans.is_stack(read) else bbans.compress_file
+            result = compressed(
                 read,
                 write,
                 model=model,
@@ -103,6 +106,8 @@ def compress(
                 cluster=workers,
                 **coding,
             )
+        if result.left_out and not quiet:
+            say(f"{click.format_filename(source)}: not kept: {'; '.join(result.left_out)}")
         if verbose and not quiet:
             share = (
                 f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, "
@@ -131,7 +136,7 @@ def compress(
     "--format",
     "kind",
     type=RowChoice(written),
-    help="Kind of image file. Default: by -o, else png.",
+    help="Kind of image file. Default: by -o, else what the file was made of, or png.",
 )
 @model_option
 @threads_option
@@ -168,8 +173,9 @@ def decompress(
 ) -> int:
     """Restore images: photo.bbans to photo.png.
 
-    Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked
-    by a checksum.
+    Writes what the file was made of where that is known: a TIFF, with its tags, or a stack. Other
+    images become PNG with all metadata, or TIFF, WebP, BMP, PNM and
+    .npy. Every tile's pixels are checked by a checksum.
     """
     if keep_going and (region is not None or preview):
         raise click.UsageError(
@@ -178,15 +184,34 @@ def decompress(
     targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
     kinds = {source: kind or image_kind(target) for source, target in targets.items()}
 
+    def restore_stack(read: Path | str, write: Path | str, kind: str | None) -> None:
+        if keep_going or region is not None or preview:
+            raise InputError(
+                "a stack is restored whole: get at its images with bbans archive extract, which "
+                "has --keep-going too"
+            )
+        bbans.decompress_stack(
+            read,
+            write,
+            model=model,
+            overwrite=force,
+            threads=threads,
+            format=kind,
+            max_pixels=max_pixels,
+        )
+
     def work(source: str) -> None:
         with as_files(source, targets[source]) as (read, write):
+            if bbans.is_stack(read):
+                restore_stack(read, write, kinds[source])
+                return
             damaged = bbans.decompress_file(
                 read,
                 write,
                 model=model,
                 overwrite=force,
                 threads=threads,
-                format=kinds[source],
+                format=kinds[source] or kind_of_suffix(bbans.original_suffix(read)) or "png",
                 max_pixels=max_pixels,
                 region=region,
                 preview=preview,
@@ -212,8 +237,10 @@ def decompress(
 
 
 def _restored_name(source: Path, kind: str | None) -> Path:
-    """Return the default output: the source with the suffix of the kind of image file."""
-    suffix = written()[kind or "png"][0]
+    """Return the default output: the source with the suffix of the kind of image file, by default
+    of the one that it was made of, if that is known, or PNG.
+    """
+    suffix = written()[kind][0] if kind else bbans.original_suffix(source) or ".png"
     return (
         source.with_suffix(suffix)
         if source.suffix == ".bbans"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 import bbans
+from bbans.errors import InputError
 
 from .drawing import draw
 from .options import (
@@ -66,7 +68,8 @@ def info(
 ) -> int:
     """Show what each part of compressed files costs.
 
-    What the file holds, its model, and its bits: ideal, net and total, and all their terms.
+    What the file holds, its model, and its bits: ideal, net and total, and all their terms; of an
+    archive or a stack, what is in it.
     """
     outputs = [Path(name) for name in (heatmap, plot_file) if name is not None]
     costs = plot or bool(outputs)
@@ -77,25 +80,34 @@ def info(
     for output in outputs:
         check_output(output, force)
 
+    def show(source: str, values: dict[str, Any], lines: list[str]) -> None:
+        if as_json:
+            click.echo(json.dumps({"file": source, **values}))
+            return
+        indented = [f"  {line}" for line in lines]
+        click.echo("\n".join([f"{click.format_filename(source)}:", *indented]))
+
     def work(source: str) -> None:
+        from bbans.container.archive_reader import is_archive
+
+        data = read_bytes(source)
+        if is_archive(data):
+            if costs:
+                raise InputError(
+                    "an archive has no heat map or plot of its own: extract an image of it and "
+                    "compress that"
+                )
+            listed = bbans.list_archive(data)
+            show(source, listed.to_dict(), listed.lines(each_item=verbose))
+            return
         facts = bbans.info(
-            read_bytes(source),
+            data,
             model=model,
             account=not no_account,
             costs=costs,
             max_pixels=max_pixels,
         )
-        if as_json:
-            click.echo(json.dumps({"file": source, **facts.to_dict()}))
-        else:
-            click.echo(
-                "\n".join(
-                    [
-                        f"{click.format_filename(source)}:",
-                        *(f"  {line}" for line in facts.lines(each_tile=verbose)),
-                    ]
-                )
-            )
+        show(source, facts.to_dict(), facts.lines(each_tile=verbose))
         if costs:
             draw(facts, heatmap, plot and not as_json, plot_file, force)
 
@@ -117,7 +129,11 @@ def verify(
     """
 
     def work(source: str) -> None:
-        bbans.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
+        from bbans.container.archive_reader import is_archive
+
+        data = read_bytes(source)
+        check = bbans.verify_archive if is_archive(data) else bbans.verify
+        check(data, model=model, threads=threads, max_pixels=max_pixels)
         if not quiet:
             click.echo(f"{click.format_filename(source)}: ok")
 

@@ -111,26 +111,38 @@ def _resolved(place: Path | str) -> Path | str:
     return place.resolve() if isinstance(place, Path) else place
 
 
-def image_kind(target: Path | str | None) -> str:
+def image_kind(target: Path | str | None) -> str | None:
     """Return the kind of image file of an output's suffix.
 
-    It is "png" for standard output and names without a suffix. Raises click.UsageError on other
+    It is None for standard output and names without a suffix. Raises click.UsageError on other
     suffixes.
 
     Examples:
         >>> image_kind("a.tif"), image_kind(None)
-        ('tiff', 'png')
+        ('tiff', None)
     """
     suffix = "" if target is None else Path(target).suffix
     if not suffix:
-        return "png"
-    for kind, suffixes in written().items():
-        if suffix.lower() in suffixes:
-            return kind
+        return None
+    if kind := kind_of_suffix(suffix):
+        return kind
     raise click.UsageError(
         f"{suffix} is not among the lossless kinds that are written ({', '.join(written())}); "
         "choose one with --format"
     )
+
+
+def kind_of_suffix(suffix: str | None) -> str | None:
+    """Return the kind of image file that is written with a suffix, None if there is none.
+
+    Examples:
+        >>> kind_of_suffix(".TIF"), kind_of_suffix(".jpg")
+        ('tiff', None)
+    """
+    for kind, suffixes in written().items():
+        if suffix and suffix.lower() in suffixes:
+            return kind
+    return None
 
 
 def check_input(source: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
 from bbans.container.binary import u32, varint
+from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
 
 MAGIC = bytes.fromhex("bb414e530d0a1a0a")
@@ -79,8 +80,38 @@ def _number(value: int, rng: random.Random, top: int) -> int:
     return min(rng.choice((near, near, rng.choice(NUMBERS), rng.randrange(300))), top)
 
 
+def forged_transform(part: TilePart, rng: random.Random) -> TilePart:
+    """One field of a part's transform changed, or its payload."""
+    assert part.transform is not None
+    old, kind = part.transform, rng.randrange(8)
+    which = rng.randrange(len(old.parts))
+    if kind < 2:
+        return replace(part, payload=_bytes(part.payload, rng))
+    if kind == 2:
+        new = replace(
+            old, steps=rng.choice((old.steps ^ 1 << rng.randrange(5), rng.randrange(256)))
+        )
+    elif kind == 3:
+        new = replace(old, pixel_format=rng.randrange(17))
+    elif kind == 4:
+        new = replace(old, table_size=_number(old.table_size, rng, 2**63))
+    elif kind == 5:
+        new = replace(old, merged=tuple(rng.randrange(4) for _ in range(4)))
+    elif kind == 6:
+        inside = list(old.parts)
+        inside[which] = forged_part(inside[which], rng)
+        new = replace(old, parts=tuple(inside))
+    else:
+        sizes = list(old.sizes)
+        sizes[which] = _number(sizes[which], rng, 2**63)
+        new = replace(old, sizes=tuple(sizes))
+    return replace(part, transform=new)
+
+
 def forged_part(part: TilePart, rng: random.Random) -> TilePart:
     """One field changed."""
+    if part.transform is not None:
+        return forged_transform(part, rng)
     kind = rng.randrange(11)
     if kind < 4:
         return replace(part, payload=_bytes(part.payload, rng))
@@ -196,30 +227,40 @@ def _sealed(section: bytes) -> bytes:
     return section + u32(zlib.crc32(section))
 
 
+def _part_entry(part: TilePart, size: int, deep: bool, rng: random.Random) -> bytes:
+    out = bytes([part.codec | (part.channels - 1) << 4 | (64 if rng.random() < 0.005 else 0)])
+    if part.transform is not None:
+        t = part.transform
+        out += bytes([t.steps, t.pixel_format])
+        if t.steps & 2:
+            out += bytes([sum(n << 2 * i for i, n in enumerate(t.merged))])
+        if t.steps & 4:
+            out += varint(t.table_size)
+        inside = t.pixel_format in FORMATS and FORMATS[t.pixel_format].bit_depth != 8
+        pairs = zip(t.parts, t.sizes, strict=True)
+        return out + b"".join(_part_entry(nested, n, inside, rng) for nested, n in pairs)
+    if part.codec in (1, 7):
+        out += bytes([part.latent_precision])
+    if part.codec == 7:
+        out += bytes([part.orientation, part.lattice])
+    if part.codec in (1, 2, 7):
+        if deep:
+            axis = part.axis or Axis(0, 255, 0)
+            out += varint(axis.low) + varint(axis.span) + bytes([axis.curve])
+        out += bytes([len(part.growth)]) + b"".join(varint(a) + varint(b) for a, b in part.growth)
+    if part.codec == 8:
+        coding = part.coding or Coding(0)
+        particles = varint(coding.particles) if coding.scheme in (3, 4) else b""
+        out += (
+            bytes([coding.scheme])
+            + particles
+            + bytes([coding.fineness if coding.scheme == 5 else coding.refinement])
+        )
+    return out + varint(size)
+
+
 def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
-    out = b""
-    for part in tile.parts:
-        out += bytes([part.codec | (part.channels - 1) << 4 | (64 if rng.random() < 0.005 else 0)])
-        if part.codec in (1, 7):
-            out += bytes([part.latent_precision])
-        if part.codec == 7:
-            out += bytes([part.orientation, part.lattice])
-        if part.codec in (1, 2, 7):
-            if deep:
-                axis = part.axis or Axis(0, 255, 0)
-                out += varint(axis.low) + varint(axis.span) + bytes([axis.curve])
-            out += bytes([len(part.growth)]) + b"".join(
-                varint(a) + varint(b) for a, b in part.growth
-            )
-        if part.codec == 8:
-            coding = part.coding or Coding(0)
-            particles = varint(coding.particles) if coding.scheme in (3, 4) else b""
-            out += (
-                bytes([coding.scheme])
-                + particles
-                + bytes([coding.fineness if coding.scheme == 5 else coding.refinement])
-            )
-        out += varint(len(part.payload))
+    out = b"".join(_part_entry(part, len(part.payload), deep, rng) for part in tile.parts)
     payload = zlib.crc32(tile.payload)
     # of one stored part both checksums are the same: a forger makes them so, mostly
     same = [part.codec for part in tile.parts] == [0] and rng.random() < 0.9

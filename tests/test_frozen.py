@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import bbans
-from bbans import container
+from bbans import container, images
 from bbans.files import decoder
 from tests.frozen.decode import expected
 from tests.frozen.make import DECODED_ONLY, MODEL_ONLY, model_of, pictures, pixel_hash
@@ -60,10 +60,9 @@ def test_golden_files_cover_the_codecs():
     steps = [part.transform.steps for found in parts.values() for part in found if part.transform]
     assert {1 << i for i in range(4) if any(step >> i & 1 for step in steps)} == {1, 2, 4, 8}
     assert parts["deep"][0].axis is not None and len(parts["alpha"]) == 2
-    assert (
-        decoder.decompress_image((FROZEN / "photo.bbans").read_bytes()).metadata
-        == pictures()["photo"].metadata
-    )
+    for name in ("photo", "tagged"):
+        found = decoder.decompress_image((FROZEN / f"{name}.bbans").read_bytes())
+        assert images.same_image(found, pictures()[name])
 
 
 CODE = """

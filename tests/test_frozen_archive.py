@@ -1,6 +1,7 @@
-"""A golden archive: 40 digits of 8 x 8 chained by Bit-Swap under a two-layer VAE that it carries.
+"""Golden archives: 40 digits of 8 x 8 chained by Bit-Swap under a two-layer VAE that it carries,
+and a stack of three pages of a TIFF.
 
-Its bytes and its images stay.
+Their bytes and their images stay.
 """
 
 import hashlib
@@ -10,8 +11,11 @@ import numpy as np
 
 import bbans
 from bbans.container import archive_reader
+from tests.container import independent, independent_archive
+from tests.frozen.make import stack
 
 GOLDEN = Path(__file__).resolve().parent / "frozen" / "digits.bbar"
+STACK = GOLDEN.with_name("stack.bbar")
 PIXELS = "b71a6baeaf8e6315a6107023a212e9cbbc5b7fae2b429fdfd595369481a19080"
 
 
@@ -36,3 +40,19 @@ def test_the_same_images_make_the_same_bytes(tmp_path):
         tmp_path / "again.bbar", tmp_path / "digits.npy", model=model, embed_model=True
     )
     assert (tmp_path / "again.bbar").read_bytes() == data
+
+
+def test_the_stack_comes_back(tmp_path):
+    bbans.decompress_stack(STACK, tmp_path / "stack.tif")
+    assert (tmp_path / "stack.tif").read_bytes() == stack()
+    bbans.compress_stack(stack(), tmp_path / "again.bbans", model="none")
+    assert (tmp_path / "again.bbans").read_bytes() == STACK.read_bytes()
+
+
+def test_the_second_reader_sees_its_pages():
+    archive = independent_archive.read(STACK.read_bytes())
+    assert archive.stack == (1, ((1,), (3,), (5, 2, 1, (0, 0))))
+    assert [independent.read(file).format for file in archive.payloads] == [0, 1, 1, 0, 0]
+    tags = [independent.tags(independent.read(file)) for file in archive.payloads]
+    assert [number for number, *_ in tags[0][1]] == [262, 270, 282, 296, 33550, 34665, 34675]
+    assert tags[1:] == [(0, ()), (0, ()), None, None]

@@ -16,10 +16,10 @@ import numpy as np
 from bbans import container, images
 from bbans.archives.groups import decode_group, encode_group
 from bbans.container import archive_records as records
-from bbans.container import group_schedule, schemes
+from bbans.container import group_schedule, schemes, stack_record
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.execution.executor import Executor, on_threads
-from bbans.files.metadata import to_chunk
+from bbans.files.metadata import to_chunks
 from bbans.models.image_model import ImageModel
 from bbans.schemes import chained_group
 
@@ -132,12 +132,14 @@ def build(
     settings: Settings,
     embedded: Callable[[bytes], bytes] | None,
     spread: Executor[Settings] | None = None,
+    stack: Callable[[], stack_record.Stack] | None = None,
 ) -> Built:
     """Build an archive of named images and write its payloads to `spool` in the order of groups.
 
     embedded: a function from a model's id to the bytes of its file, to embed all needed models;
     None: no model is embedded. spread: an executor whose context is the same settings (default: the
-    calling thread); the archive does not depend on it.
+    calling thread); the archive does not depend on it. stack: returns the record of the stack that
+    the images are, after the last of them; their names are then their positions.
 
     Raises InputError on invalid names, on no images and on an invalid `settings.group`,
     VerificationError, and the errors of `members` and `settings.to_file`.
@@ -159,7 +161,7 @@ def build(
     with closing((spread or on_threads(settings, 1))(code_job, state.jobs(members))) as results:
         for result in results:
             state.write(result)
-    return state.finish(embedded)
+    return state.finish(embedded, stack() if stack is not None else None)
 
 
 @dataclass
@@ -209,7 +211,7 @@ class _State:
             self.sent.append(((number,), False))
             yield Job((image,), chained=False)
             return
-        metadata = tuple(to_chunk(chunk) for chunk in image.metadata)
+        metadata = to_chunks(image)
         if self.waiting and self.waiting[0][1].bit_depth != image.bit_depth:
             yield self.close_chained()
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))
@@ -275,7 +277,9 @@ class _State:
         whole = (self.spent.starters, self.spent.chained, self.spent.lanes, self.spent.flush)
         self.spent = chained_group.Spent(*(a + b for a, b in zip(whole, sums, strict=True)))
 
-    def finish(self, embedded: Callable[[bytes], bytes] | None) -> Built:
+    def finish(
+        self, embedded: Callable[[bytes], bytes] | None, stack: stack_record.Stack | None
+    ) -> Built:
         """Name the models and return the archive. Raises InputError on no images and on invalid
         names.
         """
@@ -284,7 +288,7 @@ class _State:
             raise InputError("an archive holds at least one image, found none")
         _as_input(lambda: records.check_names(self.names))
         count = len(self.items)
-        if all(
+        if stack is not None or all(
             name == records.plain_name(i, count) for i, name in enumerate(self.names)
         ):  # names that are positions are not stored
             self.items = [
@@ -307,7 +311,7 @@ class _State:
                 records.ModelEntry(i, len(raw), zlib.crc32(raw))
                 for i, raw in zip(ids, carried, strict=True)
             )
-        archive = records.Archive(models, tuple(self.groups), tuple(self.items))
+        archive = records.Archive(models, tuple(self.groups), tuple(self.items), stack)
         return Built(archive, carried, self.raw_bytes, self.spent, self.restart_bits)
 
 

@@ -7,33 +7,18 @@ inside the same archive.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from bbans import images
-from bbans.archives import models
-from bbans.archives.build import Settings, build
-from bbans.archives.members import Members, Reading, Source, named_images
+from bbans.archives.members import Members, Named, Reading, Source, named_images
 from bbans.archives.models import ArchiveModel
-from bbans.container.archive_writer import write_index
-from bbans.container.schemes import PLAIN
-from bbans.errors import InputError
-from bbans.execution.executor import Execution, on_threads
-from bbans.files import encoder, urls
-from bbans.images.atomic import check_free
-from bbans.models.library import ModelLike, load_model
+from bbans.archives.write import Writing, write_archive
+from bbans.models.library import ModelLike
 from bbans.options import SchemeOptions
-from bbans.schemes import registry
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
-
-COPIED_AT_ONCE = 2**20
-"""Bytes of a piece in which payloads are copied from the spool."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +28,8 @@ class CreateResult:
     items: all images; chained: those in chained groups. skipped: files that are not images.
     raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
     restart_bytes: extra bytes of the groups' first images and of their ends; more with smaller
-    groups.
+    groups. left_out: pairs of an image's name and, in words, what of its file the archive does not
+    hold.
     """
 
     items: int
@@ -55,6 +41,7 @@ class CreateResult:
     index_bytes: int
     model_bytes: int
     restart_bytes: float
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def create_archive(
@@ -105,82 +92,48 @@ def create_archive(
         ...     create_archive(f"{folder}/two.bbar", named_images, model="none").items
         2
     """
-    place = urls.located(output)
-    if not isinstance(place, Path):
-        urls.check(place, overwrite)
-    else:
-        check_free(place, overwrite)
-    latent_model, file_model_of = models.models_for_writing(model, file_model)
-    if latent_model is None and SchemeOptions(scheme, particles, refine).given:
-        raise InputError(
-            "a scheme, particles and refinement are for a latent chain; name a model of one "
-            "with --model"
-        )
-    coding = (
-        PLAIN
-        if latent_model is None
-        else registry.resolve_scheme(latent_model.capabilities, scheme, particles, refine)
+    left_out: list[tuple[str, str]] = []
+    skipped: list[str] = []
+
+    def read(folder: Path) -> Named:
+        named, unread = named_images(members, Reading(shape, as_pixels, folder))
+        skipped.extend(unread)
+        return _noting(named, left_out)
+
+    written = write_archive(
+        output,
+        read,
+        Writing(
+            model,
+            file_model,
+            group,
+            unordered,
+            embed_model,
+            SchemeOptions(scheme, particles, refine),
+            verify,
+            overwrite,
+            threads,
+            cluster,
+        ),
     )
-
-    @cache
-    def compressor() -> Callable[[images.Image], bytes]:
-        """Return the encoder of single-image files, whose model is loaded on first use."""
-        return encoder.encoder(
-            encoder.CompressOptions(file_model_of(), verify=verify, execution=Execution(threads))
-        )
-
-    def to_file(image: images.Image) -> bytes:
-        return compressor()(image)
-
-    def embedded(model_id: bytes) -> bytes:
-        """Return the file of the model with this id."""
-        if latent_model is not None and latent_model.id == model_id:
-            if latent_model.to_bytes is None:
-                raise InputError(
-                    "the model was given without its file, so it cannot be embedded; leave "
-                    "embed_model out"
-                )
-            return latent_model.to_bytes()
-        return load_model(file_model_of()).to_bytes()
-
-    with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
-        named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
-        settings = Settings(to_file, latent_model, coding, group, unordered, verify)
-        spread = on_threads(settings, threads)
-        if cluster is not None:
-            spread = cluster.spread(
-                models.settings_of,
-                models.worker_request(latent_model, coding, file_model_of(), unordered, verify),
-            )
-        built = build(named, spool, settings, embedded if embed_model else None, spread)
-        index = write_index(built.archive)
-        file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()
-        spool.seek(0)
-        images.atomic_write(
-            local := _local_path(place, folder), _pieces((index, *built.models), spool), overwrite
-        )
-        if not isinstance(place, Path):
-            urls.write(place, local, overwrite)
+    built = written.built
     chained = sum(item.size == 0 for item in built.archive.items)
     return CreateResult(
         items=len(built.archive.items),
         chained=chained,
         groups=len(built.archive.groups),
-        skipped=skipped,
+        skipped=tuple(skipped),
         raw_bytes=built.raw_bytes,
-        file_bytes=file_bytes,
-        index_bytes=len(index),
+        file_bytes=written.file_bytes,
+        index_bytes=written.index_bytes,
         model_bytes=sum(map(len, built.models)),
         restart_bytes=built.restart_bits / 8,
+        left_out=tuple(left_out),
     )
 
 
-def _local_path(place: Path | str, folder: str) -> Path:
-    """Return the local path of an output: itself, or a temporary file that is copied to its URL."""
-    return place if isinstance(place, Path) else Path(folder, "archive")
-
-
-def _pieces(first: Iterable[bytes], spool: BinaryIO) -> Iterator[bytes]:
-    yield from first
-    while piece := spool.read(COPIED_AT_ONCE):
-        yield piece
+def _noting(named: Named, left_out: list[tuple[str, str]]) -> Named:
+    """Yield names and images, and append what was left out of each."""
+    for name, image in named:
+        left_out.extend((name, note) for note in image.left_out)
+        yield name, image

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bbans.container import FORMATS
+from bbans.container import FORMATS, stack_record
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
 
@@ -50,7 +50,8 @@ class GroupInfo:
 class ArchiveInfo:
     """Properties of an archive.
 
-    models: pairs of a model's id in hexadecimal and the size of its embedded file in bytes, 0 if it
+    stack: in words, the file that the images were, None if they were files of their own. models:
+    pairs of a model's id in hexadecimal and the size of its embedded file in bytes, 0 if it
     is not embedded. index_bytes: size of everything before the models and groups.
     """
 
@@ -61,6 +62,7 @@ class ArchiveInfo:
     models: tuple[tuple[str, int], ...]
     groups: tuple[GroupInfo, ...]
     items: tuple[ItemInfo, ...]
+    stack: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -76,6 +78,8 @@ class ArchiveInfo:
             f"{len(self.items)} images in {len(self.groups)} groups; format version "
             f"{self.version}; index {self.index_bytes} bytes"
         ]
+        if self.stack is not None:
+            lines.insert(0, f"stack: {self.stack}")
         lines.append(f"total {self.file_bytes} bytes, {share:.1%} of the raw pixels")
         lines += [
             f"model {model_id[:16]}: {f'embedded, {size} bytes' if size else 'not embedded'}"
@@ -146,7 +150,21 @@ def describe_archive(index: reader.ArchiveIndex, file_bytes: int) -> ArchiveInfo
         models,
         tuple(groups),
         items,
+        None if archive.stack is None else _stack(archive),
     )
+
+
+def _stack(archive: records.Archive) -> str:
+    """Return what the images of a stack were."""
+    stack = archive.stack
+    assert stack is not None
+    if stack.kind == stack_record.ARRAY:
+        depth = FORMATS[archive.items[0].pixel_format].bit_depth
+        return f"an array of {'bool' if depth == 1 else f'uint{depth}'} {stack.axes}"
+    pages = len(stack_record.items_of_images(stack, archive.items))
+    several = sum(len(page.extra) > 0 for page in stack.pages)
+    more = f", {several} of more samples than an image has" if several else ""
+    return f"a {stack_record.KINDS[stack.kind]} of {pages} pages{more}"
 
 
 def _group(

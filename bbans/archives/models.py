@@ -61,7 +61,8 @@ class WorkerRequest:
 
     model: bytes of the file of the latent model; None: no image is chained. coding: its scheme.
     file_model: bytes of the file of the model for single-image files; None: the fixed predictor.
-    unordered, verify: options of `archives.create_archive`.
+    unordered, verify: options of `archives.create_archive`. effort, model_only: of single-image
+    files.
     """
 
     model: bytes | None
@@ -69,6 +70,8 @@ class WorkerRequest:
     file_model: bytes | None
     unordered: bool
     verify: bool
+    effort: str = "default"
+    model_only: bool = False
 
 
 def worker_request(
@@ -77,6 +80,8 @@ def worker_request(
     file_model: ModelLike,
     unordered: bool,
     verify: bool,
+    effort: str = "default",
+    model_only: bool = False,
 ) -> WorkerRequest:
     """Return the request for workers to code with the given models.
 
@@ -101,6 +106,8 @@ def worker_request(
         None if file_model == NO_MODEL else load_model(file_model).to_bytes(),
         unordered,
         verify,
+        effort,
+        model_only,
     )
 
 
@@ -124,7 +131,13 @@ def settings_of(request: WorkerRequest) -> Settings:
         if request.file_model is None
         else model_file.load_bytes(request.file_model, "sent")
     )
-    options = encoder.CompressOptions(file_model, verify=request.verify, execution=Execution(1))
+    options = encoder.CompressOptions(
+        file_model,
+        request.effort,
+        verify=request.verify,
+        execution=Execution(1),
+        model_only=request.model_only,
+    )
     return Settings(
         encoder.encoder(options),
         latent_model,

@@ -30,11 +30,11 @@ class ExtractResult:
     lost: tuple[Lost, ...]
 
 
-def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
+def list_archive(path: Source | bytes, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
     """Return the properties of an archive, read from its index without decoding or a model.
 
-    path: a path or URL. Raises InputError if it cannot be read, and FormatError on damage, of which
-    LimitError if it claims more than `max_items` images.
+    path: a path or URL, or bytes. Raises InputError if it cannot be read, and FormatError on
+    damage, of which LimitError if it claims more than `max_items` images.
 
     Examples:
         >>> import bbans, tempfile, numpy as np
@@ -44,12 +44,12 @@ def list_archive(path: Source, *, max_items: int = MAX_ITEMS) -> ArchiveInfo:
         ...     [item.name for item in list_archive(f"{folder}/a.bbar").items]
         ['a']
     """
-    with storage.open_buffer(os.fspath(path)) as data:
+    with storage.open_buffer(_opened(path)) as data:
         return describe_archive(reader.read_archive_index(data, max_items), len(data))
 
 
 def read_archive(
-    path: Source,
+    path: Source | bytes,
     names: Collection[str] | None = None,
     *,
     model: ArchiveModel = None,
@@ -77,7 +77,7 @@ def read_archive(
         ...     [image.pixels.tolist() for _, image in read_archive(f"{folder}/two.bbar", ["b"])]
         [[[1, 1]]]
     """
-    with storage.open_buffer(os.fspath(path)) as data:
+    with storage.open_buffer(_opened(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=lost is None)
         requested = _requested(index, names)
         for number, image in restore(
@@ -88,6 +88,35 @@ def read_archive(
             lost,
         ):
             yield index.archive.items[number].name, image
+
+
+def verify_archive(
+    path: Source | bytes,
+    *,
+    model: ArchiveModel = None,
+    threads: int | None = None,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    max_items: int = MAX_ITEMS,
+) -> None:
+    """Decode every image of an archive and verify its structure and all its checksums.
+
+    path: a path or URL, or bytes. Raises as `read_archive` does.
+
+    Examples:
+        >>> import bbans, tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     named_images = [("a", np.zeros((4, 4), np.uint8))]
+        ...     _ = bbans.create_archive(f"{folder}/a.bbar", named_images, model="none")
+        ...     verify_archive(f"{folder}/a.bbar")
+    """
+    for _ in read_archive(
+        path, model=model, threads=threads, max_pixels=max_pixels, max_items=max_items
+    ):
+        pass
+
+
+def _opened(path: Source | bytes) -> str | bytes:
+    return path if isinstance(path, bytes) else os.fspath(path)
 
 
 def extract_archive(
@@ -106,9 +135,9 @@ def extract_archive(
     """Extract all images of an archive, or those in `names`, to files below the folder `output`.
 
     path: a path or URL; output: a local folder. format: the kind of image files (default: PNG),
-    whose suffix is appended to names that lack it. overwrite: replace existing files. model: looked
-    up by its id before embedded models and those of the search path. keep_going: leave out images
-    that cannot be decoded and return them.
+    whose suffix is appended to names that lack it. overwrite: replace existing files. Files have
+    the permission bits of a local archive. model: looked up by its id before embedded models and
+    those of the search path. keep_going: leave out images that cannot be decoded and return them.
 
     Raises OutputExistsError before anything is written, OutputError, InputError on names that the
     archive does not have, FormatError on damage, of which LimitError if it claims more than
@@ -126,6 +155,7 @@ def extract_archive(
     if not isinstance(urls.located(output), Path):
         raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
     root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
+    mode = storage.mode_of(os.fspath(path))
     with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         requested = _requested(index, names)
@@ -141,7 +171,7 @@ def extract_archive(
                 raise FormatError(
                     f"{target}: the archive carries metadata that no image may have: {error}"
                 ) from error
-            images.atomic_write(target, buffer.getvalue(), overwrite)
+            images.atomic_write(target, buffer.getvalue(), overwrite, mode)
             written.append(target)
     return ExtractResult(tuple(written), tuple(lost))
 

@@ -10,7 +10,7 @@ from bbans.archives.groups import Pixels, decode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
 from bbans.errors import FormatError, InputError
-from bbans.files.metadata import from_chunks
+from bbans.files.metadata import image_of
 from bbans.models.image_model import ImageModel
 
 
@@ -98,9 +98,7 @@ def _images(
 def _image(item: records.Item, pixels: Pixels, pixel_format: container.PixelFormat) -> images.Image:
     """Combine pixels and metadata of an item. Raises FormatError if they make no valid image."""
     try:
-        return images.make_image(
-            pixels, from_chunks(item.metadata), pixel_format.bit_depth, pixel_format.palette
-        )
+        return image_of(pixels, item.metadata, pixel_format)
     except InputError as error:
         raise FormatError(
             f"{item.name}: the archive holds no image that can be restored: {error}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bbans.container.binary import Buffer, FileBuffer
     from bbans.container.file_header import read_header
-    from bbans.container.file_reader import Index, read, read_index, read_tile
+    from bbans.container.file_reader import Index, read, read_index, read_metadata_only, read_tile
     from bbans.container.file_records import (
         DEFAULT_MAX_PIXELS,
         MAGIC,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         PNG_CHUNK,
         PNG_CHUNK_AFTER_PIXELS,
         TEXT,
+        TIFF_TAGS,
         XMP,
         MetadataChunk,
     )
@@ -83,6 +84,7 @@ PLACES = {
     "RGB8": "pixel_formats",
     "STORED": "tile_codecs",
     "TEXT": "metadata",
+    "TIFF_TAGS": "metadata",
     "TilePart": "part_records",
     "TileRecord": "file_records",
     "VERSION": "file_records",
@@ -100,6 +102,7 @@ PLACES = {
     "read": "file_reader",
     "read_header": "file_header",
     "read_index": "file_reader",
+    "read_metadata_only": "file_reader",
     "read_tile": "file_reader",
     "tile_count": "tile_grid",
     "tile_rectangles": "tile_grid",
@@ -132,6 +135,7 @@ __all__ = [
     "RGB8",
     "STORED",
     "TEXT",
+    "TIFF_TAGS",
     "TRANSFORMED",
     "VERSION",
     "WEBP",
@@ -157,6 +161,7 @@ __all__ = [
     "read",
     "read_header",
     "read_index",
+    "read_metadata_only",
     "read_tile",
     "tile_count",
     "tile_rectangles",

@@ -27,6 +27,7 @@ from bbans.container.archive_records import (
     PARTICLES,
     PLAIN_NAMES,
     REFINED,
+    STACK,
     UNORDERED,
     VERSION,
     Archive,
@@ -45,6 +46,7 @@ from bbans.container.group_schedule import RUNGS, Stretch
 from bbans.container.metadata import MAX_METADATA_BYTES, read_chunks
 from bbans.container.part_records import U32_MAX
 from bbans.container.schemes import MAX_PARTICLES, MAX_REFINEMENT, SCHEMES, Coding
+from bbans.container.stack_record import read_stack
 from bbans.errors import (
     ChecksumError,
     FormatError,
@@ -125,7 +127,7 @@ def read_archive_index(
         cursor.varint("compressed size of the index", MAX_BODY) if flags & PACKED_INDEX else size
     )
     check_crc(cursor, 0)
-    if flags & ~(PLAIN_NAMES | PACKED_INDEX):
+    if flags & ~(PLAIN_NAMES | PACKED_INDEX | STACK):
         raise VersionError(
             f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans"
         )
@@ -146,7 +148,7 @@ def read_archive_index(
     check_crc(cursor, first)
     if flags & PACKED_INDEX:
         body = inflate(body, size, "index")
-    archive = _archive(body, count, bool(flags & PLAIN_NAMES))
+    archive = _archive(body, count, flags)
     index = _placed(archive, cursor.position)
     if whole and index.end > len(data):
         raise TruncatedError(
@@ -219,21 +221,23 @@ def _checked(data: Buffer, offset: int, size: int, crc: int, what: str) -> bytes
     return payload
 
 
-def _archive(body: bytes, count: int, plain: bool) -> Archive:
-    """The archive whose index is `body`; `plain` if items have their default names."""
+def _archive(body: bytes, count: int, flags: int) -> Archive:
+    """The archive whose index is `body`; `flags` are those of the header."""
+    plain = bool(flags & PLAIN_NAMES)
     cursor = Cursor(body, "index")
     models = tuple(_model(cursor) for _ in range(cursor.varint("number of models", MAX_MODELS)))
     groups = tuple(_group(cursor) for _ in range(cursor.varint("number of groups", count)))
     items = tuple(
         _item(cursor, groups, None if not plain else plain_name(i, count)) for i in range(count)
     )
+    stack = read_stack(cursor, items) if flags & STACK else None
     if cursor.remaining:
-        raise FormatError(f"the index has {cursor.remaining} bytes after its last item")
+        raise FormatError(f"the index has {cursor.remaining} bytes after its end")
     if not plain and has_plain_names(items):
         raise FormatError(
             "the index spells names that are the items' positions, which are left out"
         )
-    archive = Archive(models, groups, items)
+    archive = Archive(models, groups, items, stack)
     check_archive(archive)
     return archive
 

@@ -20,11 +20,12 @@ from bbans.container.metadata import MetadataChunk, check_metadata
 from bbans.container.part_records import U32_MAX
 from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
+from bbans.container.stack_record import Stack, check_stack
 from bbans.errors import FormatError, VersionError
 
 MAGIC = b"\xbbAR\x1a\r\n\x1a\n"
 VERSION = 1
-PLAIN_NAMES, PACKED_INDEX = 1, 2  # flags of the header
+PLAIN_NAMES, PACKED_INDEX, STACK = 1, 2, 4  # flags of the header
 
 FILES, CHAINED = 0, 1
 KIND_NAMES = {FILES: "files", CHAINED: "chained"}
@@ -103,11 +104,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The contents of an archive without the payloads. Items are in the order of the images."""
+    """The contents of an archive without the payloads. Items are in the order of the images, which
+    are put together again as `stack` says if they were one file.
+    """
 
     models: tuple[ModelEntry, ...]
     groups: tuple[Group, ...]
     items: tuple[Item, ...]
+    stack: Stack | None = None
 
 
 def plain_name(position: int, items: int) -> str:
@@ -293,3 +297,9 @@ def check_archive(archive: Archive) -> None:
             f"a model is needed by a chained group or embedded, found {unused} that are neither"
         )
     check_names(item.name for item in archive.items)
+    if archive.stack is not None:
+        if not has_plain_names(archive.items):
+            raise FormatError("the images of a stack are named by their positions")
+        if any(isinstance(group, ChainedGroup) and group.unordered for group in archive.groups):
+            raise FormatError("the images of a stack have an order, found an unordered group")
+        check_stack(archive.stack, archive.items)

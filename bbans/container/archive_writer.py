@@ -16,6 +16,7 @@ from bbans.container.archive_records import (
     PARTICLES,
     PLAIN_NAMES,
     REFINED,
+    STACK,
     UNORDERED,
     VERSION,
     Archive,
@@ -27,6 +28,7 @@ from bbans.container.archive_records import (
 )
 from bbans.container.binary import u32, varint, with_crc
 from bbans.container.metadata import chunks_body
+from bbans.container.stack_record import stack_bytes
 from bbans.errors import FormatError
 
 
@@ -49,13 +51,15 @@ def write_index(archive: Archive) -> bytes:
     groups = b"".join(map(_group, archive.groups))
     items = b"".join(_item(item, archive.groups[item.group], plain) for item in archive.items)
     body = varint(len(archive.models)) + models + varint(len(archive.groups)) + groups + items
+    if archive.stack is not None:
+        body += stack_bytes(archive.stack, archive.items)
     if len(body) > MAX_BODY:
         raise FormatError(
             f"an index may have {MAX_BODY} bytes, found {len(body)}: make several archives"
         )
     packed = zlib.compress(body, 9)
     smaller = len(packed) < len(body)
-    flags = PLAIN_NAMES * plain + PACKED_INDEX * smaller
+    flags = PLAIN_NAMES * plain + PACKED_INDEX * smaller + STACK * (archive.stack is not None)
     sizes = varint(len(body)) + (varint(len(packed)) if smaller else b"")
     header = MAGIC + bytes([VERSION, flags]) + varint(len(archive.items)) + sizes
     return with_crc(header) + with_crc(packed if smaller else body)

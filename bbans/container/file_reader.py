@@ -25,6 +25,7 @@ from bbans.container.file_records import (
 )
 from bbans.container.metadata import MetadataChunk, read_metadata
 from bbans.container.part_entries import MAX_PAYLOAD, read_parts
+from bbans.container.part_records import U32_MAX
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.tile_grid import tile_count
 from bbans.errors import (
@@ -130,6 +131,22 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
             f"{len(data) - offset} bytes follow the end of the file: remove them"
         )
     return Index(header, metadata, tuple(entries))
+
+
+def read_metadata_only(data: Buffer) -> tuple[MetadataChunk, ...]:
+    """Decodes the metadata of a file, of which nothing after them is read.
+
+    Raises a FormatError as `read_index` does.
+
+    Examples:
+        >>> from bbans.container.file_writer import write
+        >>> from bbans.container.tile_codecs import CONSTANT
+        >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
+        >>> read_metadata_only(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
+        ()
+    """
+    header, position = decode_header(data, U32_MAX**2)
+    return read_metadata(data, position)[0] if header.has_metadata else ()
 
 
 def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:

@@ -14,10 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bbans.container.binary import Buffer, Cursor, check_crc, inflate, require, varint, with_crc
+from bbans.container.tiff_tags import read_tags
 from bbans.errors import FormatError, VersionError
 
 ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
-METADATA_KINDS = frozenset({ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS})
+TIFF_TAGS = 8
+METADATA_KINDS = frozenset(
+    {ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS, TIFF_TAGS}
+)
 MAX_METADATA_BYTES = 2**26  # after decompression
 MAX_METADATA_CHUNKS = 2**16
 MAX_METADATA_KIND = 2**7 - 1
@@ -54,6 +58,10 @@ def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
                 f"critical metadata of kind {chunk.kind} is unknown to this release: use a newer "
                 "bbans"
             )
+        if chunk.kind == TIFF_TAGS:
+            if chunk.critical:
+                raise FormatError("TIFF tags are metadata that is not critical, found them so")
+            read_tags(chunk.payload)
         name = chunk.payload[:4]
         if chunk.kind in (PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS) and not (
             len(name) == 4 and name.isalpha() and name.isascii()
@@ -62,6 +70,8 @@ def check_metadata(chunks: Sequence[MetadataChunk]) -> None:
                 "a PNG chunk in the metadata must start with its four letters, found "
                 f"{name.hex(' ') or 'nothing'}"
             )
+    if sum(chunk.kind == TIFF_TAGS for chunk in chunks) > 1:
+        raise FormatError("an image has TIFF tags once, found them several times")
 
 
 def chunks_body(chunks: tuple[MetadataChunk, ...]) -> bytes:

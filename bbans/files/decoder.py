@@ -4,6 +4,7 @@ damaged one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,9 @@ def decompress_image(
     decoded in parallel.
 
     region: `(x, y, width, height)` in pixels; only the tiles that meet this rectangle are decoded.
-    preview: s from 0 to 10 returns every 2^s-th row and column, where possible from the coarse
-    levels of the pyramid alone, whose checksum cannot be verified.
+    The tags of a TIFF come with the whole image only. preview: s from 0 to 10 returns every 2^s-th
+    row and column, where possible from the coarse levels of the pyramid alone, whose checksum
+    cannot be verified.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
@@ -64,7 +66,8 @@ def decompress_image(
         region=rectangle,
         level=preview,
     )
-    return to_image(pixels, index)
+    image = to_image(pixels, index)
+    return image if region is None and not preview else replace(image, tiff=None)
 
 
 def decompress(

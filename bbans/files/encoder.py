@@ -19,7 +19,7 @@ from bbans.errors import FormatError, VerificationError
 from bbans.execution.executor import Execution, Executor, on_threads
 from bbans.files import tiling
 from bbans.files.context import ContextRequest, build_context
-from bbans.files.metadata import to_chunk, to_image
+from bbans.files.metadata import to_chunks, to_image
 from bbans.models.library import ModelLike, load_model
 from bbans.options import NO_MODEL, SchemeOptions, effort_named
 
@@ -161,7 +161,7 @@ def _encode(
         tile_width=tile_width,
         tile_height=tile_height,
         model_id=context.model.id if context.model is not None and modelled else container.NO_MODEL,
-        metadata=tuple(to_chunk(c) for c in image.metadata),
+        metadata=to_chunks(image),
         tiles=records,
     )
     data = container.write(file)

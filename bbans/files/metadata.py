@@ -1,16 +1,18 @@
-"""Conversion between the images of `images` (samples and PNG chunks) and those of `container`
-(samples and numbered metadata chunks).
+"""Conversion between the images of `images` (samples, PNG chunks and tags of a TIFF) and those of
+`container` (samples and numbered metadata chunks).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from bbans import container, images
+from bbans.container import tiff_tags
 from bbans.errors import FormatError, InputError
-from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, xmp_chunk
+from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, to_info, xmp_chunk
 
 
 def to_chunk(chunk: images.PngChunk) -> container.MetadataChunk:
@@ -28,10 +30,93 @@ def to_chunk(chunk: images.PngChunk) -> container.MetadataChunk:
     )
 
 
+def to_chunks(image: images.Image) -> tuple[container.MetadataChunk, ...]:
+    """Return all metadata chunks of an image's file: its PNG chunks, then the tags of its TIFF.
+
+    A profile or XMP packet that is in a PNG chunk is not repeated in the tags.
+
+    Examples:
+        >>> import numpy as np
+        >>> to_chunks(images.make_image(np.zeros((2, 3), np.uint8)))
+        ()
+    """
+    chunks = tuple(map(to_chunk, image.metadata))
+    if image.tiff is None:
+        return chunks
+    held = _held_in_chunks(image.metadata)
+    payload = tiff_tags.tags_payload(
+        image.tiff.big_endian, tuple(_to_record(tag, held) for tag in image.tiff.tags)
+    )
+    return (*chunks, container.MetadataChunk(container.TIFF_TAGS, False, payload))
+
+
+def _held_in_chunks(metadata: tuple[images.PngChunk, ...]) -> dict[int, bytes]:
+    """Return what PNG chunks hold of tags, by the tag."""
+    info = to_info(metadata)
+    found = {tiff_tags.ICC: info.get("icc_profile"), tiff_tags.XMP: info.get("xmp")}
+    return {tag: value for tag, value in found.items() if value is not None}
+
+
+def _to_record(tag: images.TiffTag, held: dict[int, bytes]) -> tiff_tags.TiffTag:
+    """Convert a tag; its value is left out if a chunk holds it up to zeros at its end."""
+    value, one_byte = held.get(tag.tag), tiff_tags.TYPE_BYTES.get(tag.type) == 1
+    elsewhere = value is not None and one_byte and value.ljust(tag.count, b"\0") == tag.value
+    return tiff_tags.TiffTag(
+        tag.tag,
+        tag.type,
+        tag.count,
+        b"" if elsewhere else tag.value,
+        tuple(_to_record(inner, {}) for inner in tag.directory),
+        elsewhere,
+    )
+
+
+def _from_record(tag: tiff_tags.TiffTag, held: dict[int, bytes]) -> images.TiffTag:
+    value = tag.value
+    if tag.elsewhere:
+        value = held.get(tag.tag, b"").ljust(tag.count, b"\0")
+        if tag.tag not in held or len(value) != tag.count:
+            raise FormatError(
+                f"the value of TIFF tag {tag.tag} should be {tag.count} bytes of another chunk, "
+                "found others; the file is malformed"
+            )
+    inner = tuple(_from_record(inner, {}) for inner in tag.directory)
+    return images.TiffTag(tag.tag, tag.type, tag.count, value, inner)
+
+
+def image_of(
+    pixels: NDArray[Any],
+    chunks: tuple[container.MetadataChunk, ...],
+    pixel_format: container.PixelFormat,
+) -> images.Image:
+    """Combine samples and metadata chunks of a file or of an item of an archive to an image.
+
+    Raises FormatError on metadata that is malformed, and InputError if it does not fit the samples.
+
+    Examples:
+        >>> import numpy as np
+        >>> image_of(np.zeros((2, 3), np.uint8), (), container.FORMATS[container.GREY8]).bit_depth
+        8
+    """
+    metadata = from_chunks(chunks)
+    image = images.make_image(pixels, metadata, pixel_format.bit_depth, pixel_format.palette)
+    for chunk in chunks:
+        if chunk.kind == container.TIFF_TAGS:
+            held = _held_in_chunks(metadata)
+            big_endian, tags = tiff_tags.read_tags(chunk.payload)
+            grey = pixel_format.channels == 1 and not pixel_format.palette
+            if not grey and any(tag.tag == tiff_tags.PHOTOMETRIC for tag in tags):
+                raise FormatError("TIFF tags say that white is zero, in an image that is not grey")
+            converted = tuple(_from_record(tag, held) for tag in tags)
+            image = replace(image, tiff=images.TiffTags(big_endian, converted))
+    return image
+
+
 def from_chunks(chunks: tuple[container.MetadataChunk, ...]) -> tuple[images.PngChunk, ...]:
     """Convert the metadata chunks of a file to PNG chunks.
 
-    Ancillary chunks of unknown kinds are left out. Raises FormatError on malformed text.
+    Tags of a TIFF, and ancillary chunks of unknown kinds, are left out. Raises FormatError on
+    malformed text.
 
     Examples:
         >>> chunk = images.PngChunk("gAMA", bytes(4))
@@ -80,8 +165,6 @@ def to_image(pixels: NDArray[Any], index: container.Index) -> images.Image:
     """
     pixel_format = container.FORMATS[index.header.pixel_format]
     try:
-        return images.make_image(
-            pixels, from_chunks(index.metadata), pixel_format.bit_depth, pixel_format.palette
-        )
+        return image_of(pixels, index.metadata, pixel_format)
     except InputError as error:
         raise FormatError(f"the file holds no image that can be restored: {error}") from error

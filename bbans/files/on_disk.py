@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bbans import container, images
+from bbans.container import stack_record
+from bbans.container.archive_reader import is_archive, read_archive_index
 from bbans.errors import FormatError, InputError
 from bbans.execution.executor import Execution
 from bbans.files import storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
+from bbans.images.formats.registry import FORMATS
 from bbans.models.library import ModelLike
 from bbans.options import SchemeOptions
 
@@ -20,17 +23,26 @@ if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
 
 
+STACK_SUFFIXES = {
+    stack_record.ARRAY: ".npy",
+    stack_record.TIFF: ".tif",
+    stack_record.PNM: ".pnm",
+}
+
+
 @dataclass(frozen=True)
 class CompressResult:
-    """Sizes in bytes.
+    """Sizes in bytes, and what was left out.
 
     source_bytes: the image file. file_bytes: the compressed file. raw_bytes: the uncompressed
-    samples in memory.
+    samples in memory. left_out: in words, what of the image file the compressed file does not hold,
+    such as the levels of a pyramid.
     """
 
     source_bytes: int
     file_bytes: int
     raw_bytes: int
+    left_out: tuple[str, ...] = ()
 
 
 def compress_file(
@@ -50,7 +62,10 @@ def compress_file(
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> CompressResult:
-    """Compress an image file and return the sizes.
+    """Compress an image file and return the sizes, and what was left out.
+
+    The permission bits of a local source are those of a local target. Files of several images are
+    for `bbans.compress_stack`.
 
     source, target: paths or URLs. overwrite: replace an existing target. as_pixels: accept a lossy
     file (JPEG) and code its decoded pixels, although they need more bytes than it does. strip: drop
@@ -73,14 +88,66 @@ def compress_file(
         4096
     """
     picture, source_bytes = storage.read_image_file(source, as_pixels)
+    left_out = picture.left_out
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
     options = CompressOptions(model, effort, scheme_options, verify, execution, model_only)
     data = encoder(options)(picture)
-    storage.write_file(target, data, overwrite)
-    return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
+    storage.write_file(target, data, overwrite, storage.mode_of(source))
+    return CompressResult(source_bytes, len(data), picture.pixels.nbytes, left_out)
+
+
+def original_suffix(source: str | Path) -> str | None:
+    """Return the suffix of the kind of file that a compressed file was made of, None if that is not
+    known or the file cannot be read.
+
+    source: a path or URL, of which only header and metadata, or the index, are read.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> from bbans.files.encoder import compress
+        >>> from bbans.images.formats.read import read_image
+        >>> from bbans.images.formats.tiff import tiff_bytes
+        >>> image = read_image(tiff_bytes(images.from_array(np.zeros((2, 3), np.uint8))))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.bbans").write_bytes(compress(image, model="none"))
+        ...     original_suffix(f"{folder}/a.bbans")
+        '.tif'
+    """
+    try:
+        with storage.open_buffer(source) as data:
+            if is_archive(data[:8]):
+                stack = read_archive_index(data, whole=False).archive.stack
+                return None if stack is None else STACK_SUFFIXES[stack.kind]
+            metadata = container.read_metadata_only(data)
+    except (FormatError, InputError):
+        return None
+    return ".tif" if any(chunk.kind == container.TIFF_TAGS for chunk in metadata) else None
+
+
+def original_format(source: str | Path) -> str | None:
+    """Return the format (a name of the table of formats) that `original_suffix` is of, or None.
+
+    Examples:
+        >>> original_format("nothing.bbans") is None
+        True
+    """
+    return format_of_suffix(original_suffix(source))
+
+
+def format_of_suffix(suffix: str | None) -> str | None:
+    """Return the format (a name of the table of formats) that is written with a suffix, or None.
+
+    Examples:
+        >>> format_of_suffix(".tif"), format_of_suffix(".jpg")
+        ('TIFF', None)
+    """
+    rows = [
+        row for row in FORMATS.values() if row.writer and suffix and suffix.lower() in row.suffixes
+    ]
+    return rows[0].name if rows else None
 
 
 def decompress_file(
@@ -98,7 +165,11 @@ def decompress_file(
 ) -> tuple[tiling.Damage, ...]:
     """Decompress a file to an image file and return the missing tiles, if any.
 
-    source, target: paths or URLs. format: the kind of image file to write (default: PNG).
+    The permission bits of a local source are those of a local target. Tags of a TIFF are written to
+    TIFF, with the whole image only.
+
+    source, target: paths or URLs. format: the kind of image file to write; default: by the
+    suffix of the target, else that of the file that was compressed if it is known, else PNG.
     overwrite: replace an existing target. model: tried before those of the search path if its id is
     the one in the file. region: `(x, y, width, height)` in pixels, to restore only this rectangle.
     preview: s from 0 to 10, to restore only every 2^s-th row and column. keep_going: restore a
@@ -131,8 +202,9 @@ def decompress_file(
             )
     buffer = io.BytesIO()
     try:
-        images.write_image(picture, buffer, format=format or "PNG")
+        kind = format or format_of_suffix(Path(target).suffix) or original_format(source) or "PNG"
+        images.write_image(picture, buffer, format=kind)
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
-    storage.write_file(target, buffer.getvalue(), overwrite)
+    storage.write_file(target, buffer.getvalue(), overwrite, storage.mode_of(source))
     return damaged

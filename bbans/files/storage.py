@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +16,9 @@ from bbans.files import urls
 
 
 @contextmanager
-def open_buffer(path: str | Path) -> Iterator[container.FileBuffer]:
-    """Open a regular file or a URL as a buffer, of which only requested parts are read; a context
-    manager.
+def open_buffer(path: str | Path | bytes) -> Iterator[container.FileBuffer]:
+    """Open a regular file or a URL as a buffer, of which only requested parts are read, or bytes as
+    they are; a context manager.
 
     Raises InputError if there is no such regular file or it cannot be read.
 
@@ -27,6 +30,9 @@ def open_buffer(path: str | Path) -> Iterator[container.FileBuffer]:
         ...         len(buffer)
         3
     """
+    if isinstance(path, bytes):
+        yield container.FileBuffer(io.BytesIO(path))
+        return
     place = urls.located(path)
     try:
         if isinstance(place, Path) and not place.is_file():
@@ -34,7 +40,8 @@ def open_buffer(path: str | Path) -> Iterator[container.FileBuffer]:
                 f"{path}: a .bbans file was expected, found "
                 f"{'no regular file' if place.exists() else 'nothing'}"
             )
-        buffer = container.FileBuffer(place if isinstance(place, Path) else urls.opened(place))
+        opened = (place, None) if isinstance(place, Path) else urls.opened(place)
+        buffer = container.FileBuffer(opened[0])  # the file system lives as long as `opened`
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
     try:
@@ -43,10 +50,35 @@ def open_buffer(path: str | Path) -> Iterator[container.FileBuffer]:
         buffer.close()
 
 
-def write_file(target: str | Path, data: bytes, overwrite: bool) -> None:
-    """Write the bytes of a file to a path or URL, atomically where the storage allows it.
+def mode_of(source: str | Path) -> int | None:
+    """Return the permission bits of a local file, None of a URL and of what is not there.
 
-    Raises OutputExistsError unless `overwrite`, and OutputError.
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_file(f"{folder}/a", b"", overwrite=False)
+        ...     os.chmod(f"{folder}/a", 0o600)
+        ...     oct(mode_of(f"{folder}/a"))
+        '0o600'
+    """
+    place = urls.located(source)
+    try:
+        return stat.S_IMODE(os.stat(place).st_mode) & 0o777 if isinstance(place, Path) else None
+    except OSError:
+        return None
+
+
+def write_file(
+    target: str | Path,
+    data: bytes | Iterable[bytes],
+    overwrite: bool,
+    mode: int | None = None,
+) -> None:
+    """Write a file, given as bytes or in pieces, to a path or URL, atomically where the storage
+    allows it.
+
+    mode: permission bits of a local file; None: those of the umask. Pieces for a URL are put in a
+    temporary file first. Raises OutputExistsError unless `overwrite`, and OutputError.
 
     Examples:
         >>> import tempfile
@@ -57,9 +89,13 @@ def write_file(target: str | Path, data: bytes, overwrite: bool) -> None:
     """
     place = urls.located(target)
     if isinstance(place, Path):
-        images.atomic_write(place, data, overwrite=overwrite)
-    else:
+        images.atomic_write(place, data, overwrite, mode)
+    elif isinstance(data, bytes):
         urls.write(place, data, overwrite)
+    else:
+        with tempfile.TemporaryDirectory(prefix="bbans-") as folder:
+            images.atomic_write(local := Path(folder, "pieces"), data)
+            urls.write(place, local, overwrite)
 
 
 def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:

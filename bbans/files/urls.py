@@ -50,20 +50,21 @@ def read(url: str) -> bytes:
         return bytes(files.cat_file(path))
 
 
-def opened(url: str) -> BinaryIO:
-    """Open a file for reading, of which only requested parts are fetched.
+def opened(url: str) -> tuple[BinaryIO, Any]:
+    """Open a file for reading, of which only requested parts are fetched, and return it with its
+    file system, which has to live as long: one inside another file closes that when it ends.
 
     Raises InputError if it cannot be opened.
 
     Examples:
         >>> write("memory://opened.bbans", b"abc", overwrite=True)
-        >>> opened("memory://opened.bbans").read(2)
+        >>> opened("memory://opened.bbans")[0].read(2)
         b'ab'
     """
     with _as(InputError, url, "read"):
         files, path = _file_system(url)
         file: BinaryIO = files.open(path, "rb")
-        return file
+        return file, files
 
 
 def fetch(url: str, folder: Path) -> Path:

@@ -39,15 +39,16 @@ def check_free(path: str | os.PathLike[str], overwrite: bool) -> None:
         raise taken(path)
 
 
-def _write_temporary(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write and synchronise a new file."""
-    descriptor = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-    )
+def _write_temporary(path: Path, data: bytes | Iterable[bytes], mode: int | None) -> None:
+    """Write and synchronise a new file with the permissions `mode`, or those of the umask."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666 if mode is None else 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()
         os.fsync(file.fileno())
+    if mode is not None:
+        os.chmod(path, mode)  # nobody else could open it before
 
 
 def _publish(temporary: Path, target: Path) -> None:
@@ -80,14 +81,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 def atomic_write(
-    path: str | os.PathLike[str], data: bytes | Iterable[bytes], overwrite: bool = False
+    path: str | os.PathLike[str],
+    data: bytes | Iterable[bytes],
+    overwrite: bool = False,
+    mode: int | None = None,
 ) -> None:
     """Write a file, given as bytes or in pieces, so that its name appears once all of it is on the
     disk.
 
-    Permissions follow the umask. Raises OutputExistsError if the name exists and `overwrite` is
-    off, OutputError if the file cannot be written or the name belongs to something that is no
-    regular file. After an error no temporary file remains, and an existing file is unchanged.
+    mode: the permission bits; None: those of the umask. Raises OutputExistsError if the name exists
+    and `overwrite` is off, OutputError if the file cannot be written or the name belongs to
+    something that is no regular file. After an error no temporary file remains, and an existing
+    file is unchanged.
 
     Examples:
         >>> import tempfile
@@ -103,7 +108,7 @@ def atomic_write(
             raise OutputError(f"{target}: a file name was expected, found a folder, pipe or device")
         check_free(target, overwrite)
         try:
-            _write_temporary(temporary, data)
+            _write_temporary(temporary, data, mode)
             if overwrite:
                 os.replace(temporary, target)
             else:

@@ -35,6 +35,31 @@ class PngChunk:
     after_pixels: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TiffTag:
+    """A tag of a TIFF: its number, the number of its type, how many values it has, and their bytes
+    in the file's byte order.
+
+    type 0: a directory (EXIF, GPS), whose tags are in `directory`.
+    """
+
+    tag: int
+    type: int
+    count: int = 0
+    value: bytes = b""
+    directory: tuple[TiffTag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TiffTags:
+    """The tags of a page of a TIFF besides those that say how its pixels are stored, sorted, and
+    whether values are big-endian.
+    """
+
+    big_endian: bool
+    tags: tuple[TiffTag, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """Samples as in the file, never scaled, and metadata in the order of the file. Use `make_image`
@@ -44,12 +69,18 @@ class Image:
     RGB, `(H, W, 4)` RGB and alpha; uint16 if `bit_depth` is 16, else uint8. Samples are 0 to
     2^bit_depth - 1; depths 1, 2 and 4 are for `(H, W)` only. palette: whether the pixels are
     indices into the `PLTE` chunk of the metadata. An index beyond the palette is allowed and kept.
+
+    tiff: the tags of the TIFF that the image came from, which TIFF alone can hold; what PNG can
+    hold of them is in `metadata` too. left_out: what of the file that was read is not in the
+    image, in words; not stored.
     """
 
     pixels: Samples
     metadata: tuple[PngChunk, ...] = ()
     bit_depth: int = 8
     palette: bool = False
+    tiff: TiffTags | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def _only(metadata: Iterable[PngChunk], kind: str) -> bytes | None:
@@ -171,8 +202,8 @@ def make_image(
 
 
 def without_metadata(image: Image) -> Image:
-    r"""Return the image without metadata that its samples do not need; palette and transparent
-    colour stay.
+    r"""Return the image without metadata that its samples do not need, nor tags of a TIFF;
+    palette and transparent colour stay.
 
     Examples:
         >>> image = make_image(np.zeros((2, 3), np.uint8), (PngChunk("tEXt", b"Title\0x"),))
@@ -215,12 +246,18 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
 
 
 def same_image(a: Image, b: Image) -> bool:
-    """Return whether two images are equal: samples and their type, bit depth, palette and metadata.
+    """Return whether two images are equal: samples and their type, bit depth, palette, metadata and
+    tags.
 
     Examples:
         >>> a = from_array(np.zeros((2, 3), np.uint8))
         >>> same_image(a, from_array(a.pixels.copy())), same_image(a, from_array(a.pixels + 1))
         (True, False)
     """
-    facts = (a.bit_depth, a.palette, a.metadata) == (b.bit_depth, b.palette, b.metadata)
+    facts = (a.bit_depth, a.palette, a.metadata, a.tiff) == (
+        b.bit_depth,
+        b.palette,
+        b.metadata,
+        b.tiff,
+    )
     return facts and a.pixels.dtype == b.pixels.dtype and np.array_equal(a.pixels, b.pixels)

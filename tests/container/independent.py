@@ -125,6 +125,66 @@ class File:
     tiles: tuple[Tile, ...]
 
 
+TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+TIFF_BYTES.update({16: 8, 17: 8})
+TIFF_STORAGE = {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 288, 289, 292, 293}
+TIFF_STORAGE |= {317, 320, 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532}
+TIFF_STORAGE |= set(range(512, 522))
+TIFF_INSIDE = {None: {34665, 34853}, 34665: {40965}, 34853: set(), 40965: set()}
+
+
+def read_tags(r, inside=None):
+    """Tags of a directory: number, type, count, value (None: in a PNG chunk) or tags."""
+    found, last = [], -1
+    for _ in range(r.varint(0, 2**12)):
+        number, kind = r.varint(last + 1, 65535), r.u8()
+        last = number
+        if (kind == 0) != (number in TIFF_INSIDE[inside]):
+            raise Refused("a directory, or none")
+        if kind == 0:
+            found.append((number, 0, 0, read_tags(r, number)))
+            continue
+        elsewhere, kind = kind > 127, kind & 127
+        if inside is None and number == 262:
+            if (kind, r.varint(0, 2**26), r.bytes(2)) != (3, 1, b"\0\0") or elsewhere:
+                raise Refused("white that is not zero")
+            found.append((number, 3, 1, b"\0\0"))
+            continue
+        if kind not in TIFF_BYTES or (inside is None and number in TIFF_STORAGE):
+            raise Refused("type of a tag, or a tag of storage")
+        count = r.varint(0, 2**26)
+        if count * TIFF_BYTES[kind] > 2**26:
+            raise Refused("size of a tag")
+        if elsewhere and (
+            inside is not None or number not in (700, 34675) or TIFF_BYTES[kind] != 1
+        ):
+            raise Refused("a value elsewhere")
+        value = None if elsewhere else r.bytes(count * TIFF_BYTES[kind])
+        found.append((number, kind, count, value))
+    return tuple(found)
+
+
+def read_tiff(payload):
+    """The byte order and tags of a chunk of kind 8."""
+    r = Bytes(payload)
+    big_endian = r.u8()
+    if big_endian > 1:
+        raise Refused("byte order")
+    tags = read_tags(r)
+    if r.at != len(payload):
+        raise Refused("bytes after the last tag")
+    return big_endian, tags
+
+
+def check_kinds(chunks):
+    """Refuse chunks of TIFF tags that are not one, or damaged."""
+    tagged = [(critical, payload) for kind, critical, payload in chunks if kind == 8]
+    if len(tagged) > 1 or any(critical for critical, _ in tagged):
+        raise Refused("TIFF tags")
+    for _, payload in tagged:
+        read_tiff(payload)
+
+
 def read_metadata(r):
     """The chunks: kind, critical, payload."""
     start = r.at
@@ -159,6 +219,7 @@ def read_metadata(r):
         ):
             raise Refused("PNG chunk without a type")
         chunks.append((kind, critical, payload))
+    check_kinds(chunks)
     return tuple(chunks)
 
 
@@ -507,10 +568,52 @@ def check_chunks(file):
         raise Refused("tRNS of another length")
 
 
+def held(png):
+    """What PNG chunks hold of tags: a profile, an XMP packet; the last of each that is valid."""
+    found = {}
+    for name, data, _ in png:
+        if name == b"iCCP":
+            stream = zlib.decompressobj()
+            try:
+                profile = stream.decompress(data.partition(b"\0")[2][1:], 2**26)
+            except zlib.error:
+                continue
+            if profile and stream.eof:
+                found[34675] = profile
+        elif name == b"iTXt" and data.startswith(b"XML:com.adobe.xmp\0\0"):
+            fields = data.split(b"\0", 5)
+            if len(fields) == 6 and not fields[3] and not fields[4]:
+                found[700] = fields[5]
+    return found
+
+
+def tags(file):
+    """The byte order and tags of a file, values and all; None without."""
+    for kind, _, payload in file.chunks:
+        if kind == 8:
+            png = [(p[:4], p[4:], k) for k, _, p in file.chunks if k in (5, 6)]
+            values = held(png)
+            channels, _, palette = FORMATS[file.format]
+            if (channels > 1 or palette) and any(t[0] == 262 for t in read_tiff(payload)[1]):
+                raise Refused("white is zero, of an image that is not grey")
+            big_endian, found = read_tiff(payload)
+            if any(
+                value is None and len(values.get(number, bytes(2**27))) > count
+                for number, _, count, value in found
+            ):
+                raise Refused("a value that is in no chunk")
+            return big_endian, tuple(
+                (n, kind, count, values[n].ljust(count, b"\0") if value is None else value)
+                for n, kind, count, value in found
+            )
+    return None
+
+
 def decode(data, max_pixels=2**30):
     """All samples `(height, width, channels)`; None if a codec of the file is not read here."""
     file = read(data, max_pixels)
     check_chunks(file)
+    tags(file)
     found = [(tile, decode_tile(file, tile)) for tile in file.tiles]
     if any(samples is None for _, samples in found):
         return None

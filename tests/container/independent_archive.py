@@ -6,7 +6,7 @@ import itertools
 import zlib
 from dataclasses import dataclass
 
-from tests.container.independent import FORMATS, U32, Bytes, Refused
+from tests.container.independent import FORMATS, U32, Bytes, Refused, check_kinds
 
 MAGIC = bytes.fromhex("bb 41 52 1a 0d 0a 1a 0a")
 LANES = (1, 8, 64, 512, 4096, 32768)
@@ -53,6 +53,7 @@ class File:
     groups: tuple
     items: tuple
     payloads: tuple
+    stack: tuple | None = None
 
 
 def read_model(r):
@@ -134,6 +135,7 @@ def read_chunks(body):
         ):
             raise Refused("PNG chunk")
         chunks.append((kind, critical, payload))
+    check_kinds(chunks)
     return tuple(chunks)
 
 
@@ -159,6 +161,70 @@ def read_item(r, groups, name):
     return Item(name, number, format_, width, height, (), size)
 
 
+def take(items, at, samples):
+    """The items from `at` that have this many samples a pixel together."""
+    first = at
+    while samples > 0 and at < len(items):
+        samples -= FORMATS[items[at].format][0]
+        at += 1
+    if samples:
+        raise Refused("samples of an image of a stack")
+    found = items[first:at]
+    if len(found) > 1 and (
+        len({(i.width, i.height, FORMATS[i.format][1]) for i in found}) > 1
+        or any(FORMATS[i.format][1] < 8 or FORMATS[i.format][2] for i in found)
+    ):
+        raise Refused("items of one image of a stack")
+    return found
+
+
+def read_stack(r, items):
+    """The record of a stack: kind, then flags and axes, or pages."""
+    kind = r.u8()
+    if kind == 2:
+        if any(FORMATS[i.format][2] or FORMATS[i.format][1] in (2, 4) for i in items):
+            raise Refused("pixel format of PNM")
+        return (2,)
+    if kind == 1:
+        pages, at = [], 0
+        for _ in range(r.varint(1, len(items))):
+            samples = r.varint(1, 65535)
+            found = take(items, at, samples)
+            at += len(found)
+            more = ()
+            if len(found) > 1:
+                photometric, planar = r.u8(), r.u8()
+                if photometric > 2 or planar > 1:
+                    raise Refused("photometric or planar")
+                count = r.varint(0, samples)
+                more = photometric, planar, tuple(r.varint(0, 65535) for _ in range(count))
+            pages.append((samples, *more))
+        if at != len(items):
+            raise Refused("items after the last page")
+        return 1, tuple(pages)
+    if kind != 0:
+        raise Refused("kind of a stack")
+    flags, count = r.u8(), r.u8()
+    if flags > 7 or not 3 <= count <= 8:
+        raise Refused("flags or axes of a stack")
+    axes = tuple(r.varint(1, U32) for _ in range(count))
+    samples, rest = (axes[-1], axes[:-1]) if flags & 4 else (1, axes)
+    depths = {FORMATS[i.format][1] for i in items}
+    if any((i.height, i.width) != rest[-2:] or FORMATS[i.format][2] for i in items):
+        raise Refused("images of another size, or with a palette")
+    if len(depths) > 1 or depths & {2, 4} or (flags & 1 and depths != {16}):
+        raise Refused("bits of an array")
+    number = 1
+    for axis in rest[:-2]:
+        number *= axis
+    at = 0
+    for _ in range(min(number, len(items) + 1)):
+        at += len(take(items, at, samples))
+    if at != len(items):
+        raise Refused("items after the last image")
+    return 0, flags, axes
+
+
 def check_names(names):
     folders = set()
     for name in names:
@@ -178,7 +244,7 @@ def read(data):
     if r.bytes(8) != MAGIC or r.u8() != 1:
         raise Refused("magic or version")
     flags = r.u8()
-    if flags > 3:
+    if flags > 7:
         raise Refused("flags")
     count, size = r.varint(1, 2**20), r.varint(0, 2**26)
     stored = r.varint(0, size - 1) if flags & 2 else size
@@ -200,7 +266,12 @@ def read(data):
     groups = tuple(read_group(inner, len(models)) for _ in range(inner.varint(1, count)))
     plain = [str(i).zfill(len(str(count - 1))) for i in range(count)]
     items = tuple(read_item(inner, groups, plain[i] if flags & 1 else None) for i in range(count))
+    stack = read_stack(inner, items) if flags & 4 else None
+    if stack and any(g.unordered for g in groups):
+        raise Refused("an unordered group of a stack")
     names = [item.name for item in items]
+    if stack and names != plain:
+        raise Refused("names of a stack")
     if inner.at != size or (names == plain and not flags & 1):
         raise Refused("end of the index, or names that are left out")
     check_names(names)
@@ -228,4 +299,4 @@ def read(data):
             raise Refused("items or checksum of a group")
     if r.at != len(data):
         raise Refused("bytes after the end")
-    return File(models, groups, items, tuple(payloads))
+    return File(models, groups, items, tuple(payloads), stack)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bbans import container
 from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
 from bbans.container.schemes import Coding
+from bbans.container.tiff_tags import TiffTag, tags_payload
 
 MODEL = bytes(range(1, 33))
 
@@ -77,11 +78,32 @@ TRANSFORMED = replace(
         ),
     ),
 )
+TAGGED = replace(
+    UNPACKED,
+    metadata=(
+        MetadataChunk(container.PNG_CHUNK, False, b"iTXtXML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta/>"),
+        MetadataChunk(
+            container.TIFF_TAGS,
+            False,
+            tags_payload(
+                True,
+                (
+                    TiffTag(270, 2, 6, b"scale\0"),
+                    TiffTag(282, 5, 1, bytes([0, 0, 0, 3, 0, 0, 0, 1])),
+                    TiffTag(700, 1, 14, elsewhere=True),
+                    TiffTag(33550, 12, 3, bytes(24)),
+                    TiffTag(34665, 0, directory=(TiffTag(36864, 7, 4, b"0231"), TiffTag(40965, 0))),
+                ),
+            ),
+        ),
+    ),
+)
 SAMPLES = {
     "transformed": TRANSFORMED,
     "one-tile": ONE_TILE,
     "small": SMALL,
     "unpacked": UNPACKED,
+    "tagged": TAGGED,
     "modelless": MODELLESS,
     "deep": DEEP,
     "coded": TINY,

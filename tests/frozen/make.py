@@ -7,6 +7,9 @@ python tests/frozen/make.py
 
 import hashlib
 import json
+import struct
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,8 @@ from PIL import Image
 
 import bbans
 from bbans import images
+from bbans.images.formats.tiff_stack import tiff_stack
+from bbans.images.page import Layout, Page, grey_images
 from bbans.tiles.transforms import ycc_lattice
 
 HERE = Path(__file__).resolve().parent
@@ -70,7 +75,41 @@ def pictures() -> dict[str, images.Image]:
         ),
         "gradient": images.from_array(np.dstack([x, y, (x + y) // 2]).astype(np.uint8)),
         "doubled": images.from_array(photo[80:130, 20:90].repeat(2, 0).repeat(2, 1)),
+        "tagged": tagged(photo[120:160, 80:130, 1]),
     }
+
+
+def tagged(pixels: np.ndarray) -> images.Image:
+    """A grey image as if from a little-endian TIFF: a description, a resolution without a unit, a
+    profile that is in a PNG chunk too, a place on Earth, EXIF; white was zero.
+    """
+    profile = bytes(range(200))
+    tags = (
+        images.TiffTag(262, 3, 1, bytes(2)),
+        images.TiffTag(270, 2, 9, b"tea tree\0"),
+        images.TiffTag(282, 5, 1, struct.pack("<II", 37, 10)),
+        images.TiffTag(296, 3, 1, b"\1\0"),
+        images.TiffTag(33550, 12, 3, struct.pack("<3d", 10.0, 10.0, 0.0)),
+        images.TiffTag(34665, 0, directory=(images.TiffTag(36864, 7, 4, b"0231"),)),
+        images.TiffTag(34675, 7, 200, profile),
+    )
+    chunk = images.PngChunk("iCCP", b"golden\0\0" + zlib.compress(profile, 0))
+    image = images.make_image(np.ascontiguousarray(pixels), (chunk,))
+    return replace(image, tiff=images.TiffTags(False, tags))
+
+
+def stack() -> bytes:
+    """A TIFF of three pages: grey, colours, and five bands stored one after the other."""
+    with Image.open(ROOT / "samples" / "tea-gardens.png") as opened:
+        photo = np.asarray(opened.convert("RGB"))
+    bands = np.concatenate([photo[100:130, 100:140], photo[101:131, 101:141, :2]], axis=2)
+    parts = images.from_array(np.ascontiguousarray(bands[..., :3])), *grey_images(bands[..., 3:], 8)
+    pages = [
+        Page((tagged(photo[10:50, 10:60, 1]),)),
+        Page((images.from_array(photo[50:80, 10:60]),)),
+        Page(parts, Layout(5, 2, True, (0, 0))),
+    ]
+    return b"".join(tiff_stack(iter(pages), len(pages), 0))
 
 
 def on_lattice(rgb: np.ndarray, number: int) -> np.ndarray:
@@ -93,7 +132,9 @@ def model_of(name: str) -> str:
     one day.
     """
     of_photo_2 = ("photo-2", "wide", "mosaic", "merged", "gradient", "doubled")
-    named = {"fixed": "none", "photo-fast-1": "photo-fast-1"} | dict.fromkeys(of_photo_2, "photo-2")
+    named = {"fixed": "none", "tagged": "none", "photo-fast-1": "photo-fast-1"} | dict.fromkeys(
+        of_photo_2, "photo-2"
+    )
     return named.get(name, "photo-1")
 
 
@@ -121,6 +162,8 @@ def main() -> None:
             "pixels": pixel_hash(picture.pixels),
             "file": hashlib.sha256(data).hexdigest(),
         }
+    if not (HERE / "stack.bbar").exists():
+        bbans.compress_stack(stack(), HERE / "stack.bbar", model="none")
     listed.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from math import prod
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,16 +18,16 @@ MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
 
 
-def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """Read an image of an array of a shape and type that `from_array` accepts.
+def header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether the order is Fortran's, and type of an array; the file is then at its
+    samples.
 
-    Raises InputError on damage and other shapes, UnsupportedImageError on other types and versions.
+    Raises InputError on damage, UnsupportedImageError on other versions.
 
     Examples:
-        >>> read_npy(npy_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
-        (2, 3)
+        >>> header(BytesIO(npy_bytes(from_array(np.zeros((2, 3), np.uint8)))))
+        ((2, 3), False, dtype('uint8'))
     """
-    file = BytesIO(data)
     with guarded("NPY"):
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):
@@ -40,6 +41,20 @@ def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
             else np.lib.format.read_array_header_2_0
         )
         shape, fortran, dtype = read_header(file, max_header_size=MAX_HEADER)
+        return shape, fortran, dtype
+
+
+def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
+    """Read an image of an array of a shape and type that `from_array` accepts.
+
+    Raises InputError on damage and other shapes, UnsupportedImageError on other types and versions.
+
+    Examples:
+        >>> read_npy(npy_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+        (2, 3)
+    """
+    file = BytesIO(data)
+    shape, fortran, dtype = header(file)
     if dtype.kind != "u" or dtype.itemsize > 2:
         raise UnsupportedImageError(
             f"a NPY file of samples of type {dtype} is not coded: save 8 or 16-bit samples (uint8 "
@@ -58,6 +73,19 @@ def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         )
     flat = np.frombuffer(data, dtype, offset=file.tell())
     return from_array(flat.reshape(shape, order="F" if fortran else "C"))
+
+
+def npy_start(shape: tuple[int, ...], dtype: np.dtype[Any], fortran: bool) -> bytes:
+    """Return the header of an `.npy` file, after which the samples follow.
+
+    Examples:
+        >>> header(BytesIO(npy_start((2, 3, 4), np.dtype(">u2"), fortran=True)))
+        ((2, 3, 4), True, dtype('>u2'))
+    """
+    file = BytesIO()
+    described = {"descr": dtype.str, "fortran_order": fortran, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
+    return file.getvalue()
 
 
 def npy_bytes(image: Image) -> bytes:

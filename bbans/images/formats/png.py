@@ -79,6 +79,16 @@ def chunks(data: bytes) -> list[tuple[str, bytes]]:
     return parts
 
 
+def size_of(parts: Iterable[tuple[str, bytes]]) -> int:
+    """Return the bytes of a PNG of these chunks; what follows its `IEND` is not part of it.
+
+    Examples:
+        >>> size_of([("IEND", b"")])
+        20
+    """
+    return len(SIGNATURE) + sum(12 + len(payload) for _, payload in parts)
+
+
 def _serialise(parts: Iterable[tuple[str, bytes]]) -> bytes:
     out = [SIGNATURE]
     for kind, payload in parts:

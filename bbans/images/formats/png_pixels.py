@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import cast
 
@@ -98,7 +99,11 @@ def read_png(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     png.check_pixels(header, parts)
     with guarded("PNG"):
         pixels = _decode(header, parts)
-    return make_image(pixels, png.metadata(parts), header.depth, header.colour == png.PALETTE)
+    image = make_image(pixels, png.metadata(parts), header.depth, header.colour == png.PALETTE)
+    notes: tuple[str, ...] = ("interlacing",) if header.interlaced else ()
+    if behind := len(data) - png.size_of(parts):
+        notes += (f"{behind} bytes after its end (IEND)",)
+    return replace(image, left_out=notes)
 
 
 def _unfiltered(image: Image, colour: int) -> bytes:

@@ -85,11 +85,22 @@ def _pam_header(data: bytes) -> Header:
     return Header(width, height, channels, largest, end.end())
 
 
+def header_of(data: bytes) -> Header:
+    """Parse the header of a file. Raises InputError on damage.
+
+    Examples:
+        >>> header_of(b"P5 2 1 255 ab")
+        Header(width=2, height=1, channels=1, largest=255, start=11)
+    """
+    return _pam_header(data) if data[1:2] == b"7" else _header(data)
+
+
 def _check_last(rest: bytes) -> None:
     """Raise UnsupportedImageError if another image follows."""
     if rest.startswith(b"P"):
         raise UnsupportedImageError(
-            "a PNM file of several images is not coded: save them one by one"
+            "a PNM file of several images is no single image: compress it as a stack, by itself "
+            "(bbans compress, bbans.compress_stack)"
         )
 
 
@@ -151,7 +162,7 @@ def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         >>> read_pnm(b"P2 2 1 255 7 8", False, 100).pixels.tolist()
         [[7, 8]]
     """
-    header = _pam_header(data) if data[1:2] == b"7" else _header(data)
+    header = header_of(data)
     if header.width < 1 or header.height < 1:
         raise InputError(f"damaged PNM: no valid size ({header.width} x {header.height})")
     bitmap = data[1:2] in b"14"

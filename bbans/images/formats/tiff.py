@@ -1,25 +1,25 @@
 """TIFF (Adobe, revision 6.0): tags are checked here, libtiff decodes, and files are written
 uncompressed.
 
-Pillow parses and writes the tags, but it has no mode for 16-bit colours, and undoes premultiplied
-alpha, which loses samples.
+Pillow parses the tags, but it has no mode for 16-bit colours, and undoes premultiplied alpha, which
+loses samples. Tags are carried and written as the bytes that they were (`tiff_carried`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import struct
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import PIL.Image
-from PIL import ExifTags, TiffImagePlugin
+from PIL import TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
 from bbans.images.formats.rows import pack_rows
+from bbans.images.formats.tiff_carried import tags_of, with_tags
+from bbans.images.formats.tiff_pages import page_file, pages_of
 from bbans.images.formats.tiff_tags import (
     BITS,
     CHANNELS,
@@ -38,8 +38,6 @@ from bbans.images.formats.tiff_tags import (
     PLANAR,
     RGB,
     ROWS_PER_STRIP,
-    STRIP_BYTES,
-    STRIPS,
     TILE_HEIGHT,
     TILE_WIDTH,
     UNASSOCIATED_ALPHA,
@@ -56,12 +54,27 @@ from bbans.images.formats.tiff_tags import (
     kind_of,
     read_directory,
 )
-from bbans.images.image import Image, PngChunk, Samples, make_image, palette_entries, transparency
+from bbans.images.formats.tiff_write import header_bytes, longs, needs_big, page_bytes, shorts
+from bbans.images.image import (
+    Image,
+    PngChunk,
+    Samples,
+    TiffTag,
+    TiffTags,
+    make_image,
+    palette_entries,
+    transparency,
+)
 from bbans.images.pillow_convert import check_size, from_pillow, guarded
 
 
-def _upright(pixels: Samples, orientation: int) -> Samples:
-    """Return the pixels in the orientation in which they are to be viewed; the tag is not kept."""
+def upright(pixels: Samples, orientation: int) -> Samples:
+    """Return the pixels in the orientation in which they are to be viewed; the tag is not kept.
+
+    Examples:
+        >>> upright(np.array([[1, 2]], np.uint8), 6).tolist()
+        [[1], [2]]
+    """
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     vertical, horizontal = {
@@ -92,7 +105,18 @@ def _decode_packed(data: bytes, kind: Kind) -> Samples:
     return pixels
 
 
-def _decode(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
+def decode_samples(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
+    """Decode the samples `(H, W)` or `(H, W, channels)` of a file's first page, black as 0.
+
+    Raises InputError on damage.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> data = tiff_bytes(from_array(np.zeros((2, 3), np.uint8)))
+        >>> tags = read_directory(data)
+        >>> decode_samples(data, kind_of(tags), tags).shape
+        (2, 3)
+    """
     import imagecodecs
 
     tile = int(tags.get(TILE_WIDTH, 0)) * int(tags.get(TILE_HEIGHT, 0))
@@ -146,14 +170,37 @@ def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]
 
 def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """Read a TIFF of 1 to 16-bit grey or indices or 8 or 16-bit RGB, either with alpha that is not
-    premultiplied; turned upright.
+    premultiplied; turned upright, with the tags of its page.
 
+    Images of lower resolution besides it (thumbnails, levels of a pyramid) are left out and named.
     Raises InputError on damage, UnsupportedImageError on other kinds and, unless `as_pixels`,
     JpegInputError on JPEG data.
 
     Examples:
         >>> from bbans.images.image import from_array
         >>> read_tiff(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
+        (2, 3)
+    """
+    if data.startswith(b"MM\0+"):  # Pillow would misread its offsets
+        raise UnsupportedImageError(
+            "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
+        )
+    pages, notes = pages_of(data)
+    if len(pages) > 1:
+        raise UnsupportedImageError(
+            "a TIFF of several pages is no single image: compress it as a stack, by itself (bbans "
+            "compress, bbans.compress_stack)"
+        )
+    alone = data if not notes else page_file(data, pages[0])
+    return with_tags(read_page(alone, as_pixels, max_pixels), data, pages[0], notes)
+
+
+def read_page(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
+    """Read the only page of a file, without its tags. Raises as `read_tiff` does.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> read_page(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))), False, 100).pixels.shape
         (2, 3)
     """
     with guarded("TIFF"):
@@ -165,71 +212,35 @@ def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         if kind.width < 1 or kind.height < 1:
             raise InputError(f"damaged TIFF: no valid size ({kind.width} x {kind.height})")
         check_size(kind.width, kind.height, max_pixels)
-        pixels = _upright(_decode(data, kind, tags), tags.get(ORIENTATION, 1))
+        pixels = upright(decode_samples(data, kind, tags), tags.get(ORIENTATION, 1))
         chunks = _described(data, tags)
         if kind.photometric == PALETTE:
             chunks = metadata.with_colours(chunks, (_palette(tags, kind.bits),))
         return make_image(pixels, chunks, kind.bits, kind.photometric == PALETTE)
 
 
-def _rational(value: float) -> TiffImagePlugin.IFDRational:
-    return TiffImagePlugin.IFDRational(round(value * 10_000), 10_000)
+def stored_tags(image: Image, order: str) -> list[TiffTag]:
+    r"""Return the tags that say what the samples of an uncompressed page are.
 
-
-def _describe(directory: ImageFileDirectory_v2, chunks: tuple[PngChunk, ...]) -> None:
-    """Write the metadata to the tags."""
-    info = metadata.to_info(chunks)
-    if "exif" in info:
-        exif = PIL.Image.Exif()
-        with (
-            contextlib.suppress(InputError),
-            guarded("EXIF"),
-        ):  # an EXIF block that cannot be parsed is left out
-            exif.load(info["exif"])
-            directory.update(
-                {tag: exif[tag] for tag in (*metadata.DESCRIPTIVE_TAGS, ORIENTATION) if tag in exif}
-            )
-            for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-                if block := dict(exif.get_ifd(ifd)):
-                    directory[ifd] = block
-    if "icc_profile" in info:
-        directory.tagtype[ICC] = 7
-        directory[ICC] = info["icc_profile"]
-    if "dpi" in info:
-        directory[UNIT] = 2
-        directory[X_RESOLUTION], directory[Y_RESOLUTION] = (
-            _rational(value) for value in info["dpi"]
-        )
-
-
-def tiff_bytes(image: Image) -> bytes:
-    """Write an uncompressed TIFF with ICC profile, EXIF and resolution.
-
-    Raises OutputError for what it cannot hold.
+    order: of bytes, as in `struct`. Raises OutputError for what TIFF cannot hold.
 
     Examples:
         >>> from bbans.images.image import from_array
-        >>> tiff_bytes(from_array(np.zeros((2, 3), np.uint8)))[:2]
-        b'MM'
+        >>> stored_tags(from_array(np.zeros((2, 3), np.uint8)), ">")[0].value
+        b'\x00\x00\x00\x03'
     """
     if transparency(image.metadata) is not None:
         raise OutputError("TIFF holds no transparent colour (tRNS): choose PNG")
     height, width = image.pixels.shape[:2]
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    rows = pack_rows(image.pixels, image.bit_depth)
-    if rows.size > 2**32 - 2**24:
-        raise OutputError(
-            f"TIFF holds at most 4 GiB, the pixels have {rows.size} bytes: choose PNG"
-        )
-    directory = ImageFileDirectory_v2(b"MM\0*\0\0\0\0")  # big-endian, as `pack_rows` is
-    _describe(directory, image.metadata)
-    directory[WIDTH], directory[HEIGHT] = width, height
-    directory[BITS] = (image.bit_depth,) * channels
-    directory[COMPRESSION], directory[CHANNELS], directory[PLANAR] = 1, channels, 1
-    directory[PHOTOMETRIC] = PALETTE if image.palette else RGB if channels >= 3 else MIN_IS_BLACK
-    directory[STRIPS], directory[ROWS_PER_STRIP], directory[STRIP_BYTES] = 0, height, rows.size
-    if channels in (2, 4):
-        directory[EXTRA] = UNASSOCIATED_ALPHA
+    colours = PALETTE if image.palette else RGB if channels >= 3 else MIN_IS_BLACK
+    found = described_samples(
+        (height, width, channels),
+        image.bit_depth,
+        colours,
+        (UNASSOCIATED_ALPHA,) if channels in (2, 4) else (),
+        order,
+    )
     if image.palette:
         entries = (
             np.frombuffer(palette_entries(image.metadata) or b"", np.uint8)
@@ -243,10 +254,85 @@ def tiff_bytes(image: Image) -> bytes:
                 f"{len(entries)}: choose PNG"
             )
         table[: len(entries)] = entries
-        directory[COLOUR_MAP] = tuple((table.T.reshape(-1) * 257).tolist())
-    file = BytesIO()
-    try:
-        directory.save(file)
-    except (struct.error, ValueError, TypeError) as error:
-        raise OutputError(f"the metadata cannot be written as TIFF: {error}") from error
-    return file.getvalue() + rows.tobytes()
+        found.append(shorts(COLOUR_MAP, order, *(table.T.reshape(-1) * 257).tolist()))
+    return found
+
+
+def described_samples(
+    shape: tuple[int, int, int],
+    bits: int,
+    photometric: int,
+    extra: tuple[int, ...],
+    order: str,
+    planar: bool = False,
+) -> list[TiffTag]:
+    """Return the tags of an uncompressed page of samples of `shape`, `(H, W, samples)`.
+
+    Examples:
+        >>> len(described_samples((2, 3, 5), 8, RGB, (0, 0), "<"))
+        9
+    """
+    height, width, samples = shape
+    found = [
+        longs(WIDTH, order, False, width),
+        longs(HEIGHT, order, False, height),
+        shorts(BITS, order, *(bits,) * samples),
+        shorts(COMPRESSION, order, 1),
+        shorts(PHOTOMETRIC, order, photometric),
+        shorts(CHANNELS, order, samples),
+        longs(ROWS_PER_STRIP, order, False, height),
+        shorts(PLANAR, order, 2 if planar else 1),
+    ]
+    return [*found, shorts(EXTRA, order, *extra)] if extra else found
+
+
+def row_data(pixels: Samples, bits: int, order: str) -> bytes:
+    r"""Return samples as the bytes of an uncompressed page.
+
+    Examples:
+        >>> row_data(np.array([[258]], np.uint16), 16, "<")
+        b'\x02\x01'
+    """
+    rows = pack_rows(pixels, bits)  # big-endian
+    return (rows.view(np.uint16).byteswap() if bits == 16 and order == "<" else rows).tobytes()
+
+
+def stored_page(image: Image, tags: TiffTags) -> tuple[list[TiffTag], bytes]:
+    """Return the tags that say what the samples of an image's page are, and their bytes.
+
+    tags: of the page; with tag 262 white is zero, as it was. Raises OutputError for what TIFF
+    cannot hold.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> white = TiffTags(False, (TiffTag(PHOTOMETRIC, 3, 1, bytes(2)),))
+        >>> stored_page(from_array(np.array([[255, 7]], np.uint8)), white)[1].hex()
+        '00f8'
+    """
+    order, pixels = ">" if tags.big_endian else "<", image.pixels
+    stored = stored_tags(image, order)
+    if any(tag.tag == PHOTOMETRIC for tag in tags.tags) and pixels.ndim == 2 and not image.palette:
+        pixels = pixels.dtype.type(2**image.bit_depth - 1) - pixels
+        stored = [tag for tag in stored if tag.tag != PHOTOMETRIC]
+        stored.append(shorts(PHOTOMETRIC, order, MIN_IS_WHITE))
+    return stored, row_data(pixels, image.bit_depth, order)
+
+
+def tiff_bytes(image: Image) -> bytes:
+    """Write an uncompressed TIFF with the tags of the TIFF that the image came from, or with ICC
+    profile, EXIF, XMP and resolution.
+
+    Raises OutputError for what it cannot hold.
+
+    Examples:
+        >>> from bbans.images.image import from_array
+        >>> tiff_bytes(from_array(np.zeros((2, 3), np.uint8)))[:2]
+        b'MM'
+    """
+    tags = tags_of(image)
+    order = ">" if tags.big_endian else "<"
+    stored, rows = stored_page(image, tags)
+    big = needs_big(tags.tags) or len(rows) > 2**32 - 2**27
+    begin = header_bytes(order, big)
+    page = (*stored, *(tag for tag in tags.tags if tag.tag != PHOTOMETRIC))
+    return begin + page_bytes(page, rows, order, big, len(begin), last=True)

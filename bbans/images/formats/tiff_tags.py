@@ -64,9 +64,9 @@ def head(data: bytes) -> bytes:
 
 
 def read_directory(data: bytes) -> ImageFileDirectory_v2:
-    """Parse the tags of a file's only page.
+    """Parse the tags of a file's first page.
 
-    Raises InputError on damage, UnsupportedImageError on several pages and on big-endian BigTIFF.
+    Raises InputError on damage. Of a big-endian BigTIFF Pillow would misread the offsets.
 
     Examples:
         >>> import numpy as np
@@ -75,10 +75,6 @@ def read_directory(data: bytes) -> ImageFileDirectory_v2:
         >>> read_directory(tiff_bytes(from_array(np.zeros((2, 3), np.uint8))))[WIDTH]
         3
     """
-    if data.startswith(b"MM\0+"):  # Pillow would misread its offsets
-        raise UnsupportedImageError(
-            "a big-endian BigTIFF is not read: write it anew, little-endian or smaller"
-        )
     directory = ImageFileDirectory_v2(head(data))
     file = BytesIO(data)
     first = directory.next
@@ -87,8 +83,6 @@ def read_directory(data: bytes) -> ImageFileDirectory_v2:
     # Where tags are cut off, Pillow only warns and stops reading.
     if directory.next == first or not {WIDTH, HEIGHT} <= set(directory):
         raise InputError("damaged TIFF: its tags are incomplete")
-    if directory.next:
-        raise UnsupportedImageError("a TIFF of several pages is not coded: save them one by one")
     return directory
 
 
@@ -113,8 +107,13 @@ class Kind(NamedTuple):
     planar: bool
 
 
-def _check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
-    """Return the bits of every sample. Raises UnsupportedImageError on other types."""
+def check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
+    """Return the bits of every sample. Raises UnsupportedImageError on other types.
+
+    Examples:
+        >>> check_samples({BITS: (16, 16, 16)}, channels=3)
+        16
+    """
     bits, formats = set(as_tuple(tags.get(BITS, 1))), set(as_tuple(tags.get(SAMPLE_FORMAT, 1)))
     if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
         sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
@@ -139,7 +138,7 @@ def kind_of(tags: ImageFileDirectory_v2) -> Kind:
         tags.get(CHANNELS, 1),
         as_tuple(tags.get(EXTRA, ())),
     )
-    bits = _check_samples(tags, channels)
+    bits = check_samples(tags, channels)
     if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE):
         name = {5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(
             photometric, f"photometric interpretation {photometric}"

@@ -4,6 +4,7 @@ metadata that it can hold.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO
 
 from bbans.errors import OutputError
@@ -31,5 +32,5 @@ def write_image(image: Image, fp: IO[bytes], format: str = "PNG") -> None:
     if row is None or row.writer is None:
         known = ", ".join(written()).upper()
         raise OutputError(f"format {format} is not written: choose one of {known}")
-    image = make_image(image.pixels, image.metadata, image.bit_depth, image.palette)
-    fp.write(row.write(image))
+    checked = make_image(image.pixels, image.metadata, image.bit_depth, image.palette)
+    fp.write(row.write(replace(checked, tiff=image.tiff)))
