@@ -25,6 +25,8 @@ FEW, MANY = 4, 8
 MANY_PIXELS = 2**19
 WEBP_SAVES = 0.97
 """What WebP's higher efforts save of its lowest."""
+WEBP_BELOW = 1.1
+"""WebP is not estimated where JPEG XL takes at least this times what the model takes."""
 DRAWN = 0.6
 """An image is drawn where JPEG XL takes less than this times what the fixed predictor takes; of
 photographs it takes 0.85 to 1.
@@ -80,16 +82,16 @@ def estimates(ready: Predicted) -> Estimates:
     view = ready.view
     cut = patches(view.samples)
     scale = view.samples.size / cut.size
-    library = len(encode_jpegxl(cut))
-    if view.pixel_format.bit_depth <= 8:
-        webp = encode_webp(cut.astype(np.uint8), (LOW_EFFORT,))
-        library = min(library, int(WEBP_SAVES * len(webp)))
     plane, last = ready.colour[0], ready.rest
     model = 0.0 if is_constant(plane.original) else _model_bytes(plane)
     if last is not None and not is_constant(last.original):
         model += (
             len(encode_jpegxl(patches(last.original))) if last.net is None else _model_bytes(last)
         )
+    library = len(encode_jpegxl(cut))
+    if view.pixel_format.bit_depth <= 8 and library < WEBP_BELOW * model:
+        webp = encode_webp(cut.astype(np.uint8), (LOW_EFFORT,))
+        library = min(library, int(WEBP_SAVES * len(webp)))
     return Estimates(len(view.table) + scale * model, len(view.table) + scale * library)
 
 

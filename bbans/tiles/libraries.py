@@ -9,7 +9,7 @@ from bbans.container.pixel_formats import PixelFormat
 from bbans.container.tile_codecs import JPEGXL, LZMA, WEBP
 from bbans.container.tile_grid import to_raw
 from bbans.tiles.codec import Samples
-from bbans.tiles.codecs.jpegxl import encode_jpegxl
+from bbans.tiles.codecs import jpegxl as jxl
 from bbans.tiles.codecs.lzma import encode_lzma
 from bbans.tiles.codecs.webp import (
     HIGH_EFFORT,
@@ -21,6 +21,10 @@ from bbans.tiles.codecs.webp import (
 
 REPETITIVE = 2.0
 """Bits of a sample, by JPEG XL, below which LZMA is tried: it finds distant repetitions."""
+SHORT, HIGH_PIXELS = 2**12, 2**18
+"""JPEG XL's high effort is tried where the other makes fewer than SHORT bytes of up to HIGH_PIXELS
+pixels: there it is quick, and a few bytes are a large share.
+"""
 WEBP_CLOSE = 1.03
 """WebP's high effort, which saves up to 4 %, is tried where the others are at most this much
 shorter than its middle effort.
@@ -41,7 +45,10 @@ def by_libraries(samples: Samples, pixel_format: PixelFormat, thorough: bool) ->
         1
     """
     channels, depth = samples.shape[2], pixel_format.bit_depth
-    jpegxl = encode_jpegxl(samples, high=thorough)
+    pixels = samples.shape[0] * samples.shape[1]
+    jpegxl = jxl.encode_jpegxl(samples)
+    if thorough or (len(jpegxl) < SHORT and pixels <= HIGH_PIXELS):
+        jpegxl = min(jxl.encode_jpegxl(samples, jxl.HIGH_EFFORT), jpegxl, key=len)
     coded = [(JPEGXL, jpegxl)]
     if thorough or 8 * len(jpegxl) < REPETITIVE * samples.size:
         coded.append((LZMA, encode_lzma(to_raw(samples, depth), channels * max(1, depth // 8))))
@@ -49,7 +56,7 @@ def by_libraries(samples: Samples, pixel_format: PixelFormat, thorough: bool) ->
         plain = samples.astype(np.uint8)
         webp = encode_webp(plain, (LOW_EFFORT, MIDDLE_EFFORT))
         close = len(webp) <= WEBP_CLOSE * min(len(payload) for _, payload in coded)
-        if thorough or (close and samples.shape[0] * samples.shape[1] <= WEBP_HIGH_PIXELS):
+        if thorough or (close and pixels <= WEBP_HIGH_PIXELS):
             webp = min(encode_webp(plain, (HIGH_EFFORT,)), webp, key=len)
         coded.insert(0, (WEBP, webp))  # taken where others are equally short
     codec, payload = min(coded, key=lambda candidate: len(candidate[1]))

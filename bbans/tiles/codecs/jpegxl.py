@@ -28,10 +28,8 @@ RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 Samples = NDArray[Any]
 
 
-def encode_jpegxl(samples: Samples, high: bool = False) -> bytes:
+def encode_jpegxl(samples: Samples, effort: int = EFFORT) -> bytes:
     """Code samples `(h, w, 1 to 4)`, uint8 or uint16, as a codestream without its signature.
-
-    high: try the high effort as well, and return the shorter.
 
     Examples:
         >>> x = np.arange(24, dtype=np.uint16).reshape(4, 6, 1)
@@ -39,13 +37,10 @@ def encode_jpegxl(samples: Samples, high: bool = False) -> bytes:
         True
     """
     array = np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)
-    coded = (
-        imagecodecs.jpegxl_encode(
-            array, effort=effort, lossless=True, usecontainer=False, numthreads=1
-        )
-        for effort in ((EFFORT, HIGH_EFFORT) if high else (EFFORT,))
+    data = imagecodecs.jpegxl_encode(
+        array, effort=effort, lossless=True, usecontainer=False, numthreads=1
     )
-    return min((_codestream(bytes(data))[len(SIGNATURE) :] for data in coded), key=len)
+    return _codestream(bytes(data))[len(SIGNATURE) :]
 
 
 def _codestream(data: bytes) -> bytes:

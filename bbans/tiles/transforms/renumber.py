@@ -171,7 +171,7 @@ def encode_table(table: Table) -> bytes:
         before, gaps = values, np.diff(values) % (1 << table.bit_depth)
         body += varint(len(values)) + varint(int(values[0]))
         starts = np.flatnonzero(np.diff(gaps, prepend=0))
-        for start, end in zip(starts, [*starts[1:], len(gaps)], strict=True):
+        for start, end in zip(starts, [*starts, len(gaps)][1:], strict=True):
             gap, repeated = int(gaps[start]), int(end - start) - 1
             body += varint(gap << 1 | (repeated > 0)) + (varint(repeated) if repeated else b"")
     deflated = varint(len(body)) + zlib.compress(body, 9)
