@@ -32,7 +32,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import as_files, check_input, check_output, image_kind, kind_of_suffix, plan
+from .outputs import as_files, check_input, check_output, image_kind, plan
 from .run import on_cluster, process, say
 
 
@@ -136,7 +136,8 @@ def compress(
     "--format",
     "kind",
     type=RowChoice(written),
-    help="Kind of image file. Default: by -o, else what the file was made of, or png.",
+    help="Kind of image file. Default: by -o, else what the file was made of, else png, or one "
+    "that holds what png cannot.",
 )
 @model_option
 @threads_option
@@ -201,6 +202,8 @@ def decompress(
         )
 
     def work(source: str) -> None:
+        from bbans.files.on_disk import default_kind
+
         with as_files(source, targets[source]) as (read, write):
             if bbans.is_stack(read):
                 restore_stack(read, write, kinds[source])
@@ -211,7 +214,7 @@ def decompress(
                 model=model,
                 overwrite=force,
                 threads=threads,
-                format=kinds[source] or kind_of_suffix(bbans.original_suffix(read)) or "png",
+                format=kinds[source] or default_kind(read),
                 max_pixels=max_pixels,
                 region=region,
                 preview=preview,
@@ -238,9 +241,14 @@ def decompress(
 
 def _restored_name(source: Path, kind: str | None) -> Path:
     """Return the default output: the source with the suffix of the kind of image file, by default
-    of the one that it was made of, if that is known, or PNG.
+    of the one that it was made of, if that is known, or of one that holds what the file does.
     """
-    suffix = written()[kind][0] if kind else bbans.original_suffix(source) or ".png"
+    from bbans.files.on_disk import default_kind
+
+    if kind is None and (origin := bbans.original_suffix(source)):
+        suffix = origin
+    else:
+        suffix = written()[kind or default_kind(source)][0]
     return (
         source.with_suffix(suffix)
         if source.suffix == ".bbans"

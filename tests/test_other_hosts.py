@@ -165,7 +165,7 @@ def test_a_home_of_another_user(tmp_path, photograph):
 # Pillow's limit
 
 
-@pytest.mark.parametrize("limit", [10, 1, None])
+@pytest.mark.parametrize("limit", [10, 1, 2000, 3000, None])
 def test_pillows_limit_is_not_that_of_our_files(limit, monkeypatch, photograph):
     pictures = {
         "drawing": drawing(),

@@ -19,7 +19,7 @@ from bbans.container import archive_records as records
 from bbans.container import group_schedule, schemes, stack_record
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.execution.executor import Executor, on_threads
-from bbans.files.metadata import to_chunks
+from bbans.files.metadata import chunks_of
 from bbans.models.image_model import ImageModel
 from bbans.schemes import chained_group
 
@@ -76,7 +76,7 @@ def code_job(settings: Settings, job: Job) -> CodedJob:
         >>> code_job(Settings(lambda image: b"file"), job).files
         (b'file',)
     """
-    model, pixels = settings.model, [image.pixels for image in job.images]
+    model, pixels = settings.model, [images.coded_samples(image) for image in job.images]
     if model is None or not job.chained:
         return CodedJob(tuple(map(settings.to_file, job.images)))
     depth = job.images[0].bit_depth
@@ -206,12 +206,14 @@ class _State:
         self.names.append(name)
         number = len(self.items)
         model = self.settings.model
-        if model is None or not model.fits(image.pixels, image.palette, image.bit_depth):
+        if model is None or not model.fits(
+            images.coded_samples(image), image.palette, image.bit_depth
+        ):
             self.items.append(records.Item(name, OPEN, pixel_format.code, width, height))
             self.sent.append(((number,), False))
             yield Job((image,), chained=False)
             return
-        metadata = to_chunks(image)
+        metadata = chunks_of(image)
         if self.waiting and self.waiting[0][1].bit_depth != image.bit_depth:
             yield self.close_chained()
         self.items.append(records.Item(name, OPEN, pixel_format.code, width, height, metadata))

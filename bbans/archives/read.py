@@ -18,6 +18,7 @@ from bbans.container import archive_reader as reader
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
 from bbans.files import storage, urls
+from bbans.images.formats.registry import FORMATS
 
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
@@ -134,10 +135,11 @@ def extract_archive(
 ) -> ExtractResult:
     """Extract all images of an archive, or those in `names`, to files below the folder `output`.
 
-    path: a path or URL; output: a local folder. format: the kind of image files (default: PNG),
-    whose suffix is appended to names that lack it. overwrite: replace existing files. Files have
-    the permission bits of a local archive. model: looked up by its id before embedded models and
-    those of the search path. keep_going: leave out images that cannot be decoded and return them.
+    path: a path or URL; output: a local folder. format: the kind of image files (default: PNG, or
+    for what it cannot hold `images.default_format`), whose suffix is appended to names that lack
+    it. overwrite: replace existing files. Files have the permission bits of a local archive. model:
+    looked up by its id before embedded models and those of the search path. keep_going: leave out
+    images that cannot be decoded and return them.
 
     Raises OutputExistsError before anything is written, OutputError, InputError on names that the
     archive does not have, FormatError on damage, of which LimitError if it claims more than
@@ -151,7 +153,6 @@ def extract_archive(
         ...     [path.name for path in extract_archive(f"{folder}/a.bbar", output=folder).written]
         ['a.png']
     """
-    kind = format or "PNG"
     if not isinstance(urls.located(output), Path):
         raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
     root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
@@ -159,13 +160,16 @@ def extract_archive(
     with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         requested = _requested(index, names)
-        targets = _targets(index, requested, root, kind, overwrite)
+        targets = _targets(index, requested, root, format or "PNG", overwrite)
         sources = models.models_for_reading(data, index, model, threads, max_pixels)
         for number, image in restore(data, index, sources, requested, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
             buffer = BytesIO()
             try:
+                kind = format or images.default_format(image)
+                if format is None and kind != "PNG":
+                    target = _named_by_kind(root, index.archive.items[number].name, kind, written)
                 images.write_image(image, buffer, format=kind)
             except InputError as error:
                 raise FormatError(
@@ -215,6 +219,17 @@ def _targets(
         used.add(target)
         targets[number] = target
     return targets
+
+
+def _named_by_kind(root: Path, name: str, kind: str, written: Collection[Path]) -> Path:
+    """Return the path of an image that PNG cannot hold."""
+    suffixes = FORMATS[kind].suffixes
+    target = root / (name if name.lower().endswith(suffixes) else name + suffixes[0])
+    if target in written:
+        raise OutputError(
+            f"two images would be written to {target}: extract them by name, one after the other"
+        )
+    return target
 
 
 def _make_folder(root: Path, folder: Path) -> None:

@@ -9,8 +9,8 @@ from bbans import container, images
 from bbans.archives.groups import Pixels, decode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
-from bbans.errors import FormatError, InputError
-from bbans.files.metadata import image_of
+from bbans.errors import FormatError
+from bbans.files.metadata import restored
 from bbans.models.image_model import ImageModel
 
 
@@ -98,11 +98,9 @@ def _images(
 def _image(item: records.Item, pixels: Pixels, pixel_format: container.PixelFormat) -> images.Image:
     """Combine pixels and metadata of an item. Raises FormatError if they make no valid image."""
     try:
-        return image_of(pixels, item.metadata, pixel_format)
-    except InputError as error:
-        raise FormatError(
-            f"{item.name}: the archive holds no image that can be restored: {error}"
-        ) from error
+        return restored(pixels, item.metadata, pixel_format)
+    except FormatError as error:
+        raise FormatError(f"{item.name}: {error}") from error
 
 
 def _from_files(

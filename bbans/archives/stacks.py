@@ -80,10 +80,10 @@ def compress_stack(
     """Compress a stack to an archive and return the sizes, and what was left out.
 
     source: a path or URL, or the bytes, of a TIFF of several pages or of more than four samples a
-    pixel, of a PNM file of several images, or of an `.npy` file; or an array, uint8, uint16 or
-    bool, `(N, H, W)`, `(N, H, W, C)` or `(H, W, C)`, with more leading axes if need be. The last
-    axis is taken as channels if it has up to four entries or is at most a quarter as long as rows
-    and columns. target: a path or URL.
+    pixel, of a PNM file of several images, or of an `.npy` file; or an array of bool or of integers
+    of 8 or 16 bits, `(N, H, W)`, `(N, H, W, C)` or `(H, W, C)`, with more leading axes if need be.
+    The last axis is taken as channels if it has up to four entries or is at most a quarter as long
+    as rows and columns. target: a path or URL.
 
     The other options are those of `compress_file`. Pages that a latent model of whole images fits
     share messages. Raises as `compress_file` does, and InputError on what is no stack.
@@ -275,7 +275,13 @@ def _restored(
     for number, image in restore(data, index, sources):
         waiting[number] = image
         while at < len(numbers) and all(n in waiting for n in numbers[at]):
-            yield Page(tuple(waiting.pop(n) for n in numbers[at]), layouts[at])
+            page = Page(tuple(waiting.pop(n) for n in numbers[at]), layouts[at])
+            if any(image.samples != page.images[0].samples for image in page.images):
+                raise FormatError(
+                    f"image {at + 1} of the stack: its items have samples of different kinds (kind "
+                    "7 of the metadata); the file is malformed"
+                )
+            yield page
             at += 1
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ICC_PROFILE,
         PNG_CHUNK,
         PNG_CHUNK_AFTER_PIXELS,
+        SAMPLES,
         TEXT,
         TIFF_TAGS,
         XMP,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
     from bbans.container.part_records import Axis, TilePart, Transform, codec_name, needs_model
     from bbans.container.pixel_formats import FORMATS, GREY8, RGB8, PixelFormat, format_of
+    from bbans.container.sample_record import SampleRecord, record_of_samples, sample_chunks
     from bbans.container.tile_codecs import (
         BITS_BACK,
         CHAIN,
@@ -82,7 +84,9 @@ PLACES = {
     "PREPARED": "tile_codecs",
     "PixelFormat": "pixel_formats",
     "RGB8": "pixel_formats",
+    "SAMPLES": "metadata",
     "STORED": "tile_codecs",
+    "SampleRecord": "sample_record",
     "TEXT": "metadata",
     "TIFF_TAGS": "metadata",
     "TilePart": "part_records",
@@ -104,6 +108,8 @@ PLACES = {
     "read_index": "file_reader",
     "read_metadata_only": "file_reader",
     "read_tile": "file_reader",
+    "sample_chunks": "sample_record",
+    "record_of_samples": "sample_record",
     "tile_count": "tile_grid",
     "tile_rectangles": "tile_grid",
     "to_raw": "tile_grid",
@@ -133,6 +139,7 @@ __all__ = [
     "PNG_CHUNK_AFTER_PIXELS",
     "PREPARED",
     "RGB8",
+    "SAMPLES",
     "STORED",
     "TEXT",
     "TIFF_TAGS",
@@ -149,6 +156,7 @@ __all__ = [
     "Index",
     "MetadataChunk",
     "PixelFormat",
+    "SampleRecord",
     "TilePart",
     "TileRecord",
     "Transform",
@@ -163,6 +171,8 @@ __all__ = [
     "read_index",
     "read_metadata_only",
     "read_tile",
+    "record_of_samples",
+    "sample_chunks",
     "tile_count",
     "tile_rectangles",
     "to_raw",

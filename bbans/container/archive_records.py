@@ -19,6 +19,7 @@ from bbans.container.group_schedule import Stretch
 from bbans.container.metadata import MetadataChunk, check_metadata
 from bbans.container.part_records import U32_MAX
 from bbans.container.pixel_formats import FORMATS
+from bbans.container.sample_record import record_of_samples
 from bbans.container.schemes import Coding
 from bbans.container.stack_record import Stack, check_stack
 from bbans.errors import FormatError, VersionError
@@ -256,6 +257,7 @@ def check_item(number: int, item: Item, groups: Sequence[Group]) -> None:
     ) or item.size:
         raise FormatError(f"{where}: its pixel format and sides must be those of its chained group")
     check_metadata(item.metadata)
+    record_of_samples(item.metadata, FORMATS[item.pixel_format])
 
 
 def check_archive(archive: Archive) -> None:

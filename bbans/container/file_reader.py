@@ -27,6 +27,7 @@ from bbans.container.metadata import MetadataChunk, read_metadata
 from bbans.container.part_entries import MAX_PAYLOAD, read_parts
 from bbans.container.part_records import U32_MAX
 from bbans.container.pixel_formats import FORMATS, PixelFormat
+from bbans.container.sample_record import record_of_samples
 from bbans.container.tile_grid import tile_count
 from bbans.errors import (
     ChecksumError,
@@ -103,6 +104,7 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
 
     Examples:
         >>> from bbans.container.file_writer import write
+        >>> from bbans.container.part_records import TilePart
         >>> from bbans.container.tile_codecs import CONSTANT
         >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
         >>> read_index(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))).entries[0].sizes
@@ -112,6 +114,7 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
     metadata: tuple[MetadataChunk, ...] = ()
     if header.has_metadata:
         metadata, position = read_metadata(data, position)
+        record_of_samples(metadata, FORMATS[header.pixel_format])
 
     count = tile_count(header.width, header.height, header.tile_width, header.tile_height)
     raw, end = _table(data, position, count, FORMATS[header.pixel_format])
@@ -140,6 +143,7 @@ def read_metadata_only(data: Buffer) -> tuple[MetadataChunk, ...]:
 
     Examples:
         >>> from bbans.container.file_writer import write
+        >>> from bbans.container.part_records import TilePart
         >>> from bbans.container.tile_codecs import CONSTANT
         >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
         >>> read_metadata_only(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
@@ -156,6 +160,7 @@ def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
 
     Examples:
         >>> from bbans.container.file_writer import write
+        >>> from bbans.container.part_records import TilePart
         >>> from bbans.container.tile_codecs import CONSTANT
         >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
         >>> data = write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,)))
@@ -189,6 +194,7 @@ def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
 
     Examples:
         >>> from bbans.container.file_writer import write
+        >>> from bbans.container.part_records import TilePart
         >>> from bbans.container.tile_codecs import CONSTANT
         >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
         >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))

@@ -22,6 +22,8 @@ from bbans.container.file_records import (
 )
 from bbans.container.metadata import check_metadata, metadata_section
 from bbans.container.part_entries import part_entry
+from bbans.container.pixel_formats import FORMATS
+from bbans.container.sample_record import record_of_samples
 
 
 def _tile_entry(tile: TileRecord) -> bytes:
@@ -38,6 +40,7 @@ def _framing(container: Container) -> bytes:
     header = header_of(container)
     check_header(header)
     check_metadata(container.metadata)
+    record_of_samples(container.metadata, FORMATS[header.pixel_format])
     check_tile_count(header, len(container.tiles))
     for index, (tile, shape) in enumerate(zip(container.tiles, tile_shapes(header), strict=True)):
         check_tile_entry(
@@ -64,6 +67,7 @@ def framing_bits(container: Container) -> int:
     Raises FormatError if the container breaks a rule.
 
     Examples:
+        >>> from bbans.container.part_records import TilePart
         >>> from bbans.container.tile_codecs import CONSTANT
         >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
         >>> container = Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))
@@ -79,6 +83,7 @@ def write(container: Container) -> bytes:
     Raises FormatError if the container breaks a rule for which a reader would refuse the file.
 
     Examples:
+        >>> from bbans.container.part_records import TilePart
         >>> from bbans.container.tile_codecs import CONSTANT
         >>> tile = TileRecord((TilePart(CONSTANT, 1, b"7"),), pixels_crc=0)
         >>> len(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))

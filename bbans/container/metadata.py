@@ -17,10 +17,9 @@ from bbans.container.binary import Buffer, Cursor, check_crc, inflate, require, 
 from bbans.container.tiff_tags import read_tags
 from bbans.errors import FormatError, VersionError
 
-ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS = 1, 2, 3, 4, 5, 6
-TIFF_TAGS = 8
+ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS, SAMPLES, TIFF_TAGS = range(1, 9)
 METADATA_KINDS = frozenset(
-    {ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS, TIFF_TAGS}
+    {ICC_PROFILE, EXIF, XMP, TEXT, PNG_CHUNK, PNG_CHUNK_AFTER_PIXELS, SAMPLES, TIFF_TAGS}
 )
 MAX_METADATA_BYTES = 2**26  # after decompression
 MAX_METADATA_CHUNKS = 2**16

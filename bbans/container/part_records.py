@@ -95,6 +95,7 @@ def needs_model(part: TilePart) -> bool:
     """Returns whether a part, or one that it nests, needs a trained model.
 
     Examples:
+        >>> from bbans.container.tile_codecs import STORED
         >>> needs_model(TilePart(STORED, 1, b""))
         False
     """
@@ -107,6 +108,7 @@ def codec_name(part: TilePart) -> str:
     them.
 
     Examples:
+        >>> from bbans.container.tile_codecs import STORED
         >>> codec_name(TilePart(STORED, 1, b""))
         'stored'
     """
@@ -127,6 +129,7 @@ def check_part(
     `size`: that of its payload, which need not be there. `where` names the tile in errors.
 
     Examples:
+        >>> from bbans.container.tile_codecs import STORED
         >>> check_part("tile 0", FORMATS[0], (2, 3), TilePart(STORED, 1, b""), size=6)
     """
     codec = CODECS.get(part.codec)

@@ -138,8 +138,8 @@ def check_stack(stack: Stack, items: Sequence[Item]) -> None:
     if stack.kind == TIFF:
         _check_pages(stack, items)
     elif stack.kind == PNM:
-        if any(form.palette or form.bit_depth in (2, 4) for form in formats):
-            raise FormatError("a stack of PNM has no palette and no samples of 2 or 4 bits")
+        if any(form.palette for form in formats):
+            raise FormatError("a stack of PNM has no palette")
     else:
         _check_array(stack, items, formats)
 

@@ -138,7 +138,7 @@ def contenders(
 
     name = OURS if model is None and effort == "default" else f"{OURS}, {_setting(model, effort)}"
     return (
-        Contender(REFERENCE, lambda image: image, _png, _from_png),
+        Contender(REFERENCE, _unsigned, _png, _from_png),
         Contender("WebP", _rgb, _webp, _from_webp),
         Contender(f"JPEG XL e{jpegxl_effort}", _samples, jpegxl, from_jpegxl),
         Contender(name, lambda image: image, ours, from_ours),
@@ -205,9 +205,7 @@ def _setting(model: Any, effort: str) -> str:
 
 
 def _warm_up(image: images.Image, codecs: Sequence[Contender]) -> None:
-    corner = images.make_image(
-        image.pixels[:WARM_UP_SIDE, :WARM_UP_SIDE], image.metadata, image.bit_depth, image.palette
-    )
+    corner = images.rebuilt(image, image.pixels[:WARM_UP_SIDE, :WARM_UP_SIDE])
     for codec in codecs:
         try:
             _score(codec, corner)
@@ -237,6 +235,13 @@ def _score(codec: Contender, image: images.Image) -> Score:
     return Score(*header, len(data), encoded - started, decoded - encoded)
 
 
+def _unsigned(image: images.Image) -> images.Image:
+    """Return the image with its samples as they are coded, for codecs of unsigned numbers."""
+    return images.make_image(
+        images.coded_samples(image), image.metadata, image.bit_depth, image.palette
+    )
+
+
 def _png(image: images.Image) -> bytes:
     buffer = io.BytesIO()
     if image.bit_depth == 8 and not image.palette:
@@ -257,14 +262,14 @@ def _rgb(image: images.Image) -> Pixels | None:
     """Return the image as RGB or RGBA, uint8 `(h, w, 3 or 4)`, or None if it has 16-bit samples."""
     if image.bit_depth == 16:
         return None
-    source = images.to_pillow(image)
+    source = images.to_pillow(_unsigned(image))
     transparent = source.mode in ("LA", "RGBA") or "transparency" in source.info
     return np.asarray(source.convert("RGBA" if transparent else "RGB"))
 
 
 def _samples(image: images.Image) -> Pixels | None:
     """Return the samples, with palette indices replaced by their colours."""
-    return _rgb(image) if image.palette else image.pixels
+    return _rgb(image) if image.palette else images.coded_samples(image)
 
 
 def _webp(samples: Pixels) -> bytes:

@@ -20,9 +20,9 @@ def named_images(
     """Read the first `count` images (default: all) of a folder, an image, `.npy`, `.npz` or idx
     file.
 
-    shape `(H, W)`: of images that arrays hold flat, one a row. Returns pairs of a name and uint8
-    or uint16 `(H, W)` or `(H, W, C)`. Raises InputError if there are no images or one cannot be
-    read.
+    shape `(H, W)`: of images that arrays hold flat, one a row. Returns pairs of a name and the
+    samples as they are coded, uint8 or uint16 `(H, W)` or `(H, W, C)`. Raises InputError if there
+    are no images or one cannot be read.
 
     Examples:
         >>> import tempfile
@@ -31,7 +31,11 @@ def named_images(
         ...     [pixels.shape for _, pixels in named_images(f"{folder}/a.npy", (2, 3), count=2)]
         [(2, 3), (2, 3)]
     """
-    return list(images.open_set(path, shape=shape)[:count])
+    image_set = images.open_set(path, shape=shape)
+    return [
+        (name, images.coded_samples(image_set.image(i)))
+        for i, name in enumerate(image_set.names[:count])
+    ]
 
 
 def samples(named: Sequence[tuple[str, NDArray[Any]]], model: Model) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from bbans.execution.executor import all_threads, on_threads
 from bbans.files import storage, tiling
 from bbans.files.context import context_of_file
 from bbans.files.info import FileInfo, describe
-from bbans.files.metadata import to_image
+from bbans.files.metadata import kind_of_samples, to_image
 from bbans.models.library import ModelLike
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def decompress(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
 ) -> Pixels:
-    """Decompress a file and return its samples, uint8 or uint16, `(H, W)` or `(H, W, channels)`.
+    """Decompress a file and return its samples, `(H, W)` or `(H, W, channels)`: uint8 or uint16,
+    int8 or int16 if they are signed, bool if they were.
 
-    Palette indices and samples of fewer than 8 bits are returned unscaled.
+    Palette indices and samples of fewer bits are returned unscaled.
 
     model: tried before those of the search path if its id is the one in the file. threads: how many
     tiles are decoded in parallel. region: `(x, y, width, height)` in pixels, to decode only this
@@ -130,6 +131,12 @@ def salvage(
     pixels = tiling.decode(
         data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
     )
+    pixel_format = container.FORMATS[index.header.pixel_format]
+    if kind_of_samples(index.metadata, pixel_format).signed:
+        for damage in damaged:
+            r = damage.region
+            zero = 1 << (pixel_format.bit_depth - 1)  # 0 would be the smallest sample
+            pixels[r.y : r.y + r.height, r.x : r.x + r.width] = zero
     return to_image(pixels, index), tuple(damaged)
 
 

@@ -19,7 +19,7 @@ from bbans.errors import FormatError, VerificationError
 from bbans.execution.executor import Execution, Executor, on_threads
 from bbans.files import tiling
 from bbans.files.context import ContextRequest, build_context
-from bbans.files.metadata import to_chunks, to_image
+from bbans.files.metadata import chunks_of, to_image
 from bbans.models.library import ModelLike, load_model
 from bbans.options import NO_MODEL, SchemeOptions, effort_named
 
@@ -64,8 +64,8 @@ def compress(
 ) -> bytes:
     """Compress an image losslessly and return the bytes of its file.
 
-    image: uint8 or uint16 array `(H, W)` or `(H, W, C)`, C from 2 to 4, a Pillow image, or an
-    `images.Image` with metadata.
+    image: array `(H, W)` or `(H, W, C)`, C from 2 to 4, of uint8, uint16, int8, int16 or bool, a
+    Pillow image, or an `images.Image` with metadata.
 
     model: a model's name, file or value; "none" for the fixed predictor, whose files need no model.
     effort: the model to use if none is given: "fast" a small one, "default" and "max" the default
@@ -131,7 +131,7 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
 
     def encode(image: images.Image) -> bytes:
         if context.image_model is not None:
-            tiles.check_fit(context.image_model, image.pixels, image.palette)
+            tiles.check_fit(context.image_model, images.coded_samples(image), image.palette)
         data, modelled = _encode(image, context, executor, effort.exhaustive)
         if options.verify:
             _verify(data, image, verifier() if modelled else executor)
@@ -147,7 +147,7 @@ def _encode(
     exhaustive: bool,
 ) -> tuple[bytes, bool]:
     """Return the bytes of an image's file, and whether a trained model coded any part of it."""
-    pixels = image.pixels
+    pixels = images.coded_samples(image)
     pixel_format = container.format_of(
         1 if pixels.ndim == 2 else pixels.shape[2], image.bit_depth, image.palette
     )
@@ -161,7 +161,7 @@ def _encode(
         tile_width=tile_width,
         tile_height=tile_height,
         model_id=context.model.id if context.model is not None and modelled else container.NO_MODEL,
-        metadata=to_chunks(image),
+        metadata=chunks_of(image),
         tiles=records,
     )
     data = container.write(file)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bbans import container, tiles
+from bbans.files.metadata import kind_of_samples
 from bbans.schemes.metering import Account
 from bbans.tiles import Costs, Share
 
@@ -58,7 +59,8 @@ class FileInfo:
     codecs: number of parts by the codec's name. framing_bits: bits of header, table of contents and
     metadata. ideal_bits: the expected code length under the exact model; net_bits: the growth of
     the message; account: its terms; all in bits, and None unless an account was requested. costs:
-    bits of every pixel and of every level, None unless requested.
+    bits of every pixel and of every level, None unless requested. samples: what the samples mean,
+    empty for unsigned numbers of all their bits.
     """
 
     width: int
@@ -81,6 +83,7 @@ class FileInfo:
     net_bits: float | None
     account: Account | None
     costs: Costs | None = None
+    samples: str = ""
 
     @property
     def dimensions(self) -> int:
@@ -130,7 +133,8 @@ class FileInfo:
         precisions = ", ".join(map(str, self.latent_precisions)) or "off"
         share = self.file_bytes / self.raw_bytes
         lines = [
-            f"{self.width} x {self.height} {self.pixel_format}; format version {self.version}; "
+            f"{self.width} x {self.height} {self.pixel_format}"
+            f"{f' ({self.samples})' if self.samples else ''}; format version {self.version}; "
             f"model {model}",
             f"tiles: {codecs}; latent precision {precisions}; {self.metadata_chunks} metadata "
             "chunks",
@@ -234,6 +238,7 @@ def describe(
         net_bits=None if account is None else account.net,
         account=account,
         costs=costs,
+        samples=kind_of_samples(index.metadata, pixel_format).words(),
     )
 
 

@@ -13,6 +13,7 @@ from bbans import container, images
 from bbans.container import tiff_tags
 from bbans.errors import FormatError, InputError
 from bbans.images.metadata import exif_chunk, icc_chunk, text_chunk, to_info, xmp_chunk
+from bbans.images.sample_kind import LAST_CHANNELS, SampleKind, from_unsigned
 
 
 def to_chunk(chunk: images.PngChunk) -> container.MetadataChunk:
@@ -30,17 +31,22 @@ def to_chunk(chunk: images.PngChunk) -> container.MetadataChunk:
     )
 
 
-def to_chunks(image: images.Image) -> tuple[container.MetadataChunk, ...]:
-    """Return all metadata chunks of an image's file: its PNG chunks, then the tags of its TIFF.
+def chunks_of(image: images.Image) -> tuple[container.MetadataChunk, ...]:
+    """Return all metadata chunks of an image's file: what its samples mean, its PNG chunks, and the
+    tags of its TIFF.
 
     A profile or XMP packet that is in a PNG chunk is not repeated in the tags.
 
     Examples:
         >>> import numpy as np
-        >>> to_chunks(images.make_image(np.zeros((2, 3), np.uint8)))
-        ()
+        >>> [chunk.kind for chunk in chunks_of(images.from_array(np.zeros((2, 3), np.int16)))]
+        [7]
     """
-    chunks = tuple(map(to_chunk, image.metadata))
+    kind = image.samples
+    record = container.SampleRecord(
+        kind.signed, kind.boolean, kind.largest, LAST_CHANNELS.index(kind.last_channel)
+    )
+    chunks = (*container.sample_chunks(record), *map(to_chunk, image.metadata))
     if image.tiff is None:
         return chunks
     held = _held_in_chunks(image.metadata)
@@ -48,6 +54,21 @@ def to_chunks(image: images.Image) -> tuple[container.MetadataChunk, ...]:
         image.tiff.big_endian, tuple(_to_record(tag, held) for tag in image.tiff.tags)
     )
     return (*chunks, container.MetadataChunk(container.TIFF_TAGS, False, payload))
+
+
+def kind_of_samples(
+    chunks: tuple[container.MetadataChunk, ...], pixel_format: container.PixelFormat
+) -> SampleKind:
+    """Return what the samples of a file mean. Raises FormatError on a malformed chunk about them.
+
+    Examples:
+        >>> kind_of_samples((), container.FORMATS[0]).signed
+        False
+    """
+    record = container.record_of_samples(chunks, pixel_format)
+    return SampleKind(
+        record.signed, record.boolean, record.largest, LAST_CHANNELS[record.last_channel]
+    )
 
 
 def _held_in_chunks(metadata: tuple[images.PngChunk, ...]) -> dict[int, bytes]:
@@ -84,32 +105,21 @@ def _from_record(tag: tiff_tags.TiffTag, held: dict[int, bytes]) -> images.TiffT
     return images.TiffTag(tag.tag, tag.type, tag.count, value, inner)
 
 
-def image_of(
-    pixels: NDArray[Any],
-    chunks: tuple[container.MetadataChunk, ...],
-    pixel_format: container.PixelFormat,
-) -> images.Image:
-    """Combine samples and metadata chunks of a file or of an item of an archive to an image.
-
-    Raises FormatError on metadata that is malformed, and InputError if it does not fit the samples.
-
-    Examples:
-        >>> import numpy as np
-        >>> image_of(np.zeros((2, 3), np.uint8), (), container.FORMATS[container.GREY8]).bit_depth
-        8
-    """
-    metadata = from_chunks(chunks)
-    image = images.make_image(pixels, metadata, pixel_format.bit_depth, pixel_format.palette)
+def _tags_of(
+    chunks: tuple[container.MetadataChunk, ...], image: images.Image
+) -> images.TiffTags | None:
+    """Return the tags of a TIFF that are among the chunks of an image's file."""
     for chunk in chunks:
         if chunk.kind == container.TIFF_TAGS:
-            held = _held_in_chunks(metadata)
+            held = _held_in_chunks(image.metadata)
             big_endian, tags = tiff_tags.read_tags(chunk.payload)
-            grey = pixel_format.channels == 1 and not pixel_format.palette
+            grey = image.pixels.ndim == 2 and not image.palette and not image.samples.signed
             if not grey and any(tag.tag == tiff_tags.PHOTOMETRIC for tag in tags):
-                raise FormatError("TIFF tags say that white is zero, in an image that is not grey")
-            converted = tuple(_from_record(tag, held) for tag in tags)
-            image = replace(image, tiff=images.TiffTags(big_endian, converted))
-    return image
+                raise FormatError(
+                    "TIFF tags say that white is zero, in an image that is not grey and unsigned"
+                )
+            return images.TiffTags(big_endian, tuple(_from_record(tag, held) for tag in tags))
+    return None
 
 
 def from_chunks(chunks: tuple[container.MetadataChunk, ...]) -> tuple[images.PngChunk, ...]:
@@ -163,8 +173,33 @@ def to_image(pixels: NDArray[Any], index: container.Index) -> images.Image:
         >>> to_image(pixels, container.read_index(compress(pixels, model="none"))).bit_depth
         8
     """
-    pixel_format = container.FORMATS[index.header.pixel_format]
+    return restored(pixels, index.metadata, container.FORMATS[index.header.pixel_format])
+
+
+def restored(
+    coded: NDArray[Any],
+    chunks: tuple[container.MetadataChunk, ...],
+    pixel_format: container.PixelFormat,
+) -> images.Image:
+    """Combine decoded samples, uint8 or uint16, and the metadata chunks of a file or an archive's
+    item to an image.
+
+    Raises FormatError if they do not make a valid image.
+
+    Examples:
+        >>> import numpy as np
+        >>> restored(np.zeros((2, 3), np.uint8), (), container.FORMATS[0]).bit_depth
+        8
+    """
+    kind = kind_of_samples(chunks, pixel_format)
     try:
-        return image_of(pixels, index.metadata, pixel_format)
+        image = images.make_image(
+            from_unsigned(coded, kind),
+            from_chunks(chunks),
+            pixel_format.bit_depth,
+            pixel_format.palette,
+            kind,
+        )
+        return replace(image, tiff=_tags_of(chunks, image))
     except InputError as error:
         raise FormatError(f"the file holds no image that can be restored: {error}") from error

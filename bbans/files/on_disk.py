@@ -15,7 +15,9 @@ from bbans.execution.executor import Execution
 from bbans.files import storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
+from bbans.files.metadata import kind_of_samples
 from bbans.images.formats.registry import FORMATS
+from bbans.images.sample_kind import format_for
 from bbans.models.library import ModelLike
 from bbans.options import SchemeOptions
 
@@ -150,6 +152,29 @@ def format_of_suffix(suffix: str | None) -> str | None:
     return rows[0].name if rows else None
 
 
+def default_kind(source: str | Path) -> str:
+    """Return the kind of image file, in lower case, that a file is restored to if none is named:
+    that of the file that it was made of if it is known, else one that holds its samples.
+
+    It is "png" for a file that cannot be read, whose error comes when it is decompressed.
+
+    Examples:
+        >>> default_kind("nothing.bbans")
+        'png'
+    """
+    if origin := original_format(source):
+        return origin.lower()
+    try:
+        with storage.open_buffer(source) as data:
+            index = container.read_index(data, max_pixels=2**64, whole=False)
+            pixel_format = container.FORMATS[index.header.pixel_format]
+            kind = kind_of_samples(index.metadata, pixel_format)
+            described = any(chunk.kind != container.SAMPLES for chunk in index.metadata)
+    except (FormatError, InputError):
+        return "png"
+    return format_for(kind, pixel_format.channels, described).lower()
+
+
 def decompress_file(
     source: str | Path,
     target: str | Path,
@@ -168,12 +193,13 @@ def decompress_file(
     The permission bits of a local source are those of a local target. Tags of a TIFF are written to
     TIFF, with the whole image only.
 
-    source, target: paths or URLs. format: the kind of image file to write; default: by the
-    suffix of the target, else that of the file that was compressed if it is known, else PNG.
-    overwrite: replace an existing target. model: tried before those of the search path if its id is
-    the one in the file. region: `(x, y, width, height)` in pixels, to restore only this rectangle.
-    preview: s from 0 to 10, to restore only every 2^s-th row and column. keep_going: restore a
-    damaged file as far as possible, with missing tiles 0; region and preview are then ignored.
+    source, target: paths or URLs. format: the kind of image file to write; default: by the suffix
+    of the target, else that of the file that was compressed if it is known, else PNG, or a kind
+    that holds what PNG does not, as signed samples (`default_kind`). overwrite: replace an existing
+    target. model: tried before those of the search path if its id is the one in the file. region:
+    `(x, y, width, height)` in pixels, to restore only this rectangle. preview: s from 0 to 10, to
+    restore only every 2^s-th row and column. keep_going: restore a damaged file as far as possible,
+    with missing tiles 0; region and preview are then ignored.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, ModelNotFoundError, InputError on an impossible region or preview, OutputExistsError and
@@ -202,8 +228,8 @@ def decompress_file(
             )
     buffer = io.BytesIO()
     try:
-        kind = format or format_of_suffix(Path(target).suffix) or original_format(source) or "PNG"
-        images.write_image(picture, buffer, format=kind)
+        kind = format or format_of_suffix(Path(target).suffix) or original_format(source)
+        images.write_image(picture, buffer, format=kind or images.default_format(picture))
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
     storage.write_file(target, buffer.getvalue(), overwrite, storage.mode_of(source))

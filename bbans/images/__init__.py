@@ -18,13 +18,17 @@ if TYPE_CHECKING:
         PngChunk,
         TiffTag,
         TiffTags,
+        coded_samples,
+        default_format,
         from_array,
         make_image,
+        rebuilt,
         same_image,
         without_metadata,
     )
     from bbans.images.labels import read_labels
     from bbans.images.pillow_convert import as_image, from_pillow, to_pillow
+    from bbans.images.sample_kind import SampleKind
     from bbans.images.sets import ImageSet, open_set
 
 PLACES = {
@@ -32,11 +36,14 @@ PLACES = {
     "Image": "image",
     "ImageSet": "sets",
     "PngChunk": "image",
+    "SampleKind": "sample_kind",
     "TiffTag": "image",
     "TiffTags": "image",
     "as_image": "pillow_convert",
     "atomic_write": "atomic",
+    "coded_samples": "image",
     "content_hash": "dataset",
+    "default_format": "image",
     "from_array": "image",
     "from_pillow": "pillow_convert",
     "load_folder": "dataset",
@@ -44,6 +51,7 @@ PLACES = {
     "open_set": "sets",
     "read_image": "formats.read",
     "read_labels": "labels",
+    "rebuilt": "image",
     "same_image": "image",
     "split_holdout": "dataset",
     "to_pillow": "pillow_convert",
@@ -56,11 +64,14 @@ __all__ = [
     "Image",
     "ImageSet",
     "PngChunk",
+    "SampleKind",
     "TiffTag",
     "TiffTags",
     "as_image",
     "atomic_write",
+    "coded_samples",
     "content_hash",
+    "default_format",
     "from_array",
     "from_pillow",
     "load_folder",
@@ -68,6 +79,7 @@ __all__ = [
     "open_set",
     "read_image",
     "read_labels",
+    "rebuilt",
     "same_image",
     "split_holdout",
     "to_pillow",

@@ -9,19 +9,31 @@ belong to the samples, and `make_image` checks that they fit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.errors import InputError, UnsupportedImageError
+from bbans.errors import InputError, OutputError, UnsupportedImageError
+from bbans.images.sample_kind import (
+    ALPHA,
+    PLAIN,
+    SampleKind,
+    Unsigned,
+    check_kind,
+    check_range,
+    dtype_of,
+    format_for,
+    kind_of_dtype,
+    to_unsigned,
+)
 
 DEFAULT_MAX_PIXELS = 2**30
 """Default limit on the number of pixels of an image that is read."""
 SAMPLES_NEED = ("PLTE", "tRNS")
 """Chunks that the meaning of the samples depends on."""
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+Samples = Unsigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +84,17 @@ class Image:
 
     tiff: the tags of the TIFF that the image came from, which TIFF alone can hold; what PNG can
     hold of them is in `metadata` too. left_out: what of the file that was read is not in the
-    image, in words; not stored.
+    image, in words; not stored. samples: what the samples mean, where they are not such numbers:
+    int16 or int8 if they are signed, bool if they are truth values.
     """
 
-    pixels: Samples
+    pixels: NDArray[Any]
     metadata: tuple[PngChunk, ...] = ()
     bit_depth: int = 8
     palette: bool = False
     tiff: TiffTags | None = None
     left_out: tuple[str, ...] = ()
+    samples: SampleKind = PLAIN
 
 
 def _only(metadata: Iterable[PngChunk], kind: str) -> bytes | None:
@@ -165,6 +179,7 @@ def make_image(
     metadata: tuple[PngChunk, ...] = (),
     bit_depth: int = 8,
     palette: bool = False,
+    samples: SampleKind = PLAIN,
 ) -> Image:
     """Build an image and check that its parts fit each other.
 
@@ -183,11 +198,10 @@ def make_image(
         )
     if not pixels.size:
         raise InputError(f"an image has at least one pixel, found shape {pixels.shape}")
-    expected = np.uint16 if bit_depth == 16 else np.uint8
-    if pixels.dtype != expected:
-        raise InputError(
-            f"{bit_depth}-bit samples are of type {np.dtype(expected)}, found {pixels.dtype}"
-        )
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    check_kind(samples, bit_depth, channels, palette)
+    if pixels.dtype != (expected := dtype_of(bit_depth, samples)):
+        raise InputError(f"{bit_depth}-bit samples are of type {expected}, found {pixels.dtype}")
     if pixels.ndim == 3 and (bit_depth < 8 or palette):
         raise InputError(
             f"{'palette indices' if palette else f'{bit_depth}-bit samples'} have shape (H, W), "
@@ -195,10 +209,75 @@ def make_image(
         )
     if palette and bit_depth == 16:
         raise InputError("palette indices have 1, 2, 4 or 8 bits, found 16")
-    if bit_depth < 8 and (largest := int(pixels.max())) >> bit_depth:
-        raise InputError(f"samples of {bit_depth} bits were expected, found {largest}")
-    check_colours(1 if pixels.ndim == 2 else pixels.shape[2], metadata, palette)
-    return Image(np.require(pixels, requirements=("C", "W")), metadata, bit_depth, palette)
+    check_range(pixels, bit_depth, samples)
+    check_colours(channels, metadata, palette)
+    if samples.signed and transparency(metadata) is not None:
+        raise InputError("signed samples have no transparent colour: strip the tRNS chunk")
+    stored = np.require(pixels, requirements=("C", "W"))
+    return Image(stored, metadata, bit_depth, palette, samples=samples)
+
+
+def rebuilt(
+    image: Image,
+    pixels: NDArray[Any] | None = None,
+    metadata: tuple[PngChunk, ...] | None = None,
+) -> Image:
+    """Return the image with other pixels or metadata, checked as `make_image` does; all else that
+    it has is kept.
+
+    Examples:
+        >>> rebuilt(make_image(np.zeros((2, 3), np.uint8), bit_depth=1), metadata=()).bit_depth
+        1
+    """
+    checked = make_image(
+        image.pixels if pixels is None else pixels,
+        image.metadata if metadata is None else metadata,
+        image.bit_depth,
+        image.palette,
+        image.samples,
+    )
+    return replace(checked, tiff=image.tiff, left_out=image.left_out)
+
+
+def coded_samples(image: Image) -> Samples:
+    """Return the samples as they are coded: uint8 or uint16, signed ones offset by half of the
+    range, so that their order is kept.
+
+    Examples:
+        >>> coded_samples(from_array(np.array([[-1, 0]], np.int8))).tolist()
+        [[127, 128]]
+    """
+    return to_unsigned(image.pixels, image.samples)
+
+
+def without_kind(image: Image, format: str) -> Image:
+    """Return the image as a format holds it that has unsigned numbers and alpha only: truth values
+    as 0 and 1, samples below their largest value as they are, never scaled.
+
+    Raises OutputError on signed samples and on a last channel that is not alpha.
+
+    Examples:
+        >>> without_kind(from_array(np.array([[True, False]])), "PNG").pixels.tolist()
+        [[1, 0]]
+    """
+    kind = image.samples
+    if kind == PLAIN:
+        return image
+    if kind.signed or kind.last_channel != ALPHA:
+        what = "signed samples" if kind.signed else f"a last channel that is {kind.last_channel}"
+        raise OutputError(f"{format} cannot hold {what}: choose TIFF or NPY")
+    return rebuilt(replace(image, pixels=coded_samples(image), samples=PLAIN))
+
+
+def default_format(image: Image) -> str:
+    """Return the format that holds an image with all its samples mean: PNG where it does.
+
+    Examples:
+        >>> default_format(from_array(np.zeros((2, 3), np.int16)))
+        'TIFF'
+    """
+    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    return format_for(image.samples, channels, bool(image.metadata))
 
 
 def without_metadata(image: Image) -> Image:
@@ -211,12 +290,12 @@ def without_metadata(image: Image) -> Image:
         ()
     """
     kept = tuple(chunk for chunk in image.metadata if chunk.kind in SAMPLES_NEED)
-    return make_image(image.pixels, kept, image.bit_depth, image.palette)
+    return replace(rebuilt(image, metadata=kept), tiff=None)
 
 
 def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Image:
-    """Build an image of an array of samples, uint8 or uint16, of shape `(H, W)` or `(H, W, 2 to
-    4)`.
+    """Build an image of an array of samples, uint8, uint16, int8, int16 or bool, of shape `(H, W)`
+    or `(H, W, 2 to 4)`.
 
     Raises InputError on shapes that are no image, and UnsupportedImageError on other types and on a
     single channel as a third axis.
@@ -236,27 +315,24 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
         raise UnsupportedImageError(
             f"an array of shape {pixels.shape} is not coded: pass its one channel as (H, W)"
         )
-    if pixels.dtype.kind != "u" or pixels.dtype.itemsize > 2:
-        raise UnsupportedImageError(
-            f"samples of type {pixels.dtype} are not coded: pass 8 or 16-bit samples (uint8 or "
-            "uint16)"
-        )
-    depth = 8 * pixels.dtype.itemsize
-    return make_image(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), metadata, depth)
+    bit_depth, samples = kind_of_dtype(pixels.dtype, 1 if pixels.ndim == 2 else pixels.shape[2])
+    native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    return make_image(native, metadata, bit_depth, samples=samples)
 
 
 def same_image(a: Image, b: Image) -> bool:
-    """Return whether two images are equal: samples and their type, bit depth, palette, metadata and
-    tags.
+    """Return whether two images are equal: samples, their type and meaning, bit depth, palette,
+    metadata and tags.
 
     Examples:
         >>> a = from_array(np.zeros((2, 3), np.uint8))
         >>> same_image(a, from_array(a.pixels.copy())), same_image(a, from_array(a.pixels + 1))
         (True, False)
     """
-    facts = (a.bit_depth, a.palette, a.metadata, a.tiff) == (
+    facts = (a.bit_depth, a.palette, a.samples, a.metadata, a.tiff) == (
         b.bit_depth,
         b.palette,
+        b.samples,
         b.metadata,
         b.tiff,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bbans.errors import OutputError
 from bbans.images.image import Image, make_image
+from bbans.images.sample_kind import PLAIN, SampleKind
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Page:
         return tuple(note for image in self.images for note in image.left_out)
 
 
-def grey_images(samples: NDArray[Any], depth: int) -> tuple[Image, ...]:
-    """Return every channel of samples `(H, W, C)` as a grey image.
+def grey_images(samples: NDArray[Any], depth: int, kind: SampleKind = PLAIN) -> tuple[Image, ...]:
+    """Return every channel of samples `(H, W, C)` as a grey image of samples of a kind.
 
     Examples:
         >>> len(grey_images(np.zeros((2, 3, 5), np.uint8), 8))
         5
     """
     return tuple(
-        make_image(np.ascontiguousarray(samples[..., c]), (), depth)
+        make_image(np.ascontiguousarray(samples[..., c]), (), depth, samples=kind)
         for c in range(samples.shape[2])
     )

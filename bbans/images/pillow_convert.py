@@ -6,6 +6,7 @@ InputError. Pillow's warnings and limits are settings of the whole process, and 
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from bbans.errors import BbansError, InputError, OutputError, UnsupportedImageError
@@ -30,6 +30,13 @@ from bbans.images.image import (
     transparency,
 )
 from bbans.images.pillow_metadata import pillow_chunks
+from bbans.images.sample_kind import (
+    ALPHA,
+    PLAIN,
+    PREMULTIPLIED,
+    UNSPECIFIED,
+    SampleKind,
+)
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 """Modes that are converted, besides the spellings of I;16."""
@@ -113,8 +120,8 @@ def check_source(source: PIL.Image.Image) -> None:
         )
         if not set(bits) <= {1, 2, 4, 8, 16} or set(formats) != {1}:
             raise UnsupportedImageError(
-                f"a TIFF with {max(bits)} bits per sample is not coded: convert it to unsigned 8 "
-                "or 16-bit samples"
+                f"Pillow does not keep samples of {max(bits)} bits and SampleFormat "
+                f"{max(formats)} of a TIFF: pass the file to read_image, or its samples as an array"
             )
     # The raw modes with which a file will be decoded: "RGB;16B" loses half of each sample.
     for tile in getattr(source, "tile", ()):
@@ -179,40 +186,51 @@ def pillow_info(chunks: Iterable[PngChunk], bit_depth: int, palette: bool) -> di
     return metadata.to_info(chunks) | ({} if transparent is None else {"transparency": transparent})
 
 
-def pillow_mode(channels: int, bit_depth: int, palette: bool) -> str:
-    """Return Pillow's mode for samples.
+def pillow_mode(channels: int, bit_depth: int, palette: bool, samples: SampleKind = PLAIN) -> str:
+    """Return Pillow's mode for samples; that of signed grey is I, of 32 bits.
 
-    Raises UnsupportedImageError for several channels of 16 bits, for which Pillow has no mode.
+    Raises UnsupportedImageError where Pillow has no mode: for several channels that are signed or
+    of 16 bits, and for grey with a second channel that is not alpha.
 
     Examples:
         >>> pillow_mode(3, 8, palette=False)
         'RGB'
     """
-    if bit_depth == 16 and channels > 1:
+    special = {(2, PREMULTIPLIED): "La", (4, PREMULTIPLIED): "RGBa", (4, UNSPECIFIED): "RGBX"}
+    other = samples.last_channel != ALPHA and (channels, samples.last_channel) not in special
+    if (channels > 1 and (bit_depth == 16 or samples.signed)) or other:
         raise UnsupportedImageError(
-            f"Pillow has no mode for {channels} channels of 16 bits: take the array of pixels "
+            f"Pillow has no mode for {channels} channels of {bit_depth} bits"
+            f"{f' ({samples.words()})' if samples.words() else ''}: take the array of pixels "
             "instead"
         )
     if palette:
         return "P"
+    if samples.signed:
+        return "I"
+    if samples.last_channel != ALPHA:
+        return special[channels, samples.last_channel]
     return {1: "1", 16: "I;16"}.get(bit_depth, ("L", "LA", "RGB", "RGBA")[channels - 1])
 
 
 def to_pillow(image: Image) -> PIL.Image.Image:
     """Convert to a Pillow image, with the metadata for which Pillow's `info` has a name.
 
-    Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does. Raises
-    UnsupportedImageError for several channels of 16 bits.
+    Grey of 2 or 4 bits becomes mode L, scaled to 0 to 255 as Pillow does, signed grey mode I; a
+    largest value is left out. Raises UnsupportedImageError where Pillow has no mode.
 
     Examples:
         >>> to_pillow(from_array(np.zeros((3, 4), np.uint8))).size
         (4, 3)
     """
     height, width = image.pixels.shape[:2]
-    pillow_mode(
-        1 if image.pixels.ndim == 2 else image.pixels.shape[2], image.bit_depth, image.palette
-    )
-    if image.palette:
+    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    mode = pillow_mode(channels, image.bit_depth, image.palette, image.samples)
+    if mode == "I":
+        result = PIL.Image.fromarray(image.pixels.astype(np.int32))
+    elif image.samples != PLAIN and mode != "1" and channels > 1:
+        result = PIL.Image.frombytes(mode, (width, height), image.pixels.tobytes())
+    elif image.palette:
         result = PIL.Image.frombytes("P", (width, height), image.pixels.tobytes())
         result.putpalette(palette_entries(image.metadata) or b"")
     elif image.bit_depth == 1:
@@ -224,10 +242,10 @@ def to_pillow(image: Image) -> PIL.Image.Image:
     return result
 
 
-def as_image(image: NDArray[Any] | PIL.Image.Image | Image) -> Image:
-    """Convert an array or a Pillow image to an image; an image is returned as it is.
+def as_image(image: Any) -> Image:
+    """Convert an array or a Pillow image to an image; an `Image` is returned as it is.
 
-    Raises InputError on what is no image.
+    Raises InputError on what is no image, and says how to pass paths, bytes and tensors.
 
     Examples:
         >>> as_image(np.zeros((3, 4), np.uint8)).bit_depth
@@ -235,7 +253,19 @@ def as_image(image: NDArray[Any] | PIL.Image.Image | Image) -> Image:
     """
     if isinstance(image, Image):
         return image
-    return from_array(image) if isinstance(image, np.ndarray) else from_pillow(image)
+    if isinstance(image, np.ndarray):
+        return from_array(image)
+    if isinstance(image, PIL.Image.Image):
+        return from_pillow(image)
+    found, advice = type(image).__name__, "make a numpy array of it"
+    if isinstance(image, str | os.PathLike):
+        found, advice = f"the path {os.fspath(image)!r}", "use compress_file, or images.read_image"
+    elif isinstance(image, bytes | bytearray | memoryview):
+        found, advice = "bytes", "pass the bytes of an image file through images.read_image"
+    elif type(image).__module__.partition(".")[0] == "torch":
+        found = f"a torch {found}"
+        advice = "pass x.cpu().numpy(), with channels last (x.permute(1, 2, 0) of C, H, W)"
+    raise InputError(f"an array or a Pillow image was expected, found {found}: {advice}")
 
 
 def saved_by_pillow(image: Image, kind: str, carried: tuple[str, ...], **options: Any) -> bytes:

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.errors import InputError, OutputError, UnsupportedImageError
+from bbans.errors import InputError, OutputError
 from bbans.images.formats import npy, pnm_frames, tiff_stack
 from bbans.images.formats.registry import format_of_bytes
 from bbans.images.formats.tiff_directory import Source
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image, transparency
 from bbans.images.page import Page, grey_images
 from bbans.images.pillow_convert import check_size, guarded
+from bbans.images.sample_kind import PLAIN, dtype_of, kind_of_dtype
 
 SNIFFED = 64
 """Bytes of a file from which its format is detected."""
@@ -108,7 +109,8 @@ def shape_of_array(axes: tuple[int, ...], dtype: np.dtype[Any], fortran: bool = 
     """Return the shape of an array of images.
 
     The last axis is channels if it has up to four entries or is at most a quarter as long as rows
-    and columns; never of bool. Raises InputError on shapes and types that are no stack.
+    and columns; never of bool. Raises InputError on shapes that are no stack, and
+    UnsupportedImageError on types that are not coded.
 
     Examples:
         >>> shape_of_array((12, 217, 181), np.dtype(np.uint8)).images
@@ -121,10 +123,7 @@ def shape_of_array(axes: tuple[int, ...], dtype: np.dtype[Any], fortran: bool = 
             "a stack has shape (N, H, W), (N, H, W, C), (H, W, C) or more leading axes, up to 8 in "
             f"all, found {axes}"
         )
-    if dtype.kind not in "ub" or dtype.itemsize > 2:
-        raise UnsupportedImageError(
-            f"a stack of samples of type {dtype} is not coded: save uint8, uint16 or bool"
-        )
+    kind_of_dtype(dtype, 1)
     last = axes[-1]
     short = last <= CHANNELS_SHARE or CHANNELS_SHARE * last <= min(axes[-3:-1])
     return Shape(axes, short and dtype.kind != "b", dtype, fortran)
@@ -138,13 +137,14 @@ def array_page(samples: NDArray[Any], shape: Shape) -> Page:
         >>> len(array_page(np.zeros((32, 32, 5), np.uint8), shape).images)
         5
     """
-    depth = 1 if shape.dtype.kind == "b" else 8 * shape.dtype.itemsize
-    pixels = samples.astype(np.uint16 if depth == 16 else np.uint8)
+    depth, kind = kind_of_dtype(shape.dtype, 1)
+    kind = PLAIN if kind.boolean else kind  # 1 bit says it of every image of an array
+    pixels = samples.astype(dtype_of(depth, kind))
     if shape.channels and shape.samples == 1:
         pixels = pixels[..., 0]
     if shape.samples <= CHANNELS_SHARE:
-        return Page((make_image(pixels, (), depth),))
-    return Page(grey_images(pixels, depth), tiff_stack.grey_layout(shape.samples))
+        return Page((make_image(pixels, (), depth, samples=kind),))
+    return Page(grey_images(pixels, depth, kind), tiff_stack.grey_layout(shape.samples))
 
 
 def _npy_stack(data: Source, max_pixels: int) -> StackSource | None:
@@ -208,14 +208,13 @@ def npy_stack(pages: Iterator[Page], shape: Shape) -> Iterator[bytes]:
     """
     yield npy.npy_start(shape.axes, shape.dtype, shape.fortran)
     sides = (*shape.sides, *((shape.samples,) if shape.samples > 1 else ()))
-    bits = 1 if shape.dtype.kind == "b" else 8 * shape.dtype.itemsize
-    whole = []
+    native, whole = shape.dtype.newbyteorder("="), list[NDArray[Any]]()
     for page in pages:
         samples, first = joined(page), page.images[0]
         plain = not first.palette and transparency(first.metadata) is None
-        if not plain or samples.shape != sides or first.bit_depth != bits:
+        if not plain or samples.shape != sides or _type_of(first) != native:
             raise OutputError(
-                "an array holds pages of one size and type, 8 or 16 bits without palette or "
+                "an array holds pages of one size and type, 1, 8 or 16 bits without palette or "
                 "transparent colour: choose TIFF"
             )
         if shape.fortran:
@@ -233,9 +232,16 @@ def shape_of_pages(first: Page, count: int) -> Shape:
         >>> shape_of_pages(Page((make_image(np.zeros((2, 3), np.uint8)),)), 7).axes
         (7, 2, 3)
     """
-    samples, depth = joined(first), first.images[0].bit_depth
-    dtype = np.dtype(np.bool_) if depth == 1 else samples.dtype
+    samples, image = joined(first), first.images[0]
+    dtype = _type_of(image) or samples.dtype
     return Shape((count, *samples.shape), samples.ndim == 3, dtype)
+
+
+def _type_of(image: Image) -> np.dtype[Any] | None:
+    """Return the type of an array of images like this one, bool of 1 bit; None of 2 and 4 bits."""
+    if image.bit_depth == 1:
+        return np.dtype(np.bool_)
+    return image.pixels.dtype if image.bit_depth in (8, 16) else None
 
 
 def joined(page: Page) -> NDArray[Any]:

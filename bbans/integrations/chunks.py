@@ -1,7 +1,8 @@
 """Chunks of arrays to bytes and back: as one image, or as planes of a stack coded together.
 
 A chunk `(..., H, W)` or, with channels last, `(..., H, W, C)` consists of planes over its leading
-axes. Its bytes are a file or an archive of this package:
+axes; a chunk of one axis is one row. More than 4 entries on the last axis are never channels.
+Samples are bool or integers of 8 or 16 bits. The bytes are a file or an archive of this package:
 
 - with a latent-variable model of whole images: an archive of the planes, which share a message;
 - a single plane: the file of that image;
@@ -34,6 +35,7 @@ from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, LimitError
 from bbans.execution.executor import Execution
 from bbans.files import decoder, encoder
+from bbans.images.sample_kind import FLOAT_ADVICE
 from bbans.models import library, model_file
 from bbans.models.image_model import image_model
 from bbans.models.library import ModelLike, load_model
@@ -46,7 +48,7 @@ SAMPLE_SIDE = 192
 """Side of the crop of three planes that is coded both ways."""
 BY_THREE = re.compile(r"three planes of (\d{1,10}) rows")
 REST = "rest"
-DTYPES = (np.dtype("u1"), np.dtype("<u2"))
+DTYPES = tuple(np.dtype(name) for name in ("u1", "<u2", "i1", "<i2", "?"))
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,29 @@ def _by_id(model: str) -> model_file.Model:
     return library.find_by_id(bytes.fromhex(model))
 
 
-def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
-    """Return the bytes of a chunk of uint8 or uint16.
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise InputError unless chunks of a type are coded.
 
-    chunk: `(..., H, W)` or, with channels last, `(..., H, W, C)`, C up to 4. Raises InputError on
-    other types and shapes, and ModelNotFoundError.
+    Examples:
+        >>> check_dtype(np.dtype("int16"))
+    """
+    if dtype in DTYPES:
+        return
+    advice = "convert the array (with zarr's filter AsType or FixedScaleOffset, for example)"
+    if dtype.kind == "f":
+        advice = FLOAT_ADVICE
+    elif dtype.newbyteorder("<") in DTYPES:
+        advice = f"make it little-endian ({dtype.newbyteorder('<').str})"
+    raise InputError(
+        f"chunks of uint8, uint16, int8, int16 or bool are coded, found {dtype}: {advice}"
+    )
+
+
+def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
+    """Return the bytes of a chunk of uint8, uint16, int8, int16 or bool.
+
+    chunk: `(..., H, W)` or, with channels last, `(..., H, W, C)`, C up to 4; of fewer axes, one
+    row. Raises InputError on other types and empty chunks, and ModelNotFoundError.
 
     Examples:
         >>> chunk = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
@@ -199,21 +219,20 @@ def fitting(samples: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arr
 
 
 def _planes(coder: ChunkCoder, chunk: Array) -> Array:
-    """Return a chunk as `(n, H, W)` or `(n, H, W, C)`. Raises InputError on other types and
-    shapes.
+    """Return a chunk as `(n, H, W)` or `(n, H, W, C)`. Raises InputError on other types and on
+    empty chunks.
     """
-    if chunk.dtype not in DTYPES:
+    check_dtype(chunk.dtype)
+    if not chunk.size:
         raise InputError(
-            f"chunks of uint8 or little-endian uint16 are coded, found {chunk.dtype}; convert the "
-            "array"
+            f"a chunk of at least one sample was expected, found shape {chunk.shape}; choose other "
+            "chunks"
         )
-    channels = has_channels(chunk.shape) if coder.channel_last is None else coder.channel_last
+    if chunk.ndim < 2:
+        return chunk.reshape(1, 1, -1)
+    # A filter of zarr may have moved the axis that the array's channels are on.
+    channels = has_channels(chunk.shape) and coder.channel_last is not False
     axes = 3 if channels else 2
-    if chunk.ndim < axes or not chunk.size or (channels and chunk.shape[-1] > 4):
-        expected = "(..., H, W, 1 to 4)" if channels else "(..., H, W)"
-        raise InputError(
-            f"chunks of shape {expected} are coded, found {chunk.shape}; choose other chunks"
-        )
     last = chunk.shape[-axes:-1] if chunk.shape[-1] == 1 and channels else chunk.shape[-axes:]
     return chunk.reshape(-1, *last)
 

@@ -19,7 +19,7 @@ from bbans.integrations.chunks import chunk_coder, decode_chunk, encode_chunk
 
 
 class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
-    """numcodecs codec of arrays of uint8 or little-endian uint16 as images.
+    """numcodecs codec of arrays of bool or little-endian integers of 8 or 16 bits as images.
 
     model: a name, a file, an id in hexadecimal, or "none"; None: the default of the effort. effort:
     "fast", "default" or "max". verify: decode every chunk after encoding and compare. channel_last:
@@ -47,9 +47,10 @@ class BBans(Codec):  # type: ignore[misc]  # numcodecs has no types
         self.model, self.effort, self.channel_last = self._coder.model, effort, channel_last
 
     def encode(self, buf: Any) -> bytes:
-        """Return the bytes of an array of uint8 or uint16, `(..., H, W)` or `(..., H, W, C)`.
+        """Return the bytes of an array `(..., H, W)` or `(..., H, W, C)`; one of one axis, which
+        is what numcodecs' filters make of any, is coded as a row.
 
-        Raises InputError on arrays of other types and shapes.
+        Raises InputError on arrays of other types and empty ones.
         """
         array = np.asarray(buf)
         return encode_chunk(

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
 from bbans import container, images
 from bbans.errors import BbansError
 from bbans.files import decoder, encoder
-from bbans.files.metadata import from_chunks
+from bbans.files.metadata import from_chunks, kind_of_samples
 from bbans.images import metadata
 from bbans.images.image import check_colours, palette_entries
 from bbans.images.pillow_convert import pillow_info, pillow_mode
@@ -66,6 +66,7 @@ class BbansImageFile(ImageFile.ImageFile):
             index = container.read_index(self._data(), ANY_SIZE)
             pixel_format = container.FORMATS[index.header.pixel_format]
             chunks = from_chunks(index.metadata)
+            samples = kind_of_samples(index.metadata, pixel_format)
             check_colours(pixel_format.channels, chunks, pixel_format.palette)
             info, self.text = (
                 pillow_info(chunks, pixel_format.bit_depth, pixel_format.palette),
@@ -74,7 +75,7 @@ class BbansImageFile(ImageFile.ImageFile):
             entries = palette_entries(chunks)
         with _as_pillow():
             self._mode = pillow_mode(
-                pixel_format.channels, pixel_format.bit_depth, pixel_format.palette
+                pixel_format.channels, pixel_format.bit_depth, pixel_format.palette, samples
             )
         self._size = index.header.width, index.header.height
         self.info.update(self.text)
@@ -150,7 +151,7 @@ def with_metadata(image: images.Image, options: Mapping[str, Any]) -> images.Ima
     ordered_chunks = metadata.with_colours(
         tuple(c for c in chunks if c.kind not in metadata.COLOURS), colours
     )
-    return images.make_image(image.pixels, ordered_chunks, image.bit_depth, image.palette)
+    return images.rebuilt(image, metadata=ordered_chunks)
 
 
 Image.register_open(FORMAT, BbansImageFile, lambda prefix: prefix.startswith(container.MAGIC))

@@ -74,6 +74,7 @@ def estimates(ready: Predicted) -> Estimates:
     """Estimate the bytes of a view whose channels are prepared for the model.
 
     Examples:
+        >>> from bbans.container.pixel_formats import FORMATS
         >>> (tile, *_) = views(np.eye(64, dtype=np.uint8)[:, :, None], FORMATS[0])
         >>> found = estimates(predicted(tile, None))
         >>> found.library < found.model
@@ -104,6 +105,7 @@ def is_drawn(pixels: Samples, pixel_format: PixelFormat) -> bool:
     """Return whether an image `(h, w)` or `(h, w, channels)` looks drawn, by patches of it.
 
     Examples:
+        >>> from bbans.container.pixel_formats import FORMATS
         >>> x = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
         >>> is_drawn(x, FORMATS[0]), is_drawn(np.eye(64, dtype=np.uint8), FORMATS[0])
         (False, True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bbans.errors import InputError
 from bbans.images import ImageSet, open_set, read_labels, split_holdout
-from bbans.images.image import Image
+from bbans.images.image import Image, coded_samples
 from bbans.models.image_config import MAX_DIMS
 from bbans.training.default_recipes import FEW_LEVELS, PHOTO_SIDE
 from bbans.training.latent import Samples
@@ -102,7 +102,7 @@ def gather(
             return None
         kinds.setdefault((image.pixels.shape, image.bit_depth, image.palette), name)
         if len(kinds) == 1:
-            kept.append(image.pixels)
+            kept.append(coded_samples(image))
     _check(source, kinds, len(kept))
     ((pixels_shape, bit_depth, _),) = kinds
     height, width, channels = (*pixels_shape, 1)[:3]

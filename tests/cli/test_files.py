@@ -223,6 +223,7 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "3",
         "--no-verify",
         "--as-pixels",
+        "--model-only",
         "--strip",
         *["--scheme", "bb-is", "--particles", "4", "--refine", "3"],
     )
@@ -236,6 +237,7 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "verify": True,
         "overwrite": False,
         "as_pixels": False,
+        "model_only": False,
         "strip": False,
     }
     as_suits = {"cluster": None, "scheme": None, "particles": None, "refine": None}
@@ -247,6 +249,7 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "verify": False,
         "overwrite": True,
         "as_pixels": True,
+        "model_only": True,
         "strip": True,
     }
     given |= as_suits | {"scheme": "bb-is", "particles": 4, "refine": 3}

@@ -212,7 +212,7 @@ def read_metadata(r):
     while inner.at < len(body):
         kind, payload = inner.u8(), inner.bytes(inner.varint(0, 2**63))
         critical, kind = kind >= 128, kind & 127
-        if kind == 0 or (critical and kind > 6) or len(chunks) == 2**16:
+        if kind == 0 or (critical and kind > 8) or len(chunks) == 2**16:
             raise Refused("chunk")
         if kind in (5, 6) and not (
             len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()
@@ -221,6 +221,52 @@ def read_metadata(r):
         chunks.append((kind, critical, payload))
     check_kinds(chunks)
     return tuple(chunks)
+
+
+def samples_of(chunks, format_):
+    """What chunks of kind 7 say of the samples: signed, boolean, last channel, largest or None."""
+    about = [(critical, payload) for kind, critical, payload in chunks if kind == 7]
+    if not about:
+        return False, False, 0, None
+    if len(about) > 1:
+        raise Refused("several chunks about samples")
+    channels, bits, palette = FORMATS[format_]
+    (critical, payload), r = about[0], Bytes(about[0][1])
+    flags = r.u8()
+    signed, boolean, last = bool(flags & 1), bool(flags & 2), flags >> 2 & 3
+    if flags == 0 or flags > 31 or last == 3 or palette:
+        raise Refused("flags of samples")
+    largest = r.varint(0, 65534) if flags & 16 else None
+    if r.at != len(payload) or critical != (signed or last > 0):
+        raise Refused("length or criticality of samples")
+    if last and channels not in (2, 4):
+        raise Refused("a last channel without alpha")
+    if boolean and (signed or largest is not None or bits != (1 if channels == 1 else 8)):
+        raise Refused("boolean samples")
+    if (signed or largest is not None) and bits not in (8, 16):
+        raise Refused("signed or limited samples of few bits")
+    if largest is not None:
+        low, high = (0, 2 ** (bits - 1) - 2) if signed else (1, 2**bits - 2)
+        if not low <= largest <= high:
+            raise Refused("largest sample")
+    if signed and any(kind == 5 and payload[:4] == b"tRNS" for kind, _, payload in chunks):
+        raise Refused("signed samples with a transparent colour")
+    return signed, boolean, last, largest
+
+
+def values(samples, meaning, format_):
+    """What coded samples mean, or `Refused`."""
+    signed, boolean, _, largest = meaning
+    bits = FORMATS[format_][1]
+    if boolean and samples.max() > 1:
+        raise Refused("a truth value beyond 1")
+    if signed:
+        samples = samples - 2 ** (bits - 1)
+    if largest is not None and (
+        samples.max() > largest or samples.min() < (-largest - 1 if signed else 0)
+    ):
+        raise Refused("a sample beyond the largest")
+    return samples
 
 
 def read_transform(r, channels, bits):
@@ -374,6 +420,7 @@ def read(data, max_pixels=2**30):
     if model_id == bytes(32) or width * height > max_pixels:
         raise Refused("model id or number of pixels")
     chunks = read_metadata(r) if flags & 1 else ()
+    samples_of(chunks, format_)
     start = r.at
     size = r.varint(0, 2**63)
     across, down = -(-width // tile_width), -(-height // tile_height)
@@ -620,4 +667,4 @@ def decode(data, max_pixels=2**30):
     out = np.zeros((file.height, file.width, FORMATS[file.format][0]), np.int64)
     for tile, samples in found:
         out[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width] = samples
-    return out
+    return values(out, samples_of(file.chunks, file.format), file.format)

@@ -6,7 +6,7 @@ import itertools
 import zlib
 from dataclasses import dataclass
 
-from tests.container.independent import FORMATS, U32, Bytes, Refused, check_kinds
+from tests.container.independent import FORMATS, U32, Bytes, Refused, check_kinds, samples_of
 
 MAGIC = bytes.fromhex("bb 41 52 1a 0d 0a 1a 0a")
 LANES = (1, 8, 64, 512, 4096, 32768)
@@ -128,7 +128,7 @@ def read_chunks(body):
     while r.at < len(body):
         kind, payload = r.u8(), r.bytes(r.varint(0, 2**63))
         critical, kind = kind >= 128, kind & 127
-        if kind == 0 or (critical and kind > 6) or len(chunks) == 2**16:
+        if kind == 0 or (critical and kind > 8) or len(chunks) == 2**16:
             raise Refused("chunk")
         if kind in (5, 6) and not (
             len(payload) >= 4 and payload[:4].isalpha() and payload[:4].isascii()
@@ -149,6 +149,7 @@ def read_item(r, groups, name):
             raise Refused("name") from e
     if group.model is not None:
         chunks = read_chunks(r.bytes(r.varint(0, 2**26)))
+        samples_of(chunks, group.format)
         return Item(name, number, group.format, group.width, group.height, chunks)
     format_, width, height, size = (
         r.u8(),
@@ -182,7 +183,7 @@ def read_stack(r, items):
     """The record of a stack: kind, then flags and axes, or pages."""
     kind = r.u8()
     if kind == 2:
-        if any(FORMATS[i.format][2] or FORMATS[i.format][1] in (2, 4) for i in items):
+        if any(FORMATS[i.format][2] for i in items):
             raise Refused("pixel format of PNM")
         return (2,)
     if kind == 1:

@@ -98,6 +98,13 @@ TAGGED = replace(
         ),
     ),
 )
+SIGNED = replace(
+    DEEP,
+    metadata=(
+        MetadataChunk(container.SAMPLES, True, b"\x15\xff\x0f"),
+        MetadataChunk(container.TEXT, False, b"Comment\0signed"),
+    ),
+)
 SAMPLES = {
     "transformed": TRANSFORMED,
     "one-tile": ONE_TILE,
@@ -108,4 +115,5 @@ SAMPLES = {
     "deep": DEEP,
     "coded": TINY,
     "two-part": TWO_PART,
+    "signed": SIGNED,
 }

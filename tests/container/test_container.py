@@ -40,7 +40,7 @@ from tests.container.samples import (
 
 chunks = st.one_of(
     st.builds(MetadataChunk, st.integers(1, 4), st.booleans(), st.binary(max_size=80)),
-    st.builds(MetadataChunk, st.integers(7, 127), st.just(False), st.binary(max_size=80)),
+    st.builds(MetadataChunk, st.integers(9, 127), st.just(False), st.binary(max_size=80)),
     st.builds(
         MetadataChunk,
         st.integers(5, 6),

@@ -156,6 +156,27 @@ def packed(size: int, stream: bytes) -> bytes:
             "critical metadata of kind 99",
         ),
         (sealed(header(flags=1), b"\0\2\1\5", TABLE) + b"x", TruncatedError, "metadata"),
+        *(
+            (sealed(header(flags=1), b"\0" + table(body), TABLE) + b"x", error, words)
+            for body, error, words in (
+                (b"\7\1\0", FormatError, "says nothing"),
+                (b"\7\0", TruncatedError, "samples in the metadata"),
+                (b"\7\1\1", FormatError, "is critical where it need not be"),
+                (b"\x87\1\x10", TruncatedError, "samples in the metadata"),
+                (b"\x87\2\x10\7", FormatError, "is critical where it need not be"),
+                (b"\x87\1\x20", VersionError, "samples have flags 0x20"),
+                (b"\x87\1\x0c", VersionError, "samples have flags 0x0c"),
+                (b"\x87\2\1\0", FormatError, "bytes left over"),
+                (b"\7\3\x10\xff\1", FormatError, "not what the file says"),
+                (b"\7\2\x10\0", FormatError, "not what the file says"),
+                (b"\x87\2\x11\x7f", FormatError, "not what the file says"),
+                (b"\7\4\x10\xff\xff\3", FormatError, "at most 65534"),
+                (b"\7\1\2", FormatError, "not what the file says"),
+                (b"\x87\1\4", FormatError, "not what the file says"),
+                (b"\x87\1\1\5\6tRNS\0\1", FormatError, "not what the file says"),
+                (b"\x87\1\1\x87\1\1", FormatError, "one chunk about samples, found 2"),
+            )
+        ),
         (
             sealed(header(flags=1), packed(2, zlib.compress(b"\1\0")), TABLE) + b"x",
             FormatError,

@@ -27,7 +27,8 @@ ROOT = HERE.parent.parent
 
 def pictures() -> dict[str, images.Image]:
     """Photographs with metadata, grey, of 16 bits, with alpha, for the fixed predictor; a drawing,
-    a palette, a plain area, noise.
+    a palette, a plain area, noise; signed samples, samples of 12 bits, truth values, premultiplied
+    alpha.
     """
     with Image.open(ROOT / "samples" / "tea-gardens.png") as opened:
         photo = np.asarray(opened.convert("RGB"))
@@ -76,6 +77,20 @@ def pictures() -> dict[str, images.Image]:
         "gradient": images.from_array(np.dstack([x, y, (x + y) // 2]).astype(np.uint8)),
         "doubled": images.from_array(photo[80:130, 20:90].repeat(2, 0).repeat(2, 1)),
         "tagged": tagged(photo[120:160, 80:130, 1]),
+        "signed": images.from_array(
+            deep[:60, :70].astype(np.int32).astype(np.int16) - 20000, (note,)
+        ),
+        "twelve-bits": images.make_image(
+            (deep[20:90, :60] >> 4).astype(np.uint16),
+            (),
+            16,
+            samples=images.SampleKind(largest=4095),
+        ),
+        "boolean": images.from_array(photo[210:260, 110:180, 1] > 102),
+        "premultiplied": images.make_image(
+            np.dstack([photo[60:100, 30:70] // 2, fade[:40, :40] | 128]),
+            samples=images.SampleKind(last_channel="premultiplied"),
+        ),
     }
 
 
@@ -132,16 +147,16 @@ def model_of(name: str) -> str:
     one day.
     """
     of_photo_2 = ("photo-2", "wide", "mosaic", "merged", "gradient", "doubled")
-    named = {"fixed": "none", "tagged": "none", "photo-fast-1": "photo-fast-1"} | dict.fromkeys(
-        of_photo_2, "photo-2"
-    )
-    return named.get(name, "photo-1")
+    modelless = ("fixed", "tagged", "signed", "twelve-bits", "boolean", "premultiplied")
+    named = dict.fromkeys(of_photo_2, "photo-2") | dict.fromkeys(modelless, "none")
+    return (named | {"photo-fast-1": "photo-fast-1"}).get(name, "photo-1")
 
 
-MODEL_ONLY = ("fixed", "photo", "photo-2", "photo-fast-1")
+MODEL_ONLY = ("fixed", "photo", "photo-2", "photo-fast-1", "signed", "twelve-bits")
 """Files that are made with `model_only`: made before there was JPEG XL, which is shorter."""
-DECODED_ONLY = ("deep-drawing",)
-"""Files whose images the encoder codes otherwise, and shorter, since there are transforms."""
+DECODED_ONLY = ("boolean", "deep-drawing")
+"""Files whose images the encoder codes otherwise, and shorter, since there are transforms and JPEG XL.
+"""
 
 
 def pixel_hash(pixels: np.ndarray) -> str:

@@ -258,8 +258,8 @@ def test_lossy_jpeg_2000_must_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("offset", "value", "words"),
     [
-        (42, 0x8B, "signed 12-bit"),
-        (42, 9, "10-bit"),
+        (42, 0x9B, "signed 28-bit"),
+        (42, 16, "17-bit"),
         (43, 2, r"8-bit \(2 x 1\)"),
         (41, 5, "5 channels"),
     ],

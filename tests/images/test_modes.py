@@ -34,7 +34,7 @@ from tests.images.makers import (
 # What each format holds besides PNG, which holds all: depth, channels, palette.
 HELD = {
     "TIFF": MODES,
-    "PPM": [mode for mode in MODES if mode[0] in (1, 8, 16) and not mode[2]],
+    "PPM": [mode for mode in MODES if not mode[2]],
     "NPY": [mode for mode in MODES if mode[0] >= 8 and not mode[2]],
     "WEBP": [(8, 3, False), (8, 4, False)],
     "BMP": [(1, 1, False), (8, 1, False), (8, 1, True), (8, 3, False)],

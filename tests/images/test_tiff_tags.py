@@ -14,7 +14,7 @@ import pytest
 import bbans
 from bbans import container, images
 from bbans.errors import FormatError, InputError, UnsupportedImageError
-from bbans.files.metadata import image_of, to_chunks
+from bbans.files.metadata import chunks_of, restored
 from bbans.images import PngChunk, make_image, read_image, without_metadata
 from bbans.images.formats import tiff_carried, tiff_directory
 from bbans.images.metadata import resolution_chunk, xmp_chunk
@@ -131,17 +131,17 @@ def test_a_profile_and_a_packet_are_stored_once() -> None:
     noise = np.random.default_rng(0).bytes(3000)
     packet = b"<x>" + noise.hex().encode() + b"</x>"
     data = made(iccprofile=noise, extratags=[(700, "B", len(packet), packet, True)], metadata=None)
-    chunk = to_chunks(read_image(data))[-1]
+    chunk = chunks_of(read_image(data))[-1]
     assert chunk.kind == container.TIFF_TAGS and len(chunk.payload) < 60
     assert facts(there_and_back(data)) == facts(data)
 
 
 def test_a_value_that_no_chunk_holds() -> None:
     data = made(iccprofile=b"a profile", metadata=None)
-    tagged = to_chunks(read_image(data))[-1]
+    tagged = chunks_of(read_image(data))[-1]
     pixel_format = container.FORMATS[container.GREY8]
     with pytest.raises(FormatError, match="34675 should be 9 bytes of another chunk"):
-        image_of(GREY, (tagged,), pixel_format)
+        restored(GREY, (tagged,), pixel_format)
 
 
 @pytest.mark.parametrize("depth", [1, 8, 16])
@@ -155,7 +155,7 @@ def test_white_that_was_zero_is_zero_again(depth: int) -> None:
         assert opened.pages[0].photometric == 0
         np.testing.assert_array_equal(opened.asarray(), source)
     with pytest.raises(FormatError, match="not grey"):
-        image_of(rgb(), (to_chunks(image)[-1],), container.FORMATS[container.RGB8])
+        restored(rgb(), (chunks_of(image)[-1],), container.FORMATS[container.RGB8])
 
 
 def test_stripped() -> None:
@@ -294,4 +294,4 @@ def test_damaged_tags_of_a_file() -> None:
 
 def test_images_without_tags_are_as_before() -> None:
     image = make_image(GREY, (PngChunk("gAMA", bytes(4)),))
-    assert [chunk.kind for chunk in to_chunks(image)] == [container.PNG_CHUNK]
+    assert [chunk.kind for chunk in chunks_of(image)] == [container.PNG_CHUNK]

@@ -16,7 +16,7 @@ from PIL import BmpImagePlugin
 from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images import metadata
 from bbans.images.formats.rows import unpack_rows
-from bbans.images.image import Image, PngChunk, Samples, make_image
+from bbans.images.image import Image, PngChunk, Samples, make_image, without_kind
 from bbans.images.pillow_convert import check_size, from_pillow, guarded, saved_by_pillow
 
 RAW, RLE8, RLE4, BITFIELDS = range(4)
@@ -142,6 +142,7 @@ def bmp_bytes(image: Image) -> bytes:
         >>> bmp_bytes(from_array(np.zeros((2, 3), np.uint8)))[:2]
         b'BM'
     """
+    image = without_kind(image, "BMP")
     eight = image.bit_depth == 8 and (image.pixels.ndim == 2 or image.pixels.shape[2] == 3)
     if not eight and (image.bit_depth != 1 or image.palette):
         raise OutputError("BMP holds 8-bit grey, palette or RGB and 1-bit grey: choose PNG")

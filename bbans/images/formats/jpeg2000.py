@@ -1,8 +1,8 @@
 """JPEG 2000 (ISO/IEC 15444-1), decoded by OpenJPEG after its headers have been checked here.
 
 A file is a codestream, or boxes around one (JP2). Wavelet transform 0 (9/7) rounds, so its files
-are lossy and treated like JPEG. Transform 1 (5/3) is reversible, and its pixels are taken as they
-are: the file never held others.
+are lossy and treated like JPEG. Transform 1 (5/3) is reversible, but a rate may have been kept by
+leaving out coding passes: `jpeg2000_rate` finds these, and such a file is treated as lossy too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 
 from bbans.errors import InputError, JpegInputError, UnsupportedImageError
 from bbans.images import metadata
+from bbans.images.formats.jpeg2000_rate import cut_to_rate
 from bbans.images.formats.registry import LOSSY_ADVICE
 from bbans.images.image import Image, PngChunk, make_image
 from bbans.images.pillow_convert import check_size, guarded
+from bbans.images.sample_kind import full_range, kind_of_largest
 
 SOC, SIZ, COD, COC, SOT = 0xFF4F, 0xFF51, 0xFF52, 0xFF53, 0xFF90
 SRGB, GREY = 16, 17  # enumerated colour spaces
@@ -40,13 +42,17 @@ before it reads them.
 
 
 class Codestream(NamedTuple):
-    """Fields of the main header about the samples, and whether their transform is reversible."""
+    """Fields of the main header about the samples, whether their transform is reversible, and the
+    byte at which the codestream starts.
+    """
 
     width: int
     height: int
     channels: int
     bits: int
+    signed: bool
     reversible: bool
+    start: int = 0
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -82,7 +88,7 @@ def _size(data: bytes, body: int) -> Codestream:
         raise UnsupportedImageError(
             f"a JPEG 2000 with {channels} channels is not coded: convert it to grey or RGB"
         )
-    if len(set(parts)) > 1 or parts[0][1:] != (1, 1) or parts[0][0] not in (7, 15):
+    if len(set(parts)) > 1 or parts[0][1:] != (1, 1) or parts[0][0] & 127 > 15:
         kinds = ", ".join(
             sorted(
                 {
@@ -92,10 +98,11 @@ def _size(data: bytes, body: int) -> Codestream:
             )
         )
         raise UnsupportedImageError(
-            f"a JPEG 2000 with samples of {kinds} is not coded: convert it to unsigned 8 or 16 "
-            "bits, not subsampled"
+            f"a JPEG 2000 with samples of {kinds} is not coded: convert it to one kind of samples "
+            "of up to 16 bits, not subsampled"
         )
-    return Codestream(x1 - x0, y1 - y0, channels, parts[0][0] + 1, True)
+    bits, signed = (parts[0][0] & 127) + 1, parts[0][0] > 127
+    return Codestream(x1 - x0, y1 - y0, channels, bits, signed, True)
 
 
 def _codestream(data: bytes, start: int) -> Codestream:
@@ -117,7 +124,7 @@ def _codestream(data: bytes, start: int) -> Codestream:
         position += 2 + size
     if header is None or not reversible:
         raise InputError("damaged JPEG 2000: its main header has no size or no coding style")
-    return header._replace(reversible=all(reversible))
+    return header._replace(reversible=all(reversible), start=start)
 
 
 def _resolution(data: bytes, body: int) -> PngChunk:
@@ -196,8 +203,8 @@ def _jp2(data: bytes) -> tuple[Codestream, tuple[PngChunk, ...]]:
 
 
 def read_jpeg2000(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """Read an image of 1 to 4 channels of unsigned 8 or 16-bit samples; the second or fourth is
-    alpha.
+    """Read an image of 1 to 4 channels of samples of up to 16 bits, which may be signed; the second
+    or fourth is alpha.
 
     Raises InputError on damage, UnsupportedImageError on other kinds and, for a lossy file unless
     `as_pixels`, JpegInputError.
@@ -216,10 +223,18 @@ def read_jpeg2000(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         if not header.reversible and not as_pixels:
             raise JpegInputError(f"a lossy JPEG 2000: {LOSSY_ADVICE}")
         check_size(header.width, header.height, max_pixels)
+        if header.reversible and not as_pixels and cut_to_rate(data[header.start :]):
+            raise JpegInputError(
+                "a reversible JPEG 2000 of which coding passes were left out to keep a rate: "
+                f"{LOSSY_ADVICE}"
+            )
         pixels = np.asarray(imagecodecs.jpeg2k_decode(data))
         shape = (header.height, header.width) + ((header.channels,) if header.channels > 1 else ())
         if pixels.shape != shape:
             raise InputError(
                 f"damaged JPEG 2000: an image of shape {shape} was expected, found {pixels.shape}"
             )
-        return make_image(pixels, described, header.bits)
+        depth, samples = kind_of_largest(
+            full_range(header.bits, header.signed), header.channels, header.signed
+        )
+        return make_image(pixels, described, depth, samples=samples)

@@ -1,5 +1,5 @@
-"""NumPy's `.npy` files of 8 or 16-bit samples. The header is checked before memory is allocated,
-and nothing is unpickled.
+"""NumPy's `.npy` files of bool and of integers of 8 or 16 bits. The header is checked before memory
+is allocated, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images.image import Image, from_array, transparency
 from bbans.images.pillow_convert import check_size, guarded
+from bbans.images.sample_kind import kind_of_dtype
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
@@ -55,11 +56,7 @@ def read_npy(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """
     file = BytesIO(data)
     shape, fortran, dtype = header(file)
-    if dtype.kind != "u" or dtype.itemsize > 2:
-        raise UnsupportedImageError(
-            f"a NPY file of samples of type {dtype} is not coded: save 8 or 16-bit samples (uint8 "
-            "or uint16)"
-        )
+    kind_of_dtype(dtype, 1)
     if len(shape) not in (2, 3) or min(shape) < 1 or max(shape[2:], default=1) > 4:
         raise InputError(
             "an image has shape (H, W), or (H, W, C) with 2 to 4 channels, found a NPY file of "
@@ -89,15 +86,17 @@ def npy_start(shape: tuple[int, ...], dtype: np.dtype[Any], fortran: bool) -> by
 
 
 def npy_bytes(image: Image) -> bytes:
-    """Return the samples as an `.npy` file.
+    """Return the samples as an `.npy` file of their own type. A largest value below that of the
+    type is left out.
 
-    Raises OutputError for images that are more than an array of 8 or 16-bit samples.
+    Raises OutputError for images that are more than an array of 8 or 16-bit samples or bool.
 
     Examples:
         >>> npy_bytes(from_array(np.zeros((2, 3), np.uint8)))[1:6]
         b'NUMPY'
     """
-    if image.bit_depth < 8 or image.palette or transparency(image.metadata) is not None:
+    packed = image.bit_depth < 8 and not image.samples.boolean
+    if packed or image.palette or transparency(image.metadata) is not None:
         raise OutputError(
             "NPY holds no palette, transparent colour or samples below 8 bits: choose PNG"
         )

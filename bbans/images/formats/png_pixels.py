@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngImageFile
 from bbans.errors import OutputError, UnsupportedImageError
 from bbans.images.formats import png
 from bbans.images.formats.rows import pack_rows
-from bbans.images.image import Image, Samples, make_image
+from bbans.images.image import Image, Samples, make_image, without_kind
 from bbans.images.pillow_convert import check_size, guarded
 
 LIBPNG_SIDE = 1_000_000
@@ -145,7 +145,9 @@ def _encode(image: Image) -> bytes:
 def png_bytes(image: Image) -> bytes:
     """Write a PNG of the image's own depth and colour type, with all its chunks in place.
 
-    Raises InputError for a chunk that no image may have.
+    Samples with a largest value below that of their bits are written as they are, not scaled, and
+    the largest value is left out. Raises InputError for a chunk that no image may have, OutputError
+    on signed samples and on a last channel that is not alpha.
 
     Examples:
         >>> from bbans.images.image import PngChunk
@@ -153,4 +155,4 @@ def png_bytes(image: Image) -> bytes:
         >>> read_png(png_bytes(image), False, 100).metadata == image.metadata
         True
     """
-    return png.insert(_encode(image), image.metadata)
+    return png.insert(_encode(without_kind(image, "PNG")), image.metadata)

@@ -1,5 +1,5 @@
-"""PBM, PGM, PPM (`P1` to `P6`) and PAM (`P7`) as defined by Netpbm's manual pages, with samples of
-1, 8 or 16 bits.
+"""PBM, PGM, PPM (`P1` to `P6`) and PAM (`P7`) as defined by Netpbm's manual pages, with samples up
+to any largest value (maxval).
 
 In a PBM 1 is black; in an image, as in PNG and PAM, 1 is white. 16-bit samples are big-endian.
 """
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from bbans.errors import InputError, OutputError, UnsupportedImageError
 from bbans.images.formats.rows import pack_rows, row_bytes, unpack_rows
-from bbans.images.image import Image, Samples, make_image, transparency
+from bbans.images.image import Image, Samples, make_image, transparency, without_kind
 from bbans.images.pillow_convert import check_size
+from bbans.images.sample_kind import kind_of_largest
 
 TUPLES = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "GRAYSCALE_ALPHA": 2, "RGB": 3, "RGB_ALPHA": 4}
-DEPTHS = {1: 1, 255: 8, 65535: 16}
+MAX_LARGEST = 65535
 SPACE = b" \t\n\v\f\r"
 
 
@@ -77,7 +78,7 @@ def _pam_header(data: bytes) -> Header:
     except (KeyError, ValueError):
         raise InputError("damaged PAM: its header has no WIDTH, HEIGHT, DEPTH and MAXVAL") from None
     meaning = fields.get("TUPLTYPE", "")
-    if TUPLES.get(meaning) != channels or (meaning == "BLACKANDWHITE") != (largest == 1):
+    if TUPLES.get(meaning) != channels or (meaning == "BLACKANDWHITE" and largest != 1):
         kind = f"{channels} channels of 0 to {largest} as {meaning or 'nothing known'}"
         raise UnsupportedImageError(
             f"a PAM with {kind} is not coded: convert it to GRAYSCALE, RGB or these with _ALPHA"
@@ -108,7 +109,7 @@ def _text(data: bytes, header: Header, depth: int) -> Samples:
     """Return the samples of P1, P2 and P3, written as text."""
     body = re.sub(rb"#[^\r\n]*", b"", data[header.start - 1 :])
     count = header.width * header.height * header.channels
-    if depth == 1:
+    if data[1:2] == b"1":
         digits = body.translate(None, SPACE)
         rest = digits[count:]
         values = np.frombuffer(digits[:count], np.uint8).astype(np.uint32) - ord("0")
@@ -154,7 +155,8 @@ def _raster(data: bytes, header: Header, depth: int) -> Samples:
 
 
 def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """Read a PNM of 8 or 16-bit samples, or of 1-bit grey.
+    """Read a PNM with samples up to 65535; its largest value is kept where it is not that of all
+    bits.
 
     Raises InputError on damage and UnsupportedImageError on other kinds.
 
@@ -166,19 +168,24 @@ def read_pnm(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     if header.width < 1 or header.height < 1:
         raise InputError(f"damaged PNM: no valid size ({header.width} x {header.height})")
     bitmap = data[1:2] in b"14"
-    depth = DEPTHS.get(header.largest)
-    if depth is None or (depth == 1 and data[1:2] not in b"147"):
+    if not 1 <= header.largest <= MAX_LARGEST:
         raise UnsupportedImageError(
-            f"a PNM with samples of 0 to {header.largest} is not coded: convert it to 0 to 255 or "
-            "0 to 65535"
+            f"a PNM with samples of 0 to {header.largest} is not coded: convert it to a largest "
+            f"value of 1 to {MAX_LARGEST}"
         )
+    depth, kind = kind_of_largest(header.largest, header.channels)
     check_size(header.width, header.height, max_pixels)
     pixels = (_text if data[1:2] in b"123" else _raster)(data, header, depth)
-    return make_image(1 - pixels if bitmap else pixels, (), depth)
+    if (found := int(pixels.max())) > header.largest:
+        raise InputError(
+            f"damaged PNM: samples of 0 to {header.largest} were expected, found {found}"
+        )
+    return make_image(1 - pixels if bitmap else pixels, (), depth, samples=kind)
 
 
 def pnm_bytes(image: Image) -> bytes:
-    """Write 1-bit grey as PBM, grey as PGM, RGB as PPM, and images with alpha as PAM.
+    """Write 1-bit grey as PBM, grey as PGM, RGB as PPM, and images with alpha as PAM, with their
+    largest value.
 
     Raises OutputError for other images.
 
@@ -187,19 +194,19 @@ def pnm_bytes(image: Image) -> bytes:
         >>> pnm_bytes(from_array(np.array([[65, 66]], np.uint8))).split()
         [b'P5', b'2', b'1', b'255', b'AB']
     """
-    if image.bit_depth in (2, 4) or image.palette or transparency(image.metadata) is not None:
-        raise OutputError(
-            "PPM holds no palette, transparent colour or samples of 2 or 4 bits: choose PNG"
-        )
+    if image.palette or transparency(image.metadata) is not None:
+        raise OutputError("PPM holds no palette or transparent colour: choose PNG")
+    bits, largest = image.bit_depth, image.samples.largest
+    image = without_kind(image, "PPM")
     height, width = image.pixels.shape[:2]
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    if image.bit_depth == 1:
+    if bits == 1:
         return b"P4\n%d %d\n" % (width, height) + pack_rows(image.pixels ^ np.uint8(1), 1).tobytes()
-    largest = 2**image.bit_depth - 1
+    largest = largest or 2**bits - 1
     if channels in (1, 3):
         head = b"P%d\n%d %d\n%d\n" % (6 if channels == 3 else 5, width, height, largest)
     else:
         meaning = b"RGB_ALPHA" if channels == 4 else b"GRAYSCALE_ALPHA"
         fields = (width, height, channels, largest, meaning)
         head = b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH %d\nMAXVAL %d\nTUPLTYPE %s\nENDHDR\n" % fields
-    return head + pack_rows(image.pixels, image.bit_depth).tobytes()
+    return head + pack_rows(image.pixels, max(bits, 8)).tobytes()

@@ -100,6 +100,18 @@ def _is_pnm(data: bytes) -> bool:
     return data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace()
 
 
+def _is_jpegls(data: bytes) -> bool:
+    """Whether a JPEG's first frame header is that of JPEG-LS, SOF55."""
+    at = 2
+    while data.startswith(b"\xff\xd8\xff") and at + 4 <= len(data):
+        if data[at : at + 2] == b"\xff\xf7":
+            return True
+        if data[at] != 0xFF or not 0xE0 <= data[at + 1] <= 0xFE:  # no application data or comment
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
 for _row in (
     ImageFormat(
         "PNG",
@@ -185,6 +197,8 @@ def format_of_bytes(data: bytes) -> ImageFormat:
     """
     if not data:
         raise InputError("an image was expected, found an empty file")
+    if _is_jpegls(data):
+        raise UnsupportedImageError("a file of format JPEG-LS is not read: convert it to PNG")
     for row in FORMATS.values():
         if row.detect(data):
             return row

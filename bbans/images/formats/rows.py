@@ -4,10 +4,10 @@ padded to whole bytes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-
-from bbans.images.image import Samples
 
 
 def row_bytes(width: int, channels: int, depth: int) -> int:
@@ -20,29 +20,36 @@ def row_bytes(width: int, channels: int, depth: int) -> int:
     return (width * channels * depth + 7) // 8
 
 
-def pack_rows(pixels: Samples, depth: int) -> NDArray[np.uint8]:
+def pack_rows(pixels: NDArray[Any], depth: int) -> NDArray[np.uint8]:
     """Pack samples `(H, W)` or `(H, W, C)` into uint8 `(H, row_bytes)`; 16-bit samples are
-    big-endian.
+    big-endian, signed ones two's complements, and of 9 to 15 bits the low ones are packed.
 
     Examples:
         >>> pack_rows(np.array([[1, 0, 1]], np.uint8), 1).tolist()
         [[160]]
     """
     height, width = pixels.shape[:2]
-    if depth == 16:
-        return (
-            np.ascontiguousarray(pixels.astype(">u2", copy=False))
-            .reshape(height, -1)
-            .view(np.uint8)
-        )
+    if depth > 8:
+        words = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False))
+        octets = words.reshape(height, -1).view(np.uint8)
+        return octets if depth == 16 else _pack_words(octets, depth)
     if depth == 8:
-        return pixels.reshape(height, -1).astype(np.uint8, copy=False)
+        return pixels.reshape(height, -1).view(np.uint8)
     bits = np.zeros((height, row_bytes(width, 1, depth) * 8 // depth), np.uint8)
     bits[:, :width] = pixels
     packed = np.zeros((height, bits.shape[1] * depth // 8), np.uint8)
     for place in range(8 // depth):
         packed |= bits[:, place :: 8 // depth] << np.uint8(8 - depth * (place + 1))
     return packed
+
+
+def _pack_words(octets: NDArray[np.uint8], depth: int) -> NDArray[np.uint8]:
+    """Keep the low `depth` bits of every big-endian word of rows `(H, 2 W)`."""
+    rows = []
+    for row in octets:  # one by one, since the bits take eight times the memory
+        bits = np.unpackbits(row).reshape(-1, 16)[:, 16 - depth :]
+        rows.append(np.packbits(bits.reshape(-1)))
+    return np.stack(rows)
 
 
 def unpack_rows(packed: NDArray[np.uint8], width: int, depth: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -28,19 +29,22 @@ from bbans.images.formats.tiff_tags import (
     EXTRA,
     HEIGHT,
     ICC,
+    LAST_CHANNELS,
     MAX_TILE,
     MIN_IS_BLACK,
     MIN_IS_WHITE,
     ORIENTATION,
+    PACKBITS,
     PALETTE,
     PHOTOMETRIC,
     PIXELS_PER_UNIT,
     PLANAR,
     RGB,
     ROWS_PER_STRIP,
+    SAMPLE_FORMAT,
+    SIGNED,
     TILE_HEIGHT,
     TILE_WIDTH,
-    UNASSOCIATED_ALPHA,
     UNIT,
     WIDTH,
     X_RESOLUTION,
@@ -61,14 +65,16 @@ from bbans.images.image import (
     Samples,
     TiffTag,
     TiffTags,
+    coded_samples,
     make_image,
     palette_entries,
     transparency,
 )
 from bbans.images.pillow_convert import check_size, from_pillow, guarded
+from bbans.images.sample_kind import full_range, kind_of_largest, significant_bits
 
 
-def upright(pixels: Samples, orientation: int) -> Samples:
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return the pixels in the orientation in which they are to be viewed; the tag is not kept.
 
     Examples:
@@ -105,10 +111,10 @@ def _decode_packed(data: bytes, kind: Kind) -> Samples:
     return pixels
 
 
-def decode_samples(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samples:
+def decode_samples(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> NDArray[Any]:
     """Decode the samples `(H, W)` or `(H, W, channels)` of a file's first page, black as 0.
 
-    Raises InputError on damage.
+    Raises InputError on damage, UnsupportedImageError on packed samples that libtiff would lose.
 
     Examples:
         >>> from bbans.images.image import from_array
@@ -124,10 +130,19 @@ def decode_samples(data: bytes, kind: Kind, tags: ImageFileDirectory_v2) -> Samp
         raise InputError(f"damaged TIFF: its tiles have {tile} pixels, more than the image")
     if kind.bits < 8:
         return _decode_packed(data, kind)
-    pixels: Samples = np.asarray(imagecodecs.tiff_decode(data))
+    if kind.bits not in (8, 16) and tags.get(COMPRESSION, 1) == PACKBITS:
+        # libtiff reads them row by row, and drops what a run has beyond its row
+        raise UnsupportedImageError(
+            f"a TIFF with samples of {kind.bits} bits compressed by PackBits is not read: write it "
+            "anew with LZW or Deflate"
+        )
+    pixels: NDArray[Any] = np.asarray(imagecodecs.tiff_decode(data))
     if kind.planar:
         pixels = np.moveaxis(pixels, 0, -1)
-    pixels = pixels.astype(np.uint16 if kind.bits == 16 else np.uint8, copy=False)
+    size, sign = 1 if kind.bits == 8 else 2, "i" if kind.signed else "u"
+    pixels = pixels.astype(f"{sign}{size}", copy=False)
+    if kind.signed and kind.bits not in (8, 16):  # extend the sign, which libtiff leaves out
+        pixels = pixels << (16 - kind.bits) >> (16 - kind.bits)
     if pixels.shape != (kind.height, kind.width) + ((kind.channels,) if kind.channels > 1 else ()):
         raise InputError(
             f"damaged TIFF: {kind.channels} channels of {kind.width} x {kind.height} pixels were "
@@ -169,8 +184,8 @@ def _described(data: bytes, tags: ImageFileDirectory_v2) -> tuple[PngChunk, ...]
 
 
 def read_tiff(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
-    """Read a TIFF of 1 to 16-bit grey or indices or 8 or 16-bit RGB, either with alpha that is not
-    premultiplied; turned upright, with the tags of its page.
+    """Read a TIFF of 1 to 16-bit grey or indices or 8 to 16-bit RGB, either with a further channel;
+    turned upright, with the tags of its page. Samples of 8 to 16 bits may be signed.
 
     Images of lower resolution besides it (thumbnails, levels of a pyramid) are left out and named.
     Raises InputError on damage, UnsupportedImageError on other kinds and, unless `as_pixels`,
@@ -216,13 +231,31 @@ def read_page(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         chunks = _described(data, tags)
         if kind.photometric == PALETTE:
             chunks = metadata.with_colours(chunks, (_palette(tags, kind.bits),))
-        return make_image(pixels, chunks, kind.bits, kind.photometric == PALETTE)
+        if kind.photometric == PALETTE:
+            return make_image(pixels, chunks, kind.bits, palette=True)
+        largest = full_range(kind.bits, kind.signed)
+        depth, samples = kind_of_largest(largest, kind.channels, kind.signed, kind.last_channel)
+        return make_image(pixels, chunks, depth, samples=samples)
+
+
+def stored_bits(image: Image) -> int:
+    """Return the bits of a sample in a TIFF: 9 to 15 where the largest value is that of so many,
+    else the bit depth.
+
+    Examples:
+        >>> stored_bits(make_image(np.zeros((2, 3), np.uint16), (), 16))
+        16
+    """
+    bits = significant_bits(image.bit_depth, image.samples)
+    return bits if bits > 8 else image.bit_depth
 
 
 def stored_tags(image: Image, order: str) -> list[TiffTag]:
     r"""Return the tags that say what the samples of an uncompressed page are.
 
-    order: of bytes, as in `struct`. Raises OutputError for what TIFF cannot hold.
+    order: of bytes, as in `struct`. Samples of 9 to 15 bits are packed, and BitsPerSample says how
+    many they are; of other largest values below that of the bits nothing is said. Raises
+    OutputError for what TIFF cannot hold.
 
     Examples:
         >>> from bbans.images.image import from_array
@@ -234,12 +267,14 @@ def stored_tags(image: Image, order: str) -> list[TiffTag]:
     height, width = image.pixels.shape[:2]
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     colours = PALETTE if image.palette else RGB if channels >= 3 else MIN_IS_BLACK
+    numbers = {name: number for number, name in LAST_CHANNELS.items()}
     found = described_samples(
         (height, width, channels),
-        image.bit_depth,
+        stored_bits(image),
         colours,
-        (UNASSOCIATED_ALPHA,) if channels in (2, 4) else (),
+        (numbers[image.samples.last_channel],) if channels in (2, 4) else (),
         order,
+        signed=image.samples.signed,
     )
     if image.palette:
         entries = (
@@ -265,6 +300,7 @@ def described_samples(
     extra: tuple[int, ...],
     order: str,
     planar: bool = False,
+    signed: bool = False,
 ) -> list[TiffTag]:
     """Return the tags of an uncompressed page of samples of `shape`, `(H, W, samples)`.
 
@@ -283,10 +319,14 @@ def described_samples(
         longs(ROWS_PER_STRIP, order, False, height),
         shorts(PLANAR, order, 2 if planar else 1),
     ]
-    return [*found, shorts(EXTRA, order, *extra)] if extra else found
+    if extra:
+        found.append(shorts(EXTRA, order, *extra))
+    if signed:
+        found.append(shorts(SAMPLE_FORMAT, order, *(SIGNED,) * samples))
+    return found
 
 
-def row_data(pixels: Samples, bits: int, order: str) -> bytes:
+def row_data(pixels: NDArray[Any], bits: int, order: str) -> bytes:
     r"""Return samples as the bytes of an uncompressed page.
 
     Examples:
@@ -310,12 +350,14 @@ def stored_page(image: Image, tags: TiffTags) -> tuple[list[TiffTag], bytes]:
         '00f8'
     """
     order, pixels = ">" if tags.big_endian else "<", image.pixels
-    stored = stored_tags(image, order)
-    if any(tag.tag == PHOTOMETRIC for tag in tags.tags) and pixels.ndim == 2 and not image.palette:
-        pixels = pixels.dtype.type(2**image.bit_depth - 1) - pixels
+    stored, bits = stored_tags(image, order), stored_bits(image)
+    grey = pixels.ndim == 2 and not image.palette and not image.samples.signed
+    if grey and any(tag.tag == PHOTOMETRIC for tag in tags.tags):
+        pixels = coded_samples(image)
+        pixels = pixels.dtype.type(2**bits - 1) - pixels
         stored = [tag for tag in stored if tag.tag != PHOTOMETRIC]
         stored.append(shorts(PHOTOMETRIC, order, MIN_IS_WHITE))
-    return stored, row_data(pixels, image.bit_depth, order)
+    return stored, row_data(pixels, bits, order)
 
 
 def tiff_bytes(image: Image) -> bytes:

@@ -15,6 +15,7 @@ from bbans.images.formats.tiff import (
     described_samples,
     read_page,
     row_data,
+    stored_bits,
     stored_page,
     upright,
 )
@@ -25,6 +26,7 @@ from bbans.images.formats.tiff_tags import (
     CHANNELS,
     EXTRA,
     HEIGHT,
+    LAST_CHANNELS,
     MIN_IS_BLACK,
     MIN_IS_WHITE,
     ORIENTATION,
@@ -41,9 +43,8 @@ from bbans.images.formats.tiff_write import header_bytes, needs_big, page_bytes
 from bbans.images.image import Image, TiffTags, make_image
 from bbans.images.page import Layout, Page, grey_images
 from bbans.images.pillow_convert import check_size, guarded
+from bbans.images.sample_kind import full_range, kind_of_largest
 
-ALPHAS = ((1,), (2,))
-"""Extra samples of an image with alpha, premultiplied or not."""
 CLASSIC = 2**32 - 2**28
 """Bytes of samples beyond which a BigTIFF is written."""
 
@@ -85,10 +86,12 @@ def _layout(data: Source, page: Directory) -> Layout | None:
     if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB):
         return None
     colours, extra = 3 if photometric == RGB else 1, tags.get(EXTRA, ())
-    alpha = channels == colours + 1 and (
-        extra in ALPHAS or (colours == 3 and not extra)  # some writers leave the tag out
+    one_more = (
+        channels == colours + 1
+        and photometric != MIN_IS_WHITE
+        and (not extra or (len(extra) == 1 and extra[0] in LAST_CHANNELS))
     )
-    if channels <= colours or alpha:
+    if channels <= colours or one_more:
         return None
     return Layout(channels, photometric, tags.get(PLANAR, (1,))[0] == 2, extra[:channels])
 
@@ -143,13 +146,14 @@ def _read_page(data: bytes, layout: Layout | None, as_pixels: bool, max_pixels: 
         if width < 1 or height < 1:
             raise InputError(f"damaged TIFF: no valid size ({width} x {height})")
         check_size(width * layout.samples, height, max_pixels)
-        bits = check_samples(tags, layout.samples)
-        kind = Kind(width, height, layout.samples, bits, MIN_IS_BLACK, layout.planar)
+        bits, signed = check_samples(tags, layout.samples)
+        kind = Kind(width, height, layout.samples, bits, MIN_IS_BLACK, layout.planar, signed)
         samples = upright(decode_samples(data, kind, tags), tags.get(ORIENTATION, 1))
+        depth, meaning = kind_of_largest(full_range(bits, signed), layout.samples, signed)
         if layout.photometric != RGB:
-            return Page(grey_images(samples, bits), layout)
-        colours = make_image(np.ascontiguousarray(samples[..., :3]), (), bits)
-        return Page((colours, *grey_images(samples[..., 3:], bits)), layout)
+            return Page(grey_images(samples, depth, meaning), layout)
+        colours = make_image(np.ascontiguousarray(samples[..., :3]), (), depth, samples=meaning)
+        return Page((colours, *grey_images(samples[..., 3:], depth, meaning)), layout)
 
 
 def tiff_stack(pages: Iterator[Page], count: int, raw_bytes: int) -> Iterator[bytes]:
@@ -194,17 +198,19 @@ def _page_bytes(page: Page, tags: TiffTags, order: str, big: bool, start: int, l
         channels = [image.pixels.reshape(*image.pixels.shape[:2], -1) for image in page.images]
         samples = np.concatenate(channels, axis=-1)
         height, width, count = samples.shape
+        bits = stored_bits(first)
         stored = described_samples(
             (height, width, count),
-            first.bit_depth,
+            bits,
             page.layout.photometric,
             page.layout.extra,
             order,
             page.layout.planar,
+            first.samples.signed,
         )
         if page.layout.planar:
             strips = count
             samples = np.moveaxis(samples, -1, 0).reshape(count * height, width)
-        rows = row_data(np.ascontiguousarray(samples), first.bit_depth, order)
+        rows = row_data(np.ascontiguousarray(samples), bits, order)
     carried = [tag for tag in tags.tags if tag.tag != PHOTOMETRIC]
     return page_bytes((*stored, *carried), rows, order, big, start, last, strips)

@@ -11,6 +11,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from bbans.errors import InputError, JpegInputError, UnsupportedImageError
 from bbans.images.formats.registry import LOSSY_ADVICE
+from bbans.images.sample_kind import ALPHA, FLOAT_ADVICE, PREMULTIPLIED, UNSPECIFIED
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = (
     256,
@@ -33,9 +34,13 @@ COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, EXTRA, SAMPLE_FORMAT, XMP, ICC = (
     34675,
 )
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE = range(4)
-UNASSOCIATED_ALPHA = 2
+LAST_CHANNELS = {0: UNSPECIFIED, 1: PREMULTIPLIED, 2: ALPHA}
+"""What ExtraSamples says of the channel after the colours."""
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # SampleFormat
+DEPTHS = (1, 2, 4, 8, *range(9, 17))
 JPEG = (6, 7)
-LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
+PACKBITS = 32773
+LOSSLESS = (1, 2, 3, 4, 5, 8, 32771, PACKBITS, 32946, 34925, 50000)
 """Lossless compressions: none, CCITT, LZW, Deflate (three numbers), PackBits, LZMA, Zstandard."""
 MAX_TILE = 2**24
 """Largest number of pixels of a tile, which is decoded whole however small the image."""
@@ -105,23 +110,31 @@ class Kind(NamedTuple):
     bits: int
     photometric: int
     planar: bool
+    signed: bool = False
+    last_channel: str = ALPHA
 
 
-def check_samples(tags: ImageFileDirectory_v2, channels: int) -> int:
-    """Return the bits of every sample. Raises UnsupportedImageError on other types.
+def check_samples(tags: ImageFileDirectory_v2, channels: int) -> tuple[int, bool]:
+    """Return the bits of every sample and whether they are signed. Raises UnsupportedImageError on
+    other types.
 
     Examples:
         >>> check_samples({BITS: (16, 16, 16)}, channels=3)
-        16
+        (16, False)
     """
     bits, formats = set(as_tuple(tags.get(BITS, 1))), set(as_tuple(tags.get(SAMPLE_FORMAT, 1)))
-    if formats != {1} or bits not in ({1}, {2}, {4}, {8}, {16}) or (max(bits) < 8 and channels > 1):
-        sign = "floating-point" if 3 in formats else "signed" if 2 in formats else "unsigned"
-        kind = f"{sign} samples of {max(bits)} bits"
+    if FLOAT in formats:
         raise UnsupportedImageError(
-            f"a TIFF with {kind} is not coded: convert it to unsigned 8 or 16-bit samples"
+            f"a TIFF with floating-point samples of {max(bits)} bits is not coded: {FLOAT_ADVICE}"
         )
-    return int(max(bits))
+    known = len(bits) == 1 and max(bits) in DEPTHS and formats in ({UNSIGNED}, {SIGNED})
+    if not known or (max(bits) < 8 and (channels > 1 or formats == {SIGNED})):
+        sign = "signed" if SIGNED in formats else "unsigned"
+        raise UnsupportedImageError(
+            f"a TIFF with {sign} samples of {max(bits)} bits is not coded: convert it to 8 or "
+            "16-bit samples"
+        )
+    return int(max(bits)), formats == {SIGNED}
 
 
 def kind_of(tags: ImageFileDirectory_v2) -> Kind:
@@ -131,14 +144,15 @@ def kind_of(tags: ImageFileDirectory_v2) -> Kind:
 
     Examples:
         >>> kind_of({WIDTH: 3, HEIGHT: 2, BITS: 8, PHOTOMETRIC: MIN_IS_BLACK})
-        Kind(width=3, height=2, channels=1, bits=8, photometric=1, planar=False)
+        Kind(width=3, height=2, channels=1, bits=8, photometric=1, planar=False, signed=False, \
+last_channel='alpha')
     """
     photometric, channels, extra = (
         tags.get(PHOTOMETRIC, MIN_IS_WHITE),
         tags.get(CHANNELS, 1),
         as_tuple(tags.get(EXTRA, ())),
     )
-    bits = check_samples(tags, channels)
+    bits, signed = check_samples(tags, channels)
     if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE):
         name = {5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(
             photometric, f"photometric interpretation {photometric}"
@@ -148,21 +162,26 @@ def kind_of(tags: ImageFileDirectory_v2) -> Kind:
         )
     colours = 3 if photometric == RGB else 1
     if channels == 4 and colours == 3 and not extra:
-        extra = (UNASSOCIATED_ALPHA,)  # some writers leave the tag out
-    alpha = (
+        extra = (2,)  # some writers leave the tag out
+    last = LAST_CHANNELS.get(extra[0] if extra else 0)
+    more = (
         channels == colours + 1
-        and extra == (UNASSOCIATED_ALPHA,)
+        and len(extra) < 2
+        and last is not None
         and photometric in (MIN_IS_BLACK, RGB)
     )
-    if not alpha and channels != colours:
-        kind = "premultiplied alpha" if 1 in extra else "extra channels of unknown meaning"
+    if not more and channels != colours:
         raise UnsupportedImageError(
-            f"a TIFF with {kind} is not coded: convert it to RGBA with alpha that is not "
-            "premultiplied"
+            f"a TIFF with {channels} channels, of which {colours} are colours, is not coded: save "
+            "them one by one"
         )
-    if photometric == PALETTE and bits == 16:
+    if photometric == PALETTE and (bits > 8 or signed):
         raise UnsupportedImageError(
-            "a TIFF with a palette of 65536 colours is not coded: convert it to RGB"
+            f"a TIFF with a palette of {2**bits} colours is not coded: convert it to RGB"
+        )
+    if photometric == MIN_IS_WHITE and signed:
+        raise UnsupportedImageError(
+            "a TIFF with signed samples of which the smallest is white is not coded: invert it"
         )
     return Kind(
         int(tags[WIDTH]),
@@ -171,6 +190,8 @@ def kind_of(tags: ImageFileDirectory_v2) -> Kind:
         bits,
         photometric,
         channels > 1 and tags.get(PLANAR, 1) == 2,
+        signed,
+        (last or ALPHA) if more else ALPHA,
     )
 
 

@@ -11,7 +11,7 @@ from PIL import WebPImagePlugin
 
 from bbans.errors import JpegInputError, OutputError, UnsupportedImageError
 from bbans.images.formats.registry import LOSSY_ADVICE
-from bbans.images.image import Image
+from bbans.images.image import Image, without_kind
 from bbans.images.pillow_convert import check_size, from_pillow, guarded, saved_by_pillow
 
 
@@ -66,6 +66,7 @@ def webp_bytes(image: Image) -> bytes:
         >>> webp_bytes(from_array(np.zeros((2, 3, 3), np.uint8)))[8:16]
         b'WEBPVP8L'
     """
+    image = without_kind(image, "WEBP")
     if image.bit_depth != 8 or image.palette:
         raise OutputError(
             "WEBP holds 8-bit RGB and RGBA, no palette and no other depth: choose PNG"

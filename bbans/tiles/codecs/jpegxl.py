@@ -95,7 +95,7 @@ def decode_jpegxl(payload: bytes, shape: tuple[int, int], channels: int, bit_dep
 
     Examples:
         >>> payload = encode_jpegxl(np.full((2, 3, 4), 7, np.uint8))
-        >>> decode_jpegxl(payload, (2, 3), 4, 8).sum()
+        >>> int(decode_jpegxl(payload, (2, 3), 4, 8).sum())
         168
     """
     if (found := coded_shape(payload)) != shape:

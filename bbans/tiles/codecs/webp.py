@@ -90,7 +90,7 @@ def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Sample
     data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
     mode = "RGBA" if channels in (2, 4) else "RGB"
     try:
-        array = _webp_pixels(data, mode)
+        array = _webp_pixels(data, mode, shape[0] * shape[1])
     except (OSError, RuntimeError, SyntaxError, ValueError) as error:
         raise FormatError(f"a WebP tile cannot be decoded: {error}") from error
     if array.shape != (*shape, len(mode)):
@@ -99,27 +99,27 @@ def decode_webp(payload: bytes, shape: tuple[int, int], channels: int) -> Sample
     return np.ascontiguousarray(array[:, :, pick])
 
 
-def _webp_pixels(data: bytes, mode: str) -> Samples:
-    """Decode a WebP file with Pillow, or with imagecodecs where Pillow's process-wide size limit
-    forbids it.
+def _webp_pixels(data: bytes, mode: str, pixels: int) -> Samples:
+    """Decode a WebP file of this many pixels with Pillow, or with imagecodecs where Pillow would
+    warn or refuse by its limit for the whole process.
 
-    The caller knows and bounds the size of a tile, so the limit need not apply.
+    That limit is for files of unknown size; the caller knows and bounds the size of a tile.
     """
-    try:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is None or pixels <= limit:
         return np.asarray(WebPImagePlugin.WebPImageFile(BytesIO(data)).convert(mode))
-    except Image.DecompressionBombError as error:
-        try:
-            import imagecodecs
-        except ImportError:
-            raise ValueError(
-                f"Pillow's limit forbids it ({error}); raise PIL.Image.MAX_IMAGE_PIXELS or "
-                "install imagecodecs"
-            ) from None
-        try:
-            pixels: Samples = imagecodecs.webp_decode(data, hasalpha=mode == "RGBA")
-        except imagecodecs.WebpError as failure:
-            raise ValueError(str(failure)) from failure
-        return pixels
+    try:
+        import imagecodecs
+    except ImportError:
+        raise ValueError(
+            f"Pillow's limit of {limit} pixels forbids it; raise PIL.Image.MAX_IMAGE_PIXELS or "
+            "install imagecodecs"
+        ) from None
+    try:
+        decoded: Samples = imagecodecs.webp_decode(data, hasalpha=mode == "RGBA")
+    except imagecodecs.WebpError as failure:
+        raise ValueError(str(failure)) from failure
+    return decoded
 
 
 def _decode(

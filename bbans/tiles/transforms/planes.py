@@ -95,8 +95,9 @@ def differences(samples: Samples, bit_depth: int) -> Samples:
     lies outside is 0.
 
     Examples:
-        >>> differences(np.add.outer(np.arange(3), np.arange(3))[:, :, None], 8)[1:, 1:].max()
-        0
+        >>> planar = np.add.outer(np.arange(3), np.arange(3))[:, :, None]
+        >>> differences(planar, 8)[:, :, 0].tolist()
+        [[0, 1, 1], [1, 0, 0], [1, 0, 0]]
     """
     down = np.diff(samples.astype(np.int64), axis=0, prepend=0)
     planes: NDArray[np.int64] = np.diff(down, axis=1, prepend=0).astype(np.int64)

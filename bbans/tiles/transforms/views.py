@@ -65,7 +65,7 @@ def views(samples: Samples, pixel_format: PixelFormat) -> Iterator[View]:
         >>> x = np.zeros((4, 6, 1), np.uint8)
         >>> x[1:3] = 255
         >>> [view.steps for view in views(x, FORMATS[0])]
-        [0, 4]
+        [0, 4, 12]
     """
     tile = View(samples, pixel_format)
     yield tile
