@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from bbans.container import schemes
 from bbans.container.binary import require
+from bbans.container.jpeg_section import JpegRecord, check_jpeg_header
 from bbans.container.metadata import MetadataChunk
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.schemes import Coding
@@ -30,7 +31,7 @@ ROWS_REVERSED, COLUMNS_REVERSED, TRANSPOSED = 1, 2, 4
 LATTICES = (0, 1, 2)  # none, JPEG, Photo YCC: `tiles.transforms.ycc_lattice`
 CURVES = (0, 1)  # linear, square root: `distributions.sample_grid`
 
-HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
+HAS_METADATA, HAS_MODEL, ONE_TILE, HAS_JPEG = 1, 2, 4, 8  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
 MAX_GROWTH_STEPS = 255
 MAX_ROWS = 2**16  # samples a lane of a tile: bounds the time of its decoder
@@ -100,7 +101,9 @@ class TileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first section of a file. `model_id` is `NO_MODEL` if no tile needs a model."""
+    """The first section of a file. `model_id` is `NO_MODEL` if no tile needs a model. `has_jpeg`: a
+    JPEG follows in place of metadata and tiles.
+    """
 
     width: int
     height: int
@@ -109,11 +112,14 @@ class Header:
     tile_height: int
     model_id: bytes
     has_metadata: bool
+    has_jpeg: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The contents of a file. Tiles are in the order of `tile_grid.tile_rectangles`."""
+    """The contents of a file. Tiles are in the order of `tile_grid.tile_rectangles`. A file with a
+    JPEG has no tiles and no metadata.
+    """
 
     width: int
     height: int
@@ -123,6 +129,7 @@ class Container:
     model_id: bytes
     metadata: tuple[MetadataChunk, ...]
     tiles: tuple[TileRecord, ...]
+    jpeg: JpegRecord | None = None
 
 
 def header_of(container: Container) -> Header:
@@ -135,7 +142,14 @@ def header_of(container: Container) -> Header:
     """
     c = container
     return Header(
-        c.width, c.height, c.pixel_format, c.tile_width, c.tile_height, c.model_id, bool(c.metadata)
+        c.width,
+        c.height,
+        c.pixel_format,
+        c.tile_width,
+        c.tile_height,
+        c.model_id,
+        bool(c.metadata),
+        c.jpeg is not None,
     )
 
 
@@ -157,6 +171,8 @@ def check_header(header: Header) -> None:
     require("tile height", header.tile_height, 1, header.height)
     if len(header.model_id) != MODEL_ID_SIZE:
         raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes, found {len(header.model_id)}")
+    if header.has_jpeg:
+        check_jpeg_header(header)
 
 
 def check_tile_entry(

@@ -55,7 +55,7 @@ def packed(size: int, stream: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (sealed(header(flags=8), TABLE) + b"x", VersionError, "flags 0x0c"),
+        (sealed(header(flags=16), TABLE) + b"x", VersionError, "flags 0x14"),
         (sealed(header(sizes=b"\1\1\1\1"), TABLE) + b"x", FormatError, "which is left out"),
         (sealed(header(pixel_format=15), TABLE) + b"x", VersionError, "pixel format 15"),
         (sealed(header(sizes=b"\x81\0\1\1\1"), TABLE) + b"x", FormatError, "shortest form"),
