@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bbans.evaluation.pictures import interpolate, reconstruct, sample
     from bbans.files.decoder import decompress, decompress_image, info, open, salvage, verify
     from bbans.files.encoder import compress
+    from bbans.files.jpeg import compress_jpeg, restore_jpeg
     from bbans.files.on_disk import CompressResult, compress_file, decompress_file
     from bbans.models.library import load_model
     from bbans.options import TrainOptions
@@ -30,6 +31,7 @@ PLACES = {
     "TrainOptions": "options",
     "compress": "files.encoder",
     "compress_file": "files.on_disk",
+    "compress_jpeg": "files.jpeg",
     "create_archive": "archives.create",
     "decompress": "files.decoder",
     "decompress_file": "files.on_disk",
@@ -43,6 +45,7 @@ PLACES = {
     "open": "files.decoder",
     "read_archive": "archives.read",
     "reconstruct": "evaluation.pictures",
+    "restore_jpeg": "files.jpeg",
     "salvage": "files.decoder",
     "sample": "evaluation.pictures",
     "train_model": "training.run",
@@ -55,6 +58,7 @@ __all__ = [
     "__version__",
     "compress",
     "compress_file",
+    "compress_jpeg",
     "create_archive",
     "decompress",
     "decompress_file",
@@ -68,6 +72,7 @@ __all__ = [
     "open",
     "read_archive",
     "reconstruct",
+    "restore_jpeg",
     "salvage",
     "sample",
     "train_model",

@@ -14,7 +14,8 @@ import click
 
 import bbans
 from bbans.errors import DamagedTilesError
-from bbans.images.formats.registry import written
+from bbans.files.on_disk import JPEG, original_suffix
+from bbans.images.formats.registry import FORMATS, written
 
 from .options import (
     RegionType,
@@ -32,7 +33,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import as_files, check_input, check_output, image_kind, plan
+from .outputs import STREAM, as_files, check_input, check_output, image_kind, plan
 from .run import on_cluster, process, say
 
 
@@ -48,7 +49,7 @@ from .run import on_cluster, process, say
 @click.option(
     "--as-pixels",
     is_flag=True,
-    help="Take a JPEG as pixels, although the file will be larger than the JPEG.",
+    help="Take the decoded pixels of a JPEG or another lossy file, which need more bytes than it.",
 )
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
 @coding_options(
@@ -77,9 +78,9 @@ def compress(
 
     Pixels, palettes and metadata come back exactly. What was made is decoded and compared before it
     is written. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a
-    sample; a JPEG is refused, since its pixels need more room than it does.
+    sample. A JPEG comes back byte for byte; no model is used for it.
     """
-    targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
+    targets = plan(files, output, stdout, lambda source, path: path.with_suffix(".bbans"))
 
     def work(source: str) -> None:
         with as_files(source, targets[source]) as (read, write):
@@ -123,8 +124,8 @@ def compress(
 @click.option(
     "--format",
     "kind",
-    type=RowChoice(written),
-    help="Kind of image file. Default: by -o, else png.",
+    type=RowChoice(lambda: (*written(), JPEG)),
+    help="Kind of image file. Default: by -o, else jpeg if the file holds one, else png.",
 )
 @model_option
 @threads_option
@@ -159,17 +160,34 @@ def decompress(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Restore images: photo.bbans to photo.png.
+    """Restore images: photo.bbans to photo.png, or to the photo.jpg that it was.
 
     Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked
-    by a checksum.
+    by a checksum. A JPEG is restored byte for byte, its pixels with another kind.
     """
     if keep_going and (region is not None or preview):
         raise click.UsageError(
             "--keep-going restores the whole image: leave out --region and --preview"
         )
-    targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
-    kinds = {source: kind or image_kind(target) for source, target in targets.items()}
+    in_part = region is not None or preview > 0
+    if in_part and kind == JPEG:
+        raise click.UsageError("a region or a preview of a JPEG is pixels: choose another --format")
+    # what a file was made from decides nothing of a part, nor where a kind is asked for
+    of_source = {
+        source: original_suffix(source)
+        for source in files
+        if source != STREAM and not in_part and kind is None
+    }
+    targets = plan(
+        files,
+        output,
+        stdout,
+        lambda source, path: _restored_name(path, _suffix(kind) or of_source.get(source)),
+    )
+    kinds = {
+        source: kind or _kind(source, target, of_source.get(source))
+        for source, target in targets.items()
+    }
 
     def work(source: str) -> None:
         with as_files(source, targets[source]) as (read, write):
@@ -204,9 +222,26 @@ def decompress(
     return process(targets, _checker_of_input_and_output(targets, force), work, bar=not quiet)
 
 
-def _restored_name(source: Path, kind: str | None) -> Path:
+def _suffix(kind: str | None) -> str | None:
+    """Return the suffix of a kind of image file, None if no kind is asked for."""
+    return None if kind is None else FORMATS[kind.upper()].suffixes[0]
+
+
+def _kind(source: str, target: Path | str | None, original: str | None) -> str | None:
+    """Return the kind of image file for an output, by its suffix; None: what suits the source.
+
+    original: the suffix of the file that the source gives back byte for byte, if it does. Of
+    standard input that is known only when it has been read. Raises click.UsageError.
+    """
+    if source != STREAM:
+        return image_kind(target, original)
+    suffix = "" if target is None else Path(target).suffix
+    return image_kind(target, original=suffix.lower()) if suffix else None
+
+
+def _restored_name(source: Path, suffix: str | None) -> Path:
     """Return the default output: the source with the suffix of the kind of image file."""
-    suffix = written()[kind or "png"][0]
+    suffix = suffix or ".png"
     return (
         source.with_suffix(suffix)
         if source.suffix == ".bbans"

@@ -18,22 +18,25 @@ import click
 
 from bbans.errors import InputError, OutputError, OutputExistsError
 from bbans.files import urls
-from bbans.images.formats.registry import written
+from bbans.images.formats.registry import FORMATS, written
 
 STREAM = "-"
 
 
 def plan(
-    sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]
+    sources: Sequence[str],
+    output: str | None,
+    to_stdout: bool,
+    rename: Callable[[str, Path], Path],
 ) -> dict[str, Path | str | None]:
     """Return the output of every source.
 
-    output: of the option -o, a file or a folder. rename: from a source's path to the default
-    output. Raises click.UsageError if two sources have one output, an output is also a source, or
-    several sources go to one file or stream.
+    output: of the option -o, a file or a folder. rename: from a source and the path of its name to
+    the default output. Raises click.UsageError if two sources have one output, an output is also a
+    source, or several sources go to one file or stream.
 
     Examples:
-        >>> plan(["a.png"], "-", False, rename=lambda path: path.with_suffix(".bbans"))
+        >>> plan(["a.png"], "-", False, rename=lambda source, path: path.with_suffix(".bbans"))
         {'a.png': None}
     """
     if to_stdout and output not in (None, STREAM):
@@ -54,7 +57,7 @@ def plan(
 
 
 def _paths(
-    sources: Sequence[str], output: str | None, rename: Callable[[Path], Path]
+    sources: Sequence[str], output: str | None, rename: Callable[[str, Path], Path]
 ) -> dict[str, Path | str]:
     if output is None:
         return {source: _beside(source, rename) for source in sources}
@@ -62,7 +65,7 @@ def _paths(
     if isinstance(folder, str):
         one = len(sources) == 1 and not output.endswith("/")
         return {
-            source: output if one else f"{output.rstrip('/')}/{rename(_named(source)).name}"
+            source: output if one else f"{output.rstrip('/')}/{rename(source, _named(source)).name}"
             for source in sources
         }
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(os.sep):
@@ -73,7 +76,7 @@ def _paths(
         raise click.UsageError(
             "standard input has no name to use in a directory: name a file with -o, or use -c"
         )
-    return {source: folder / rename(_named(source)).name for source in sources}
+    return {source: folder / rename(source, _named(source)).name for source in sources}
 
 
 def _named(source: str) -> Path:
@@ -82,13 +85,13 @@ def _named(source: str) -> Path:
     return place if isinstance(place, Path) else Path(urls.name_of(place))
 
 
-def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
+def _beside(source: str, rename: Callable[[str, Path], Path]) -> Path | str:
     place = urls.located(source)
     if isinstance(place, Path):
-        return rename(place)
+        return rename(source, place)
     if "::" in place:
         raise click.UsageError(f"{source} is inside another file: name an output with -o")
-    return f"{place.rpartition('/')[0]}/{rename(_named(source)).name}"
+    return f"{place.rpartition('/')[0]}/{rename(source, _named(source)).name}"
 
 
 def _check_distinct(targets: Mapping[str, Path | str]) -> None:
@@ -111,22 +114,24 @@ def _resolved(place: Path | str) -> Path | str:
     return place.resolve() if isinstance(place, Path) else place
 
 
-def image_kind(target: Path | str | None) -> str:
+def image_kind(target: Path | str | None, original: str | None = None) -> str:
     """Return the kind of image file of an output's suffix.
 
-    It is "png" for standard output and names without a suffix. Raises click.UsageError on other
-    suffixes.
+    original: the suffix of the file that the source gives back byte for byte, if it does. That is
+    the kind for standard output and names without a suffix, and "png" if there is none. Raises
+    click.UsageError on other suffixes.
 
     Examples:
-        >>> image_kind("a.tif"), image_kind(None)
-        ('tiff', 'png')
+        >>> image_kind("a.tif"), image_kind("a.jpeg", original=".jpg"), image_kind(None)
+        ('tiff', 'jpeg', 'png')
     """
-    suffix = "" if target is None else Path(target).suffix
-    if not suffix:
-        return "png"
+    suffix = ("" if target is None else Path(target).suffix.lower()) or original or ".png"
     for kind, suffixes in written().items():
-        if suffix.lower() in suffixes:
+        if suffix in suffixes:
             return kind
+    for row in FORMATS.values():
+        if original in row.suffixes and suffix in row.suffixes:
+            return row.name.lower()
     raise click.UsageError(
         f"{suffix} is not among the lossless kinds that are written ({', '.join(written())}); "
         "choose one with --format"

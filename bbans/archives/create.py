@@ -24,6 +24,7 @@ from bbans.container.schemes import PLAIN
 from bbans.errors import InputError
 from bbans.execution.executor import Execution, on_threads
 from bbans.files import encoder, urls
+from bbans.files.jpeg import with_jpegs
 from bbans.images.atomic import check_free
 from bbans.models.library import ModelLike, load_model
 from bbans.options import SchemeOptions
@@ -79,9 +80,10 @@ def create_archive(
     """Write an archive of images and return counts and sizes.
 
     output: a path or URL. members: a folder, an image, `.npy`, `.npz` or idx file, or several of
-    them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image or an
-    `images.Image`. shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy
-    files and code their decoded pixels.
+    them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image, an
+    `images.Image` or an `images.JpegFile`. A JPEG is kept so that it comes back byte for byte.
+    shape `(H, W)`: of images that arrays hold flat. as_pixels: code the decoded pixels of lossy
+    files, JPEGs among them.
 
     model: name, file or value. A latent model of whole images codes those of its shape in chained
     groups of up to `group` images, which are decoded together; other images are coded one by one
@@ -129,8 +131,7 @@ def create_archive(
             encoder.CompressOptions(file_model_of(), verify=verify, execution=Execution(threads))
         )
 
-    def to_file(image: images.Image) -> bytes:
-        return compressor()(image)
+    to_file = with_jpegs(lambda image: compressor()(image))
 
     def embedded(model_id: bytes) -> bytes:
         """Return the file of the model with this id."""

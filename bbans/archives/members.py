@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 from bbans import images
 from bbans.errors import InputError
 from bbans.files import storage, urls
+from bbans.files.jpeg import ImageOrJpeg
 from bbans.images.formats.registry import suffixes
 
 Source: TypeAlias = "str | os.PathLike[str]"
-Named: TypeAlias = Iterator[tuple[str, images.Image]]
+Named: TypeAlias = Iterator[tuple[str, ImageOrJpeg]]
 Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
 
 
@@ -58,15 +59,16 @@ class Reading:
                 f"{url}: a folder of images was expected, found none among {len(url_by_name)} files"
             )
         skipped = tuple(name for name in url_by_name if name not in names)
-        return images.ImageSet(
-            names,
-            lambda i: storage.read_image_file(url_by_name[names[i]], self.as_pixels)[0],
-            skipped,
-        )
+
+        def source(i: int) -> ImageOrJpeg:
+            return storage.read_image_file(url_by_name[names[i]], self.as_pixels)[0]
+
+        return images.ImageSet(names, _pixels_of(source), skipped, source)
 
 
 def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, ...]]:
-    """Return an iterator of `(name, image)` that reads lazily, and the names of skipped files.
+    """Return an iterator of `(name, image)` that reads lazily, and the names of skipped files. A
+    JPEG file is given as it is, unless its pixels are asked for.
 
     members: a path or URL, several of them, an `images.ImageSet`, or pairs `(name, image)`. Raises
     InputError on a file that cannot be read or a folder without images.
@@ -79,7 +81,7 @@ def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, 
         [('a', (2, 3))]
     """
     if isinstance(members, images.ImageSet):
-        return ((name, members.image(i)) for i, name in enumerate(members.names)), members.skipped
+        return ((name, members.source(i)) for i, name in enumerate(members.names)), members.skipped
     if isinstance(members, str | os.PathLike):
         return named_images(reading.open(members), reading)
     if (
@@ -93,12 +95,23 @@ def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, 
             pair for path, image_set in sets for pair in _prefixed(path, image_set, len(sets) > 1)
         ), skipped
     pairs: Iterable[Any] = members
-    return ((name, images.as_image(image)) for name, image in pairs), ()
+    return (
+        (name, image if isinstance(image, images.JpegFile) else images.as_image(image))
+        for name, image in pairs
+    ), ()
 
 
-def _prefixed(
-    source: str, image_set: images.ImageSet, several: bool
-) -> Iterator[tuple[str, images.Image]]:
+def _pixels_of(source: Callable[[int], ImageOrJpeg]) -> Callable[[int], images.Image]:
+    """Return the function that reads the same images, and refuses a JPEG as `read_image` does."""
+
+    def image(i: int) -> images.Image:
+        read = source(i)
+        return images.read_image(read.data) if isinstance(read, images.JpegFile) else read
+
+    return image
+
+
+def _prefixed(source: str, image_set: images.ImageSet, several: bool) -> Named:
     """Yield a set's names and images.
 
     With several sets, a name is prefixed with that of its folder or file, unless this is one image.
@@ -108,4 +121,4 @@ def _prefixed(
     folder = path.resolve().name if path.is_dir() else path.stem
     one_image = image_set.names == (path.name,)
     for i, name in enumerate(image_set.names):
-        yield f"{folder}/{name}" if several and not one_image else name, image_set.image(i)
+        yield f"{folder}/{name}" if several and not one_image else name, image_set.source(i)

@@ -13,12 +13,18 @@ from bbans.archives import models
 from bbans.archives.info import ArchiveInfo, describe_archive
 from bbans.archives.members import Source
 from bbans.archives.models import ArchiveModel
-from bbans.archives.restore import Lost, restore
+from bbans.archives.restore import Lost, Sources, restore
 from bbans.container import archive_reader as reader
-from bbans.container.archive_records import MAX_ITEMS
+from bbans.container.archive_records import MAX_ITEMS, FilesGroup
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
 from bbans.files import storage, urls
+from bbans.files.jpeg import ImageOrJpeg, restored_file
+from bbans.images.formats.registry import FORMATS
 
+HEADER_BYTES = 67
+"""Bytes of a file that hold its header."""
+ANY_SIZE = 2**64
+"""A limit on pixels that no image exceeds."""
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
 
@@ -105,8 +111,9 @@ def extract_archive(
 ) -> ExtractResult:
     """Extract all images of an archive, or those in `names`, to files below the folder `output`.
 
-    path: a path or URL; output: a local folder. format: the kind of image files (default: PNG),
-    whose suffix is appended to names that lack it. overwrite: replace existing files. model: looked
+    path: a path or URL; output: a local folder. format: the kind of image files, whose suffix is
+    appended to names that lack it; by default images become PNG, and a JPEG comes back as it was.
+    overwrite: replace existing files. model: looked
     up by its id before embedded models and those of the search path. keep_going: leave out images
     that cannot be decoded and return them.
 
@@ -122,28 +129,59 @@ def extract_archive(
         ...     [path.name for path in extract_archive(f"{folder}/a.bbar", output=folder).written]
         ['a.png']
     """
-    kind = format or "PNG"
     if not isinstance(urls.located(output), Path):
         raise OutputError(f"{output}: images are extracted to a folder of this machine; choose one")
     root, lost, written = Path(urls.located(output)), list[Lost](), list[Path]()
     with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         requested = _requested(index, names)
-        targets = _targets(index, requested, root, kind, overwrite)
+        targets = _targets(data, index, requested, root, format, overwrite)
         sources = models.models_for_reading(data, index, model, threads, max_pixels)
-        for number, image in restore(data, index, sources, requested, lost if keep_going else None):
+        files = _with_jpegs(sources, max_pixels, as_they_were=format is None)
+        for number, image in restore(data, index, files, requested, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
-            buffer = BytesIO()
-            try:
-                images.write_image(image, buffer, format=kind)
-            except InputError as error:
-                raise FormatError(
-                    f"{target}: the archive carries metadata that no image may have: {error}"
-                ) from error
-            images.atomic_write(target, buffer.getvalue(), overwrite)
+            images.atomic_write(target, _file_bytes(image, target, format), overwrite)
             written.append(target)
     return ExtractResult(tuple(written), tuple(lost))
+
+
+def _file_bytes(image: ImageOrJpeg, target: Path, format: str | None) -> bytes:
+    """Return the bytes of the file of an image."""
+    if isinstance(image, images.JpegFile):
+        return image.data
+    buffer = BytesIO()
+    try:
+        images.write_image(image, buffer, format=format or "PNG")
+    except InputError as error:
+        raise FormatError(
+            f"{target}: the archive carries metadata that no image may have: {error}"
+        ) from error
+    return buffer.getvalue()
+
+
+def _with_jpegs(
+    sources: Sources[images.Image], max_pixels: int, as_they_were: bool
+) -> Sources[ImageOrJpeg]:
+    """Return sources that restore a JPEG as the file that it was, if `as_they_were`."""
+
+    def file(raw: bytes) -> ImageOrJpeg:
+        if as_they_were and container.read_header(raw, max_pixels).has_jpeg:
+            return restored_file(raw, container.read_index(raw, max_pixels))
+        return sources.image(raw)
+
+    return Sources(sources.model, file)
+
+
+def _holds_jpeg(data: container.Buffer, index: reader.ArchiveIndex, number: int) -> bool:
+    """Return whether the file of an item holds a JPEG; of a damaged one that is found out later."""
+    item, start = index.archive.items[number], index.items[number]
+    if not isinstance(index.archive.groups[item.group], FilesGroup):
+        return False
+    try:
+        return container.read_header(data[start : start + HEADER_BYTES], ANY_SIZE).has_jpeg
+    except FormatError:
+        return False
 
 
 def _requested(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
@@ -158,21 +196,24 @@ def _requested(index: reader.ArchiveIndex, names: Collection[str] | None) -> fro
 
 
 def _targets(
+    data: container.Buffer,
     index: reader.ArchiveIndex,
     requested: Collection[int] | None,
     root: Path,
-    kind: str,
+    format: str | None,
     overwrite: bool,
 ) -> dict[int, Path]:
     """Return the path of every image by its number, checked before anything is written."""
-    suffix = f".{kind.lower()}"
+    asked = (f".{(format or 'PNG').lower()}",)
     targets: dict[int, Path] = {}
     used: set[Path] = set()
     for number in range(len(index.archive.items)) if requested is None else sorted(requested):
         name = index.archive.items[number].name
         if os.sep == "\\" and set(name) & set(NOT_IN_WINDOWS_NAMES):
             raise OutputError(f"{name!a} cannot be a file's name here; read it with read_archive")
-        target = root / (name if name.lower().endswith(suffix) else name + suffix)
+        jpeg = format is None and _holds_jpeg(data, index, number)
+        suffixes = FORMATS["JPEG"].suffixes if jpeg else asked
+        target = root / (name if name.lower().endswith(suffixes) else name + suffixes[0])
         if target in used:
             raise OutputError(
                 f"two images would be written to {target}: extract them by name, one after the "

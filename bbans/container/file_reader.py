@@ -64,8 +64,8 @@ class TileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The contents of a file without the payloads. `jpeg`: of a file that holds a JPEG, which has no
-    metadata and no tiles.
+    """The contents of a file without the payloads. `jpeg`: of a file that holds a JPEG, which has
+    neither metadata nor tiles.
     """
 
     header: Header

@@ -4,14 +4,16 @@ damaged one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from bbans import container, images, tiles
+from bbans.errors import InputError
 from bbans.execution.executor import all_threads, on_threads
-from bbans.files import storage, tiling
+from bbans.files import jpeg, storage, tiling
 from bbans.files.context import context_of_file
 from bbans.files.info import FileInfo, describe
 from bbans.files.metadata import to_image
@@ -32,7 +34,8 @@ def decompress_image(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
 ) -> images.Image:
-    """Decompress a file and return its image with the metadata.
+    """Decompress a file and return its image with the metadata; of a file that holds a JPEG, the
+    decoded pixels (`restore_jpeg` returns the JPEG).
 
     data: bytes, or a `container.FileBuffer` of which only the needed parts are read. model: tried
     before those of the search path if its id is the one in the file. threads: how many tiles are
@@ -43,8 +46,8 @@ def decompress_image(
     levels of the pyramid alone, whose checksum cannot be verified.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
-    tiles do not have.
+    pixels, ModelNotFoundError, and InputError on a region outside the image, on a preview that the
+    tiles do not have, and on a JPEG whose pixels are not decoded (CMYK, cut, of 12 bits).
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -57,6 +60,9 @@ def decompress_image(
     """
     index = container.read_index(data, max_pixels)
     rectangle = None if region is None else tiling.Region(*region)
+    if index.jpeg is not None:
+        image = jpeg.decoded(data, index)
+        return replace(image, pixels=tiling.cut(image.pixels, index.header, rectangle, preview))
     pixels = tiling.decode(
         data,
         index,
@@ -78,15 +84,16 @@ def decompress(
 ) -> Pixels:
     """Decompress a file and return its samples, uint8 or uint16, `(H, W)` or `(H, W, channels)`.
 
-    Palette indices and samples of fewer than 8 bits are returned unscaled.
+    Palette indices and samples of fewer than 8 bits are returned unscaled. Of a file that holds a
+    JPEG, the decoded pixels are returned.
 
     model: tried before those of the search path if its id is the one in the file. threads: how many
     tiles are decoded in parallel. region: `(x, y, width, height)` in pixels, to decode only this
     rectangle. preview: s from 0 to 10, to decode only every 2^s-th row and column.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
-    tiles do not have.
+    pixels, ModelNotFoundError, and InputError on a region outside the image, on a preview that the
+    tiles do not have, and on a JPEG whose pixels are not decoded (CMYK, cut, of 12 bits).
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -111,7 +118,9 @@ def salvage(
 
     Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
     in the file. Raises FormatError if the damage is in the header, the metadata or the table of
-    contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
+    contents, or anywhere in a file that holds a JPEG, which has no tiles; LimitError if the image
+    has more than `max_pixels` pixels; ModelNotFoundError; and InputError on a JPEG whose pixels are
+    not decoded.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -123,6 +132,8 @@ def salvage(
         ((8, 8), 1)
     """
     index = container.read_index(data, max_pixels, whole=False)
+    if index.jpeg is not None:
+        return jpeg.decoded(data, index), ()
     damaged: list[tiling.Damage] = []
     pixels = tiling.decode(
         data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
@@ -133,8 +144,8 @@ def salvage(
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """Read a file by its path or URL and return it as a Pillow image.
 
-    Raises InputError if it cannot be read or Pillow has no mode for its samples, FormatError on
-    damage, and ModelNotFoundError.
+    Raises InputError if it cannot be read, Pillow has no mode for its samples or the pixels of its
+    JPEG are not decoded; FormatError on damage; and ModelNotFoundError.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -156,7 +167,8 @@ def verify(
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> None:
-    """Decode a file and verify its structure and all its checksums.
+    """Decode a file and verify its structure and all its checksums. A JPEG is restored; its pixels
+    are not decoded.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, and ModelNotFoundError.
@@ -170,6 +182,10 @@ def verify(
         Traceback (most recent call last):
         bbans.errors.TruncatedError: ...
     """
+    index = container.read_index(data, max_pixels)
+    if index.jpeg is not None:
+        jpeg.restored(data, index)
+        return
     decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
 
 
@@ -185,10 +201,11 @@ def info(
 
     account: decode the file and split its length in bits into ideal, net and total and their terms.
     costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
-    model: tried before those of the search path if its id is the one in the file.
+    model: tried before those of the search path if its id is the one in the file. A file that holds
+    a JPEG has no account: its bits belong to no pixels.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, and, with `account`, ModelNotFoundError.
+    pixels; with `account`, ModelNotFoundError; and with `costs`, InputError on a JPEG.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -198,6 +215,8 @@ def info(
         (64, {'constant': 1}, True)
     """
     index = container.read_index(data, max_pixels)
+    if index.jpeg is not None and costs:
+        raise InputError("a JPEG in a file has no bits of its pixels to show: compress --as-pixels")
     with all_threads():
         return describe(
             data,

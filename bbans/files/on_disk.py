@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bbans import container, images
-from bbans.errors import FormatError, InputError
+from bbans.errors import FormatError, InputError, OutputError
 from bbans.execution.executor import Execution
-from bbans.files import storage, tiling
+from bbans.files import jpeg, storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
+from bbans.images.formats.registry import written
 from bbans.models.library import ModelLike
 from bbans.options import SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
+
+JPEG = "jpeg"
+"""The format of a JPEG that is restored."""
+ANY_SIZE = 2**64
+"""A limit on pixels that no image exceeds."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,20 @@ def compress_file(
     threads: int | None = None,
     cluster: Cluster | None = None,
 ) -> CompressResult:
-    """Compress an image file and return the sizes.
+    """Compress an image file and return the sizes. A JPEG is kept so that it comes back byte for
+    byte, without a model.
 
-    source, target: paths or URLs. overwrite: replace an existing target. as_pixels: accept a lossy
-    file (JPEG) and code its decoded pixels, although they need more bytes than it does. strip: drop
-    all metadata but a palette or transparent colour.
+    source, target: paths or URLs. overwrite: replace an existing target. as_pixels: code the
+    decoded pixels of a lossy file (JPEG, lossy WebP), although they need more bytes than it does.
+    strip: drop all metadata but a palette or transparent colour.
 
     model: a model's name, file or value; "none" for the fixed predictor; None for the model of
     `effort` ("fast", "default" or "max"). scheme, particles and refine: how a latent model of whole
     images codes. verify: decode the result and compare it before it is written. threads, cluster:
     where tiles are coded; the bytes do not depend on them.
 
-    Raises InputError, of which JpegInputError, on images that cannot be read or coded, ModelError,
+    Raises InputError on images that cannot be read or coded, of which JpegInputError on lossy ones
+    other than JPEGs, and on a JPEG with `strip` unless `as_pixels`; ModelError,
     VerificationError, OutputExistsError and OutputError.
 
     Examples:
@@ -71,6 +79,16 @@ def compress_file(
         4096
     """
     picture, source_bytes = storage.read_image_file(source, as_pixels)
+    if isinstance(picture, images.JpegFile):
+        if strip:
+            raise InputError(
+                "a JPEG comes back byte for byte, with its metadata: leave out --strip, or ask for "
+                "its pixels (--as-pixels)"
+            )
+        data = jpeg.compressed(picture)
+        storage.write_file(target, data, overwrite)
+        raw = jpeg.pixel_format_of(picture).raw_bytes(picture.height, picture.width)
+        return CompressResult(source_bytes, len(data), raw)
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
@@ -95,15 +113,19 @@ def decompress_file(
 ) -> tuple[tiling.Damage, ...]:
     """Decompress a file to an image file and return the missing tiles, if any.
 
-    source, target: paths or URLs. format: the kind of image file to write (default: PNG).
-    overwrite: replace an existing target. model: tried before those of the search path if its id is
-    the one in the file. region: `(x, y, width, height)` in pixels, to restore only this rectangle.
-    preview: s from 0 to 10, to restore only every 2^s-th row and column. keep_going: restore a
-    damaged file as far as possible, with missing tiles 0; region and preview are then ignored.
+    source, target: paths or URLs. format: the kind of image file to write: a name of
+    `images.formats.registry.written`, or "jpeg" for the JPEG that the file holds, byte for byte.
+    Default: that JPEG, if there is one, it is asked for as a whole and the target has not the
+    suffix of another kind; else PNG. overwrite: replace an existing target.
+
+    model: tried before those of the search path if its id is the one in the file. region: `(x, y,
+    width, height)` in pixels, to restore only this rectangle. preview: s from 0 to 10, to restore
+    only every 2^s-th row and column. keep_going: restore a damaged file as far as possible, with
+    missing tiles 0; region and preview are then ignored.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, ModelNotFoundError, InputError on an impossible region or preview, OutputExistsError and
-    OutputError.
+    pixels, ModelNotFoundError, InputError on an impossible region or preview and on a JPEG whose
+    pixels are not decoded, OutputExistsError and OutputError, also for "jpeg" from a file without.
 
     Examples:
         >>> import tempfile, numpy as np
@@ -115,6 +137,14 @@ def decompress_file(
     """
     damaged: tuple[tiling.Damage, ...] = ()
     with storage.open_buffer(source) as data:
+        whole = region is None and not preview
+        if format is None and whole and not _other_kind(target) and _holds_jpeg(data, max_pixels):
+            format = JPEG
+        if format is not None and format.lower() == JPEG:
+            if not whole:
+                raise OutputError("a region or preview of a JPEG is pixels: choose another format")
+            storage.write_file(target, _jpeg_of(data, max_pixels), overwrite)
+            return ()
         if keep_going:
             picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
         else:
@@ -133,3 +163,43 @@ def decompress_file(
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
     storage.write_file(target, buffer.getvalue(), overwrite)
     return damaged
+
+
+def _holds_jpeg(data: container.Buffer, max_pixels: int) -> bool:
+    return container.read_header(data, max_pixels).has_jpeg
+
+
+def _other_kind(target: str | Path) -> bool:
+    """Return whether a target has the suffix of a kind of image file that is written."""
+    name = str(target).lower()
+    return name.endswith(tuple(suffix for row in written().values() for suffix in row))
+
+
+def _jpeg_of(data: container.Buffer, max_pixels: int) -> bytes:
+    """Return the JPEG of a file. Raises OutputError if it holds none."""
+    if not _holds_jpeg(data, max_pixels):
+        known = ", ".join(written()).upper()
+        raise OutputError(f"the file holds an image and no JPEG: choose one of {known}")
+    return jpeg.restore_jpeg(data, max_pixels=max_pixels)
+
+
+def original_suffix(source: str | Path) -> str | None:
+    """Return the suffix of the file that a compressed file gives back byte for byte; None if it
+    holds an image, which may be written as any kind.
+
+    source: a path or URL, of which only the header is read. A file that cannot be read or is
+    damaged has none: whoever decompresses it finds the reason.
+
+    Examples:
+        >>> import tempfile
+        >>> data = jpeg.compress_jpeg(bytes.fromhex("ffd8 ffc0 000b 08 0002 0003 01 011100"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.bbans").write_bytes(data)
+        ...     original_suffix(f"{folder}/a.bbans"), original_suffix(f"{folder}/b.bbans")
+        ('.jpg', None)
+    """
+    try:
+        with storage.open_buffer(source) as data:
+            return jpeg.SUFFIX if _holds_jpeg(data, ANY_SIZE) else None
+    except (FormatError, InputError, OSError):
+        return None

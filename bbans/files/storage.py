@@ -62,11 +62,14 @@ def write_file(target: str | Path, data: bytes, overwrite: bool) -> None:
         urls.write(place, data, overwrite)
 
 
-def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:
-    """Read an image file by its path or URL and return the image and the file's size in bytes.
+def read_image_file(
+    source: str | Path, as_pixels: bool
+) -> tuple[images.Image | images.JpegFile, int]:
+    """Read an image file by its path or URL and return the image, or the JPEG file that it is, and
+    the file's size in bytes.
 
     as_pixels: accept a lossy file and take its decoded pixels. Raises InputError on files that
-    cannot be read, of which JpegInputError on a lossy one unless `as_pixels`.
+    cannot be read, of which JpegInputError on a lossy one other than a JPEG unless `as_pixels`.
 
     Examples:
         >>> import tempfile, numpy as np
@@ -78,9 +81,9 @@ def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, 
     """
     place = urls.located(source)
     if isinstance(place, Path):
-        return images.read_image(place, as_pixels=as_pixels), os.path.getsize(place)
+        return images.read_source(place, as_pixels=as_pixels), os.path.getsize(place)
     data = urls.read(place)
     try:
-        return images.read_image(data, as_pixels=as_pixels), len(data)
+        return images.read_source(data, as_pixels=as_pixels), len(data)
     except InputError as error:
         raise type(error)(f"{source}: {error}") from error.__cause__

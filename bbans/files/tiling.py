@@ -212,6 +212,20 @@ def decode(
     return pixels
 
 
+def cut(pixels: Pixels, header: container.Header, region: Region | None, level: int) -> Pixels:
+    """Return a region of the decoded pixels of a whole image, or every 2^level-th row and column.
+
+    Raises InputError on a region outside the image, and on both a region and a level.
+
+    Examples:
+        >>> header = container.Header(3, 2, 0, 3, 2, container.NO_MODEL, has_metadata=False)
+        >>> cut(np.arange(6).reshape(2, 3), header, Region(1, 0, 2, 1), level=0).tolist()
+        [[1, 2]]
+    """
+    r, step = _checked_region(header, region), _checked_step(header, level, region)
+    return np.ascontiguousarray(pixels[r.y : r.y + r.height : step, r.x : r.x + r.width : step])
+
+
 def _decode_tile(
     context: tiles.Context,
     job: CodedTile,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bbans.images.atomic import atomic_write
     from bbans.images.dataset import content_hash, load_folder, split_holdout
-    from bbans.images.formats.read import read_image
+    from bbans.images.formats.jpeg import JpegFile, jpeg_file, read_jpeg_metadata
+    from bbans.images.formats.read import read_image, read_source
     from bbans.images.formats.write import write_image
     from bbans.images.image import (
         DEFAULT_MAX_PIXELS,
@@ -29,17 +30,21 @@ PLACES = {
     "DEFAULT_MAX_PIXELS": "image",
     "Image": "image",
     "ImageSet": "sets",
+    "JpegFile": "formats.jpeg",
     "PngChunk": "image",
     "as_image": "pillow_convert",
     "atomic_write": "atomic",
     "content_hash": "dataset",
     "from_array": "image",
     "from_pillow": "pillow_convert",
+    "jpeg_file": "formats.jpeg",
     "load_folder": "dataset",
     "make_image": "image",
     "open_set": "sets",
     "read_image": "formats.read",
+    "read_jpeg_metadata": "formats.jpeg",
     "read_labels": "labels",
+    "read_source": "formats.read",
     "same_image": "image",
     "split_holdout": "dataset",
     "to_pillow": "pillow_convert",
@@ -51,17 +56,21 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Image",
     "ImageSet",
+    "JpegFile",
     "PngChunk",
     "as_image",
     "atomic_write",
     "content_hash",
     "from_array",
     "from_pillow",
+    "jpeg_file",
     "load_folder",
     "make_image",
     "open_set",
     "read_image",
+    "read_jpeg_metadata",
     "read_labels",
+    "read_source",
     "same_image",
     "split_holdout",
     "to_pillow",

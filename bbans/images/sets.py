@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import InputError
-from bbans.images.formats.read import read_image
+from bbans.images.formats.jpeg import JpegFile
+from bbans.images.formats.read import read_image, read_source
 from bbans.images.formats.registry import format_of_bytes
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image
 from bbans.images.pillow_convert import guarded
@@ -43,7 +44,7 @@ SNIFFED = 64
 @dataclass(frozen=True, eq=False)
 class ImageSet(Sequence[tuple[str, Array]]):
     """A sequence of (name, samples). `image(i)` returns the i-th image with metadata; `skipped` are
-    the files of a folder that are no images.
+    the files of a folder that are no images. `source(i)` returns a JPEG as the file that it is.
 
     Examples:
         >>> from bbans.images.image import from_array
@@ -55,6 +56,11 @@ class ImageSet(Sequence[tuple[str, Array]]):
     names: tuple[str, ...]
     image: Callable[[int], Image]
     skipped: tuple[str, ...] = ()
+    source_reader: Callable[[int], Image | JpegFile] | None = None
+
+    def source(self, i: int) -> Image | JpegFile:
+        """Return the i-th image with metadata, or the JPEG file that it is."""
+        return self.image(i) if self.source_reader is None else self.source_reader(i)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -111,7 +117,12 @@ def open_set(
         array = _map_npy(source)
         if shape is not None or array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
             return _array_set(array, source.name, shape)
-    return ImageSet((source.name,), lambda _: read_image(source, as_pixels, max_pixels))
+    return ImageSet(
+        (source.name,),
+        lambda _: read_image(source, as_pixels, max_pixels),
+        (),
+        lambda _: read_source(source, as_pixels, max_pixels),
+    )
 
 
 def _start(path: Path) -> bytes:
@@ -147,7 +158,10 @@ def _folder(folder: Path, as_pixels: bool, max_pixels: int) -> ImageSet:
             f"{folder}: a folder of images was expected, found none among {len(skipped)} files"
         )
     return ImageSet(
-        tuple(names), lambda i: read_image(folder / names[i], as_pixels, max_pixels), tuple(skipped)
+        tuple(names),
+        lambda i: read_image(folder / names[i], as_pixels, max_pixels),
+        tuple(skipped),
+        lambda i: read_source(folder / names[i], as_pixels, max_pixels),
     )
 
 

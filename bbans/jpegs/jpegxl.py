@@ -45,8 +45,13 @@ def encode(jpeg: JpegFile) -> bytes | None:
     try:
         import imagecodecs
 
-        container = bytes(imagecodecs.jpegxl_encode_jpeg(rest))
-    except (ImportError, AttributeError, RuntimeError, ValueError):  # codecs' errors are of the last
+        container = bytes(imagecodecs.jpegxl_encode_jpeg(rest, numthreads=1))
+    except (
+        ImportError,
+        AttributeError,
+        RuntimeError,
+        ValueError,
+    ):  # codecs' errors are of the last
         return None
     found: dict[bytes, bytes] = {}
     for kind, contents in _boxes(container.removeprefix(PREAMBLE)):
@@ -93,7 +98,9 @@ def decode(payload: bytes, size: int, width: int, height: int) -> bytes:
     cursor = Cursor(payload, "JPEG")
     pieces, left = b"", size
     # a piece has two integers of up to five bytes besides its own, of which there is at least one
-    if unpacked := cursor.varint("size of the metadata of the JPEG", min(11 * size, MAX_JPEG_BYTES)):
+    if unpacked := cursor.varint(
+        "size of the metadata of the JPEG", min(11 * size, MAX_JPEG_BYTES)
+    ):
         packed = cursor.take(cursor.varint("packed size", len(payload)))
         pieces = lzma2.unpack(packed, unpacked)
         left -= aside.lengths(pieces)
@@ -111,7 +118,7 @@ def decode(payload: bytes, size: int, width: int, height: int) -> bytes:
             "a JPEG was transcoded by JPEG XL: install imagecodecs to restore it"
         ) from None
     try:
-        rest = bytes(imagecodecs.jpegxl_decode_jpeg(container, out=left))
+        rest = bytes(imagecodecs.jpegxl_decode_jpeg(container, numthreads=1, out=left))
     except (RuntimeError, ValueError) as error:
         raise FormatError(f"a JPEG cannot be restored: {error}; the file is damaged") from error
     return aside.join(rest, pieces)

@@ -15,9 +15,9 @@ from PIL import JpegImagePlugin
 from bbans.errors import InputError, JpegInputError
 from bbans.images.formats.jpeg_markers import read_frame
 from bbans.images.formats.registry import LOSSY_ADVICE
-from bbans.images.image import Image
+from bbans.images.image import DEFAULT_MAX_PIXELS, Image, PngChunk
 from bbans.images.pillow_convert import check_size, from_pillow, guarded
-
+from bbans.images.pillow_metadata import pillow_chunks
 
 SHORTEST, LONGEST = 4, 2**30
 """Bytes of a JPEG that is kept as it is."""
@@ -84,8 +84,29 @@ def read_jpeg(data: bytes, as_pixels: bool, max_pixels: int) -> Image:
     """
     if not as_pixels:
         raise JpegInputError(f"a JPEG: {LOSSY_ADVICE}")
-    # Not opened by `PIL.Image.open`, which applies the process-wide size limit.
+    return from_pillow(_opened(data, max_pixels), max_pixels)
+
+
+def read_jpeg_metadata(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[PngChunk, ...]:
+    """Return the metadata that `read_jpeg` returns, without decoding pixels.
+
+    Raises InputError on damage.
+
+    Examples:
+        >>> from PIL import Image as PillowImage
+        >>> buffer = BytesIO()
+        >>> PillowImage.new("L", (3, 2)).save(buffer, "JPEG", dpi=(300, 300))
+        >>> [chunk.kind for chunk in read_jpeg_metadata(buffer.getvalue())]
+        ['pHYs']
+    """
+    source = _opened(data, max_pixels)
+    with guarded("JPEG"):
+        return pillow_chunks(source, scale=1)
+
+
+def _opened(data: bytes, max_pixels: int) -> JpegImagePlugin.JpegImageFile:
+    """Open a JPEG by Pillow, but not by `PIL.Image.open`, which applies the process-wide limit."""
     with guarded("JPEG"):
         source = JpegImagePlugin.JpegImageFile(BytesIO(data))
         check_size(source.width, source.height, max_pixels)
-    return from_pillow(source, max_pixels)
+    return source

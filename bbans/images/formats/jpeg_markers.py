@@ -111,5 +111,7 @@ def read_frame(data: bytes) -> Frame:
         elif segment.marker == SOS and frame is None:
             break
     if frame is None or not (frame.width and frame.height and frame.components):
-        raise InputError("damaged JPEG: a frame with sides was expected before its data, found none")
+        raise InputError(
+            "damaged JPEG: a frame with sides was expected before its data, found none"
+        )
     return frame

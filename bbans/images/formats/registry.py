@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bbans.errors import InputError, UnsupportedImageError
 
 if TYPE_CHECKING:
+    from bbans.images.formats.jpeg import JpegFile
     from bbans.images.image import Image
 
 HERE = "bbans.images.formats"
@@ -32,7 +33,9 @@ class ImageFormat:
     case; files are written with the first. detect: whether a file's bytes are of this format.
     reader, writer: functions, or "module:function". `reader(data, as_pixels, max_pixels)` returns
     the image; `as_pixels` accepts lossy files. `writer(image)` returns a file's bytes; None: the
-    format is not written. lossless: whether files of the format are suitable input.
+    format is not written. lossless: whether files of the format are suitable input. keeper:
+    `keeper(data, max_pixels)` takes a file as it is, to be restored byte for byte; None: files of
+    the format are read.
     """
 
     name: str
@@ -42,11 +45,18 @@ class ImageFormat:
     reader: str | Callable[[bytes, bool, int], Image]
     writer: str | Callable[[Image], bytes] | None = None
     lossless: bool = True
+    keeper: str | Callable[[bytes, int], JpegFile] | None = None
 
     def read(self, data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         """Return the image of a file's bytes. Raises InputError."""
         image: Image = _loaded(self.reader)(data, as_pixels, max_pixels)
         return image
+
+    def keep(self, data: bytes, max_pixels: int) -> JpegFile:
+        """Return a file as it is. Raises InputError."""
+        assert self.keeper is not None
+        file: JpegFile = _loaded(self.keeper)(data, max_pixels)
+        return file
 
     def write(self, image: Image) -> bytes:
         """Return the bytes of a file. Raises OutputError on an image that the format cannot
@@ -147,10 +157,11 @@ for _row in (
     ImageFormat(
         "JPEG",
         "JPEG",
-        (".jpg", ".jpeg"),
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
         _starts(b"\xff\xd8\xff"),
         f"{HERE}.jpeg:read_jpeg",
         lossless=False,
+        keeper=f"{HERE}.jpeg:jpeg_file",
     ),
 ):
     register(_row)
