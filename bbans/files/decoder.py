@@ -202,7 +202,7 @@ def info(
     account: decode the file and split its length in bits into ideal, net and total and their terms.
     costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
     model: tried before those of the search path if its id is the one in the file. A file that holds
-    a JPEG has no account: its bits belong to no pixels.
+    a JPEG has no account, since its bits belong to no pixels; with `account` it is restored.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels; with `account`, ModelNotFoundError; and with `costs`, InputError on a JPEG.
@@ -217,6 +217,8 @@ def info(
     index = container.read_index(data, max_pixels)
     if index.jpeg is not None and costs:
         raise InputError("a JPEG in a file has no bits of its pixels to show: compress --as-pixels")
+    if index.jpeg is not None and account:
+        jpeg.restored(data, index)  # as other files are decoded
     with all_threads():
         return describe(
             data,

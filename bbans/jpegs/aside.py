@@ -7,6 +7,8 @@ the colours are.
 
 What is set aside is a sequence of pieces: how many bytes of the rest come before it, its length,
 its bytes.
+
+A file that ends without EOI, as when its last bytes were lost, is given one.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from bbans.errors import FormatError
 from bbans.images.formats.jpeg_markers import APPLICATION, COM, EOI, SOS, segments
 
 ADOBE, JFIF = 0xEE, 0xE0
+END = bytes([0xFF, EOI])
 
 
 def _set_aside(data: bytes) -> Iterator[tuple[int, int]]:
@@ -47,6 +50,21 @@ def split(data: bytes) -> tuple[bytes, bytes]:
         at = end
     rest.append(data[at:])
     return b"".join(rest), b"".join(pieces)
+
+
+def missing_end(rest: bytes) -> bytes:
+    r"""Return the bytes of EOI that a JPEG lacks after its image data.
+
+    Examples:
+        >>> missing_end(b"\xff\xd8\xff\xda\0\2data"), missing_end(b"\xff\xd8\xff\xd9")
+        (b'\xff\xd9', b'')
+    """
+    last = None
+    for segment in segments(rest):
+        last = segment
+    if last is None or last.marker != SOS:
+        return b""
+    return END[1:] if rest.endswith(END[:1]) else END
 
 
 def lengths(pieces: bytes) -> int:

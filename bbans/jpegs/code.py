@@ -1,7 +1,7 @@
 """A JPEG file to a record, and back byte for byte.
 
-The methods are tried from the one that makes the shortest payloads. Whether one is taken is decided
-by restoring: a library may refuse a JPEG, or write another one than it read.
+Whether a method is taken is decided by restoring: a library may refuse a JPEG, or write another one
+than it read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from bbans.errors import ChecksumError, FormatError, InputError
 from bbans.images.formats.jpeg import JpegFile
 from bbans.images.formats.jpeg_markers import read_frame
 from bbans.jpegs import jpegxl, lzma2
+
+SMALL = 2**14
+"""Bytes of a JPEG up to which LZMA may be shorter than transcoding, since it packs the tables."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ METHODS: dict[int, JpegMethod] = {
 
 
 def encode_jpeg(jpeg: JpegFile) -> JpegRecord:
-    """Return the record of a JPEG by the first method that restores it and is shorter than the
-    stored JPEG.
+    """Return the shortest record of a JPEG among those by methods that restore it. A large JPEG is
+    not tried by LZMA where it is transcoded.
 
     Examples:
         >>> from bbans.images.formats.jpeg import JpegFile
@@ -63,21 +66,25 @@ def encode_jpeg(jpeg: JpegFile) -> JpegRecord:
         1
     """
     size, crc = len(jpeg.data), zlib.crc32(jpeg.data)
-    stored = JpegRecord(STORED_JPEG, size, crc, jpeg.data)
+    best = JpegRecord(STORED_JPEG, size, crc, jpeg.data)
     for method in METHODS.values():
+        if best.method == TRANSCODED_JPEG and size > SMALL:
+            break
         payload = method.encode(jpeg)
         if payload is None:
             continue
         record = JpegRecord(method.number, size, crc, payload)
-        if _length(record) >= _length(stored):
-            continue
-        try:
-            restored = method.decode(payload, size, jpeg.width, jpeg.height)
-        except FormatError:
-            continue
-        if restored == jpeg.data:
-            return record
-    return stored
+        if _length(record) < _length(best) and _restores(method, payload, jpeg):
+            best = record
+    return best
+
+
+def _restores(method: JpegMethod, payload: bytes, jpeg: JpegFile) -> bool:
+    """Return whether a payload gives back its JPEG."""
+    try:
+        return method.decode(payload, len(jpeg.data), jpeg.width, jpeg.height) == jpeg.data
+    except FormatError:
+        return False
 
 
 def _length(record: JpegRecord) -> int:

@@ -1,8 +1,8 @@
 """Transcoding by JPEG XL (libjxl in imagecodecs): the DCT coefficients of a JPEG, coded anew, and
 what else it takes to write the same file again.
 
-A payload is what was set aside (`aside`), the reconstruction data, and the codestream. The
-container of JPEG XL around the last two is always the same, and is left out.
+A payload is what was set aside and added (`aside`), the reconstruction data, and the codestream.
+The container of JPEG XL around the last two is always the same, and is left out.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ def encode(jpeg: JpegFile) -> bytes | None:
     if not fits_blocks(jpeg.width, jpeg.height, len(jpeg.data)):
         return None
     rest, pieces = aside.split(jpeg.data)
+    added = aside.missing_end(rest)
     try:
         import imagecodecs
 
-        container = bytes(imagecodecs.jpegxl_encode_jpeg(rest, numthreads=1))
+        container = bytes(imagecodecs.jpegxl_encode_jpeg(rest + added, numthreads=1))
     except (
         ImportError,
         AttributeError,
@@ -64,7 +65,7 @@ def encode(jpeg: JpegFile) -> bytes | None:
     return b"".join(
         [
             varint(len(pieces)) + (varint(len(packed)) if pieces else b"") + packed,
-            varint(len(reconstruction)) + reconstruction,
+            bytes([len(added)]) + varint(len(reconstruction)) + reconstruction,
             found[WHOLE],
         ]
     )
@@ -104,6 +105,9 @@ def decode(payload: bytes, size: int, width: int, height: int) -> bytes:
         packed = cursor.take(cursor.varint("packed size", len(payload)))
         pieces = lzma2.unpack(packed, unpacked)
         left -= aside.lengths(pieces)
+    added = cursor.u8()
+    if added > len(aside.END):
+        raise FormatError(f"{added} bytes were added to a JPEG, of up to {len(aside.END)}")
     reconstruction = cursor.take(cursor.varint("size of the reconstruction data", len(payload)))
     codestream = cursor.take(cursor.remaining)
     if left < 1:
@@ -118,7 +122,7 @@ def decode(payload: bytes, size: int, width: int, height: int) -> bytes:
             "a JPEG was transcoded by JPEG XL: install imagecodecs to restore it"
         ) from None
     try:
-        rest = bytes(imagecodecs.jpegxl_decode_jpeg(container, numthreads=1, out=left))
+        rest = bytes(imagecodecs.jpegxl_decode_jpeg(container, numthreads=1, out=left + added))
     except (RuntimeError, ValueError) as error:
         raise FormatError(f"a JPEG cannot be restored: {error}; the file is damaged") from error
-    return aside.join(rest, pieces)
+    return aside.join(rest[: len(rest) - added], pieces)

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import replace
 
 from bbans import container
-from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
+from bbans.container import Axis, Container, JpegRecord, MetadataChunk, TilePart, TileRecord
 from bbans.container.schemes import Coding
 
 MODEL = bytes(range(1, 33))
@@ -61,6 +61,25 @@ TWO_PART = replace(
     TINY,
     tiles=(one(TilePart(container.CODED_CHAIN, 1, b"message!", coding=Coding(5, fineness=15))),),
 )
+STORED_JPEG = Container(
+    300,
+    200,
+    container.RGB8,
+    300,
+    200,
+    container.NO_MODEL,
+    (),
+    (),
+    JpegRecord(container.STORED_JPEG, 9, zlib.crc32(b"some JPEG"), b"some JPEG"),
+)
+LZMA_JPEG = replace(
+    STORED_JPEG,
+    pixel_format=container.GREY8,
+    jpeg=JpegRecord(container.LZMA_JPEG, 70000, 0x12345678, b"lzma"),
+)
+TRANSCODED_JPEG = replace(
+    STORED_JPEG, jpeg=JpegRecord(container.TRANSCODED_JPEG, 5000, 0x12345678, b"jpeg xl" * 30)
+)
 SAMPLES = {
     "one-tile": ONE_TILE,
     "small": SMALL,
@@ -69,4 +88,7 @@ SAMPLES = {
     "deep": DEEP,
     "coded": TINY,
     "two-part": TWO_PART,
+    "stored JPEG": STORED_JPEG,
+    "LZMA of a JPEG": LZMA_JPEG,
+    "transcoded JPEG": TRANSCODED_JPEG,
 }
