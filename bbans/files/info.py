@@ -100,7 +100,8 @@ class FileInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with rates in bits per dimension."""
         n = self.dimensions
-        excluded = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
+        excluded = ["account", "ideal_bits", "net_bits", "framing_bits", "costs"]
+        excluded += [] if self.jpeg is not None else ["jpeg"]
         result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in excluded}
         result["bits_per_dimension"] = {"total": 8 * self.file_bytes / n}
         result["framing_bits"] = self.framing_bits
