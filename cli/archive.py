@@ -77,7 +77,7 @@ def archive() -> None:
 @click.option(
     "--as-pixels",
     is_flag=True,
-    help="Take JPEGs as pixels, although they will be larger than the JPEGs.",
+    help="Take the pixels of JPEGs and other lossy files, which need more bytes than they do.",
 )
 @threads_option
 @dask_option
@@ -104,7 +104,7 @@ def create(
     """Write an archive of IMAGES.
 
     IMAGES are folders, image files, .npy, .npz or idx files, or their URLs. Those that a latent
-    chain's model fits are chained, others coded one by one.
+    chain's model fits are chained, others coded one by one. JPEGs come back byte for byte.
     """
     check_output(urls.located(output), force)
     with on_cluster(cluster) as workers:
@@ -180,7 +180,7 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
     "--format",
     "kind",
     type=RowChoice(written),
-    help="Kind of image file. Default: png.",
+    help="Kind of image file. Default: png, and a JPEG as it was.",
 )
 @force_option
 @model_option

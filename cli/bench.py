@@ -34,7 +34,7 @@ COLUMNS = {  # heading: key of the value, and its format
     metavar="N",
     help="Of JPEG XL, 1 to 9. Default: 7.",
 )
-@click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels.")
+@click.option("--as-pixels", is_flag=True, help="Take the pixels of JPEGs, not the files.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @threads_option
 @quiet_option
@@ -54,7 +54,7 @@ def bench(
 
     Every codec takes the pixels alone, without loss, and what it restores is compared. A codec that
     is not installed, or that cannot hold one of the images, has a dash. Speeds are of this machine
-    as it is now.
+    as it is now. A JPEG is to be restored byte for byte, which only JPEG XL and bbans can.
     """
     from bbans.evaluation import compare
 

@@ -160,7 +160,7 @@ def decompress(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Restore images: photo.bbans to photo.png, or to the photo.jpg that it was.
+    """Restore images: photo.bbans to photo.png, a JPEG as it was.
 
     Writes PNG with all metadata, or TIFF, WebP, BMP, PNM and .npy. Every tile's pixels are checked
     by a checksum. A JPEG is restored byte for byte, its pixels with another kind.

@@ -63,6 +63,7 @@ PAGES = {
         (
             ("bbans compress photo.png", "photo.bbans beside it"),
             ("bbans compress *.png -o small/", "many files, into a directory"),
+            ("bbans compress photo.jpg", "a JPEG, which comes back byte for byte"),
             ("bbans compress --effort fast photo.png", "a small model: twice as fast"),
             ("bbans compress --model mine.safetensors photo.png", "a model of your own"),
             ("bbans compress --model none photo.png", "larger; needs no model, now or later"),
@@ -79,6 +80,7 @@ PAGES = {
         (
             ("bbans decompress photo.bbans", "photo.png beside it"),
             ("bbans decompress photo.bbans -o photo.tiff", "as another kind of file"),
+            ("bbans decompress --format png photo.bbans", "the pixels of a JPEG"),
             (
                 "bbans decompress --region 0,0,640,480 photo.bbans",
                 "a corner; only its tiles are decoded",
