@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from bbans import images
 from bbans.archives import models
 from bbans.archives.build import Settings, build
-from bbans.archives.members import Members, Reading, Source, named_images
+from bbans.archives.members import (
+    Members,
+    Reading,
+    Source,
+    check_all,
+    named_images,
+    read_members,
+)
 from bbans.archives.models import ArchiveModel
 from bbans.container.archive_writer import write_index
 from bbans.container.schemes import PLAIN
@@ -26,7 +33,7 @@ from bbans.execution.executor import Execution, on_threads
 from bbans.files import encoder, urls
 from bbans.images.atomic import check_free
 from bbans.models.library import ModelLike, load_model
-from bbans.options import SchemeOptions
+from bbans.options import Progress, SchemeOptions
 from bbans.schemes import registry
 
 if TYPE_CHECKING:
@@ -40,8 +47,8 @@ COPIED_AT_ONCE = 2**20
 class CreateResult:
     """Counts of images and groups, and sizes in bytes.
 
-    items: all images; chained: those in chained groups. skipped: files that are not images.
-    raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
+    items: all images; chained: those in chained groups. left_out: files that are not in the
+    archive, each with the reason. raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
     restart_bytes: extra bytes of the groups' first images and of their ends; more with smaller
     groups.
     """
@@ -49,12 +56,23 @@ class CreateResult:
     items: int
     chained: int
     groups: int
-    skipped: tuple[str, ...]
+    left_out: tuple[images.LeftOut, ...]
     raw_bytes: int
     file_bytes: int
     index_bytes: int
     model_bytes: int
     restart_bytes: float
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The names of the files that are left out.
+
+        Examples:
+            >>> others = (images.LeftOut("a", "in/a", "not an image"),)
+            >>> CreateResult(1, 0, 1, others, 6, 80, 40, 0, 0.0).skipped
+            ('a',)
+        """
+        return tuple(other.name for other in self.left_out)
 
 
 def create_archive(
@@ -72,9 +90,11 @@ def create_archive(
     verify: bool = True,
     overwrite: bool = False,
     as_pixels: bool = False,
+    strict: bool = False,
     shape: tuple[int, int] | None = None,
     threads: int | None = None,
     cluster: Cluster | None = None,
+    progress: Progress | None = None,
 ) -> CreateResult:
     """Write an archive of images and return counts and sizes.
 
@@ -82,6 +102,10 @@ def create_archive(
     them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image or an
     `images.Image`. shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy
     files and code their decoded pixels.
+
+    Files that cannot be read, are no images or have a name that an archive cannot hold are left out
+    and returned, each with its reason, unless none is left. strict: read all files before any work,
+    and raise InputError on the first of these. Values in pairs are never left out.
 
     model: name, file or value. A latent model of whole images codes those of its shape in chained
     groups of up to `group` images, which are decoded together; other images are coded one by one
@@ -93,9 +117,10 @@ def create_archive(
     put the needed models into the archive. verify: decode every group and file on other arithmetic
     and compare. threads: how many groups and files are coded in parallel. cluster: workers that
     code them (`execution.dask.connected`), with twice as many in memory here as they have threads.
-    The bytes do not depend on the last three.
+    The bytes do not depend on the last three. progress: called with "coded", the number of images
+    done, and that of all, if members are files.
 
-    Raises InputError on images, names and options that cannot be coded, ModelError,
+    Raises InputError on values, names and options that cannot be coded, ModelError,
     VerificationError, OutputExistsError unless `overwrite`, and OutputError.
 
     Examples:
@@ -144,7 +169,11 @@ def create_archive(
         return load_model(file_model_of()).to_bytes()
 
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
-        named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
+        found, others = named_images(members, Reading(shape, as_pixels, Path(folder)))
+        if strict:
+            check_all(found, others)
+        left_out = list(others)
+        named = read_members(found, left_out)
         settings = Settings(to_file, latent_model, coding, group, unordered, verify)
         spread = on_threads(settings, threads)
         if cluster is not None:
@@ -152,7 +181,13 @@ def create_archive(
                 models.settings_of,
                 models.worker_request(latent_model, coding, file_model_of(), unordered, verify),
             )
-        built = build(named, spool, settings, embedded if embed_model else None, spread)
+        count = len(found) if isinstance(found, list) else None
+
+        def report(coded: int) -> None:
+            if progress is not None and count is not None:
+                progress("coded", coded + len(left_out) - len(others), count)
+
+        built = build(named, spool, settings, embedded if embed_model else None, spread, report)
         index = write_index(built.archive)
         file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()
         spool.seek(0)
@@ -166,7 +201,7 @@ def create_archive(
         items=len(built.archive.items),
         chained=chained,
         groups=len(built.archive.groups),
-        skipped=skipped,
+        left_out=tuple(left_out),
         raw_bytes=built.raw_bytes,
         file_bytes=file_bytes,
         index_bytes=len(index),

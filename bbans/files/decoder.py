@@ -4,6 +4,7 @@ damaged one.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from bbans.files.context import context_of_file
 from bbans.files.info import FileInfo, describe
 from bbans.files.metadata import to_image
 from bbans.models.library import ModelLike
+from bbans.options import Progress
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -31,6 +33,7 @@ def decompress_image(
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
+    progress: Progress | None = None,
 ) -> images.Image:
     """Decompress a file and return its image with the metadata.
 
@@ -40,7 +43,8 @@ def decompress_image(
 
     region: `(x, y, width, height)` in pixels; only the tiles that meet this rectangle are decoded.
     preview: s from 0 to 10 returns every 2^s-th row and column, where possible from the coarse
-    levels of the pyramid alone, whose checksum cannot be verified.
+    levels of the pyramid alone, whose checksum cannot be verified. progress: called for every tile
+    that is "decoded".
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
@@ -63,8 +67,13 @@ def decompress_image(
         on_threads(context_of_file(index, model), threads),
         region=rectangle,
         level=preview,
+        progress=_decoded(progress),
     )
     return to_image(pixels, index)
+
+
+def _decoded(progress: Progress | None) -> tiling.TilesDone | None:
+    return None if progress is None else partial(progress, "decoded")
 
 
 def decompress(
@@ -106,12 +115,14 @@ def salvage(
     model: ModelLike = None,
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> tuple[images.Image, tuple[tiling.Damage, ...]]:
     """Restore a damaged or truncated file as far as possible: the image, and the missing tiles.
 
     Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
-    in the file. Raises FormatError if the damage is in the header, the metadata or the table of
-    contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
+    in the file. progress: called for every tile that is "decoded" or lost.
+
+    Raises FormatError if the damage is in the header, the metadata or the table of contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -125,7 +136,11 @@ def salvage(
     index = container.read_index(data, max_pixels, whole=False)
     damaged: list[tiling.Damage] = []
     pixels = tiling.decode(
-        data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
+        data,
+        index,
+        on_threads(context_of_file(index, model), threads),
+        damaged=damaged,
+        progress=_decoded(progress),
     )
     return to_image(pixels, index), tuple(damaged)
 
@@ -155,8 +170,11 @@ def verify(
     model: ModelLike = None,
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> None:
     """Decode a file and verify its structure and all its checksums.
+
+    progress: called for every tile that is "decoded".
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, and ModelNotFoundError.
@@ -170,7 +188,9 @@ def verify(
         Traceback (most recent call last):
         bbans.errors.TruncatedError: ...
     """
-    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
+    decompress_image(
+        data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
+    )
 
 
 def info(

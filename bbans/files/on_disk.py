@@ -14,7 +14,7 @@ from bbans.files import storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
 from bbans.models.library import ModelLike
-from bbans.options import SchemeOptions
+from bbans.options import Progress, SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompressResult:
-    """Sizes in bytes.
+    """Sizes in bytes, and what is not in the compressed file.
 
     source_bytes: the image file. file_bytes: the compressed file. raw_bytes: the uncompressed
-    samples in memory.
+    samples in memory. left_out: a line for each damaged part of the image file that is no pixels.
     """
 
     source_bytes: int
     file_bytes: int
     raw_bytes: int
+    left_out: tuple[str, ...] = ()
 
 
 def compress_file(
@@ -46,19 +47,23 @@ def compress_file(
     overwrite: bool = False,
     as_pixels: bool = False,
     strip: bool = False,
+    keep_going: bool = False,
     threads: int | None = None,
     cluster: Cluster | None = None,
+    progress: Progress | None = None,
 ) -> CompressResult:
     """Compress an image file and return the sizes.
 
     source, target: paths or URLs. overwrite: replace an existing target. as_pixels: accept a lossy
     file (JPEG) and code its decoded pixels, although they need more bytes than it does. strip: drop
-    all metadata but a palette or transparent colour.
+    all metadata but a palette or transparent colour. keep_going: leave out damaged parts of an
+    image file that are no pixels (chunks of a PNG), and say so in the result.
 
     model: a model's name, file or value; "none" for the fixed predictor; None for the model of
     `effort` ("fast", "default" or "max"). scheme, particles and refine: how a latent model of whole
     images codes. verify: decode the result and compare it before it is written. threads, cluster:
-    where tiles are coded; the bytes do not depend on them.
+    where tiles are coded; the bytes do not depend on them. progress: called for every tile that is
+    "coded" and "checked".
 
     Raises InputError, of which JpegInputError, on images that cannot be read or coded, ModelError,
     VerificationError, OutputExistsError and OutputError.
@@ -70,14 +75,19 @@ def compress_file(
         ...     compress_file(f"{folder}/a.npy", f"{folder}/a.bbans", model="none").raw_bytes
         4096
     """
-    picture, source_bytes = storage.read_image_file(source, as_pixels)
+    left_out: tuple[str, ...] = ()
+    if keep_going:
+        picture, source_bytes, left_out = storage.read_damaged_file(source, as_pixels)
+    else:
+        picture, source_bytes = storage.read_image_file(source, as_pixels)
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
-    data = encoder(CompressOptions(model, effort, scheme_options, verify, execution))(picture)
+    options = CompressOptions(model, effort, scheme_options, verify, execution, progress)
+    data = encoder(options)(picture)
     storage.write_file(target, data, overwrite)
-    return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
+    return CompressResult(source_bytes, len(data), picture.pixels.nbytes, left_out)
 
 
 def decompress_file(
@@ -92,6 +102,7 @@ def decompress_file(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
     keep_going: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[tiling.Damage, ...]:
     """Decompress a file to an image file and return the missing tiles, if any.
 
@@ -100,6 +111,7 @@ def decompress_file(
     the one in the file. region: `(x, y, width, height)` in pixels, to restore only this rectangle.
     preview: s from 0 to 10, to restore only every 2^s-th row and column. keep_going: restore a
     damaged file as far as possible, with missing tiles 0; region and preview are then ignored.
+    progress: called for every tile that is "decoded".
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, ModelNotFoundError, InputError on an impossible region or preview, OutputExistsError and
@@ -116,7 +128,9 @@ def decompress_file(
     damaged: tuple[tiling.Damage, ...] = ()
     with storage.open_buffer(source) as data:
         if keep_going:
-            picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
+            picture, damaged = salvage(
+                data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
+            )
         else:
             picture = decompress_image(
                 data,
@@ -125,6 +139,7 @@ def decompress_file(
                 max_pixels=max_pixels,
                 region=region,
                 preview=preview,
+                progress=progress,
             )
     buffer = io.BytesIO()
     try:

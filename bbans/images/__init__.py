@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bbans.images.atomic import atomic_write
     from bbans.images.dataset import content_hash, load_folder, split_holdout
+    from bbans.images.folders import LeftOut
     from bbans.images.formats.read import read_image
     from bbans.images.formats.write import write_image
     from bbans.images.image import (
@@ -24,17 +25,21 @@ if TYPE_CHECKING:
     from bbans.images.labels import read_labels
     from bbans.images.pillow_convert import as_image, from_pillow, to_pillow
     from bbans.images.sets import ImageSet, open_set
+    from bbans.images.sources import file_bytes, is_pipe
 
 PLACES = {
     "DEFAULT_MAX_PIXELS": "image",
     "Image": "image",
     "ImageSet": "sets",
+    "LeftOut": "folders",
     "PngChunk": "image",
     "as_image": "pillow_convert",
     "atomic_write": "atomic",
     "content_hash": "dataset",
+    "file_bytes": "sources",
     "from_array": "image",
     "from_pillow": "pillow_convert",
+    "is_pipe": "sources",
     "load_folder": "dataset",
     "make_image": "image",
     "open_set": "sets",
@@ -51,12 +56,15 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Image",
     "ImageSet",
+    "LeftOut",
     "PngChunk",
     "as_image",
     "atomic_write",
     "content_hash",
+    "file_bytes",
     "from_array",
     "from_pillow",
+    "is_pipe",
     "load_folder",
     "make_image",
     "open_set",

@@ -33,6 +33,8 @@ class ImageFormat:
     reader, writer: functions, or "module:function". `reader(data, as_pixels, max_pixels)` returns
     the image; `as_pixels` accepts lossy files. `writer(image)` returns a file's bytes; None: the
     format is not written. lossless: whether files of the format are suitable input.
+    `mender(data)` returns a damaged file without the damaged parts that are no pixels, and a line
+    for each; None: the format has no such parts.
     """
 
     name: str
@@ -42,11 +44,22 @@ class ImageFormat:
     reader: str | Callable[[bytes, bool, int], Image]
     writer: str | Callable[[Image], bytes] | None = None
     lossless: bool = True
+    mender: str | Callable[[bytes], tuple[bytes, tuple[str, ...]]] | None = None
 
     def read(self, data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         """Return the image of a file's bytes. Raises InputError."""
         image: Image = _loaded(self.reader)(data, as_pixels, max_pixels)
         return image
+
+    def mend(self, data: bytes) -> tuple[bytes, tuple[str, ...]]:
+        """Return a file's bytes without damaged parts that are no pixels, and a line for each.
+
+        Raises InputError.
+        """
+        if self.mender is None:
+            return data, ()
+        mended: tuple[bytes, tuple[str, ...]] = _loaded(self.mender)(data)
+        return mended
 
     def write(self, image: Image) -> bytes:
         """Return the bytes of a file. Raises OutputError on an image that the format cannot
@@ -108,6 +121,7 @@ for _row in (
         _starts(b"\x89PNG"),
         f"{HERE}.png_pixels:read_png",
         f"{HERE}.png_pixels:png_bytes",
+        mender=f"{HERE}.png:without_damaged_chunks",
     ),
     ImageFormat(
         "WEBP", "WebP", (".webp",), _is_webp, f"{HERE}.webp:read_webp", f"{HERE}.webp:webp_bytes"
