@@ -15,6 +15,7 @@ import click
 import bbans
 from bbans.errors import DamagedTilesError
 from bbans.images.formats.registry import written
+from bbans.options import Progress
 
 from .options import (
     RegionType,
@@ -33,7 +34,9 @@ from .options import (
     verbose_option,
 )
 from .outputs import as_files, check_input, check_output, image_kind, plan
-from .run import on_cluster, process, say
+from .run import on_cluster, process, say, shown
+
+OURS = ".bbans"
 
 
 @click.command()
@@ -51,6 +54,14 @@ from .run import on_cluster, process, say
     help="Take a JPEG as pixels, although the file will be larger than the JPEG.",
 )
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
+@click.option(
+    "--keep-suffix", is_flag=True, help="Write a.png to a.png.bbans, not to a.bbans as a.tif."
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Leave out damaged chunks of a PNG that are no pixels, and say so.",
+)
 @coding_options(
     in_files=True,
     default="two-part, with latents that are chosen and no initial bits, where it can be",
@@ -69,6 +80,8 @@ def compress(
     no_verify: bool,
     as_pixels: bool,
     strip: bool,
+    keep_suffix: bool,
+    keep_going: bool,
     quiet: bool,
     verbose: bool,
     **coding: Any,
@@ -79,9 +92,15 @@ def compress(
     is written. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a
     sample; a JPEG is refused, since its pixels need more room than it does.
     """
-    targets = plan(files, output, stdout, lambda source: source.with_suffix(".bbans"))
+    targets = plan(
+        files,
+        output,
+        stdout,
+        lambda source: source.with_suffix((source.suffix if keep_suffix else "") + OURS),
+        advice="keep their suffixes (--keep-suffix), or name outputs with -o",
+    )
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         with as_files(source, targets[source]) as (read, write):
             result = bbans.compress_file(
                 read,
@@ -92,18 +111,21 @@ def compress(
                 overwrite=force,
                 as_pixels=as_pixels,
                 strip=strip,
+                keep_going=keep_going,
                 threads=threads,
                 cluster=workers,
+                progress=progress,
                 **coding,
             )
+        for line in result.left_out:
+            say(f"bbans: {shown(source)}: {line}")
         if verbose and not quiet:
             share = (
                 f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, "
                 f"{result.file_bytes / result.raw_bytes:.1%} of raw"
             )
             say(
-                f"{click.format_filename(source)}: {result.source_bytes:,} -> "
-                f"{result.file_bytes:,} bytes ({share})"
+                f"{shown(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})"
             )
 
     with on_cluster(cluster) as workers:
@@ -113,6 +135,7 @@ def compress(
             work,
             bar=not quiet,
             at_once=1 if workers is None else workers.threads + 1,
+            stages=("coded",) if no_verify else ("coded", "checked"),
         )
 
 
@@ -171,7 +194,7 @@ def decompress(
     targets = plan(files, output, stdout, lambda source: _restored_name(source, kind))
     kinds = {source: kind or image_kind(target) for source, target in targets.items()}
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         with as_files(source, targets[source]) as (read, write):
             damaged = bbans.decompress_file(
                 read,
@@ -184,11 +207,12 @@ def decompress(
                 region=region,
                 preview=preview,
                 keep_going=keep_going,
+                progress=progress,
             )
         for damage in damaged:
             r = damage.region
             say(
-                f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at "
+                f"{shown(source)}: tile {damage.tile}, {r.width} x {r.height} at "
                 f"{r.x},{r.y}, is missing: {damage.reason}"
             )
         if damaged:
@@ -197,19 +221,24 @@ def decompress(
             )
         if verbose and not quiet:
             say(
-                f"{click.format_filename(source)}: restored to "
-                f"{targets[source] or 'standard output'}"
+                f"{shown(source)}: restored to "
+                f"{'standard output' if targets[source] is None else shown(str(targets[source]))}"
             )
 
     return process(targets, _checker_of_input_and_output(targets, force), work, bar=not quiet)
 
 
 def _restored_name(source: Path, kind: str | None) -> Path:
-    """Return the default output: the source with the suffix of the kind of image file."""
+    """Return the default output: the source with the suffix of the kind of image file, or the name
+    before `compress --keep-suffix` if it has one.
+    """
+    kinds = written().values() if kind is None else [written()[kind]]
+    if source.suffix == OURS and any(Path(source.stem).suffix.lower() in kind for kind in kinds):
+        return source.with_suffix("")
     suffix = written()[kind or "png"][0]
     return (
         source.with_suffix(suffix)
-        if source.suffix == ".bbans"
+        if source.suffix == OURS
         else source.with_name(source.name + suffix)
     )
 

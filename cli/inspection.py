@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 import bbans
+from bbans.options import Progress
 
 from .drawing import draw
 from .options import (
@@ -24,7 +25,7 @@ from .options import (
     verbose_option,
 )
 from .outputs import check_input, check_output, read_bytes
-from .run import process
+from .run import print_result, process, shown
 
 
 @click.command()
@@ -77,7 +78,7 @@ def info(
     for output in outputs:
         check_output(output, force)
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         facts = bbans.info(
             read_bytes(source),
             model=model,
@@ -86,12 +87,12 @@ def info(
             max_pixels=max_pixels,
         )
         if as_json:
-            click.echo(json.dumps({"file": source, **facts.to_dict()}))
+            print_result(json.dumps({"file": source, **facts.to_dict()}))
         else:
-            click.echo(
+            print_result(
                 "\n".join(
                     [
-                        f"{click.format_filename(source)}:",
+                        f"{shown(source)}:",
                         *(f"  {line}" for line in facts.lines(each_tile=verbose)),
                     ]
                 )
@@ -116,9 +117,10 @@ def verify(
     Every checksum is looked at, and nothing is written.
     """
 
-    def work(source: str) -> None:
-        bbans.verify(read_bytes(source), model=model, threads=threads, max_pixels=max_pixels)
+    def work(source: str, progress: Progress | None) -> None:
+        data = read_bytes(source)
+        bbans.verify(data, model=model, threads=threads, max_pixels=max_pixels, progress=progress)
         if not quiet:
-            click.echo(f"{click.format_filename(source)}: ok")
+            click.echo(f"{shown(source)}: ok")
 
     return process(files, check_input, work, bar=not quiet)

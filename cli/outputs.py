@@ -16,21 +16,29 @@ from pathlib import Path
 
 import click
 
-from bbans.errors import InputError, OutputError, OutputExistsError
+from bbans.errors import BbansError, InputError, OutputExistsError
 from bbans.files import urls
 from bbans.images.formats.registry import written
+from bbans.images.sources import descriptor_of, read_bounded
+
+from .run import check_standard_output
 
 STREAM = "-"
 
 
 def plan(
-    sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]
+    sources: Sequence[str],
+    output: str | None,
+    to_stdout: bool,
+    rename: Callable[[Path], Path],
+    advice: str = "name another output with -o",
 ) -> dict[str, Path | str | None]:
     """Return the output of every source.
 
     output: of the option -o, a file or a folder. rename: from a source's path to the default
-    output. Raises click.UsageError if two sources have one output, an output is also a source, or
-    several sources go to one file or stream.
+    output. advice: what to do if two sources have one output. Raises click.UsageError if two
+    sources have one output, an output is also a source, or several sources go to one file or
+    stream.
 
     Examples:
         >>> plan(["a.png"], "-", False, rename=lambda path: path.with_suffix(".bbans"))
@@ -40,7 +48,8 @@ def plan(
         raise click.UsageError("-c and -o exclude each other")
     if STREAM in sources and len(sources) > 1:
         raise click.UsageError("'-' (standard input) has to be the only input")
-    if to_stdout or output == STREAM or (output is None and sources[0] == STREAM):
+    nameless = [source for source in sources if _is_stream(source)]
+    if to_stdout or output == STREAM or (output is None and nameless and len(sources) == 1):
         if len(sources) > 1:
             raise click.UsageError(
                 "standard output takes one file: give one input, or a directory with -o"
@@ -48,8 +57,12 @@ def plan(
         return {sources[0]: None}
     if len(set(sources)) < len(sources):
         raise click.UsageError("an input is given twice")
+    if nameless and (output is None or len(sources) > 1):
+        raise click.UsageError(
+            f"{nameless[0]} has no name to use for an output: give it alone, with -o or -c"
+        )
     targets = _paths(sources, output, rename)
-    _check_distinct(targets)
+    _check_distinct(targets, advice)
     return dict(targets)
 
 
@@ -69,7 +82,7 @@ def _paths(
         return {sources[0]: folder}
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{output} is not a directory, and several inputs need one")
-    if sources[0] == STREAM:
+    if _is_stream(sources[0]):
         raise click.UsageError(
             "standard input has no name to use in a directory: name a file with -o, or use -c"
         )
@@ -79,19 +92,27 @@ def _paths(
 def _named(source: str) -> Path:
     """Return a source's path, or the last part of its URL."""
     place = urls.located(source)
-    return place if isinstance(place, Path) else Path(urls.name_of(place))
+    if not isinstance(place, Path):
+        return Path(urls.name_of(place))
+    # ".", "/" and "" are refused as inputs later, and until then any name does
+    return place if place.name else place / "unnamed"
+
+
+def _is_stream(source: str) -> bool:
+    """Return whether a source is standard input or another open descriptor, such as <(command)."""
+    return source == STREAM or descriptor_of(source) is not None
 
 
 def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
     place = urls.located(source)
     if isinstance(place, Path):
-        return rename(place)
+        return rename(_named(source))
     if "::" in place:
         raise click.UsageError(f"{source} is inside another file: name an output with -o")
     return f"{place.rpartition('/')[0]}/{rename(_named(source)).name}"
 
 
-def _check_distinct(targets: Mapping[str, Path | str]) -> None:
+def _check_distinct(targets: Mapping[str, Path | str], advice: str) -> None:
     inputs = {_resolved(urls.located(source)) for source in targets if source != STREAM}
     source_of: dict[Path | str, str] = {}
     for source, target in targets.items():
@@ -102,13 +123,14 @@ def _check_distinct(targets: Mapping[str, Path | str]) -> None:
             )
         if place in source_of:
             raise click.UsageError(
-                f"{source_of[place]} and {source} would both be written to {target}"
+                f"{source_of[place]} and {source} would both be written to {target}: {advice}"
             )
         source_of[place] = source
 
 
 def _resolved(place: Path | str) -> Path | str:
-    return place.resolve() if isinstance(place, Path) else place
+    # not Path.resolve, which raises on a link to itself
+    return Path(os.path.realpath(place)) if isinstance(place, Path) else place
 
 
 def image_kind(target: Path | str | None) -> str:
@@ -134,15 +156,20 @@ def image_kind(target: Path | str | None) -> str:
 
 
 def check_input(source: str) -> None:
-    """Raise OSError if a local source does not exist or is a directory.
+    """Raise OSError if a local source does not exist or is a directory, InputError if standard
+    input is one and comes from a terminal.
 
     Examples:
         >>> check_input("-"), check_input("s3://bucket/a.png")
         (None, None)
     """
+    if source == STREAM and sys.stdin is not None and sys.stdin.isatty():
+        raise InputError("standard input is a terminal: redirect it, or name a file")
     place = urls.located(source)
     if source == STREAM or isinstance(place, str):
         return
+    if not source:
+        raise FileNotFoundError(errno.ENOENT, "an empty name: give a file", source)
     place.stat()
     if place.is_dir():
         raise _directory_error(source)
@@ -160,8 +187,7 @@ def check_output(target: Path | str | None, overwrite: bool) -> None:
         ...     check_output(Path(folder, "new.png"), overwrite=False)
     """
     if target is None:
-        if sys.stdout is None:  # a closed stream
-            raise OutputError("standard output is closed: redirect it, or name a file with -o")
+        check_standard_output()
         if not overwrite and sys.stdout.isatty():
             raise OutputExistsError(
                 "standard output is a terminal: redirect it, name a file with -o, or force it "
@@ -185,8 +211,8 @@ def _directory_error(name: str) -> OSError:
 def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | str, Path | str]]:
     """Give the paths or URLs to read and to write, as a context manager.
 
-    Standard input is copied to a temporary file first; standard output is copied from one at the
-    end, unless the body raises.
+    Standard input is copied to a temporary file first, which errors of the body then do not name;
+    standard output is copied from one at the end, unless the body raises.
 
     Examples:
         >>> with as_files("a.png", Path("a.bbans")) as (source, target):
@@ -203,14 +229,19 @@ def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | st
         if source == STREAM:
             read = Path(folder, "stdin")
             read.write_bytes(read_bytes(STREAM))
-        yield read, write
+        try:
+            yield read, write
+        except BbansError as error:
+            error.args = (str(error).removeprefix(f"{read}: "), *error.args[1:])
+            raise
         if target is None:
             sys.stdout.buffer.write(Path(write).read_bytes())
             sys.stdout.buffer.flush()
 
 
-def read_bytes(source: str) -> bytes:
-    """Read all bytes of a path, a URL, or standard input. Raises InputError and OSError.
+def read_bytes(source: str, expected: str = "a .bbans file") -> bytes:
+    """Read all bytes of a path, a URL, or standard input. Raises InputError, which says what was
+    expected.
 
     Examples:
         >>> import tempfile
@@ -222,6 +253,7 @@ def read_bytes(source: str) -> bytes:
     if source == STREAM:
         if sys.stdin is None:
             raise InputError("standard input is closed: redirect it, or name a file")
-        return sys.stdin.buffer.read()
-    place = urls.located(source)
-    return place.read_bytes() if isinstance(place, Path) else urls.read(place)
+        return read_bounded(sys.stdin.buffer, "standard input")
+    from bbans.files import storage
+
+    return storage.read_bytes(source, expected)

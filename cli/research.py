@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import coding_options, force_option, model_option, shape_option
 from .outputs import check_output
+from .run import print_result, say_left_out
+
+if TYPE_CHECKING:
+    from bbans.images import LeftOut
 
 set_argument = click.argument("images", type=click.Path(exists=True))
 picture_option = click.option(
@@ -102,7 +107,8 @@ def evaluate(
     from bbans.evaluation import evaluate as rates
     from bbans.evaluation import inputs
 
-    named = inputs.named_images(images, shape, count)
+    left_out: list[LeftOut] = []
+    named = inputs.named_images(images, shape, count, left_out)
     evaluation = rates.evaluate(
         named,
         model,
@@ -114,14 +120,14 @@ def evaluate(
         seed=seed,
         batch=batch,
     )
-    click.echo(json.dumps(evaluation.to_dict()) if as_json else "\n".join(evaluation.lines()))
+    print_result(json.dumps(evaluation.to_dict()) if as_json else "\n".join(evaluation.lines()))
     if table is not None:
         rates.save_table(evaluation, Path(table), overwrite=force)
     if report is not None:
         from bbans.evaluation import report as page
 
         page.save(page.gather(evaluation, named, model, seed=seed), Path(report), overwrite=force)
-    return 0
+    return say_left_out(left_out)
 
 
 @click.command()
@@ -182,10 +188,11 @@ def reconstruct(
     check_output(Path(output), force)
     from bbans.evaluation import inputs, pictures
 
-    named = inputs.named_images(images, shape, count)
+    left_out: list[LeftOut] = []
+    named = inputs.named_images(images, shape, count, left_out)
     pairs = pictures.beside(named, pictures.reconstruct(named, model, seed=seed), model)
     pictures.save(pictures.grid(pairs, len(named)), Path(output), overwrite=force)
-    return 0
+    return say_left_out(left_out)
 
 
 @click.command()
@@ -227,8 +234,9 @@ def interpolate(
     check_output(Path(output), force)
     from bbans.evaluation import inputs, pictures
 
-    named = inputs.named_images(images, shape, max(between) + 1)
+    left_out: list[LeftOut] = []
+    named = inputs.named_images(images, shape, max(between) + 1, left_out)
     first, last = inputs.select(named, between)
     steps_between = pictures.interpolate(first, last, model, steps=steps, seed=seed)
     pictures.save(pictures.grid(steps_between, steps), Path(output), overwrite=force)
-    return 0
+    return say_left_out(left_out)

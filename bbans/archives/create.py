@@ -48,7 +48,8 @@ class CreateResult:
     """Counts of images and groups, and sizes in bytes.
 
     items: all images; chained: those in chained groups. left_out: files that are not in the
-    archive, each with the reason. raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
+    archive, each with the reason. raw_bytes: size of all uncompressed samples. index_bytes,
+    model_bytes: parts of file_bytes.
     restart_bytes: extra bytes of the groups' first images and of their ends; more with smaller
     groups.
     """
@@ -68,7 +69,7 @@ class CreateResult:
         """The names of the files that are left out.
 
         Examples:
-            >>> others = (images.LeftOut("a", "in/a", "not an image"),)
+            >>> others = (images.LeftOut("a", "in/a", "not an image", False),)
             >>> CreateResult(1, 0, 1, others, 6, 80, 40, 0, 0.0).skipped
             ('a',)
         """

@@ -18,6 +18,7 @@ from bbans.container import metadata
 from bbans.errors import FormatError, InputError
 from bbans.files import storage, urls
 from bbans.files.metadata import to_chunk
+from bbans.images.folders import named_as_image
 from bbans.images.formats.registry import suffixes
 
 Source: TypeAlias = "str | os.PathLike[str]"
@@ -62,7 +63,12 @@ class Reading:
                 f"{url}: a folder of images was expected, found none among {len(url_by_name)} files"
             )
         others = tuple(
-            images.LeftOut(name, url_by_name[name], "its name has no suffix of an image format")
+            images.LeftOut(
+                name,
+                url_by_name[name],
+                "its suffix is not that of an image that is read",
+                named_as_image(name),
+            )
             for name in url_by_name
             if name not in names
         )
@@ -235,7 +241,7 @@ def check_all(members: Iterable[Member], left_out: Sequence[images.LeftOut]) -> 
     be taken, of which those of `left_out` are known.
 
     Examples:
-        >>> check_all([], [images.LeftOut("a", "in/a", "not an image")])
+        >>> check_all([], [images.LeftOut("a", "in/a", "not an image", False)])
         Traceback (most recent call last):
         ...
         bbans.errors.InputError: in/a: not an image

@@ -15,14 +15,19 @@ from bbans.models.model_file import Model
 
 
 def named_images(
-    path: str | os.PathLike[str], shape: tuple[int, int] | None = None, count: int | None = None
+    path: str | os.PathLike[str],
+    shape: tuple[int, int] | None = None,
+    count: int | None = None,
+    left_out: list[images.LeftOut] | None = None,
 ) -> list[tuple[str, NDArray[Any]]]:
     """Read the first `count` images (default: all) of a folder, an image, `.npy`, `.npz` or idx
     file.
 
-    shape `(H, W)`: of images that arrays hold flat, one a row. Returns pairs of a name and uint8
-    or uint16 `(H, W)` or `(H, W, C)`. Raises InputError if there are no images or one cannot be
-    read.
+    shape `(H, W)`: of images that arrays hold flat, one a row. left_out: a list that receives the
+    images that cannot be read, which do not count; if None, the first of them raises InputError.
+    Files of a folder that are no images are passed over.
+    Returns pairs of a name and uint8 or uint16 `(H, W)` or `(H, W, C)`. Raises InputError if there
+    are no images.
 
     Examples:
         >>> import tempfile
@@ -31,7 +36,23 @@ def named_images(
         ...     [pixels.shape for _, pixels in named_images(f"{folder}/a.npy", (2, 3), count=2)]
         [(2, 3), (2, 3)]
     """
-    return list(images.open_set(path, shape=shape)[:count])
+    found = images.open_set(path, shape=shape)
+    named: list[tuple[str, NDArray[Any]]] = []
+    if left_out is not None:
+        left_out += (other for other in found.left_out if other.image)
+    for i, name in enumerate(found.names):
+        if count is not None and len(named) >= count:
+            break
+        try:
+            named.append(found[i])
+        except InputError as error:
+            if left_out is None or len(found) == 1:
+                raise
+            place = found.places[i] if found.places else name
+            left_out.append(images.left_out(name, place, error))
+    if left_out and not named:
+        raise InputError(f"{left_out[0].place}: {left_out[0].reason}; nor can the others be read")
+    return named
 
 
 def samples(named: Sequence[tuple[str, NDArray[Any]]], model: Model) -> NDArray[np.int64]:

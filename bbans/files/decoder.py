@@ -122,7 +122,8 @@ def salvage(
     Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
     in the file. progress: called for every tile that is "decoded" or lost.
 
-    Raises FormatError if the damage is in the header, the metadata or the table of contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
+    Raises FormatError if the damage is in the header, the metadata or the table of contents,
+    LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -188,9 +189,7 @@ def verify(
         Traceback (most recent call last):
         bbans.errors.TruncatedError: ...
     """
-    decompress_image(
-        data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
-    )
+    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels, progress=progress)
 
 
 def info(

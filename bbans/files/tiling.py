@@ -91,9 +91,7 @@ def encode(
     return shape, tuple(_counted(records, len(rectangles), progress))
 
 
-def _counted(
-    results: Iterable[Result], total: int, progress: TilesDone | None
-) -> Iterator[Result]:
+def _counted(results: Iterable[Result], total: int, progress: TilesDone | None) -> Iterator[Result]:
     """Yield the results and say after each how many there were."""
     for done, result in enumerate(results, 1):
         if progress is not None:

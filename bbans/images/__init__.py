@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bbans.images.atomic import atomic_write
     from bbans.images.dataset import content_hash, load_folder, split_holdout
-    from bbans.images.folders import LeftOut
+    from bbans.images.folders import LeftOut, left_out
     from bbans.images.formats.read import read_image
     from bbans.images.formats.write import write_image
     from bbans.images.image import (
@@ -40,6 +40,7 @@ PLACES = {
     "from_array": "image",
     "from_pillow": "pillow_convert",
     "is_pipe": "sources",
+    "left_out": "folders",
     "load_folder": "dataset",
     "make_image": "image",
     "open_set": "sets",
@@ -65,6 +66,7 @@ __all__ = [
     "from_array",
     "from_pillow",
     "is_pipe",
+    "left_out",
     "load_folder",
     "make_image",
     "open_set",

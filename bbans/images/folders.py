@@ -8,9 +8,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bbans.errors import InputError
-from bbans.images.formats.registry import format_of_bytes
+from bbans.errors import InputError, UnsupportedImageError
+from bbans.images.formats.registry import format_of_bytes, suffixes
 
+OTHER_IMAGES = (".gif", ".heic", ".heif", ".avif", ".jxl", ".psd", ".qoi", ".exr", ".ico", ".svg")
+"""Suffixes of images that are not read."""
 SNIFFED = 64
 """Bytes of a file from which its format is detected."""
 
@@ -19,22 +21,37 @@ SNIFFED = 64
 class LeftOut:
     """A file that is not taken.
 
-    name: relative to its folder. place: the path or URL. reason: why, in one line.
+    name: relative to its folder. place: the path or URL. reason: why, in one line. image: whether
+    it is an image, by its bytes, its name or because it was named as one, or may hold some.
     """
 
     name: str
     place: str
     reason: str
+    image: bool = True
 
 
-def left_out(name: str, place: str | os.PathLike[str], error: InputError) -> LeftOut:
+def left_out(
+    name: str, place: str | os.PathLike[str], error: InputError, image: bool = True
+) -> LeftOut:
     """Return the record of a file that an error kept from being taken.
 
     Examples:
         >>> left_out("a", "in/a", InputError("in/a: no image")).reason
         'no image'
     """
-    return LeftOut(name, os.fspath(place), str(error).removeprefix(f"{os.fspath(place)}: "))
+    reason = str(error).removeprefix(f"{os.fspath(place)}: ")
+    return LeftOut(name, os.fspath(place), reason, image)
+
+
+def named_as_image(name: str) -> bool:
+    """Return whether a name has the suffix of an image format, be it one that is not read.
+
+    Examples:
+        >>> named_as_image("a.PNG"), named_as_image("a.gif"), named_as_image("a.txt")
+        (True, True, False)
+    """
+    return name.lower().endswith((*suffixes(), *OTHER_IMAGES))
 
 
 def first_bytes(path: Path) -> bytes:
@@ -79,14 +96,16 @@ def list_folder(folder: Path) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
         (('a', 'b'), ['c'])
     """
     names, others = [], []
-    for name, error in sorted(_below(folder).items(), key=lambda found: found[0]):
+    for name, unopened in sorted(_below(folder).items(), key=lambda found: found[0]):
+        if unopened is not None:
+            others.append(left_out(name, folder / name, unopened))
+            continue
         try:
-            if error is not None:
-                raise error
             format_of_bytes(first_bytes(folder / name))
             names.append(name)
-        except InputError as reason:
-            others.append(left_out(name, folder / name, reason))
+        except InputError as error:
+            image = isinstance(error, UnsupportedImageError) or named_as_image(name)
+            others.append(left_out(name, folder / name, error, image))
     return tuple(names), tuple(others)
 
 

@@ -224,6 +224,7 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "--no-verify",
         "--as-pixels",
         "--strip",
+        "--keep-going",
         *["--scheme", "bb-is", "--particles", "4", "--refine", "3"],
     )
     run("compress", "a.png", "-f", "--effort", "fast")
@@ -237,6 +238,8 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "overwrite": False,
         "as_pixels": False,
         "strip": False,
+        "keep_going": False,
+        "progress": None,
     }
     as_suits = {"cluster": None, "scheme": None, "particles": None, "refine": None}
     defaults |= as_suits
@@ -248,10 +251,13 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "overwrite": True,
         "as_pixels": True,
         "strip": True,
+        "keep_going": True,
+        "progress": None,
     }
     given |= as_suits | {"scheme": "bb-is", "particles": 4, "refine": 3}
     whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
     whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
+    whole |= {"progress": None}
     assert standin.calls == [
         ("compress_file", defaults),
         ("compress_file", given),
