@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,7 +54,7 @@ def archive() -> None:
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     help="The archive to write (.bbar).",
 )
 @force_option
@@ -121,7 +122,10 @@ def create(
     chain's model fits are chained, others coded one by one. Files that are no images or cannot be
     taken are left out and listed, each with the reason.
     """
-    check_output(urls.located(output), force)
+    place = urls.located(output)
+    check_output(place, force, makes_folder=True)
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
     with (
         on_cluster(cluster) as workers,
         shown_progress([output], not quiet, ("coded",), "images") as begin,
@@ -173,7 +177,7 @@ def _report(result: Any, group: int) -> None:
 
 
 @archive.command(name="list")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @verbose_option
 @max_items_option
@@ -196,12 +200,12 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 
 
 @archive.command()
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 @click.argument("names", nargs=-1, metavar="[NAMES...]")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False),
+    type=click.Path(file_okay=False, readable=False),
     default=".",
     help="The folder to write to. Default: this one.",
 )

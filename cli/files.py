@@ -250,6 +250,6 @@ def _checker_of_input_and_output(
 
     def check(source: str) -> None:
         check_input(source)
-        check_output(targets[source], force)
+        check_output(targets[source], force, makes_folder=True)
 
     return check

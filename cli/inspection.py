@@ -39,14 +39,14 @@ from .run import print_result, process, shown
 )
 @click.option(
     "--heatmap",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     metavar="FILE",
     help="Write bits per pixel over the image (PNG; one input).",
 )
 @click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
 @click.option(
     "--plot-file",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     metavar="FILE",
     help="Write that drawing (.png, .svg, .pdf; one input).",
 )

@@ -34,7 +34,7 @@ class RowChoice(click.Choice):  # type: ignore[type-arg]
 
 
 files_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(), metavar="FILES..."
+    "files", nargs=-1, required=True, type=click.Path(readable=False), metavar="FILES..."
 )
 force_option = click.option(
     "-f", "--force", is_flag=True, help="Overwrite outputs that exist; write to a terminal."
@@ -175,7 +175,9 @@ def output_options(command: Command) -> Command:
         "File to write; with many inputs or a trailing slash a directory, made if "
         "missing. '-' is standard output."
     )
-    return click.option("-o", "--output", type=click.Path(), help=output_help)(command)
+    return click.option("-o", "--output", type=click.Path(readable=False), help=output_help)(
+        command
+    )
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from bbans.errors import BbansError, InputError, OutputExistsError
+from bbans.errors import BbansError, InputError, OutputError, OutputExistsError
 from bbans.files import urls
 from bbans.images.formats.registry import written
 from bbans.images.sources import descriptor_of, read_bounded
@@ -75,7 +75,7 @@ def _paths(
     if isinstance(folder, str):
         one = len(sources) == 1 and not output.endswith("/")
         return {
-            source: output if one else f"{output.rstrip('/')}/{rename(_named(source)).name}"
+            source: output if one else f"{output.rstrip('/')}/{_renamed(source, rename)}"
             for source in sources
         }
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(os.sep):
@@ -86,7 +86,13 @@ def _paths(
         raise click.UsageError(
             "standard input has no name to use in a directory: name a file with -o, or use -c"
         )
-    return {source: folder / rename(_named(source)).name for source in sources}
+    return {source: folder / _renamed(source, rename) for source in sources}
+
+
+def _renamed(source: str, rename: Callable[[Path], Path]) -> str:
+    """Return the name of a source's output; "" if the source has none."""
+    place = _named(source)
+    return rename(place).name if place.name else ""
 
 
 def _named(source: str) -> Path:
@@ -94,8 +100,7 @@ def _named(source: str) -> Path:
     place = urls.located(source)
     if not isinstance(place, Path):
         return Path(urls.name_of(place))
-    # ".", "/" and "" are refused as inputs later, and until then any name does
-    return place if place.name else place / "unnamed"
+    return place
 
 
 def _is_stream(source: str) -> bool:
@@ -106,7 +111,8 @@ def _is_stream(source: str) -> bool:
 def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
     place = urls.located(source)
     if isinstance(place, Path):
-        return rename(_named(source))
+        # ".", "/" and "" have no name; they are refused as inputs later
+        return rename(place) if place.name else place
     if "::" in place:
         raise click.UsageError(f"{source} is inside another file: name an output with -o")
     return f"{place.rpartition('/')[0]}/{rename(_named(source)).name}"
@@ -116,6 +122,8 @@ def _check_distinct(targets: Mapping[str, Path | str], advice: str) -> None:
     inputs = {_resolved(urls.located(source)) for source in targets if source != STREAM}
     source_of: dict[Path | str, str] = {}
     for source, target in targets.items():
+        if not _named(source).name:
+            continue
         place = _resolved(target)
         if place in inputs:
             raise click.UsageError(
@@ -175,11 +183,12 @@ def check_input(source: str) -> None:
         raise _directory_error(source)
 
 
-def check_output(target: Path | str | None, overwrite: bool) -> None:
+def check_output(target: Path | str | None, overwrite: bool, makes_folder: bool = False) -> None:
     """Raise, before any work, the errors that writing an output would raise.
 
-    Raises OutputExistsError for an existing file or a terminal unless `overwrite`, OutputError for
-    closed standard output, and OSError for a directory.
+    makes_folder: whether the output's folder is made if it is missing. Raises OutputExistsError for
+    an existing file or a terminal unless `overwrite`, OutputError for closed standard output and a
+    folder that is missing or cannot be written to, and OSError for a directory.
 
     Examples:
         >>> import tempfile
@@ -200,6 +209,22 @@ def check_output(target: Path | str | None, overwrite: bool) -> None:
     elif target.exists() and not overwrite:
         raise OutputExistsError(
             f"{target} exists: overwrite it with -f, or name another output with -o"
+        )
+    else:
+        _check_folder(target, makes_folder)
+
+
+def _check_folder(target: Path, makes_folder: bool) -> None:
+    """Raise OutputError unless the folder of an output can be written to, or made."""
+    folder = target.parent
+    while makes_folder and not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise OutputError(f"{target}: cannot be written: a folder was expected, found {found}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"{target}: cannot be written: its folder may not be written to; choose another"
         )
 
 

@@ -15,6 +15,10 @@ Begin: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]
 """Gives the context in which a source is worked on, with the function that is told of its tiles."""
 WHOLE_RUN = 10.0**6
 """Seconds over which the speed is averaged: sources differ, so no recent part of them tells it."""
+BEGUN = 1e-9
+"""Share of a source that counts as done at its beginning: rich measures time from the first share
+that is not 0.
+"""
 
 
 @contextmanager
@@ -78,7 +82,7 @@ def shown_progress(
         shares: dict[str, float] = {}  # of each source that was begun, what is done of it
 
         def update(source: str, share: float, doing: str = "") -> None:
-            shares[source] = share
+            shares[source] = max(share, BEGUN)
             name = "".join(c if c.isprintable() else "?" for c in click.format_filename(source))
             bar.update(
                 task, completed=sum(shares.values()), description=name + doing, refresh=not share

@@ -15,12 +15,12 @@ from .run import print_result, say_left_out
 if TYPE_CHECKING:
     from bbans.images import LeftOut
 
-set_argument = click.argument("images", type=click.Path(exists=True))
+set_argument = click.argument("images", type=click.Path(exists=True, readable=False))
 picture_option = click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     help="The picture to write (PNG).",
 )
 seed_option = click.option(
@@ -70,11 +70,14 @@ count_option = click.option(
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @click.option(
-    "--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image."
+    "--csv",
+    "table",
+    type=click.Path(dir_okay=False, readable=False),
+    help="Write a line for each image.",
 )
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     metavar="FILE",
     help="Write a page to look at (HTML): rates, images, heat maps.",
 )

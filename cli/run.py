@@ -91,7 +91,7 @@ def process(
         0
     """
     checked = each(sources, check)
-    with shown_progress(checked.done, bar, stages) as begin:
+    with shown_progress(checked.done, bar and bool(checked.done), stages) as begin:
 
         def work_with_progress(source: str) -> None:
             with begin(source) as told:

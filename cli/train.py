@@ -18,12 +18,12 @@ REPORTED = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "a
 
 
 @click.command()
-@click.argument("images", type=click.Path(exists=True))
+@click.argument("images", type=click.Path(exists=True, readable=False))
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     help="The model to write (.safetensors).",
 )
 @click.option(
@@ -79,17 +79,17 @@ REPORTED = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "a
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     help="Save the training's state here, and go on from it if it is there.",
 )
 @click.option(
     "--float-weights",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     help="Write the float weights as well, for a later recipe's `init`.",
 )
 @click.option(
     "--tensorboard",
-    type=click.Path(file_okay=False),
+    type=click.Path(file_okay=False, readable=False),
     metavar="DIR",
     help="Write logs for TensorBoard here.",
 )

@@ -109,9 +109,9 @@ def named_images(
         [('a', (2, 3))]
     """
     if isinstance(members, images.ImageSet):
-        return _of_set(members, ""), members.left_out
+        return _of_set(members, "", None), members.left_out
     if isinstance(members, str | os.PathLike):
-        return named_images(reading.open(members), reading)
+        return _of_paths([os.fspath(members)], reading)
     if (
         isinstance(members, Sequence)
         and members
@@ -136,7 +136,7 @@ def _of_paths(
                 raise
             others.append(images.left_out(path, path, error))
             continue
-        found += _of_set(image_set, _prefix(path, image_set, len(paths) > 1))
+        found += _of_set(image_set, _prefix(path, image_set, len(paths) > 1), path)
         others += (
             replace(other, name=f"{path}/{other.name}" if len(paths) > 1 else other.name)
             for other in image_set.left_out
@@ -148,11 +148,17 @@ def _of_paths(
     return found, tuple(others)
 
 
-def _of_set(image_set: images.ImageSet, prefix: str) -> list[Member]:
-    places = image_set.places or (None,) * len(image_set)
+def _of_set(image_set: images.ImageSet, prefix: str, source: str | None) -> list[Member]:
+    """Return the members of a set, which was opened from a path or URL, or is a value."""
+
+    def place(i: int) -> str | None:
+        if image_set.places:
+            return image_set.places[i]
+        return None if source is None else f"{source}, image {image_set.names[i]}"
+
     return [
-        Member(prefix + name, place, partial(image_set.image, i))
-        for i, (name, place) in enumerate(zip(image_set.names, places, strict=True))
+        Member(prefix + name, place(i), partial(image_set.image, i))
+        for i, name in enumerate(image_set.names)
     ]
 
 

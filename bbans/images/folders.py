@@ -41,6 +41,7 @@ def left_out(
         'no image'
     """
     reason = str(error).removeprefix(f"{os.fspath(place)}: ")
+    reason = reason.removeprefix(f"{Path(place).name}: ")
     return LeftOut(name, os.fspath(place), reason, image)
 
 

@@ -110,7 +110,11 @@ def open_set(
         return _folder(source, as_pixels, max_pixels)
     if is_pipe(source):
         data = file_bytes(source)
-        return ImageSet((source.name,), lambda _: read_image(data, as_pixels, max_pixels))
+        return ImageSet(
+            (source.name,),
+            lambda _: read_image(data, as_pixels, max_pixels),
+            places=(os.fspath(source),),
+        )
     start = first_bytes(source)
     if start.startswith(b"PK\x03\x04"):
         return _npz(source, shape)
