@@ -13,8 +13,11 @@ from bbans.errors import DamagedTilesError, LeftOutError
 from bbans.files import urls
 from bbans.images.formats.registry import written
 
+from .checks import check_output
 from .completion import model_names
 from .options import (
+    ModelName,
+    OutputPath,
     PathOrUrl,
     RowChoice,
     coding_options,
@@ -29,7 +32,6 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import check_output
 from .progress import shown_progress
 from .run import each, on_cluster, print_result, say, say_left_out, shown
 
@@ -54,13 +56,14 @@ def archive() -> None:
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, readable=False),
+    type=OutputPath(dir_okay=False),
     help="The archive to write (.bbar).",
 )
 @force_option
 @model_option
 @click.option(
     "--file-model",
+    type=ModelName(),
     metavar="MODEL",
     shell_complete=model_names,
     help="The model for images that a chain model does not fit. Default: the photograph model.",
@@ -205,7 +208,7 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, readable=False),
+    type=OutputPath(file_okay=False),
     default=".",
     help="The folder to write to. Default: this one.",
 )

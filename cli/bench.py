@@ -10,8 +10,9 @@ import click
 
 from bbans.options import Progress
 
+from .checks import check_input
 from .options import effort_option, files_argument, model_option, quiet_option, threads_option
-from .outputs import check_input, read_bytes
+from .outputs import read_bytes
 from .run import check_standard_output, print_result, process, shown
 
 DASH = "–"

@@ -17,6 +17,7 @@ from bbans.errors import DamagedTilesError
 from bbans.images.formats.registry import written
 from bbans.options import Progress
 
+from .checks import check_input, check_output
 from .options import (
     RegionType,
     RowChoice,
@@ -33,7 +34,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import as_files, check_input, check_output, image_kind, plan
+from .outputs import as_files, image_kind, plan
 from .run import on_cluster, process, say, shown
 
 OURS = ".bbans"

@@ -7,15 +7,16 @@ answer at once.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 import bbans
 from bbans.options import Progress
 
+from .checks import check_input, check_outputs
 from .drawing import draw
 from .options import (
+    OutputPath,
     files_argument,
     force_option,
     max_pixels_option,
@@ -24,7 +25,7 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import check_input, check_output, read_bytes
+from .outputs import read_bytes
 from .run import print_result, process, shown
 
 
@@ -39,14 +40,14 @@ from .run import print_result, process, shown
 )
 @click.option(
     "--heatmap",
-    type=click.Path(dir_okay=False, readable=False),
+    type=OutputPath(dir_okay=False),
     metavar="FILE",
     help="Write bits per pixel over the image (PNG; one input).",
 )
 @click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
 @click.option(
     "--plot-file",
-    type=click.Path(dir_okay=False, readable=False),
+    type=OutputPath(dir_okay=False),
     metavar="FILE",
     help="Write that drawing (.png, .svg, .pdf; one input).",
 )
@@ -69,14 +70,13 @@ def info(
 
     What the file holds, its model, and its bits: ideal, net and total, and all their terms.
     """
-    outputs = [Path(name) for name in (heatmap, plot_file) if name is not None]
+    outputs = [name for name in (heatmap, plot_file) if name is not None]
     costs = plot or bool(outputs)
     if costs and no_account:
         raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
     if outputs and len(files) > 1:
         raise click.UsageError("--heatmap and --plot-file take one input")
-    for output in outputs:
-        check_output(output, force)
+    check_outputs(outputs, files, force)
 
     def work(source: str, progress: Progress | None) -> None:
         facts = bbans.info(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .completion import model_names
-from .options import force_option
+from .options import ModelName, force_option
 from .run import print_result, say, shown
 
 json_option = click.option(
@@ -40,7 +40,7 @@ def list_(as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("model", shell_complete=model_names)
+@click.argument("model", type=ModelName(), shell_complete=model_names)
 @json_option
 def show(model: str, as_json: bool) -> int:
     """Show one model: a name, or a file.

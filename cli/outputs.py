@@ -1,4 +1,4 @@
-"""Assignment of outputs to inputs, checks before any work is done, and standard streams as files.
+"""Assignment of outputs to inputs, and standard streams as files.
 
 An input is a name on the command line: a path, a URL, or "-" for standard input. An output is a
 path or a URL; None is standard output.
@@ -6,7 +6,6 @@ path or a URL; None is standard output.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import tempfile
@@ -16,14 +15,12 @@ from pathlib import Path
 
 import click
 
-from bbans.errors import BbansError, InputError, OutputError, OutputExistsError
+from bbans.errors import BbansError, InputError
 from bbans.files import urls
 from bbans.images.formats.registry import written
 from bbans.images.sources import descriptor_of, read_bounded
 
-from .run import check_standard_output
-
-STREAM = "-"
+from .checks import STREAM, resolved
 
 
 def plan(
@@ -119,12 +116,12 @@ def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
 
 
 def _check_distinct(targets: Mapping[str, Path | str], advice: str) -> None:
-    inputs = {_resolved(urls.located(source)) for source in targets if source != STREAM}
+    inputs = {resolved(urls.located(source)) for source in targets if source != STREAM}
     source_of: dict[Path | str, str] = {}
     for source, target in targets.items():
         if not _named(source).name:
             continue
-        place = _resolved(target)
+        place = resolved(target)
         if place in inputs:
             raise click.UsageError(
                 f"{target} is an input, and inputs are kept: name another output with -o"
@@ -134,11 +131,6 @@ def _check_distinct(targets: Mapping[str, Path | str], advice: str) -> None:
                 f"{source_of[place]} and {source} would both be written to {target}: {advice}"
             )
         source_of[place] = source
-
-
-def _resolved(place: Path | str) -> Path | str:
-    # not Path.resolve, which raises on a link to itself
-    return Path(os.path.realpath(place)) if isinstance(place, Path) else place
 
 
 def image_kind(target: Path | str | None) -> str:
@@ -161,75 +153,6 @@ def image_kind(target: Path | str | None) -> str:
         f"{suffix} is not among the lossless kinds that are written ({', '.join(written())}); "
         "choose one with --format"
     )
-
-
-def check_input(source: str) -> None:
-    """Raise OSError if a local source does not exist or is a directory, InputError if standard
-    input is one and comes from a terminal.
-
-    Examples:
-        >>> check_input("-"), check_input("s3://bucket/a.png")
-        (None, None)
-    """
-    if source == STREAM and sys.stdin is not None and sys.stdin.isatty():
-        raise InputError("standard input is a terminal: redirect it, or name a file")
-    place = urls.located(source)
-    if source == STREAM or isinstance(place, str):
-        return
-    if not source:
-        raise FileNotFoundError(errno.ENOENT, "an empty name: give a file", source)
-    place.stat()
-    if place.is_dir():
-        raise _directory_error(source)
-
-
-def check_output(target: Path | str | None, overwrite: bool, makes_folder: bool = False) -> None:
-    """Raise, before any work, the errors that writing an output would raise.
-
-    makes_folder: whether the output's folder is made if it is missing. Raises OutputExistsError for
-    an existing file or a terminal unless `overwrite`, OutputError for closed standard output and a
-    folder that is missing or cannot be written to, and OSError for a directory.
-
-    Examples:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     check_output(Path(folder, "new.png"), overwrite=False)
-    """
-    if target is None:
-        check_standard_output()
-        if not overwrite and sys.stdout.isatty():
-            raise OutputExistsError(
-                "standard output is a terminal: redirect it, name a file with -o, or force it "
-                "with -f"
-            )
-    elif isinstance(target, str):
-        urls.check(target, overwrite)
-    elif target.is_dir():
-        raise _directory_error(str(target))
-    elif target.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{target} exists: overwrite it with -f, or name another output with -o"
-        )
-    else:
-        _check_folder(target, makes_folder)
-
-
-def _check_folder(target: Path, makes_folder: bool) -> None:
-    """Raise OutputError unless the folder of an output can be written to, or made."""
-    folder = target.parent
-    while makes_folder and not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
-        raise OutputError(f"{target}: cannot be written: a folder was expected, found {found}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(
-            f"{target}: cannot be written: its folder may not be written to; choose another"
-        )
-
-
-def _directory_error(name: str) -> OSError:
-    return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
 
 
 @contextmanager
@@ -278,7 +201,7 @@ def read_bytes(source: str, expected: str = "a .bbans file") -> bytes:
     if source == STREAM:
         if sys.stdin is None:
             raise InputError("standard input is closed: redirect it, or name a file")
-        return read_bounded(sys.stdin.buffer, "standard input")
+        return read_bounded(sys.stdin.buffer, STREAM)
     from bbans.files import storage
 
     return storage.read_bytes(source, expected)

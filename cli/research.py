@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import coding_options, force_option, model_option, shape_option
-from .outputs import check_output
+from .checks import check_outputs
+from .options import OutputPath, coding_options, force_option, model_option, shape_option
 from .run import print_result, say_left_out
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ picture_option = click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, readable=False),
+    type=OutputPath(dir_okay=False),
     help="The picture to write (PNG).",
 )
 seed_option = click.option(
@@ -72,12 +72,12 @@ count_option = click.option(
 @click.option(
     "--csv",
     "table",
-    type=click.Path(dir_okay=False, readable=False),
+    type=OutputPath(dir_okay=False),
     help="Write a line for each image.",
 )
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False, readable=False),
+    type=OutputPath(dir_okay=False),
     metavar="FILE",
     help="Write a page to look at (HTML): rates, images, heat maps.",
 )
@@ -105,8 +105,7 @@ def evaluate(
     IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's
     message grew by, total the files.
     """
-    for written in filter(None, (table, report)):
-        check_output(Path(written), force)
+    check_outputs((table, report), [images], force)
     from bbans.evaluation import evaluate as rates
     from bbans.evaluation import inputs
 
@@ -151,7 +150,7 @@ def sample(model: str | None, count: int, output: str, seed: int, force: bool) -
 
     Decoding random bits is sampling: what they decode to is laid out in a grid.
     """
-    check_output(Path(output), force)
+    check_outputs([output], [], force)
     from bbans.evaluation import pictures
 
     pictures.save(
@@ -188,7 +187,7 @@ def reconstruct(
 
     Originals above; below, the mean of what their latents decode to.
     """
-    check_output(Path(output), force)
+    check_outputs([output], [images], force)
     from bbans.evaluation import inputs, pictures
 
     left_out: list[LeftOut] = []
@@ -234,7 +233,7 @@ def interpolate(
     Pictures on the straight line between the latents of two of IMAGES, for VAEs with Gaussian
     latents.
     """
-    check_output(Path(output), force)
+    check_outputs([output], [images], force)
     from bbans.evaluation import inputs, pictures
 
     left_out: list[LeftOut] = []

@@ -154,7 +154,8 @@ def _describe(error: OSError, source: str | None) -> tuple[str, int]:
     if error.filename is None:
         return message, OutputError.exit_code
     name = os.fsdecode(error.filename)
-    if source is not None and os.path.normpath(name) == os.path.normpath(source):
+    path = (source or "").removeprefix("file://")
+    if source is not None and os.path.normpath(name) == os.path.normpath(path):
         return message, InputError.exit_code
     return f"{message}: {shown(name)}", OutputError.exit_code
 

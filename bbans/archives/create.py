@@ -22,6 +22,7 @@ from bbans.archives.members import (
     Reading,
     Source,
     check_all,
+    check_kept,
     named_images,
     read_members,
 )
@@ -171,6 +172,7 @@ def create_archive(
 
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
         found, others = named_images(members, Reading(shape, as_pixels, Path(folder)))
+        check_kept(place, found)
         if strict:
             check_all(found, others)
         left_out = list(others)

@@ -84,13 +84,14 @@ class Reading:
 class Member:
     """An image that is read when its turn comes.
 
-    name: in the archive. place: its path or URL; None for a value, which has none. read: returns
-    the image, or raises InputError.
+    name: in the archive. place: its path or URL, for messages; None for a value, which has none.
+    read: returns the image, or raises InputError. file: the path or URL of the file that it is in.
     """
 
     name: str
     place: str | None
     read: Callable[[], images.Image]
+    file: str | None = None
 
 
 def named_images(
@@ -151,14 +152,15 @@ def _of_paths(
 def _of_set(image_set: images.ImageSet, prefix: str, source: str | None) -> list[Member]:
     """Return the members of a set, which was opened from a path or URL, or is a value."""
 
-    def place(i: int) -> str | None:
-        if image_set.places:
-            return image_set.places[i]
-        return None if source is None else f"{source}, image {image_set.names[i]}"
-
+    if image_set.places or source is None:
+        places: Sequence[str | None] = image_set.places or (None,) * len(image_set)
+        files = places
+    else:
+        places = [f"{source}, image {name}" for name in image_set.names]
+        files = [source] * len(image_set)
     return [
-        Member(prefix + name, place(i), partial(image_set.image, i))
-        for i, name in enumerate(image_set.names)
+        Member(prefix + name, place, partial(image_set.image, i), file)
+        for i, (name, place, file) in enumerate(zip(image_set.names, places, files, strict=True))
     ]
 
 
@@ -257,6 +259,22 @@ def check_all(members: Iterable[Member], left_out: Sequence[images.LeftOut]) -> 
     if isinstance(members, list):  # and not values that an iterator gives once
         for _ in read_members(members, None):
             pass
+
+
+def check_kept(output: Path | str, members: Iterable[Member]) -> None:
+    """Raise InputError if an output, a path or URL, is one of the members that are files.
+
+    Examples:
+        >>> check_kept(Path("a.bbar"), [])
+    """
+    if (isinstance(output, Path) and not os.path.lexists(output)) or not isinstance(members, list):
+        return
+    place = os.path.realpath(output) if isinstance(output, Path) else output
+    for file in {member.file for member in members}:
+        if file is not None and place in (file, os.path.realpath(file)):
+            raise InputError(
+                f"{output} is one of the images, and inputs are kept: choose another output"
+            )
 
 
 def _check_metadata(image: images.Image) -> None:

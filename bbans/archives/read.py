@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -130,6 +130,7 @@ def extract_archive(
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         requested = _requested(index, names)
         targets = _targets(index, requested, root, kind, overwrite)
+        _check_kept(path, targets.values())
         sources = models.models_for_reading(data, index, model, threads, max_pixels)
         for number, image in restore(data, index, sources, requested, lost if keep_going else None):
             target = targets[number]
@@ -185,6 +186,13 @@ def _targets(
         used.add(target)
         targets[number] = target
     return targets
+
+
+def _check_kept(archive: Source, targets: Iterable[Path]) -> None:
+    """Raise OutputError if an image would be written over the archive."""
+    place = urls.located(archive)
+    if isinstance(place, Path) and os.path.realpath(place) in map(os.path.realpath, targets):
+        raise OutputError(f"{place}: is the archive, which is kept: choose another folder")
 
 
 def _make_folder(root: Path, folder: Path) -> None:

@@ -292,3 +292,65 @@ def test_a_signal_that_is_ignored_stays_so(here: Path, run: Runner, standin: Sta
         assert run("compress", "a.png").code == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["archive", "create", "a.png", "-o", "a.png"],
+        ["archive", "create", ".", "-o", "a.png"],
+        ["archive", "create", "a.npy", "a.png", "-o", "a.npy"],
+        ["archive", "create", "a.png", "-o", "link.png"],
+        ["archive", "extract", "link.png", "link.png", "-o", "."],
+        ["info", "a.bbans", "--heatmap", "a.bbans"],
+        ["info", "a.bbans", "--plot-file", "link.bbans"],
+        ["info", "a.bbans", "--heatmap", "x.png", "--plot-file", "./x.png"],
+        ["evaluate", "a.png", "--csv", "a.png"],
+        ["evaluate", "a.png", "--report", "x", "--csv", "x"],
+        ["reconstruct", "a.npy", "-o", "a.npy"],
+        ["interpolate", "a.npy", "-o", "a.npy"],
+        ["train", "a.npy", "-o", "a.npy"],
+        ["train", ".", "--recipe", "recipe.toml", "-o", "recipe.toml"],
+    ],
+    ids=" ".join,
+)
+def test_inputs_are_kept(photo: bytes, run: Runner, arguments: list[str]) -> None:
+    """Whatever -f overwrites, and by whatever name."""
+    np.save("a.npy", np.zeros((3, 4, 5), np.uint8))
+    bbans.compress_file("a.png", "a.bbans", model="none")
+    Path("recipe.toml").touch()
+    Path("link.bbans").symlink_to("a.bbans")
+    if arguments[1] == "extract":
+        bbans.create_archive("link.png", "a.png", model="none")
+        bbans.create_archive(
+            "link.png", [("link.png", smooth_image(9, 12))], model="none", overwrite=True
+        )
+    else:
+        Path("link.png").symlink_to("a.png")
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    refused = run(*arguments, "-f")
+    assert refused.code in (2, 3, 4) and refused.out == b""
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compress", "a.png", "-o", ""],
+        ["compress", "a.png", "--model", ""],
+        ["decompress", "a.bbans", "-o", ""],
+        ["archive", "create", "a.png", "-o", ""],
+        ["archive", "create", "a.png", "-o", "x", "--file-model", ""],
+        ["archive", "extract", "a.bbar", "-o", ""],
+        ["models", "show", ""],
+        ["evaluate", "a.png", "--csv", ""],
+        ["sample", "-o", ""],
+    ],
+    ids=" ".join,
+)
+def test_empty_names_are_wrong_usage(here: Path, run: Runner, arguments: list[str]) -> None:
+    """They come from a shell's variables that are not set."""
+    Path("a.png").write_bytes(b"1")
+    refused = run(*arguments)
+    assert refused.code == 2 and "found an empty one" in refused.err
+    assert os.listdir() == ["a.png"]
