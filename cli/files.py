@@ -7,6 +7,7 @@ answer at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import click
 
 import bbans
 from bbans.errors import DamagedTilesError
-from bbans.files.on_disk import JPEG, original_suffix
-from bbans.images.formats.registry import FORMATS, written
+from bbans.images.formats.registry import FORMATS, JPEG, written
+from bbans.options import Progress
 
+from .checks import check_input, check_output
 from .options import (
     RegionType,
     RowChoice,
@@ -33,8 +35,10 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import STREAM, as_files, check_input, check_output, image_kind, plan
-from .run import on_cluster, process, say
+from .outputs import as_files, image_kind, is_stream, plan
+from .run import on_cluster, process, say, shown
+
+OURS = ".bbans"
 
 
 @click.command()
@@ -52,6 +56,14 @@ from .run import on_cluster, process, say
     help="Take the decoded pixels of a JPEG or another lossy file, which need more bytes than it.",
 )
 @click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, text.")
+@click.option(
+    "--keep-suffix", is_flag=True, help="Write a.png to a.png.bbans, not to a.bbans as a.tif."
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Leave out damaged chunks of a PNG that are no pixels, and say so.",
+)
 @coding_options(
     in_files=True,
     default="two-part, with latents that are chosen and no initial bits, where it can be",
@@ -70,6 +82,8 @@ def compress(
     no_verify: bool,
     as_pixels: bool,
     strip: bool,
+    keep_suffix: bool,
+    keep_going: bool,
     quiet: bool,
     verbose: bool,
     **coding: Any,
@@ -80,9 +94,15 @@ def compress(
     is written. Reads PNG, lossless WebP, TIFF, BMP, PNM, JPEG 2000 and .npy with 1 to 16 bits a
     sample. A JPEG comes back byte for byte; no model is used for it.
     """
-    targets = plan(files, output, stdout, lambda source, path: path.with_suffix(".bbans"))
+    targets = plan(
+        files,
+        output,
+        stdout,
+        lambda source, path: path.with_suffix((path.suffix if keep_suffix else "") + OURS),
+        advice="keep their suffixes (--keep-suffix), or name outputs with -o",
+    )
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         with as_files(source, targets[source]) as (read, write):
             result = bbans.compress_file(
                 read,
@@ -93,18 +113,21 @@ def compress(
                 overwrite=force,
                 as_pixels=as_pixels,
                 strip=strip,
+                keep_going=keep_going,
                 threads=threads,
                 cluster=workers,
+                progress=progress,
                 **coding,
             )
+        for line in result.left_out:
+            say(f"bbans: {shown(source)}: not kept: {line}")
         if verbose and not quiet:
             share = (
                 f"{result.file_bytes / max(1, result.source_bytes):.1%} of it, "
                 f"{result.file_bytes / result.raw_bytes:.1%} of raw"
             )
             say(
-                f"{click.format_filename(source)}: {result.source_bytes:,} -> "
-                f"{result.file_bytes:,} bytes ({share})"
+                f"{shown(source)}: {result.source_bytes:,} -> {result.file_bytes:,} bytes ({share})"
             )
 
     with on_cluster(cluster) as workers:
@@ -114,6 +137,7 @@ def compress(
             work,
             bar=not quiet,
             at_once=1 if workers is None else workers.threads + 1,
+            stages=("coded",) if no_verify else ("coded", "checked"),
         )
 
 
@@ -172,24 +196,28 @@ def decompress(
     in_part = region is not None or preview > 0
     if in_part and kind == JPEG:
         raise click.UsageError("a region or a preview of a JPEG is pixels: choose another --format")
-    # what a file was made from decides nothing of a part, nor where a kind is asked for
-    of_source = {
-        source: original_suffix(source)
-        for source in files
-        if source != STREAM and not in_part and kind is None
-    }
+
+    @cache
+    def original(source: str) -> str | None:
+        # what a file was made from decides nothing of a part, nor where a kind is asked for
+        if is_stream(source) or in_part or kind is not None:
+            return None
+        from bbans.files.on_disk import original_suffix
+
+        return original_suffix(source)
+
     targets = plan(
         files,
         output,
         stdout,
-        lambda source, path: _restored_name(path, _suffix(kind) or of_source.get(source)),
+        lambda source, path: _restored_name(path, _suffix(kind) or original(source)),
     )
     kinds = {
-        source: kind or _kind(source, target, of_source.get(source))
+        source: kind or _kind(source, target, original(source))
         for source, target in targets.items()
     }
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         with as_files(source, targets[source]) as (read, write):
             damaged = bbans.decompress_file(
                 read,
@@ -202,11 +230,12 @@ def decompress(
                 region=region,
                 preview=preview,
                 keep_going=keep_going,
+                progress=progress,
             )
         for damage in damaged:
             r = damage.region
             say(
-                f"{click.format_filename(source)}: tile {damage.tile}, {r.width} x {r.height} at "
+                f"{shown(source)}: tile {damage.tile}, {r.width} x {r.height} at "
                 f"{r.x},{r.y}, is missing: {damage.reason}"
             )
         if damaged:
@@ -215,8 +244,8 @@ def decompress(
             )
         if verbose and not quiet:
             say(
-                f"{click.format_filename(source)}: restored to "
-                f"{targets[source] or 'standard output'}"
+                f"{shown(source)}: restored to "
+                f"{'standard output' if targets[source] is None else shown(str(targets[source]))}"
             )
 
     return process(targets, _checker_of_input_and_output(targets, force), work, bar=not quiet)
@@ -231,20 +260,32 @@ def _kind(source: str, target: Path | str | None, original: str | None) -> str |
     """Return the kind of image file for an output, by its suffix; None: what suits the source.
 
     original: the suffix of the file that the source gives back byte for byte, if it does. Of
-    standard input that is known only when it has been read. Raises click.UsageError.
+    a stream that is known only when it has been read. Raises click.UsageError.
     """
-    if source != STREAM:
+    if not is_stream(source):
         return image_kind(target, original)
     suffix = "" if target is None else Path(target).suffix
     return image_kind(target, original=suffix.lower()) if suffix else None
 
 
 def _restored_name(source: Path, suffix: str | None) -> Path:
-    """Return the default output: the source with the suffix of the kind of image file."""
+    """Return the default output: the source with the suffix of the kind of image file, or the name
+    before `compress --keep-suffix` if it has one that suits the kind.
+
+    suffix: of the kind that is asked for or that the source was; None: any kind that is written,
+    and PNG if the source's name tells none.
+    """
+    kinds = (
+        written().values()
+        if suffix is None
+        else [row.suffixes for row in FORMATS.values() if suffix in row.suffixes]
+    )
+    if source.suffix == OURS and any(Path(source.stem).suffix.lower() in kind for kind in kinds):
+        return source.with_suffix("")
     suffix = suffix or ".png"
     return (
         source.with_suffix(suffix)
-        if source.suffix == ".bbans"
+        if source.suffix == OURS
         else source.with_name(source.name + suffix)
     )
 
@@ -256,6 +297,6 @@ def _checker_of_input_and_output(
 
     def check(source: str) -> None:
         check_input(source)
-        check_output(targets[source], force)
+        check_output(targets[source], force, makes_folder=True)
 
     return check

@@ -137,13 +137,15 @@ def build(
     settings: Settings,
     embedded: Callable[[bytes], bytes] | None,
     spread: Executor[Settings] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Built:
     """Build an archive of named images and JPEGs and write its payloads to `spool` in the order of
     groups.
 
     embedded: a function from a model's id to the bytes of its file, to embed all needed models;
     None: no model is embedded. spread: an executor whose context is the same settings (default: the
-    calling thread); the archive does not depend on it.
+    calling thread); the archive does not depend on it. progress: called with the number of images
+    that are coded.
 
     Raises InputError on invalid names, on no images and on an invalid `settings.group`,
     VerificationError, and the errors of `members` and `settings.to_file`.
@@ -162,9 +164,12 @@ def build(
             f"a group has 1 to {records.MAX_GROUP_ITEMS} images; found {settings.group}"
         )
     state = _State(settings, spool)
+    coded = 0
     with closing((spread or on_threads(settings, 1))(code_job, state.jobs(members))) as results:
         for result in results:
-            state.write(result)
+            coded += state.write(result)
+            if progress is not None:
+                progress(coded)
     return state.finish(embedded)
 
 
@@ -244,8 +249,8 @@ class _State:
         self.sent.append((tuple(number for number, _ in waiting), True))
         return Job(tuple(image for _, image in waiting), chained=True)
 
-    def write(self, result: CodedJob) -> None:
-        """Write the result of the first job of `sent`."""
+    def write(self, result: CodedJob) -> int:
+        """Write the result of the first job of `sent` and return its number of images."""
         numbers, chained = self.sent.popleft()
         if chained:
             self.files_group = OPEN  # payloads are in the order of their groups and items
@@ -259,9 +264,10 @@ class _State:
             self.groups.append(result.group)
             self.spool.write(result.payload)
             self.account(result.encoded)
-            return
+            return len(numbers)
         for number, data in zip(numbers, result.files, strict=True):
             self.add_file(number, data)
+        return len(numbers)
 
     def add_file(self, number: int, data: bytes) -> None:
         """Write an image's file to the open group of files, or to a new one if that is full."""

@@ -19,6 +19,7 @@ from bbans.archives import models
 from bbans.archives.build import Settings, build
 from bbans.archives.members import Members, Reading, Source, named_images
 from bbans.archives.models import ArchiveModel
+from bbans.archives.taking import check_all, check_kept, read_members
 from bbans.container.archive_writer import write_index
 from bbans.container.schemes import PLAIN
 from bbans.errors import InputError
@@ -27,7 +28,7 @@ from bbans.files import encoder, urls
 from bbans.files.jpeg import with_jpegs
 from bbans.images.atomic import check_free
 from bbans.models.library import ModelLike, load_model
-from bbans.options import SchemeOptions
+from bbans.options import Progress, SchemeOptions
 from bbans.schemes import registry
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ COPIED_AT_ONCE = 2**20
 class CreateResult:
     """Counts of images and groups, and sizes in bytes.
 
-    items: all images; chained: those in chained groups. skipped: files that are not images.
-    raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
+    items: all images; chained: those in chained groups. not_taken: files that are not in the
+    archive, each with the reason. raw_bytes: size of all uncompressed samples. index_bytes,
+    model_bytes: parts of file_bytes.
     restart_bytes: extra bytes of the groups' first images and of their ends; more with smaller
     groups.
     """
@@ -50,12 +52,23 @@ class CreateResult:
     items: int
     chained: int
     groups: int
-    skipped: tuple[str, ...]
+    not_taken: tuple[images.NotTaken, ...]
     raw_bytes: int
     file_bytes: int
     index_bytes: int
     model_bytes: int
     restart_bytes: float
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The names of the files that are left out.
+
+        Examples:
+            >>> others = (images.NotTaken("a", "in/a", "not an image", False),)
+            >>> CreateResult(1, 0, 1, others, 6, 80, 40, 0, 0.0).skipped
+            ('a',)
+        """
+        return tuple(other.name for other in self.not_taken)
 
 
 def create_archive(
@@ -73,9 +86,11 @@ def create_archive(
     verify: bool = True,
     overwrite: bool = False,
     as_pixels: bool = False,
+    strict: bool = False,
     shape: tuple[int, int] | None = None,
     threads: int | None = None,
     cluster: Cluster | None = None,
+    progress: Progress | None = None,
 ) -> CreateResult:
     """Write an archive of images and return counts and sizes.
 
@@ -84,6 +99,10 @@ def create_archive(
     `images.Image` or an `images.JpegFile`. A JPEG is kept so that it comes back byte for byte.
     shape `(H, W)`: of images that arrays hold flat. as_pixels: code the decoded pixels of lossy
     files, JPEGs among them.
+
+    Files that cannot be read, are no images or have a name that an archive cannot hold are left out
+    and returned, each with its reason, unless none is left. strict: read all files before any work,
+    and raise InputError on the first of these. Values in pairs are never left out.
 
     model: name, file or value. A latent model of whole images codes those of its shape in chained
     groups of up to `group` images, which are decoded together; other images are coded one by one
@@ -95,9 +114,10 @@ def create_archive(
     put the needed models into the archive. verify: decode every group and file on other arithmetic
     and compare. threads: how many groups and files are coded in parallel. cluster: workers that
     code them (`execution.dask.connected`), with twice as many in memory here as they have threads.
-    The bytes do not depend on the last three.
+    The bytes do not depend on the last three. progress: called with "coded", the number of images
+    done, and that of all, if members are files.
 
-    Raises InputError on images, names and options that cannot be coded, ModelError,
+    Raises InputError on values, names and options that cannot be coded, ModelError,
     VerificationError, OutputExistsError unless `overwrite`, and OutputError.
 
     Examples:
@@ -145,7 +165,12 @@ def create_archive(
         return load_model(file_model_of()).to_bytes()
 
     with tempfile.TemporaryDirectory(prefix="bbans-") as folder, tempfile.TemporaryFile() as spool:
-        named, skipped = named_images(members, Reading(shape, as_pixels, Path(folder)))
+        found, others = named_images(members, Reading(shape, as_pixels, Path(folder)))
+        check_kept(place, found)
+        if strict:
+            check_all(found, others)
+        not_taken = list(others)
+        named = read_members(found, not_taken)
         settings = Settings(to_file, latent_model, coding, group, unordered, verify)
         spread = on_threads(settings, threads)
         if cluster is not None:
@@ -153,7 +178,13 @@ def create_archive(
                 models.settings_of,
                 models.worker_request(latent_model, coding, file_model_of(), unordered, verify),
             )
-        built = build(named, spool, settings, embedded if embed_model else None, spread)
+        count = len(found) if isinstance(found, list) else None
+
+        def report(coded: int) -> None:
+            if progress is not None and count is not None:
+                progress("coded", coded + len(not_taken) - len(others), count)
+
+        built = build(named, spool, settings, embedded if embed_model else None, spread, report)
         index = write_index(built.archive)
         file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()
         spool.seek(0)
@@ -167,7 +198,7 @@ def create_archive(
         items=len(built.archive.items),
         chained=chained,
         groups=len(built.archive.groups),
-        skipped=skipped,
+        not_taken=tuple(not_taken),
         raw_bytes=built.raw_bytes,
         file_bytes=file_bytes,
         index_bytes=len(index),

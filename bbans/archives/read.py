@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -136,6 +136,7 @@ def extract_archive(
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         requested = _requested(index, names)
         targets = _targets(data, index, requested, root, format, overwrite)
+        _check_kept(path, targets.values())
         sources = models.models_for_reading(data, index, model, threads, max_pixels)
         files = _with_jpegs(sources, max_pixels, as_they_were=format is None)
         for number, image in restore(data, index, files, requested, lost if keep_going else None):
@@ -226,6 +227,13 @@ def _targets(
         used.add(target)
         targets[number] = target
     return targets
+
+
+def _check_kept(archive: Source, targets: Iterable[Path]) -> None:
+    """Raise OutputError if an image would be written over the archive."""
+    place = urls.located(archive)
+    if isinstance(place, Path) and os.path.realpath(place) in map(os.path.realpath, targets):
+        raise OutputError(f"{place}: is the archive, which is kept: choose another folder")
 
 
 def _make_folder(root: Path, folder: Path) -> None:

@@ -5,6 +5,7 @@ damaged one.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from bbans.files.context import context_of_file
 from bbans.files.info import FileInfo, describe
 from bbans.files.metadata import to_image
 from bbans.models.library import ModelLike
+from bbans.options import Progress
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -33,6 +35,7 @@ def decompress_image(
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
+    progress: Progress | None = None,
 ) -> images.Image:
     """Decompress a file and return its image with the metadata; of a file that holds a JPEG, the
     decoded pixels (`restore_jpeg` returns the JPEG).
@@ -43,7 +46,8 @@ def decompress_image(
 
     region: `(x, y, width, height)` in pixels; only the tiles that meet this rectangle are decoded.
     preview: s from 0 to 10 returns every 2^s-th row and column, where possible from the coarse
-    levels of the pyramid alone, whose checksum cannot be verified.
+    levels of the pyramid alone, whose checksum cannot be verified. progress: called for every tile
+    that is "decoded", of which a JPEG counts as one.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, ModelNotFoundError, and InputError on a region outside the image, on a preview that the
@@ -62,6 +66,7 @@ def decompress_image(
     rectangle = None if region is None else tiling.Region(*region)
     if index.jpeg is not None:
         image = jpeg.decoded(data, index)
+        _jpeg_done(progress)
         return replace(image, pixels=tiling.cut(image.pixels, index.header, rectangle, preview))
     pixels = tiling.decode(
         data,
@@ -69,8 +74,18 @@ def decompress_image(
         on_threads(context_of_file(index, model), threads),
         region=rectangle,
         level=preview,
+        progress=_decoded(progress),
     )
     return to_image(pixels, index)
+
+
+def _decoded(progress: Progress | None) -> tiling.TilesDone | None:
+    return None if progress is None else partial(progress, "decoded")
+
+
+def _jpeg_done(progress: Progress | None) -> None:
+    if progress is not None:
+        progress("decoded", 1, 1)
 
 
 def decompress(
@@ -113,14 +128,17 @@ def salvage(
     model: ModelLike = None,
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> tuple[images.Image, tuple[tiling.Damage, ...]]:
     """Restore a damaged or truncated file as far as possible: the image, and the missing tiles.
 
     Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
-    in the file. Raises FormatError if the damage is in the header, the metadata or the table of
-    contents, or anywhere in a file that holds a JPEG, which has no tiles; LimitError if the image
-    has more than `max_pixels` pixels; ModelNotFoundError; and InputError on a JPEG whose pixels are
-    not decoded.
+    in the file. progress: called for every tile that is "decoded" or lost, of which a JPEG counts
+    as one.
+
+    Raises FormatError if the damage is in the header, the metadata or the table of contents, or
+    anywhere in a file that holds a JPEG, which has no tiles; LimitError if the image has more than
+    `max_pixels` pixels; ModelNotFoundError; and InputError on a JPEG whose pixels are not decoded.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -133,10 +151,16 @@ def salvage(
     """
     index = container.read_index(data, max_pixels, whole=False)
     if index.jpeg is not None:
-        return jpeg.decoded(data, index), ()
+        image = jpeg.decoded(data, index)
+        _jpeg_done(progress)
+        return image, ()
     damaged: list[tiling.Damage] = []
     pixels = tiling.decode(
-        data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
+        data,
+        index,
+        on_threads(context_of_file(index, model), threads),
+        damaged=damaged,
+        progress=_decoded(progress),
     )
     return to_image(pixels, index), tuple(damaged)
 
@@ -166,9 +190,12 @@ def verify(
     model: ModelLike = None,
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> None:
     """Decode a file and verify its structure and all its checksums. A JPEG is restored; its pixels
     are not decoded.
+
+    progress: called for every tile that is "decoded", of which a JPEG counts as one.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, and ModelNotFoundError.
@@ -185,8 +212,9 @@ def verify(
     index = container.read_index(data, max_pixels)
     if index.jpeg is not None:
         jpeg.restored(data, index)
+        _jpeg_done(progress)
         return
-    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
+    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels, progress=progress)
 
 
 def info(

@@ -13,30 +13,30 @@ from bbans.execution.executor import Execution
 from bbans.files import jpeg, storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
-from bbans.images.formats.registry import written
+from bbans.images.formats.registry import JPEG, written
 from bbans.models.library import ModelLike
-from bbans.options import SchemeOptions
+from bbans.options import Progress, SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
 
-JPEG = "jpeg"
-"""The format of a JPEG that is restored."""
 ANY_SIZE = 2**64
 """A limit on pixels that no image exceeds."""
 
 
 @dataclass(frozen=True)
 class CompressResult:
-    """Sizes in bytes.
+    """Sizes in bytes, and what is not in the compressed file.
 
     source_bytes: the image file. file_bytes: the compressed file. raw_bytes: the uncompressed
-    samples in memory.
+    samples in memory. left_out: in words, what of the image file the compressed file does not hold,
+    a part each.
     """
 
     source_bytes: int
     file_bytes: int
     raw_bytes: int
+    left_out: tuple[str, ...] = ()
 
 
 def compress_file(
@@ -52,20 +52,24 @@ def compress_file(
     overwrite: bool = False,
     as_pixels: bool = False,
     strip: bool = False,
+    keep_going: bool = False,
     threads: int | None = None,
     cluster: Cluster | None = None,
+    progress: Progress | None = None,
 ) -> CompressResult:
     """Compress an image file and return the sizes. A JPEG is kept so that it comes back byte for
     byte, without a model.
 
     source, target: paths or URLs. overwrite: replace an existing target. as_pixels: code the
     decoded pixels of a lossy file (JPEG, lossy WebP), although they need more bytes than it does.
-    strip: drop all metadata but a palette or transparent colour.
+    strip: drop all metadata but a palette or transparent colour. keep_going: leave out damaged
+    parts of an image file that are no pixels (chunks of a PNG), and say so in the result.
 
     model: a model's name, file or value; "none" for the fixed predictor; None for the model of
     `effort` ("fast", "default" or "max"). scheme, particles and refine: how a latent model of whole
     images codes. verify: decode the result and compare it before it is written. threads, cluster:
-    where tiles are coded; the bytes do not depend on them.
+    where tiles are coded; the bytes do not depend on them. progress: called for every tile that is
+    "coded" and "checked", of which a JPEG counts as one.
 
     Raises InputError on images that cannot be read or coded, of which JpegInputError on lossy ones
     other than JPEGs, and on a JPEG with `strip` unless `as_pixels`; ModelError,
@@ -78,24 +82,32 @@ def compress_file(
         ...     compress_file(f"{folder}/a.npy", f"{folder}/a.bbans", model="none").raw_bytes
         4096
     """
-    picture, source_bytes = storage.read_image_file(source, as_pixels)
+    left_out: tuple[str, ...] = ()
+    if keep_going:
+        picture, source_bytes, left_out = storage.read_damaged_file(source, as_pixels)
+    else:
+        picture, source_bytes = storage.read_image_file(source, as_pixels)
     if isinstance(picture, images.JpegFile):
         if strip:
             raise InputError(
-                "a JPEG comes back byte for byte, with its metadata: leave out --strip, or ask for "
-                "its pixels (--as-pixels)"
+                f"{source}: a JPEG comes back byte for byte, with its metadata: leave out --strip, "
+                "or ask for its pixels (--as-pixels)"
             )
         data = jpeg.compressed(picture)
+        if progress is not None:
+            for stage in ("coded", "checked") if verify else ("coded",):
+                progress(stage, 1, 1)
         storage.write_file(target, data, overwrite)
         raw = jpeg.pixel_format_of(picture).raw_bytes(picture.height, picture.width)
-        return CompressResult(source_bytes, len(data), raw)
+        return CompressResult(source_bytes, len(data), raw, left_out)
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
-    data = encoder(CompressOptions(model, effort, scheme_options, verify, execution))(picture)
+    options = CompressOptions(model, effort, scheme_options, verify, execution, progress)
+    data = encoder(options)(picture)
     storage.write_file(target, data, overwrite)
-    return CompressResult(source_bytes, len(data), picture.pixels.nbytes)
+    return CompressResult(source_bytes, len(data), picture.pixels.nbytes, left_out)
 
 
 def decompress_file(
@@ -110,6 +122,7 @@ def decompress_file(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
     keep_going: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[tiling.Damage, ...]:
     """Decompress a file to an image file and return the missing tiles, if any.
 
@@ -121,7 +134,8 @@ def decompress_file(
     model: tried before those of the search path if its id is the one in the file. region: `(x, y,
     width, height)` in pixels, to restore only this rectangle. preview: s from 0 to 10, to restore
     only every 2^s-th row and column. keep_going: restore a damaged file as far as possible, with
-    missing tiles 0; region and preview are then ignored.
+    missing tiles 0; region and preview are then ignored. progress: called for every tile that is
+    "decoded", of which a JPEG counts as one.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, ModelNotFoundError, InputError on an impossible region or preview and on a JPEG whose
@@ -143,10 +157,15 @@ def decompress_file(
         if format is not None and format.lower() == JPEG:
             if not whole:
                 raise OutputError("a region or preview of a JPEG is pixels: choose another format")
-            storage.write_file(target, _jpeg_of(data, max_pixels), overwrite)
+            original = _jpeg_of(data, max_pixels)
+            if progress is not None:
+                progress("decoded", 1, 1)
+            storage.write_file(target, original, overwrite)
             return ()
         if keep_going:
-            picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
+            picture, damaged = salvage(
+                data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
+            )
         else:
             picture = decompress_image(
                 data,
@@ -155,6 +174,7 @@ def decompress_file(
                 max_pixels=max_pixels,
                 region=region,
                 preview=preview,
+                progress=progress,
             )
     buffer = io.BytesIO()
     try:
@@ -187,8 +207,8 @@ def original_suffix(source: str | Path) -> str | None:
     """Return the suffix of the file that a compressed file gives back byte for byte; None if it
     holds an image, which may be written as any kind.
 
-    source: a path or URL, of which only the header is read. A file that cannot be read or is
-    damaged has none: whoever decompresses it finds the reason.
+    source: a path or URL, of which only the header is read, but no pipe, which would be used up. A
+    file that cannot be read or is damaged has none: whoever decompresses it finds the reason.
 
     Examples:
         >>> import tempfile

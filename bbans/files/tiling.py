@@ -5,11 +5,11 @@ files.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,10 @@ PREVIEW_LEVELS = 10
 every level.
 """
 
+Result = TypeVar("Result")
 Pixels = NDArray[Any]
+TilesDone: TypeAlias = Callable[[int, int], None]
+"""Is called with the number of tiles that are done, and of all."""
 CodedTile: TypeAlias = tuple[container.TileRecord | FormatError, tuple[int, int]]
 """The record of a tile, or the error that reading it raised, and the tile's `(rows, columns)`."""
 
@@ -60,11 +63,13 @@ def encode(
     pixel_format: container.PixelFormat,
     spread: Executor[tiles.Context],
     exhaustive: bool = False,
+    progress: TilesDone | None = None,
 ) -> tuple[tuple[int, int], tuple[container.TileRecord, ...]]:
     """Code an image tile by tile: return `(rows, columns)` of a tile, and the tiles' records.
 
     pixels: uint8 or uint16, `(H, W)` or `(H, W, channels)`. spread: executor of the work on tiles;
-    the records do not depend on it. exhaustive: try every orientation of a tile.
+    the records do not depend on it. exhaustive: try every orientation of a tile. progress: called
+    with the number of tiles that are coded and of all.
 
     Examples:
         >>> from bbans.execution.executor import on_threads
@@ -82,9 +87,16 @@ def encode(
     cuts = (
         pixels[top : top + height, left : left + width] for top, left, height, width in rectangles
     )
-    return shape, tuple(
-        spread(partial(_encode_tile, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
-    )
+    records = spread(partial(_encode_tile, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
+    return shape, tuple(_counted(records, len(rectangles), progress))
+
+
+def _counted(results: Iterable[Result], total: int, progress: TilesDone | None) -> Iterator[Result]:
+    """Yield the results and say after each how many there were."""
+    for done, result in enumerate(results, 1):
+        if progress is not None:
+            progress(done, total)
+        yield result
 
 
 def _encode_tile(
@@ -141,12 +153,14 @@ def decode(
     region: Region | None = None,
     level: int = 0,
     damaged: list[Damage] | None = None,
+    progress: TilesDone | None = None,
 ) -> Pixels:
     """Decode a file, or a region of it, to pixels uint8 or uint16, `(H, W)` or `(H, W, channels)`.
 
     level: decode only every 2^level-th row and column. damaged: a list that receives the tiles that
     cannot be decoded, whose pixels are then 0; if None, the first such tile raises FormatError.
-    Raises InputError on a region outside the image and on a level that the tiles do not have.
+    progress: called with the number of tiles that are decoded and of all that are needed. Raises
+    InputError on a region outside the image and on a level that the tiles do not have.
 
     Examples:
         >>> from bbans.execution.executor import on_threads
@@ -193,7 +207,8 @@ def decode(
             coded_tiles(),
         )
     ) as results:
-        for (number, part), result in zip(jobs, results, strict=True):
+        counted = _counted(results, len(jobs), progress)
+        for (number, part), result in zip(jobs, counted, strict=True):
             top, left, rows, columns = rectangles[number]
             if isinstance(result, FormatError):
                 assert damaged is not None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bbans.images.atomic import atomic_write
     from bbans.images.dataset import content_hash, load_folder, split_holdout
+    from bbans.images.folders import NotTaken, not_taken
     from bbans.images.formats.jpeg import JpegFile, jpeg_file, read_jpeg_metadata
     from bbans.images.formats.read import read_image, read_source
     from bbans.images.formats.write import write_image
@@ -25,21 +26,26 @@ if TYPE_CHECKING:
     from bbans.images.labels import read_labels
     from bbans.images.pillow_convert import as_image, from_pillow, to_pillow
     from bbans.images.sets import ImageSet, open_set
+    from bbans.images.sources import file_bytes, is_pipe
 
 PLACES = {
     "DEFAULT_MAX_PIXELS": "image",
     "Image": "image",
     "ImageSet": "sets",
     "JpegFile": "formats.jpeg",
+    "NotTaken": "folders",
     "PngChunk": "image",
     "as_image": "pillow_convert",
     "atomic_write": "atomic",
     "content_hash": "dataset",
+    "file_bytes": "sources",
     "from_array": "image",
     "from_pillow": "pillow_convert",
+    "is_pipe": "sources",
     "jpeg_file": "formats.jpeg",
     "load_folder": "dataset",
     "make_image": "image",
+    "not_taken": "folders",
     "open_set": "sets",
     "read_image": "formats.read",
     "read_jpeg_metadata": "formats.jpeg",
@@ -57,15 +63,19 @@ __all__ = [
     "Image",
     "ImageSet",
     "JpegFile",
+    "NotTaken",
     "PngChunk",
     "as_image",
     "atomic_write",
     "content_hash",
+    "file_bytes",
     "from_array",
     "from_pillow",
+    "is_pipe",
     "jpeg_file",
     "load_folder",
     "make_image",
+    "not_taken",
     "open_set",
     "read_image",
     "read_jpeg_metadata",

@@ -45,7 +45,10 @@ class Standin(SimpleNamespace):
             raise UnsupportedImageError("a palette image:\n give RGB")
         self._write(target, b"bb" + data, options["overwrite"])
         return SimpleNamespace(
-            source_bytes=len(data), file_bytes=len(data) + 2, raw_bytes=2 * len(data)
+            source_bytes=len(data),
+            file_bytes=len(data) + 2,
+            raw_bytes=2 * len(data),
+            left_out=(),
         )
 
     def decompress_file(

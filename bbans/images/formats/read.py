@@ -5,41 +5,12 @@ that names the reason.
 from __future__ import annotations
 
 import os
-import stat
-from pathlib import Path
 
 from bbans.errors import InputError
 from bbans.images.formats.jpeg import JpegFile
 from bbans.images.formats.registry import format_of_bytes
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image
-
-
-def file_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a regular file.
-
-    Raises InputError for anything else, without waiting for a pipe.
-
-    Examples:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     size = Path(folder, "a.pgm").write_bytes(b"P2 2 1 255 7 8")
-        ...     file_bytes(Path(folder, "a.pgm"))
-        b'P2 2 1 255 7 8'
-    """
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{os.fspath(path)}: an image file was expected, found a folder")
-        if not stat.S_ISREG(mode):
-            raise InputError(
-                f"{os.fspath(path)}: an image file was expected, found a pipe or device: pass its "
-                "bytes"
-            )
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{os.fspath(path)!s}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
+from bbans.images.sources import file_bytes
 
 
 def read_image(
