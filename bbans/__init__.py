@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bbans.evaluation.pictures import interpolate, reconstruct, sample
     from bbans.files.decoder import decompress, decompress_image, info, open, salvage, verify
     from bbans.files.encoder import compress
+    from bbans.files.jpeg import compress_jpeg, restore_jpeg
     from bbans.files.on_disk import (
         CompressResult,
         compress_file,
@@ -37,6 +38,7 @@ PLACES = {
     "compress": "files.encoder",
     "compress_file": "files.on_disk",
     "compress_stack": "archives.stacks",
+    "compress_jpeg": "files.jpeg",
     "create_archive": "archives.create",
     "decompress": "files.decoder",
     "decompress_file": "files.on_disk",
@@ -54,6 +56,7 @@ PLACES = {
     "read_archive": "archives.read",
     "read_stack": "archives.stacks",
     "reconstruct": "evaluation.pictures",
+    "restore_jpeg": "files.jpeg",
     "salvage": "files.decoder",
     "sample": "evaluation.pictures",
     "train_model": "training.run",
@@ -67,6 +70,7 @@ __all__ = [
     "__version__",
     "compress",
     "compress_file",
+    "compress_jpeg",
     "compress_stack",
     "create_archive",
     "decompress",
@@ -85,6 +89,7 @@ __all__ = [
     "read_archive",
     "read_stack",
     "reconstruct",
+    "restore_jpeg",
     "salvage",
     "sample",
     "train_model",

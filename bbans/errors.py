@@ -108,6 +108,15 @@ class ClusterError(BbansError):
     exit_code = 9
 
 
+class NotTakenError(BbansError):
+    """An archive was written without some of the files it was to hold.
+
+    The command line ends with it; `bbans.create_archive` returns these files instead.
+    """
+
+    exit_code = 11
+
+
 class OutOfMemoryError(BbansError):
     """The command line ran out of memory or threads.
 

@@ -5,11 +5,17 @@ This module imports no third-party library, so that the command line starts quic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from bbans.errors import InputError
 
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Is called during long work: what is done with its parts, how many of them are done, how many
+there are. "coded", 3, 12.
+"""
 NO_MODEL = "none"
 """Name of the fixed predictor, which needs no model file."""
 

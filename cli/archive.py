@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import click
 
 import bbans
-from bbans.errors import DamagedTilesError
+from bbans.errors import DamagedTilesError, NotTakenError
 from bbans.files import urls
 from bbans.images.formats.registry import written
 
+from .checks import check_output
 from .completion import model_names
 from .options import (
+    ModelName,
+    OutputPath,
     PathOrUrl,
     RowChoice,
     coding_options,
@@ -27,8 +32,8 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import check_output
-from .run import on_cluster, say
+from .progress import shown_progress
+from .run import each, on_cluster, print_result, say, say_not_taken, shown
 
 
 @click.group()
@@ -40,18 +45,25 @@ def archive() -> None:
 
 
 @archive.command()
-@click.argument("images", nargs=-1, required=True, type=PathOrUrl(exists=True), metavar="IMAGES...")
+@click.argument(
+    "images",
+    nargs=-1,
+    required=True,
+    type=PathOrUrl(exists=True, readable=False),
+    metavar="IMAGES...",
+)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="The archive to write (.bbar).",
 )
 @force_option
 @model_option
 @click.option(
     "--file-model",
+    type=ModelName(),
     metavar="MODEL",
     shell_complete=model_names,
     help="The model for images that a chain model does not fit. Default: the photograph model.",
@@ -77,7 +89,12 @@ def archive() -> None:
 @click.option(
     "--as-pixels",
     is_flag=True,
-    help="Take JPEGs as pixels, although they will be larger than the JPEGs.",
+    help="Take the pixels of JPEGs and other lossy files, which need more bytes than they do.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Read all files before any work, and end at the first that cannot be taken.",
 )
 @threads_option
 @dask_option
@@ -97,6 +114,7 @@ def create(
     refine: int | None,
     no_verify: bool,
     as_pixels: bool,
+    strict: bool,
     threads: int | None,
     cluster: str | None,
     quiet: bool,
@@ -104,10 +122,18 @@ def create(
     """Write an archive of IMAGES.
 
     IMAGES are folders, image files, .npy, .npz or idx files, or their URLs. Those that a latent
-    chain's model fits are chained, others coded one by one.
+    chain's model fits are chained, others coded one by one. JPEGs come back byte for byte. Files
+    that are no images or cannot be taken are left out and listed, each with the reason.
     """
-    check_output(urls.located(output), force)
-    with on_cluster(cluster) as workers:
+    place = urls.located(output)
+    check_output(place, force, makes_folder=True)
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        on_cluster(cluster) as workers,
+        shown_progress([output], not quiet, ("coded",), "images") as begin,
+        begin(output) as progress,
+    ):
         result = bbans.create_archive(
             output,
             images,
@@ -122,19 +148,28 @@ def create(
             verify=not no_verify,
             overwrite=force,
             as_pixels=as_pixels,
+            strict=strict,
             shape=shape,
             threads=threads,
             cluster=workers,
+            progress=progress,
         )
-    if quiet:
-        return 0
-    if result.skipped:
-        say(
-            f"{len(result.skipped)} files are no images and were skipped, the first: "
-            f"{click.format_filename(result.skipped[0])}"
-        )
+    lost = [other for other in result.not_taken if other.image]
+    say_not_taken(lost if quiet else result.not_taken)
     for name, note in result.left_out:
-        say(f"{name}: not kept: {note}")
+        say(f"bbans: {name}: not kept: {note}")
+    if not quiet:
+        _report(result, group)
+    if lost:
+        raise NotTakenError(
+            f"{'1 image is' if len(lost) == 1 else f'{len(lost)} images are'} left out; the "
+            f"archive holds the other {result.items}"
+        )
+    return 0
+
+
+def _report(result: Any, group: int) -> None:
+    """Print the counts and sizes of a `CreateResult`."""
     share = result.file_bytes / result.raw_bytes
     counts = f"{result.items} images, {result.chained} of them chained, in {result.groups} groups"
     say(f"{counts}: {result.file_bytes:,} bytes, {share:.1%} of raw")
@@ -144,11 +179,10 @@ def create(
             f"groups of {group} images cost {result.restart_bytes:,.0f} bytes ({part:.2%}) over a "
             "single message without a beginning"
         )
-    return 0
 
 
 @archive.command(name="list")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @verbose_option
 @max_items_option
@@ -157,24 +191,26 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
 
     Their names, and with -v their sides and groups.
     """
-    facts = bbans.list_archive(file, max_items=max_items)
-    if as_json:
-        click.echo(json.dumps({"file": file, **facts.to_dict()}))
-    elif verbose:
-        click.echo("\n".join(facts.lines(each_item=True)))
-    else:
-        for item in facts.items:
-            click.echo(item.name)
-    return 0
+
+    def work(source: str) -> None:
+        facts = bbans.list_archive(source, max_items=max_items)
+        if as_json:
+            print_result(json.dumps({"file": source, **facts.to_dict()}))
+        elif verbose:
+            print_result("\n".join(facts.lines(each_item=True)))
+        else:
+            print_result("\n".join(item.name for item in facts.items))
+
+    return each([file], work).status
 
 
 @archive.command()
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 @click.argument("names", nargs=-1, metavar="[NAMES...]")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False),
+    type=OutputPath(file_okay=False),
     default=".",
     help="The folder to write to. Default: this one.",
 )
@@ -182,7 +218,7 @@ def list_(file: str, as_json: bool, verbose: bool, max_items: int) -> int:
     "--format",
     "kind",
     type=RowChoice(written),
-    help="Kind of image file. Default: png.",
+    help="Kind of image file. Default: png, and a JPEG as it was.",
 )
 @force_option
 @model_option
@@ -210,25 +246,28 @@ def extract(
 
     All of them, or those of these NAMES. To get at one image its group is decoded.
     """
-    extracted = bbans.extract_archive(
-        file,
-        names or None,
-        output=output,
-        model=model,
-        overwrite=force,
-        format=kind,
-        keep_going=keep_going,
-        threads=threads,
-        max_pixels=max_pixels,
-        max_items=max_items,
-    )
-    for image in extracted.lost:
-        say(f"{image.name} is missing: {image.reason}")
-    if extracted.lost:
-        raise DamagedTilesError(
-            f"{len(extracted.lost)} images of damaged groups are missing; "
-            f"{len(extracted.written)} were restored"
+
+    def work(source: str) -> None:
+        extracted = bbans.extract_archive(
+            source,
+            names or None,
+            output=output,
+            model=model,
+            overwrite=force,
+            format=kind,
+            keep_going=keep_going,
+            threads=threads,
+            max_pixels=max_pixels,
+            max_items=max_items,
         )
-    if not quiet:
-        say(f"{len(extracted.written)} images restored to {click.format_filename(output)}")
-    return 0
+        for image in extracted.lost:
+            say(f"{image.name} is missing: {image.reason}")
+        if extracted.lost:
+            raise DamagedTilesError(
+                f"{len(extracted.lost)} images of damaged groups are missing; "
+                f"{len(extracted.written)} were restored"
+            )
+        if not quiet:
+            say(f"{len(extracted.written)} images restored to {shown(output)}")
+
+    return each([file], work).status

@@ -8,9 +8,12 @@ from typing import Any
 
 import click
 
+from bbans.options import Progress
+
+from .checks import check_input
 from .options import effort_option, files_argument, model_option, quiet_option, threads_option
-from .outputs import check_input, read_bytes
-from .run import process
+from .outputs import read_bytes
+from .run import check_standard_output, print_result, process, shown
 
 DASH = "–"
 """Shown where a codec has no result."""
@@ -34,7 +37,7 @@ COLUMNS = {  # heading: key of the value, and its format
     metavar="N",
     help="Of JPEG XL, 1 to 9. Default: 7.",
 )
-@click.option("--as-pixels", is_flag=True, help="Take JPEGs as pixels.")
+@click.option("--as-pixels", is_flag=True, help="Take the pixels of JPEGs, not the files.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @threads_option
 @quiet_option
@@ -54,15 +57,17 @@ def bench(
 
     Every codec takes the pixels alone, without loss, and what it restores is compared. A codec that
     is not installed, or that cannot hold one of the images, has a dash. Speeds are of this machine
-    as it is now.
+    as it is now. A JPEG is to be restored byte for byte, which only JPEG XL and bbans can.
     """
     from bbans.evaluation import compare
 
     codecs = compare.contenders(model, effort=effort, jpegxl_effort=jpegxl_effort, threads=threads)
     results: list[compare.ImageScores] = []
 
-    def work(source: str) -> None:
-        data, first = read_bytes(source), not results
+    check_standard_output()
+
+    def work(source: str, progress: Progress | None) -> None:
+        data, first = read_bytes(source, "an image file"), not results
         results.append(compare.measure(source, data, codecs, as_pixels=as_pixels, warm=first))
 
     status = process(files, check_input, work, bar=not quiet)
@@ -71,12 +76,12 @@ def bench(
     sums = compare.together(results)
     if as_json:
         images = [{"file": image.name, "codecs": image.rows()} for image in results]
-        click.echo(json.dumps({"images": images, "together": sums.rows()}))
+        print_result(json.dumps({"images": images, "together": sums.rows()}))
         return status
     for image in results if verbose and len(results) > 1 else ():
-        _table(click.format_filename(image.name), image.rows())
+        _table(shown(image.name), image.rows())
     one = len(results) == 1
-    title = click.format_filename(results[0].name) if one else f"{len(results)} images"
+    title = shown(results[0].name) if one else f"{len(results)} images"
     _table(f"{title}, {sums.scores[0].samples:,} subpixels", sums.rows())
     return status
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
+from .run import print_result
+
 VARIABLE = "_BBANS_COMPLETE"
 """Environment variable by which a shell requests completions."""
 
@@ -24,7 +26,7 @@ def completion(context: click.Context, shell: str) -> int:
     completion_class = get_completion_class(shell)
     assert completion_class is not None
     # not completion_class.source, which runs bash to determine its version
-    click.echo(
+    print_result(
         ShellComplete.source(completion_class(context.find_root().command, {}, "bbans", VARIABLE))
     )
     return 0

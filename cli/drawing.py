@@ -7,6 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .run import check_standard_output
+
 WIDEST = 60
 """Largest number of columns of a bar."""
 
@@ -44,6 +46,7 @@ def _bars(rows: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    check_standard_output()
     console = Console()
     table = Table.grid(padding=(0, 1))
     for justify in ("left", "left", "right"):
@@ -57,8 +60,10 @@ def _bars(rows: Any) -> None:
         if previous_group == "rate" and row.group != previous_group:
             table.add_row()
         previous_group = row.group
-        table.add_row(
-            group, row.name, f"{row.rate:.4f}", Bar(largest, 0, max(0.0, row.rate), width=width)
-        )
+        rate = max(0.0, row.rate)
+        # of a terminal without blocks
+        plain = "#" * round(width * rate / largest) if largest > 0 else ""
+        bar = plain if console.options.ascii_only else Bar(largest, 0, rate, width=width)
+        table.add_row(group, row.name, f"{row.rate:.4f}", bar)
     console.print("bits per dimension", style="bold")
     console.print(table)

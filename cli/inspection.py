@@ -7,16 +7,18 @@ answer at once.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 import bbans
 from bbans.errors import InputError
+from bbans.options import Progress
 
+from .checks import check_input, check_outputs
 from .drawing import draw
 from .options import (
+    OutputPath,
     files_argument,
     force_option,
     max_pixels_option,
@@ -25,8 +27,8 @@ from .options import (
     threads_option,
     verbose_option,
 )
-from .outputs import check_input, check_output, read_bytes
-from .run import process
+from .outputs import read_bytes
+from .run import print_result, process, shown
 
 
 @click.command()
@@ -40,14 +42,14 @@ from .run import process
 )
 @click.option(
     "--heatmap",
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     metavar="FILE",
     help="Write bits per pixel over the image (PNG; one input).",
 )
 @click.option("--plot", is_flag=True, help="Draw the split of the rate over levels and terms.")
 @click.option(
     "--plot-file",
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     metavar="FILE",
     help="Write that drawing (.png, .svg, .pdf; one input).",
 )
@@ -71,23 +73,22 @@ def info(
     What the file holds, its model, and its bits: ideal, net and total, and all their terms; of an
     archive or a stack, what is in it.
     """
-    outputs = [Path(name) for name in (heatmap, plot_file) if name is not None]
+    outputs = [name for name in (heatmap, plot_file) if name is not None]
     costs = plot or bool(outputs)
     if costs and no_account:
         raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
     if outputs and len(files) > 1:
         raise click.UsageError("--heatmap and --plot-file take one input")
-    for output in outputs:
-        check_output(output, force)
+    check_outputs(outputs, files, force)
 
     def show(source: str, values: dict[str, Any], lines: list[str]) -> None:
         if as_json:
-            click.echo(json.dumps({"file": source, **values}))
+            print_result(json.dumps({"file": source, **values}))
             return
         indented = [f"  {line}" for line in lines]
-        click.echo("\n".join([f"{click.format_filename(source)}:", *indented]))
+        print_result("\n".join([f"{shown(source)}:", *indented]))
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         from bbans.container.archive_reader import is_archive
 
         data = read_bytes(source)
@@ -128,13 +129,17 @@ def verify(
     Every checksum is looked at, and nothing is written.
     """
 
-    def work(source: str) -> None:
+    def work(source: str, progress: Progress | None) -> None:
         from bbans.container.archive_reader import is_archive
 
         data = read_bytes(source)
-        check = bbans.verify_archive if is_archive(data) else bbans.verify
-        check(data, model=model, threads=threads, max_pixels=max_pixels)
+        if is_archive(data):
+            bbans.verify_archive(data, model=model, threads=threads, max_pixels=max_pixels)
+        else:
+            bbans.verify(
+                data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
+            )
         if not quiet:
-            click.echo(f"{click.format_filename(source)}: ok")
+            click.echo(f"{shown(source)}: ok")
 
     return process(files, check_input, work, bar=not quiet)

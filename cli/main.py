@@ -1,12 +1,15 @@
 """The command `bbans` with its subcommands.
 
-Exit codes are those of `bbans.errors`, 2 for usage errors, and 130 after an interrupt. Heavy
-modules are imported only when a command starts to work, so that `--help` and usage errors answer at
-once.
+Exit codes are those of `bbans.errors`, 2 for usage errors, 130 after an interrupt, and 128 and its
+number after another signal that ends the process. Heavy modules are imported only when a command
+starts to work, so that `--help` and usage errors answer at once.
 """
 
 from __future__ import annotations
 
+import io
+import signal
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -17,12 +20,13 @@ from bbans.errors import BbansError
 from .archive import archive
 from .bench import bench
 from .completion import completion
+from .ending import Ended, signals_raised
 from .files import compress, decompress
 from .inspection import info, verify
 from .manual import attach
 from .models import models
 from .research import evaluate, interpolate, reconstruct, sample
-from .run import memory_errors_named, report, say
+from .run import memory_errors_named, print_result, report, say
 from .train import train
 
 INTERRUPTED = 130
@@ -35,9 +39,9 @@ def _version(context: click.Context, parameter: click.Parameter, requested: bool
         return
     from bbans.models import library
 
-    click.echo(f"bbans {version('bbans')}")
+    print_result(f"bbans {version('bbans')}")
     for model in library.list_models():
-        click.echo(f"model {model.line()}")
+        print_result(f"model {model.line()}")
     context.exit()
 
 
@@ -86,8 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Usage: bbans completion ...
         0
     """
+    _tolerate_narrow_output()
     try:
-        with memory_errors_named():
+        with signals_raised(), memory_errors_named():
             return int(commands.main(arguments, prog_name="bbans", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
@@ -95,5 +100,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("bbans: interrupted")
         return INTERRUPTED
+    except Ended as end:
+        say(f"bbans: ended by {signal.Signals(end.number).name}")
+        return end.exit_code
     except (BbansError, OSError) as error:
         return report(error)
+
+
+def _tolerate_narrow_output() -> None:
+    """Print what the encoding of standard output lacks as escapes, as standard error does."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")

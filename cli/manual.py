@@ -22,9 +22,12 @@ CODES = {
     8: "the coder ran out of bits (a fault of ours)",
     9: "a dask cluster (`--dask`) cannot be reached or cannot do the work",
     10: "memory or threads were short; nothing was written",
+    11: "an archive was written without some images, which are named with the reason",
+    129: "ended by SIGHUP",
     130: "interrupted",
+    143: "ended by SIGTERM",
 }
-ALWAYS = (0, 1, 2, 10, 130)
+ALWAYS = (0, 1, 2, 10, 129, 130, 143)
 
 
 class Page(NamedTuple):
@@ -40,6 +43,7 @@ class Page(NamedTuple):
 
 
 SEVERAL = "Files after a failing one are still done; the exit code is that of the first failure."
+UNREAD = "Images that cannot be read are named and passed over, and the exit code is then 3."
 PATH = (
     "A model is looked for by name or id in the folders of the environment variable "
     "BBANS_MODEL_PATH, then in your own folder "
@@ -56,18 +60,21 @@ PAGES = {
             ("bbans train my-images/ -o mine.safetensors", "a codec for images of one kind"),
             ("bbans compress --help", "the options of one command"),
         ),
-        (3, 4, 5, 6, 7, 8, 9),
+        (3, 4, 5, 6, 7, 8, 9, 11),
         (PATH,),
     ),
     "compress": Page(
         (
             ("bbans compress photo.png", "photo.bbans beside it"),
             ("bbans compress *.png -o small/", "many files, into a directory"),
+            ("bbans compress photo.jpg", "a JPEG, which comes back byte for byte"),
+            ("bbans compress --keep-suffix a.png a.tif", "a.png.bbans and a.tif.bbans"),
             ("bbans compress stack.tif", "all pages, into one file"),
             ("bbans compress --effort fast photo.png", "a small model: twice as fast"),
             ("bbans compress --model mine.safetensors photo.png", "a model of your own"),
             ("bbans compress --model none photo.png", "larger; needs no model, now or later"),
             ("bbans compress -c photo.png | bbans decompress - > same.png", "through a pipe"),
+            ("bbans compress <(convert a.psd png:-) -o a.bbans", "what a command prints"),
             (
                 "bbans compress --dask tcp://host:8786 *.png -o small/",
                 "on a cluster; the same files",
@@ -80,6 +87,7 @@ PAGES = {
         (
             ("bbans decompress photo.bbans", "photo.png beside it"),
             ("bbans decompress photo.bbans -o photo.tiff", "as another kind of file"),
+            ("bbans decompress --format png photo.bbans", "the pixels of a JPEG"),
             ("bbans decompress stack.bbans", "stack.tif, stack.npy or stack.pnm, as it was"),
             (
                 "bbans decompress --region 0,0,640,480 photo.bbans",
@@ -175,6 +183,7 @@ PAGES = {
             ),
         ),
         (3, 4, 6, 8),
+        (UNREAD,),
     ),
     "sample": Page(
         (("bbans sample --model mine.safetensors -n 64 -o samples.png", "8 rows of 8"),), (3, 4, 6)
@@ -182,6 +191,7 @@ PAGES = {
     "reconstruct": Page(
         (("bbans reconstruct --model mine.safetensors more-images/ -n 8 -o back.png", "8 pairs"),),
         (3, 4, 6),
+        (UNREAD,),
     ),
     "interpolate": Page(
         (
@@ -192,6 +202,7 @@ PAGES = {
             ),
         ),
         (3, 4, 6),
+        (UNREAD,),
     ),
     "archive": Page(
         (
@@ -202,7 +213,7 @@ PAGES = {
             ("bbans archive list icons.bbar", "their names"),
             ("bbans archive extract icons.bbar -o back/", "all of them again"),
         ),
-        (3, 4, 5, 6, 7, 8),
+        (3, 4, 5, 6, 7, 8, 11),
         (PATH,),
     ),
     "archive create": Page(
@@ -225,8 +236,18 @@ PAGES = {
                 "--embed-model",
                 "smaller; needs nothing else",
             ),
+            (
+                "bbans archive create photos/ -o photos.bbar --strict && rm -r photos/",
+                "nothing is removed unless every file is in the archive",
+            ),
         ),
-        (3, 4, 6, 7, 8, 9),
+        (3, 4, 6, 7, 8, 9, 11),
+        (
+            "What cannot be taken is left out and named with the reason: damaged images, kinds "
+            "that are not read, names with a backslash or a control character. If images are among "
+            "it the exit code is 11. Files that are no images change no exit code. --strict reads "
+            "all files first, and ends at the first that cannot be taken, be it an image or not.",
+        ),
     ),
     "archive list": Page((("bbans archive list -v icons.bbar", "names, sides, groups"),), (3, 5)),
     "archive extract": Page(

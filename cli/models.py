@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from .completion import model_names
-from .options import force_option
-from .run import say
+from .options import ModelName, force_option
+from .run import print_result, say, shown
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line for each model."
@@ -35,12 +35,12 @@ def list_(as_json: bool) -> int:
     from bbans.models import library
 
     for info in library.list_models():
-        click.echo(json.dumps(info.to_dict()) if as_json else info.line())
+        print_result(json.dumps(info.to_dict()) if as_json else info.line())
     return 0
 
 
 @models.command()
-@click.argument("model", shell_complete=model_names)
+@click.argument("model", type=ModelName(), shell_complete=model_names)
 @json_option
 def show(model: str, as_json: bool) -> int:
     """Show one model: a name, or a file.
@@ -50,7 +50,7 @@ def show(model: str, as_json: bool) -> int:
     from bbans.models import library
 
     info = library.show_model(model)
-    click.echo(json.dumps(info.to_dict()) if as_json else "\n".join(info.lines()))
+    print_result(json.dumps(info.to_dict()) if as_json else "\n".join(info.lines()))
     return 0
 
 
@@ -64,5 +64,5 @@ def add(file: str, force: bool) -> int:
     """
     from bbans.models import library
 
-    say(f"added as {click.format_filename(str(library.add_model(Path(file), overwrite=force)))}")
+    say(f"added as {shown(str(library.add_model(Path(file), overwrite=force)))}")
     return 0

@@ -33,14 +33,49 @@ class RowChoice(click.Choice):  # type: ignore[type-arg]
         """Ignore the names that click assigns: those of the table are used."""
 
 
+class OutputPath(click.Path):
+    """A file or folder to write, whose permissions are checked later."""
+
+    def __init__(self, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name; a usage error if it is empty, as of a shell's variable that is not
+        set.
+        """
+        return super().convert(_named(self, value, param, ctx), param, ctx)
+
+
+class ModelName(click.ParamType):  # type: ignore[type-arg]
+    """A model's name or file."""
+
+    name = "MODEL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name; a usage error if it is empty."""
+        return _named(self, value, param, ctx)
+
+
+def _named(
+    kind: click.ParamType,  # type: ignore[type-arg]
+    value: Any,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> Any:
+    if value == "":
+        kind.fail("a name was expected, found an empty one", param, ctx)
+    return value
+
+
 files_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(), metavar="FILES..."
+    "files", nargs=-1, required=True, type=click.Path(readable=False), metavar="FILES..."
 )
 force_option = click.option(
     "-f", "--force", is_flag=True, help="Overwrite outputs that exist; write to a terminal."
 )
 model_option = click.option(
     "--model",
+    type=ModelName(),
     metavar="MODEL",
     shell_complete=model_names,
     help="A model's file or name; 'none' compresses without one. Default: the photograph model, "
@@ -175,7 +210,7 @@ def output_options(command: Command) -> Command:
         "File to write; with many inputs or a trailing slash a directory, made if "
         "missing. '-' is standard output."
     )
-    return click.option("-o", "--output", type=click.Path(), help=output_help)(command)
+    return click.option("-o", "--output", type=OutputPath(), help=output_help)(command)
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]

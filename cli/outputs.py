@@ -1,4 +1,4 @@
-"""Assignment of outputs to inputs, checks before any work is done, and standard streams as files.
+"""Assignment of outputs to inputs, and standard streams as files.
 
 An input is a name on the command line: a path, a URL, or "-" for standard input. An output is a
 path or a URL; None is standard output.
@@ -6,7 +6,6 @@ path or a URL; None is standard output.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import tempfile
@@ -16,31 +15,38 @@ from pathlib import Path
 
 import click
 
-from bbans.errors import InputError, OutputError, OutputExistsError
+from bbans.errors import BbansError, InputError
 from bbans.files import urls
-from bbans.images.formats.registry import written
+from bbans.images.formats.registry import FORMATS, written
+from bbans.images.sources import descriptor_of, read_bounded
 
-STREAM = "-"
+from .checks import STREAM, resolved
 
 
 def plan(
-    sources: Sequence[str], output: str | None, to_stdout: bool, rename: Callable[[Path], Path]
+    sources: Sequence[str],
+    output: str | None,
+    to_stdout: bool,
+    rename: Callable[[str, Path], Path],
+    advice: str = "name another output with -o",
 ) -> dict[str, Path | str | None]:
     """Return the output of every source.
 
-    output: of the option -o, a file or a folder. rename: from a source's path to the default
-    output. Raises click.UsageError if two sources have one output, an output is also a source, or
-    several sources go to one file or stream.
+    output: of the option -o, a file or a folder. rename: from a source and the path of its name to
+    the default output. advice: what to do if two sources have one output. Raises click.UsageError
+    if two sources have one output, an output is also a source, or several sources go to one file or
+    stream.
 
     Examples:
-        >>> plan(["a.png"], "-", False, rename=lambda path: path.with_suffix(".bbans"))
+        >>> plan(["a.png"], "-", False, rename=lambda source, path: path.with_suffix(".bbans"))
         {'a.png': None}
     """
     if to_stdout and output not in (None, STREAM):
         raise click.UsageError("-c and -o exclude each other")
     if STREAM in sources and len(sources) > 1:
         raise click.UsageError("'-' (standard input) has to be the only input")
-    if to_stdout or output == STREAM or (output is None and sources[0] == STREAM):
+    nameless = [source for source in sources if is_stream(source)]
+    if to_stdout or output == STREAM or (output is None and nameless and len(sources) == 1):
         if len(sources) > 1:
             raise click.UsageError(
                 "standard output takes one file: give one input, or a directory with -o"
@@ -48,13 +54,17 @@ def plan(
         return {sources[0]: None}
     if len(set(sources)) < len(sources):
         raise click.UsageError("an input is given twice")
+    if nameless and (output is None or len(sources) > 1):
+        raise click.UsageError(
+            f"{nameless[0]} has no name to use for an output: give it alone, with -o or -c"
+        )
     targets = _paths(sources, output, rename)
-    _check_distinct(targets)
+    _check_distinct(targets, advice)
     return dict(targets)
 
 
 def _paths(
-    sources: Sequence[str], output: str | None, rename: Callable[[Path], Path]
+    sources: Sequence[str], output: str | None, rename: Callable[[str, Path], Path]
 ) -> dict[str, Path | str]:
     if output is None:
         return {source: _beside(source, rename) for source in sources}
@@ -62,143 +72,104 @@ def _paths(
     if isinstance(folder, str):
         one = len(sources) == 1 and not output.endswith("/")
         return {
-            source: output if one else f"{output.rstrip('/')}/{rename(_named(source)).name}"
+            source: output if one else f"{output.rstrip('/')}/{_renamed(source, rename)}"
             for source in sources
         }
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(os.sep):
         return {sources[0]: folder}
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{output} is not a directory, and several inputs need one")
-    if sources[0] == STREAM:
+    if is_stream(sources[0]):
         raise click.UsageError(
             "standard input has no name to use in a directory: name a file with -o, or use -c"
         )
-    return {source: folder / rename(_named(source)).name for source in sources}
+    return {source: folder / _renamed(source, rename) for source in sources}
+
+
+def _renamed(source: str, rename: Callable[[str, Path], Path]) -> str:
+    """Return the name of a source's output; "" if the source has none."""
+    place = _named(source)
+    return rename(source, place).name if place.name else ""
 
 
 def _named(source: str) -> Path:
     """Return a source's path, or the last part of its URL."""
     place = urls.located(source)
-    return place if isinstance(place, Path) else Path(urls.name_of(place))
+    if not isinstance(place, Path):
+        return Path(urls.name_of(place))
+    return place
 
 
-def _beside(source: str, rename: Callable[[Path], Path]) -> Path | str:
+def is_stream(source: str) -> bool:
+    """Return whether a source is standard input or another open descriptor, such as <(command).
+
+    Examples:
+        >>> is_stream("-"), is_stream("/dev/fd/63"), is_stream("a.png")
+        (True, True, False)
+    """
+    return source == STREAM or descriptor_of(source) is not None
+
+
+def _beside(source: str, rename: Callable[[str, Path], Path]) -> Path | str:
     place = urls.located(source)
     if isinstance(place, Path):
-        return rename(place)
+        # ".", "/" and "" have no name; they are refused as inputs later
+        return rename(source, place) if place.name else place
     if "::" in place:
         raise click.UsageError(f"{source} is inside another file: name an output with -o")
-    return f"{place.rpartition('/')[0]}/{rename(_named(source)).name}"
+    return f"{place.rpartition('/')[0]}/{rename(source, _named(source)).name}"
 
 
-def _check_distinct(targets: Mapping[str, Path | str]) -> None:
-    inputs = {_resolved(urls.located(source)) for source in targets if source != STREAM}
+def _check_distinct(targets: Mapping[str, Path | str], advice: str) -> None:
+    inputs = {resolved(urls.located(source)) for source in targets if source != STREAM}
     source_of: dict[Path | str, str] = {}
     for source, target in targets.items():
-        place = _resolved(target)
+        if not _named(source).name:
+            continue
+        place = resolved(target)
         if place in inputs:
             raise click.UsageError(
                 f"{target} is an input, and inputs are kept: name another output with -o"
             )
         if place in source_of:
             raise click.UsageError(
-                f"{source_of[place]} and {source} would both be written to {target}"
+                f"{source_of[place]} and {source} would both be written to {target}: {advice}"
             )
         source_of[place] = source
 
 
-def _resolved(place: Path | str) -> Path | str:
-    return place.resolve() if isinstance(place, Path) else place
-
-
-def image_kind(target: Path | str | None) -> str | None:
+def image_kind(target: Path | str | None, original: str | None = None) -> str | None:
     """Return the kind of image file of an output's suffix.
 
-    It is None for standard output and names without a suffix. Raises click.UsageError on other
-    suffixes.
+    original: the suffix of the file that the source was made from, if that is known. It stands for
+    the suffix of standard output and of names without one; None: there is neither. Raises
+    click.UsageError on other suffixes.
 
     Examples:
-        >>> image_kind("a.tif"), image_kind(None)
-        ('tiff', None)
+        >>> image_kind("a.tif"), image_kind("a.jpeg", original=".jpg"), image_kind(None)
+        ('tiff', 'jpeg', None)
     """
-    suffix = "" if target is None else Path(target).suffix
-    if not suffix:
+    suffix = ("" if target is None else Path(target).suffix.lower()) or original
+    if suffix is None:
         return None
-    if kind := kind_of_suffix(suffix):
-        return kind
+    for kind, suffixes in written().items():
+        if suffix in suffixes:
+            return kind
+    for row in FORMATS.values():
+        if original in row.suffixes and suffix in row.suffixes:
+            return row.name.lower()
     raise click.UsageError(
         f"{suffix} is not among the lossless kinds that are written ({', '.join(written())}); "
         "choose one with --format"
     )
 
 
-def kind_of_suffix(suffix: str | None) -> str | None:
-    """Return the kind of image file that is written with a suffix, None if there is none.
-
-    Examples:
-        >>> kind_of_suffix(".TIF"), kind_of_suffix(".jpg")
-        ('tiff', None)
-    """
-    for kind, suffixes in written().items():
-        if suffix and suffix.lower() in suffixes:
-            return kind
-    return None
-
-
-def check_input(source: str) -> None:
-    """Raise OSError if a local source does not exist or is a directory.
-
-    Examples:
-        >>> check_input("-"), check_input("s3://bucket/a.png")
-        (None, None)
-    """
-    place = urls.located(source)
-    if source == STREAM or isinstance(place, str):
-        return
-    place.stat()
-    if place.is_dir():
-        raise _directory_error(source)
-
-
-def check_output(target: Path | str | None, overwrite: bool) -> None:
-    """Raise, before any work, the errors that writing an output would raise.
-
-    Raises OutputExistsError for an existing file or a terminal unless `overwrite`, OutputError for
-    closed standard output, and OSError for a directory.
-
-    Examples:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     check_output(Path(folder, "new.png"), overwrite=False)
-    """
-    if target is None:
-        if sys.stdout is None:  # a closed stream
-            raise OutputError("standard output is closed: redirect it, or name a file with -o")
-        if not overwrite and sys.stdout.isatty():
-            raise OutputExistsError(
-                "standard output is a terminal: redirect it, name a file with -o, or force it "
-                "with -f"
-            )
-    elif isinstance(target, str):
-        urls.check(target, overwrite)
-    elif target.is_dir():
-        raise _directory_error(str(target))
-    elif target.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{target} exists: overwrite it with -f, or name another output with -o"
-        )
-
-
-def _directory_error(name: str) -> OSError:
-    return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-
-
 @contextmanager
 def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | str, Path | str]]:
     """Give the paths or URLs to read and to write, as a context manager.
 
-    Standard input is copied to a temporary file first; standard output is copied from one at the
-    end, unless the body raises.
+    Standard input is copied to a temporary file first, which errors of the body then do not name;
+    standard output is copied from one at the end, unless the body raises.
 
     Examples:
         >>> with as_files("a.png", Path("a.bbans")) as (source, target):
@@ -215,14 +186,19 @@ def as_files(source: str, target: Path | str | None) -> Iterator[tuple[Path | st
         if source == STREAM:
             read = Path(folder, "stdin")
             read.write_bytes(read_bytes(STREAM))
-        yield read, write
+        try:
+            yield read, write
+        except BbansError as error:
+            error.args = (str(error).removeprefix(f"{read}: "), *error.args[1:])
+            raise
         if target is None:
             sys.stdout.buffer.write(Path(write).read_bytes())
             sys.stdout.buffer.flush()
 
 
-def read_bytes(source: str) -> bytes:
-    """Read all bytes of a path, a URL, or standard input. Raises InputError and OSError.
+def read_bytes(source: str, expected: str = "a .bbans file") -> bytes:
+    """Read all bytes of a path, a URL, or standard input. Raises InputError, which says what was
+    expected.
 
     Examples:
         >>> import tempfile
@@ -234,6 +210,7 @@ def read_bytes(source: str) -> bytes:
     if source == STREAM:
         if sys.stdin is None:
             raise InputError("standard input is closed: redirect it, or name a file")
-        return sys.stdin.buffer.read()
-    place = urls.located(source)
-    return place.read_bytes() if isinstance(place, Path) else urls.read(place)
+        return read_bounded(sys.stdin.buffer, STREAM)
+    from bbans.files import storage
+
+    return storage.read_bytes(source, expected)

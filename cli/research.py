@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .options import coding_options, force_option, model_option, shape_option
-from .outputs import check_output
+from .checks import check_outputs
+from .options import OutputPath, coding_options, force_option, model_option, shape_option
+from .run import print_result, say_not_taken
 
-set_argument = click.argument("images", type=click.Path(exists=True))
+if TYPE_CHECKING:
+    from bbans.images import NotTaken
+
+set_argument = click.argument("images", type=click.Path(exists=True, readable=False))
 picture_option = click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="The picture to write (PNG).",
 )
 seed_option = click.option(
@@ -65,11 +70,14 @@ count_option = click.option(
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every image in it.")
 @click.option(
-    "--csv", "table", type=click.Path(dir_okay=False), help="Write a line for each image."
+    "--csv",
+    "table",
+    type=OutputPath(dir_okay=False),
+    help="Write a line for each image.",
 )
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     metavar="FILE",
     help="Write a page to look at (HTML): rates, images, heat maps.",
 )
@@ -97,12 +105,12 @@ def evaluate(
     IMAGES is a folder, one image, an .npy, .npz or idx file. Ideal is -ELBO, net what the coder's
     message grew by, total the files.
     """
-    for written in filter(None, (table, report)):
-        check_output(Path(written), force)
+    check_outputs((table, report), [images], force)
     from bbans.evaluation import evaluate as rates
     from bbans.evaluation import inputs
 
-    named = inputs.named_images(images, shape, count)
+    not_taken: list[NotTaken] = []
+    named = inputs.named_images(images, shape, count, not_taken)
     evaluation = rates.evaluate(
         named,
         model,
@@ -114,14 +122,14 @@ def evaluate(
         seed=seed,
         batch=batch,
     )
-    click.echo(json.dumps(evaluation.to_dict()) if as_json else "\n".join(evaluation.lines()))
+    print_result(json.dumps(evaluation.to_dict()) if as_json else "\n".join(evaluation.lines()))
     if table is not None:
         rates.save_table(evaluation, Path(table), overwrite=force)
     if report is not None:
         from bbans.evaluation import report as page
 
         page.save(page.gather(evaluation, named, model, seed=seed), Path(report), overwrite=force)
-    return 0
+    return say_not_taken(not_taken)
 
 
 @click.command()
@@ -142,7 +150,7 @@ def sample(model: str | None, count: int, output: str, seed: int, force: bool) -
 
     Decoding random bits is sampling: what they decode to is laid out in a grid.
     """
-    check_output(Path(output), force)
+    check_outputs([output], [], force)
     from bbans.evaluation import pictures
 
     pictures.save(
@@ -179,13 +187,14 @@ def reconstruct(
 
     Originals above; below, the mean of what their latents decode to.
     """
-    check_output(Path(output), force)
+    check_outputs([output], [images], force)
     from bbans.evaluation import inputs, pictures
 
-    named = inputs.named_images(images, shape, count)
+    not_taken: list[NotTaken] = []
+    named = inputs.named_images(images, shape, count, not_taken)
     pairs = pictures.beside(named, pictures.reconstruct(named, model, seed=seed), model)
     pictures.save(pictures.grid(pairs, len(named)), Path(output), overwrite=force)
-    return 0
+    return say_not_taken(not_taken)
 
 
 @click.command()
@@ -224,11 +233,12 @@ def interpolate(
     Pictures on the straight line between the latents of two of IMAGES, for VAEs with Gaussian
     latents.
     """
-    check_output(Path(output), force)
+    check_outputs([output], [images], force)
     from bbans.evaluation import inputs, pictures
 
-    named = inputs.named_images(images, shape, max(between) + 1)
+    not_taken: list[NotTaken] = []
+    named = inputs.named_images(images, shape, max(between) + 1, not_taken)
     first, last = inputs.select(named, between)
     steps_between = pictures.interpolate(first, last, model, steps=steps, seed=seed)
     pictures.save(pictures.grid(steps_between, steps), Path(output), overwrite=force)
-    return 0
+    return say_not_taken(not_taken)

@@ -7,18 +7,24 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bbans.errors import BbansError, InputError, OutOfMemoryError, OutputError
 from bbans.execution.executor import on_pool
+from bbans.options import Progress
+
+from .progress import shown_progress
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
+    from bbans.images import NotTaken
 
 MEMORY_PHRASES = (  # found in messages of errors that mean a lack of memory or threads
     "allocate memory",
@@ -69,24 +75,27 @@ def each(sources: Iterable[str], work: Callable[[str], None], at_once: int = 1) 
 def process(
     sources: Iterable[str],
     check: Callable[[str], None],
-    work: Callable[[str], None],
+    work: Callable[[str, Progress | None], None],
     bar: bool,
     at_once: int = 1,
+    stages: tuple[str, ...] = ("decoded",),
 ) -> int:
     """Check all sources, then work on those that passed; return the exit code of the first failure.
 
-    bar: show a progress bar. at_once: sources to work on in parallel.
+    work: gets a source and the function that is told of its tiles, None without a bar. bar: show a
+    progress bar, if standard error is a terminal. at_once: sources to work on in parallel. stages:
+    what is done to a source's tiles, in order.
 
     Examples:
-        >>> process(["a"], check=lambda source: None, work=lambda source: None, bar=False)
+        >>> process(["a"], check=lambda source: None, work=lambda source, told: None, bar=False)
         0
     """
     checked = each(sources, check)
-    with progress(checked.done, bar) as step:
+    with shown_progress(checked.done, bar and bool(checked.done), stages) as begin:
 
         def work_with_progress(source: str) -> None:
-            step(source)
-            work(source)
+            with begin(source) as told:
+                work(source, told)
 
         worked = each(checked.done, work_with_progress, at_once)
     return checked.status or worked.status
@@ -119,18 +128,23 @@ def memory_errors_named() -> Iterator[None]:
 def report(error: BbansError | OSError, source: str | None = None) -> int:
     """Print an error on one line of standard error; return the exit code.
 
-    source: the file that was worked on, named in the line.
+    source: the file that was worked on, which the line begins with, once: messages of the package
+    may name it too.
 
     Examples:
-        >>> report(InputError("no image"), "a.txt")
-        3
+        >>> report(InputError("no image"), "a.txt"), report(InputError("a.txt: no image"), "a.txt")
+        (3, 3)
     """
     if isinstance(error, BbansError):
         message, status = str(error), error.exit_code
     else:
         message, status = _describe(error, source)
-    where = "" if source is None else f"{click.format_filename(source)}: "
-    say(f"bbans: {where}{' '.join(message.split())}")
+    where = ""
+    if source is not None:
+        where = f"{shown(source)}: "
+        for name in (source, str(Path(source)), source.removeprefix("file://")):
+            message = message.removeprefix(f"{name}: ")
+    say(f"bbans: {where}{printable(' '.join(message.split()))}")
     return status
 
 
@@ -140,14 +154,72 @@ def _describe(error: OSError, source: str | None) -> tuple[str, int]:
     if error.filename is None:
         return message, OutputError.exit_code
     name = os.fsdecode(error.filename)
-    if source is not None and os.path.normpath(name) == os.path.normpath(source):
+    path = (source or "").removeprefix("file://")
+    if source is not None and os.path.normpath(name) == os.path.normpath(path):
         return message, InputError.exit_code
-    return f"{message}: {click.format_filename(name)}", OutputError.exit_code
+    return f"{message}: {shown(name)}", OutputError.exit_code
+
+
+def shown(name: str) -> str:
+    r"""Return a file's name as it is printed: on one line, with bytes that are no text replaced.
+
+    Examples:
+        >>> shown("a.png"), shown("two\nlines.png"), shown("")
+        ('a.png', 'two\\nlines.png', "''")
+    """
+    return printable(click.format_filename(name)) or "''"
+
+
+def printable(text: str) -> str:
+    r"""Return a text with control characters as escapes: names may hold any, and a terminal obeys
+    them.
+
+    Examples:
+        >>> printable("red \x1b[31m")
+        'red \\x1b[31m'
+    """
+    return "".join(
+        ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text
+    )
 
 
 def say(message: str) -> None:
-    """Print one line on standard error."""
-    click.echo(message, err=True)
+    """Print one line on standard error. That it is closed or full does not count as a failure."""
+    with suppress(OSError):
+        click.echo(message, err=True)
+
+
+def say_not_taken(not_taken: Sequence[NotTaken]) -> int:
+    """Print a line for every file that is left out; return the exit code, 0 if there is none.
+
+    Examples:
+        >>> say_not_taken([])
+        0
+    """
+    for other in not_taken:
+        report(InputError(f"left out: {other.reason}"), other.place)
+    return InputError.exit_code if not_taken else 0
+
+
+def print_result(text: str) -> None:
+    """Print a result on standard output. Raises OutputError if that is closed.
+
+    Examples:
+        >>> print_result("a result")
+        a result
+    """
+    check_standard_output()
+    click.echo(text)
+
+
+def check_standard_output() -> None:
+    """Raise OutputError if standard output is closed.
+
+    Examples:
+        >>> check_standard_output()
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed: redirect it, or name a file with -o")
 
 
 @contextmanager
@@ -168,53 +240,3 @@ def on_cluster(address: str | None) -> Iterator[Cluster | None]:
 
     with connected(address) as cluster:
         yield cluster
-
-
-@contextmanager
-def progress(sources: Sequence[str], shown: bool) -> Iterator[Callable[[str], None]]:
-    """Show a progress bar over the sources on standard error, as a context manager.
-
-    It gives a function to call with each source before the work on it. No bar is shown unless
-    `shown` and standard error is a terminal.
-
-    Examples:
-        >>> with progress(["a"], shown=False) as step:
-        ...     step("a")
-    """
-    if not shown or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda source: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    # standard output is not redirected, since it may carry the result
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-    ) as bar:
-        task = bar.add_task("", total=len(sources))
-        started: list[str] = []
-
-        def step(source: str) -> None:
-            bar.update(
-                task,
-                completed=len(started),
-                description=click.format_filename(source),
-                refresh=True,
-            )
-            started.append(source)
-
-        yield step

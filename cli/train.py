@@ -10,20 +10,20 @@ import click
 import bbans
 from bbans.training.registry import OBJECTIVES
 
-from .options import RowChoice, force_option, quiet_option, shape_option, threads_option
-from .outputs import check_output
+from .checks import check_outputs
+from .options import OutputPath, RowChoice, force_option, quiet_option, shape_option, threads_option
 from .run import say
 
 REPORTED = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "active", "seconds")
 
 
 @click.command()
-@click.argument("images", type=click.Path(exists=True))
+@click.argument("images", type=click.Path(exists=True, readable=False))
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="The model to write (.safetensors).",
 )
 @click.option(
@@ -79,17 +79,17 @@ REPORTED = ("step", "rate", "likelihood", "prior", "posterior", "train_rate", "a
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Save the training's state here, and go on from it if it is there.",
 )
 @click.option(
     "--float-weights",
-    type=click.Path(dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Write the float weights as well, for a later recipe's `init`.",
 )
 @click.option(
     "--tensorboard",
-    type=click.Path(file_okay=False),
+    type=OutputPath(file_okay=False),
     metavar="DIR",
     help="Write logs for TensorBoard here.",
 )
@@ -124,8 +124,8 @@ def train(
     Small images of one shape get a latent chain, for `archive create --model`; photographs a model
     for `compress --model`.
     """
-    for path in filter(None, (output, float_weights)):
-        check_output(Path(path), force)
+    inputs = [name for name in (images, recipe, labels) if name is not None]
+    check_outputs((output, float_weights), inputs, force)
     options = bbans.TrainOptions(
         recipe=_path(recipe),
         shape=shape,

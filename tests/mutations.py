@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
+from bbans.container import Axis, Container, JpegRecord, MetadataChunk, TilePart, TileRecord
 from bbans.container.binary import u32, varint
 from bbans.container.pixel_formats import FORMATS
 from bbans.container.schemes import Coding
@@ -168,10 +168,35 @@ def forged_part(part: TilePart, rng: random.Random) -> TilePart:
     )
 
 
+def forged_jpeg(container: Container, jpeg: JpegRecord, rng: random.Random) -> Container:
+    """One value of a file with a JPEG changed."""
+    kind = rng.randrange(9)
+    if kind < 3:
+        return replace(container, jpeg=replace(jpeg, payload=_bytes(jpeg.payload, rng)))
+    if kind == 3:
+        return replace(container, jpeg=replace(jpeg, method=rng.choice((0, 1, 2, 2, 3, 255))))
+    if kind == 4:
+        size = _number(jpeg.size, rng, 2**22 if rng.random() < 0.9 else 2**33)
+        return replace(container, jpeg=replace(jpeg, size=size))
+    if kind == 5:
+        return replace(container, jpeg=replace(jpeg, crc=rng.getrandbits(32)))
+    if kind == 6:
+        width, height = (_number(side, rng, 2**16) for side in (container.width, container.height))
+        tile = (width, height) if rng.random() < 0.8 else (min(width, 3), min(height, 3))
+        return replace(
+            container, width=width, height=height, tile_width=tile[0], tile_height=tile[1]
+        )
+    if kind == 7:
+        return replace(container, pixel_format=rng.choice((0, 1, 2, 4, 5, 8, 14, 16)))
+    return replace(container, jpeg=None) if rng.random() < 0.2 else container
+
+
 def forged(container: Container, rng: random.Random, sides: int = 300) -> Container:
     """One or two values of a container changed; sides stay below `sides`, and now and then become
     huge.
     """
+    if container.jpeg is not None:
+        return forged_jpeg(container, container.jpeg, rng)
     for _ in range(rng.choice((1, 1, 2))):
         kind = rng.randrange(10)
         if kind < 6:
@@ -267,10 +292,22 @@ def _entry(tile: TileRecord, deep: bool, rng: random.Random) -> bytes:
     return out + u32(payload) + u32(payload if same else tile.pixels_crc)
 
 
+def _jpeg(jpeg: JpegRecord, rng: random.Random) -> bytes:
+    """The section of a JPEG and its payload."""
+    payload = zlib.crc32(jpeg.payload)
+    # of a stored JPEG both sizes and checksums are the same: a forger makes them so, mostly
+    same = jpeg.method == 0 and rng.random() < 0.9
+    size, crc = (len(jpeg.payload), payload) if same else (jpeg.size, jpeg.crc)
+    section = bytes([jpeg.method]) + varint(size) + u32(crc)
+    if jpeg.method:
+        section += varint(len(jpeg.payload)) + u32(payload)
+    return _sealed(section) + jpeg.payload
+
+
 def forge(container: Container, rng: random.Random) -> bytes:
     """A file with right checksums, whether or not anything else in it is."""
     c = container
-    flags = bool(c.metadata) + 2 * any(c.model_id)
+    flags = bool(c.metadata) + 2 * any(c.model_id) + 8 * (c.jpeg is not None)
     one_tile = (c.tile_width, c.tile_height) == (c.width, c.height)
     sides = (c.width, c.height, c.tile_width, c.tile_height)[: 2 if one_tile else 4]
     header = MAGIC + bytes([1, flags | 4 * one_tile, c.pixel_format]) + b"".join(map(varint, sides))
@@ -287,6 +324,8 @@ def forge(container: Container, rng: random.Random) -> bytes:
             if small
             else b"\0" + varint(len(body)) + body
         )
+    if c.jpeg is not None:
+        return data + _jpeg(c.jpeg, rng)
     deep = c.pixel_format not in (0, 1, 2, 3, 14)
     entries = b"".join(_entry(tile, deep, rng) for tile in c.tiles)
     return (

@@ -14,7 +14,7 @@ from PIL import Image
 
 import bbans
 from bbans import images
-from bbans.errors import InputError, JpegInputError, VerificationError
+from bbans.errors import InputError, VerificationError
 from bbans.evaluation import compare
 from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
@@ -169,10 +169,30 @@ def test_the_command_prints_a_table_for_each_image_if_asked(tmp_path, capsys):
     assert capsys.readouterr().out.count("bbans, no model") == 3
 
 
-def test_jpegs_are_refused_unless_taken_as_pixels():
+def test_jpegs_are_compared_as_files_unless_taken_as_pixels():
+    """Only JPEG XL and this package restore the file; all restore its pixels."""
+    buffer = io.BytesIO()
+    Image.fromarray(smooth_image(60, 80)).save(buffer, "JPEG")
+    photo = buffer.getvalue()
+    codecs = compare.contenders("none")
+    png, webp, jpegxl, ours = compare.measure("x", photo, codecs).scores
+    assert png.bytes is None and webp.bytes is None and jpegxl.bytes is not None
+    assert ours.bytes == len(bbans.compress_jpeg(photo)) < len(photo)
+    assert (ours.samples, ours.raw_bytes) == (60 * 80 * 3, 60 * 80 * 3)
+    pixels = compare.measure("x", photo, codecs, as_pixels=True).scores
+    assert all(score.bytes for score in pixels)
+
+
+def test_a_jpeg_that_one_codec_refuses():
+    buffer = io.BytesIO()
+    Image.fromarray(smooth_image(60, 80)).convert("CMYK").save(buffer, "JPEG")
+    *_, jpegxl, ours = compare.measure("x", buffer.getvalue(), compare.contenders("none")).scores
+    assert jpegxl.bytes is None and ours.bytes is not None
+
+
+def test_a_codec_that_restores_another_jpeg_is_found_out():
     buffer = io.BytesIO()
     Image.fromarray(smooth_image(16, 16)).save(buffer, "JPEG")
-    codecs = compare.contenders("none")
-    with pytest.raises(JpegInputError):
-        compare.measure("x", buffer.getvalue(), codecs)
-    assert compare.measure("x", buffer.getvalue(), codecs, as_pixels=True).scores[0].bytes
+    codec = compare.contenders("none")[-1]._replace(decode_jpeg=lambda data: b"another")
+    with pytest.raises(VerificationError, match="another image"):
+        compare.measure("x", buffer.getvalue(), [codec])

@@ -36,6 +36,8 @@ def test_the_seeds_hold_every_codec():
         part.codec for data in seeds() for tile in container.read(data).tiles for part in tile.parts
     }
     assert found == set(container.CODECS)
+    kept = {file.jpeg.method for data in seeds() if (file := container.read(data)).jpeg}
+    assert kept == set(container.JPEG_METHODS)
     for data in seeds():
         for call in CALLS.values():
             call(data)

@@ -32,8 +32,19 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "exact", "distributions", "models", "schemes", "container"},
         {"numpy", "PIL", "imagecodecs"},
     ),
+    "jpegs": ({"errors", "images", "container"}, {"imagecodecs"}),
     "files": (
-        {"errors", "options", "images", "container", "models", "schemes", "tiles", "execution"},
+        {
+            "errors",
+            "options",
+            "images",
+            "container",
+            "models",
+            "schemes",
+            "tiles",
+            "jpegs",
+            "execution",
+        },
         {"numpy", "PIL", "fsspec"},
     ),
     "archives": (

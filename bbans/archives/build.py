@@ -19,6 +19,7 @@ from bbans.container import archive_records as records
 from bbans.container import group_schedule, schemes, stack_record
 from bbans.errors import FormatError, InputError, TooFlatError, VerificationError
 from bbans.execution.executor import Executor, on_threads
+from bbans.files.jpeg import ImageOrJpeg, pixel_format_of
 from bbans.files.metadata import chunks_of
 from bbans.models.image_model import ImageModel
 from bbans.schemes import chained_group
@@ -31,13 +32,14 @@ OPEN = -1
 class Settings:
     """Settings of an archive's construction.
 
-    to_file: compresses an image that `model` does not fit to a single-image file. model: the latent
-    model of chained groups; None: no image is chained. coding: the scheme of chained groups. group:
-    largest number of images of a group. unordered: give up the order within chained groups, which
-    saves log2 n! bits for n images. verify: decode every chained group and compare it.
+    to_file: compresses an image that `model` does not fit, or a JPEG, to a file of its own. model:
+    the latent model of chained groups; None: no image is chained. coding: the scheme of chained
+    groups. group: largest number of images of a group. unordered: give up the order within chained
+    groups, which saves log2 n! bits for n images. verify: decode every chained group and compare
+    it.
     """
 
-    to_file: Callable[[images.Image], bytes]
+    to_file: Callable[[ImageOrJpeg], bytes]
     model: ImageModel | None = None
     coding: schemes.Coding = schemes.PLAIN
     group: int = 1000
@@ -47,9 +49,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """Images that are coded together: those of a chained group, or one for a file of its own."""
+    """Images that are coded together: those of a chained group, or an image or JPEG for a file of
+    its own.
+    """
 
-    images: tuple[images.Image, ...]
+    images: tuple[ImageOrJpeg, ...]
     chained: bool
 
 
@@ -76,9 +80,12 @@ def code_job(settings: Settings, job: Job) -> CodedJob:
         >>> code_job(Settings(lambda image: b"file"), job).files
         (b'file',)
     """
-    model, pixels = settings.model, [images.coded_samples(image) for image in job.images]
+    model = settings.model
     if model is None or not job.chained:
         return CodedJob(tuple(map(settings.to_file, job.images)))
+    pixels = [
+        images.coded_samples(image) for image in job.images if isinstance(image, images.Image)
+    ]
     depth = job.images[0].bit_depth
     try:
         group, payload, encoded = encode_group(
@@ -127,19 +134,22 @@ class Built:
 
 
 def build(
-    members: Iterable[tuple[str, images.Image]],
+    members: Iterable[tuple[str, ImageOrJpeg]],
     spool: BinaryIO,
     settings: Settings,
     embedded: Callable[[bytes], bytes] | None,
     spread: Executor[Settings] | None = None,
     stack: Callable[[], stack_record.Stack] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Built:
-    """Build an archive of named images and write its payloads to `spool` in the order of groups.
+    """Build an archive of named images and JPEGs and write its payloads to `spool` in the order of
+    groups.
 
     embedded: a function from a model's id to the bytes of its file, to embed all needed models;
     None: no model is embedded. spread: an executor whose context is the same settings (default: the
     calling thread); the archive does not depend on it. stack: returns the record of the stack that
-    the images are, after the last of them; their names are then their positions.
+    the images are, after the last of them; their names are then their positions. progress: called
+    with the number of images that are coded.
 
     Raises InputError on invalid names, on no images and on an invalid `settings.group`,
     VerificationError, and the errors of `members` and `settings.to_file`.
@@ -158,9 +168,12 @@ def build(
             f"a group has 1 to {records.MAX_GROUP_ITEMS} images; found {settings.group}"
         )
     state = _State(settings, spool)
+    coded = 0
     with closing((spread or on_threads(settings, 1))(code_job, state.jobs(members))) as results:
         for result in results:
-            state.write(result)
+            coded += state.write(result)
+            if progress is not None:
+                progress(coded)
     return state.finish(embedded, stack() if stack is not None else None)
 
 
@@ -189,25 +202,31 @@ class _State:
     spent: chained_group.Spent = field(default_factory=chained_group.Spent)
     restart_bits: float = 0.0
 
-    def jobs(self, members: Iterable[tuple[str, images.Image]]) -> Iterator[Job]:
+    def jobs(self, members: Iterable[tuple[str, ImageOrJpeg]]) -> Iterator[Job]:
         """Yield the jobs in the order in which their results are written."""
         for name, image in members:
             yield from self.add(name, image)
         if self.waiting:
             yield self.close_chained()
 
-    def add(self, name: str, image: images.Image) -> Iterator[Job]:
+    def add(self, name: str, image: ImageOrJpeg) -> Iterator[Job]:
         """Add the next image and yield the jobs that are complete with it."""
         _as_input(lambda: records.check_name(name))
-        channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-        pixel_format = container.format_of(channels, image.bit_depth, image.palette)
-        height, width = image.pixels.shape[:2]
+        if isinstance(image, images.JpegFile):
+            pixel_format = pixel_format_of(image)
+            height, width = image.height, image.width
+        else:
+            channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+            pixel_format = container.format_of(channels, image.bit_depth, image.palette)
+            height, width = image.pixels.shape[:2]
         self.raw_bytes += pixel_format.raw_bytes(height, width)
         self.names.append(name)
         number = len(self.items)
         model = self.settings.model
-        if model is None or not model.fits(
-            images.coded_samples(image), image.palette, image.bit_depth
+        if (
+            model is None
+            or isinstance(image, images.JpegFile)
+            or not model.fits(images.coded_samples(image), image.palette, image.bit_depth)
         ):
             self.items.append(records.Item(name, OPEN, pixel_format.code, width, height))
             self.sent.append(((number,), False))
@@ -234,8 +253,8 @@ class _State:
         self.sent.append((tuple(number for number, _ in waiting), True))
         return Job(tuple(image for _, image in waiting), chained=True)
 
-    def write(self, result: CodedJob) -> None:
-        """Write the result of the first job of `sent`."""
+    def write(self, result: CodedJob) -> int:
+        """Write the result of the first job of `sent` and return its number of images."""
         numbers, chained = self.sent.popleft()
         if chained:
             self.files_group = OPEN  # payloads are in the order of their groups and items
@@ -249,9 +268,10 @@ class _State:
             self.groups.append(result.group)
             self.spool.write(result.payload)
             self.account(result.encoded)
-            return
+            return len(numbers)
         for number, data in zip(numbers, result.files, strict=True):
             self.add_file(number, data)
+        return len(numbers)
 
     def add_file(self, number: int, data: bytes) -> None:
         """Write an image's file to the open group of files, or to a new one if that is full."""

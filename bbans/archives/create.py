@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bbans import images
 from bbans.archives.members import Members, Named, Reading, Source, named_images
 from bbans.archives.models import ArchiveModel
+from bbans.archives.taking import check_all, check_kept, read_members
 from bbans.archives.write import Writing, write_archive
+from bbans.files import urls
 from bbans.models.library import ModelLike
-from bbans.options import SchemeOptions
+from bbans.options import Progress, SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
 class CreateResult:
     """Counts of images and groups, and sizes in bytes.
 
-    items: all images; chained: those in chained groups. skipped: files that are not images.
-    raw_bytes: size of all uncompressed samples. index_bytes, model_bytes: parts of file_bytes.
+    items: all images; chained: those in chained groups. not_taken: files that are not in the
+    archive, each with the reason. raw_bytes: size of all uncompressed samples. index_bytes,
+    model_bytes: parts of file_bytes.
     restart_bytes: extra bytes of the groups' first images and of their ends; more with smaller
     groups. left_out: pairs of an image's name and, in words, what of its file the archive does not
     hold.
@@ -35,13 +39,24 @@ class CreateResult:
     items: int
     chained: int
     groups: int
-    skipped: tuple[str, ...]
+    not_taken: tuple[images.NotTaken, ...]
     raw_bytes: int
     file_bytes: int
     index_bytes: int
     model_bytes: int
     restart_bytes: float
     left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The names of the files that are left out.
+
+        Examples:
+            >>> others = (images.NotTaken("a", "in/a", "not an image", False),)
+            >>> CreateResult(1, 0, 1, others, 6, 80, 40, 0, 0.0).skipped
+            ('a',)
+        """
+        return tuple(other.name for other in self.not_taken)
 
 
 def create_archive(
@@ -59,16 +74,23 @@ def create_archive(
     verify: bool = True,
     overwrite: bool = False,
     as_pixels: bool = False,
+    strict: bool = False,
     shape: tuple[int, int] | None = None,
     threads: int | None = None,
     cluster: Cluster | None = None,
+    progress: Progress | None = None,
 ) -> CreateResult:
     """Write an archive of images and return counts and sizes.
 
     output: a path or URL. members: a folder, an image, `.npy`, `.npz` or idx file, or several of
-    them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image or an
-    `images.Image`. shape `(H, W)`: of images that arrays hold flat. as_pixels: accept lossy
-    files and code their decoded pixels.
+    them, by paths or URLs; or pairs `(name, image)`, where image is an array, a Pillow image, an
+    `images.Image` or an `images.JpegFile`. A JPEG is kept so that it comes back byte for byte.
+    shape `(H, W)`: of images that arrays hold flat. as_pixels: code the decoded pixels of lossy
+    files, JPEGs among them.
+
+    Files that cannot be read, are no images or have a name that an archive cannot hold are left out
+    and returned, each with its reason, unless none is left. strict: read all files before any work,
+    and raise InputError on the first of these. Values in pairs are never left out.
 
     model: name, file or value. A latent model of whole images codes those of its shape in chained
     groups of up to `group` images, which are decoded together; other images are coded one by one
@@ -80,9 +102,10 @@ def create_archive(
     put the needed models into the archive. verify: decode every group and file on other arithmetic
     and compare. threads: how many groups and files are coded in parallel. cluster: workers that
     code them (`execution.dask.connected`), with twice as many in memory here as they have threads.
-    The bytes do not depend on the last three.
+    The bytes do not depend on the last three. progress: called with "coded", the number of images
+    done, and that of all, if members are files.
 
-    Raises InputError on images, names and options that cannot be coded, ModelError,
+    Raises InputError on values, names and options that cannot be coded, ModelError,
     VerificationError, OutputExistsError unless `overwrite`, and OutputError.
 
     Examples:
@@ -93,12 +116,23 @@ def create_archive(
         2
     """
     left_out: list[tuple[str, str]] = []
-    skipped: list[str] = []
+    not_taken: list[images.NotTaken] = []
+    count: int | None = None
+    unread = 0
 
     def read(folder: Path) -> Named:
-        named, unread = named_images(members, Reading(shape, as_pixels, folder))
-        skipped.extend(unread)
-        return _noting(named, left_out)
+        nonlocal count, unread
+        found, others = named_images(members, Reading(shape, as_pixels, folder))
+        check_kept(urls.located(output), found)
+        if strict:
+            check_all(found, others)
+        not_taken.extend(others)
+        count, unread = len(found) if isinstance(found, list) else None, len(others)
+        return _noting(read_members(found, not_taken), left_out)
+
+    def report(coded: int) -> None:
+        if progress is not None and count is not None:
+            progress("coded", coded + len(not_taken) - unread, count)
 
     written = write_archive(
         output,
@@ -114,6 +148,7 @@ def create_archive(
             overwrite,
             threads,
             cluster,
+            progress=report,
         ),
     )
     built = written.built
@@ -122,7 +157,7 @@ def create_archive(
         items=len(built.archive.items),
         chained=chained,
         groups=len(built.archive.groups),
-        skipped=tuple(skipped),
+        not_taken=tuple(not_taken),
         raw_bytes=built.raw_bytes,
         file_bytes=written.file_bytes,
         index_bytes=written.index_bytes,
@@ -135,5 +170,6 @@ def create_archive(
 def _noting(named: Named, left_out: list[tuple[str, str]]) -> Named:
     """Yield names and images, and append what was left out of each."""
     for name, image in named:
-        left_out.extend((name, note) for note in image.left_out)
+        if isinstance(image, images.Image):
+            left_out.extend((name, note) for note in image.left_out)
         yield name, image

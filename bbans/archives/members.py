@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from bbans import images
 from bbans.errors import InputError
 from bbans.files import storage, urls
+from bbans.files.jpeg import ImageOrJpeg
+from bbans.images.folders import named_as_image
 from bbans.images.formats.registry import suffixes
 
 Source: TypeAlias = "str | os.PathLike[str]"
-Named: TypeAlias = Iterator[tuple[str, images.Image]]
+Named: TypeAlias = Iterator[tuple[str, ImageOrJpeg]]
 Members: TypeAlias = "Source | Sequence[Source] | images.ImageSet | Iterable[tuple[str, Any]]"
 
 
@@ -44,7 +48,10 @@ class Reading:
             url_by_name = urls.members(place)
             if url_by_name is not None:
                 return self.remote_folder(place, url_by_name)
-            place = urls.fetch(place, Path(tempfile.mkdtemp(dir=self.folder)))
+            copy = urls.fetch(place, Path(tempfile.mkdtemp(dir=self.folder)))
+            with _naming(place, copy):
+                found = images.open_set(copy, shape=self.shape, as_pixels=self.as_pixels)
+            return _of_copy(found, place, copy)
         return images.open_set(place, shape=self.shape, as_pixels=self.as_pixels)
 
     def remote_folder(self, url: str, url_by_name: dict[str, str]) -> images.ImageSet:
@@ -57,55 +64,161 @@ class Reading:
             raise InputError(
                 f"{url}: a folder of images was expected, found none among {len(url_by_name)} files"
             )
-        skipped = tuple(name for name in url_by_name if name not in names)
-        return images.ImageSet(
-            names,
-            lambda i: storage.read_image_file(url_by_name[names[i]], self.as_pixels)[0],
-            skipped,
+        others = tuple(
+            images.NotTaken(
+                name,
+                url_by_name[name],
+                "its suffix is not that of an image that is read",
+                named_as_image(name),
+            )
+            for name in url_by_name
+            if name not in names
         )
+        places = tuple(url_by_name[name] for name in names)
+
+        def source(i: int) -> ImageOrJpeg:
+            return storage.read_image_file(places[i], self.as_pixels)[0]
+
+        return images.ImageSet(names, _pixels_of(source, places), others, places, source)
 
 
-def named_images(members: Members, reading: Reading) -> tuple[Named, tuple[str, ...]]:
-    """Return an iterator of `(name, image)` that reads lazily, and the names of skipped files.
+@dataclass(frozen=True)
+class Member:
+    """An image or JPEG that is read when its turn comes.
+
+    name: in the archive. place: its path or URL, for messages; None for a value, which has none.
+    read: returns the image, or the JPEG file that it is, or raises InputError. file: the path or
+    URL of the file that it is in.
+    """
+
+    name: str
+    place: str | None
+    read: Callable[[], ImageOrJpeg]
+    file: str | None = None
+
+
+def named_images(
+    members: Members, reading: Reading
+) -> tuple[Iterable[Member], tuple[images.NotTaken, ...]]:
+    """Return the members, and what is not taken: files that are no images, or cannot be opened. A
+    JPEG file is given as it is, unless its pixels are asked for.
 
     members: a path or URL, several of them, an `images.ImageSet`, or pairs `(name, image)`. Raises
-    InputError on a file that cannot be read or a folder without images.
+    InputError if there are no images at all.
 
     Examples:
         >>> import numpy as np
         >>> reading = Reading(shape=None, as_pixels=False, folder=Path())
-        >>> named, skipped = named_images([("a", np.zeros((2, 3), np.uint8))], reading)
-        >>> [(name, image.pixels.shape) for name, image in named]
+        >>> found, not_taken = named_images([("a", np.zeros((2, 3), np.uint8))], reading)
+        >>> [(member.name, member.read().pixels.shape) for member in found]
         [('a', (2, 3))]
     """
     if isinstance(members, images.ImageSet):
-        return ((name, members.image(i)) for i, name in enumerate(members.names)), members.skipped
+        return _of_set(members, "", None), members.not_taken
     if isinstance(members, str | os.PathLike):
-        return named_images(reading.open(members), reading)
+        return _of_paths([os.fspath(members)], reading)
     if (
         isinstance(members, Sequence)
         and members
         and all(isinstance(member, str | os.PathLike) for member in members)
     ):
-        sets = [(os.fspath(path), reading.open(path)) for path in members]  # type: ignore[arg-type]
-        skipped = tuple(f"{path}/{name}" for path, image_set in sets for name in image_set.skipped)
-        return (
-            pair for path, image_set in sets for pair in _prefixed(path, image_set, len(sets) > 1)
-        ), skipped
+        return _of_paths([os.fspath(path) for path in members], reading)  # type: ignore[arg-type]
     pairs: Iterable[Any] = members
-    return ((name, images.as_image(image)) for name, image in pairs), ()
+    return (Member(name, None, partial(_of_value, image)) for name, image in pairs), ()
 
 
-def _prefixed(
-    source: str, image_set: images.ImageSet, several: bool
-) -> Iterator[tuple[str, images.Image]]:
-    """Yield a set's names and images.
+@contextmanager
+def _naming(url: str, copy: Path) -> Iterator[None]:
+    """Name the URL of a file, and not the copy that is read, in an InputError of the body."""
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(str(error).replace(str(copy), url)) from error.__cause__
 
-    With several sets, a name is prefixed with that of its folder or file, unless this is one image.
+
+def _of_copy(found: images.ImageSet, url: str, copy: Path) -> images.ImageSet:
+    """Return a set that was opened from the copy of a file, at the file's URL."""
+
+    def image(i: int) -> images.Image:
+        with _naming(url, copy):
+            return found.image(i)
+
+    def source(i: int) -> ImageOrJpeg:
+        with _naming(url, copy):
+            return found.source(i)
+
+    places = (url,) if found.places else ()
+    return replace(found, image=image, places=places, source_reader=source)
+
+
+def _of_value(value: Any) -> ImageOrJpeg:
+    return value if isinstance(value, images.JpegFile) else images.as_image(value)
+
+
+def _pixels_of(
+    source: Callable[[int], ImageOrJpeg], places: Sequence[str]
+) -> Callable[[int], images.Image]:
+    """Return the function that reads the same images, and refuses a JPEG as `read_image` does."""
+
+    def image(i: int) -> images.Image:
+        read = source(i)
+        if not isinstance(read, images.JpegFile):
+            return read
+        try:
+            return images.read_image(read.data)
+        except InputError as error:
+            raise type(error)(f"{places[i]}: {error}") from error.__cause__
+
+    return image
+
+
+def _of_paths(
+    paths: Sequence[str], reading: Reading
+) -> tuple[list[Member], tuple[images.NotTaken, ...]]:
+    """Return the members of several folders and files, and what is not taken of them."""
+    found: list[Member] = []
+    others: list[images.NotTaken] = []
+    for path in paths:
+        try:
+            image_set = reading.open(path)
+        except InputError as error:
+            if len(paths) == 1:
+                raise
+            others.append(images.not_taken(path, path, error))
+            continue
+        found += _of_set(image_set, _prefix(path, image_set, len(paths) > 1), path)
+        others += (
+            replace(other, name=f"{path}/{other.name}" if len(paths) > 1 else other.name)
+            for other in image_set.not_taken
+        )
+    if not found:
+        raise InputError(
+            f"{others[0].place}: {others[0].reason}, and no other of {len(paths)} names can be read"
+        )
+    return found, tuple(others)
+
+
+def _of_set(image_set: images.ImageSet, prefix: str, source: str | None) -> list[Member]:
+    """Return the members of a set, which was opened from a path or URL, or is a value."""
+
+    if image_set.places or source is None:
+        places: Sequence[str | None] = image_set.places or (None,) * len(image_set)
+        files = places
+    else:
+        places = [f"{source}, image {name}" for name in image_set.names]
+        files = [source] * len(image_set)
+    return [
+        Member(prefix + name, place, partial(image_set.source, i), file)
+        for i, (name, place, file) in enumerate(zip(image_set.names, places, files, strict=True))
+    ]
+
+
+def _prefix(source: str, image_set: images.ImageSet, several: bool) -> str:
+    """Return what stands before a set's names: with several sets that of the folder or file, unless
+    this is one image.
     """
     place = urls.located(source)
     path = place if isinstance(place, Path) else Path(urls.name_of(place))
     folder = path.resolve().name if path.is_dir() else path.stem
     one_image = image_set.names == (path.name,)
-    for i, name in enumerate(image_set.names):
-        yield f"{folder}/{name}" if several and not one_image else name, image_set.image(i)
+    return f"{folder}/" if several and not one_image else ""

@@ -16,6 +16,7 @@ from bbans.container.schemes import Coding
 from bbans.errors import FormatError, InputError
 from bbans.execution.executor import Execution
 from bbans.files import decoder, encoder
+from bbans.files.jpeg import with_jpegs
 from bbans.models import library, model_file
 from bbans.models.image_model import ImageModel, image_model
 from bbans.models.library import ModelLike, load_model
@@ -139,7 +140,7 @@ def settings_of(request: WorkerRequest) -> Settings:
         model_only=request.model_only,
     )
     return Settings(
-        encoder.encoder(options),
+        with_jpegs(encoder.encoder(options)),
         latent_model,
         request.coding,
         unordered=request.unordered,
@@ -153,7 +154,7 @@ def models_for_reading(
     model: ArchiveModel,
     threads: int | None,
     max_pixels: int,
-) -> Sources:
+) -> Sources[images.Image]:
     """Return the functions that find models and decode files for reading an archive.
 
     A model is looked up by its id: first the given one, then those embedded in the archive, then

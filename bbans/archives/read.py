@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,13 +13,18 @@ from bbans.archives import models
 from bbans.archives.info import ArchiveInfo, describe_archive
 from bbans.archives.members import Source
 from bbans.archives.models import ArchiveModel
-from bbans.archives.restore import Lost, restore
+from bbans.archives.restore import Lost, Sources, restore
 from bbans.container import archive_reader as reader
-from bbans.container.archive_records import MAX_ITEMS
+from bbans.container.archive_records import MAX_ITEMS, FilesGroup
 from bbans.errors import FormatError, InputError, OutputError, OutputExistsError
 from bbans.files import storage, urls
+from bbans.files.jpeg import ImageOrJpeg, restored_file
 from bbans.images.formats.registry import FORMATS
 
+HEADER_BYTES = 67
+"""Bytes of a file that hold its header."""
+ANY_SIZE = 2**64
+"""A limit on pixels that no image exceeds."""
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
 
@@ -135,11 +140,12 @@ def extract_archive(
 ) -> ExtractResult:
     """Extract all images of an archive, or those in `names`, to files below the folder `output`.
 
-    path: a path or URL; output: a local folder. format: the kind of image files (default: PNG, or
-    for what it cannot hold `images.default_format`), whose suffix is appended to names that lack
-    it. overwrite: replace existing files. Files have the permission bits of a local archive. model:
-    looked up by its id before embedded models and those of the search path. keep_going: leave out
-    images that cannot be decoded and return them.
+    path: a path or URL; output: a local folder. format: the kind of image files, whose suffix is
+    appended to names that lack it; by default images become PNG, or for what it cannot hold
+    `images.default_format`, and a JPEG comes back as it was. overwrite: replace existing files.
+    Files have the permission bits of a local archive. model: looked up by its id before embedded
+    models and those of the search path. keep_going: leave out images that cannot be decoded and
+    return them.
 
     Raises OutputExistsError before anything is written, OutputError, InputError on names that the
     archive does not have, FormatError on damage, of which LimitError if it claims more than
@@ -160,24 +166,58 @@ def extract_archive(
     with storage.open_buffer(os.fspath(path)) as data:
         index = reader.read_archive_index(data, max_items, whole=not keep_going)
         requested = _requested(index, names)
-        targets = _targets(index, requested, root, format or "PNG", overwrite)
+        targets = _targets(data, index, requested, root, format, overwrite)
+        _check_kept(path, targets.values())
         sources = models.models_for_reading(data, index, model, threads, max_pixels)
-        for number, image in restore(data, index, sources, requested, lost if keep_going else None):
+        files = _with_jpegs(sources, max_pixels, as_they_were=format is None)
+        for number, image in restore(data, index, files, requested, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
-            buffer = BytesIO()
-            try:
-                kind = format or images.default_format(image)
-                if format is None and kind != "PNG":
+            if format is None and not isinstance(image, images.JpegFile):
+                kind = images.default_format(image)
+                if kind != "PNG":
                     target = _named_by_kind(root, index.archive.items[number].name, kind, written)
-                images.write_image(image, buffer, format=kind)
-            except InputError as error:
-                raise FormatError(
-                    f"{target}: the archive carries metadata that no image may have: {error}"
-                ) from error
-            images.atomic_write(target, buffer.getvalue(), overwrite, mode)
+            images.atomic_write(target, _file_bytes(image, target, format), overwrite, mode)
             written.append(target)
     return ExtractResult(tuple(written), tuple(lost))
+
+
+def _file_bytes(image: ImageOrJpeg, target: Path, format: str | None) -> bytes:
+    """Return the bytes of the file of an image."""
+    if isinstance(image, images.JpegFile):
+        return image.data
+    buffer = BytesIO()
+    try:
+        images.write_image(image, buffer, format=format or "PNG")
+    except InputError as error:
+        raise FormatError(
+            f"{target}: the archive carries metadata that no image may have: {error}"
+        ) from error
+    return buffer.getvalue()
+
+
+def _with_jpegs(
+    sources: Sources[images.Image], max_pixels: int, as_they_were: bool
+) -> Sources[ImageOrJpeg]:
+    """Return sources that restore a JPEG as the file that it was, if `as_they_were`."""
+
+    def file(raw: bytes) -> ImageOrJpeg:
+        if as_they_were and container.read_header(raw, max_pixels).has_jpeg:
+            return restored_file(raw, container.read_index(raw, max_pixels))
+        return sources.image(raw)
+
+    return Sources(sources.model, file)
+
+
+def _holds_jpeg(data: container.Buffer, index: reader.ArchiveIndex, number: int) -> bool:
+    """Return whether the file of an item holds a JPEG; of a damaged one that is found out later."""
+    item, start = index.archive.items[number], index.items[number]
+    if not isinstance(index.archive.groups[item.group], FilesGroup):
+        return False
+    try:
+        return container.read_header(data[start : start + HEADER_BYTES], ANY_SIZE).has_jpeg
+    except FormatError:
+        return False
 
 
 def _requested(index: reader.ArchiveIndex, names: Collection[str] | None) -> frozenset[int] | None:
@@ -192,21 +232,24 @@ def _requested(index: reader.ArchiveIndex, names: Collection[str] | None) -> fro
 
 
 def _targets(
+    data: container.Buffer,
     index: reader.ArchiveIndex,
     requested: Collection[int] | None,
     root: Path,
-    kind: str,
+    format: str | None,
     overwrite: bool,
 ) -> dict[int, Path]:
     """Return the path of every image by its number, checked before anything is written."""
-    suffix = f".{kind.lower()}"
+    asked = (f".{(format or 'PNG').lower()}",)
     targets: dict[int, Path] = {}
     used: set[Path] = set()
     for number in range(len(index.archive.items)) if requested is None else sorted(requested):
         name = index.archive.items[number].name
         if os.sep == "\\" and set(name) & set(NOT_IN_WINDOWS_NAMES):
             raise OutputError(f"{name!a} cannot be a file's name here; read it with read_archive")
-        target = root / (name if name.lower().endswith(suffix) else name + suffix)
+        jpeg = format is None and _holds_jpeg(data, index, number)
+        suffixes = FORMATS["JPEG"].suffixes if jpeg else asked
+        target = root / (name if name.lower().endswith(suffixes) else name + suffixes[0])
         if target in used:
             raise OutputError(
                 f"two images would be written to {target}: extract them by name, one after the "
@@ -230,6 +273,13 @@ def _named_by_kind(root: Path, name: str, kind: str, written: Collection[Path]) 
             f"two images would be written to {target}: extract them by name, one after the other"
         )
     return target
+
+
+def _check_kept(archive: Source, targets: Iterable[Path]) -> None:
+    """Raise OutputError if an image would be written over the archive."""
+    place = urls.located(archive)
+    if isinstance(place, Path) and os.path.realpath(place) in map(os.path.realpath, targets):
+        raise OutputError(f"{place}: is the archive, which is kept: choose another folder")
 
 
 def _make_folder(root: Path, folder: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from bbans import container, images
 from bbans.archives.groups import Pixels, decode_group
 from bbans.container import archive_reader as reader
 from bbans.container import archive_records as records
-from bbans.errors import FormatError
+from bbans.errors import FormatError, InputError
 from bbans.files.metadata import restored
 from bbans.models.image_model import ImageModel
 
@@ -23,25 +24,30 @@ class Lost:
     reason: str
 
 
+File = TypeVar("File")
+"""What becomes of a single-image file: an image, or also something else."""
+
+
 @dataclass(frozen=True)
-class Sources:
+class Sources(Generic[File]):
     """Functions that decoding needs.
 
     model: from the number of a model in the archive to the model. image: from the bytes of a
-    single-image file to the image. Both raise FormatError and ModelNotFoundError.
+    single-image file to the image. Both raise FormatError and ModelNotFoundError; of a JPEG whose
+    pixels are not decoded, `image` raises InputError.
     """
 
     model: Callable[[int], ImageModel]
-    image: Callable[[bytes], images.Image]
+    image: Callable[[bytes], File]
 
 
 def restore(
     data: container.Buffer,
     index: reader.ArchiveIndex,
-    sources: Sources,
+    sources: Sources[File],
     requested: Collection[int] | None = None,
     lost: list[Lost] | None = None,
-) -> Iterator[tuple[int, images.Image]]:
+) -> Iterator[tuple[int, images.Image | File]]:
     """Yield `(number, image)` of the requested items (default: all) in the order of groups.
 
     Groups without requested items are not read. lost: a list that receives the images that cannot
@@ -106,10 +112,10 @@ def _image(item: records.Item, pixels: Pixels, pixel_format: container.PixelForm
 def _from_files(
     data: container.Buffer,
     index: reader.ArchiveIndex,
-    sources: Sources,
+    sources: Sources[File],
     numbers: list[int],
     lost: list[Lost] | None,
-) -> Iterator[tuple[int, images.Image]]:
+) -> Iterator[tuple[int, File]]:
     """Yield number and image of the given items."""
     for number in numbers:
         item = index.archive.items[number]
@@ -125,14 +131,17 @@ def _from_files(
                     "the index says other sides or another pixel format than its file"
                 )
             image = sources.image(raw)
-        except FormatError as error:
+        except (FormatError, InputError) as error:
             _report_lost(index, [number], error, lost)
             continue
         yield number, image
 
 
 def _report_lost(
-    index: reader.ArchiveIndex, numbers: list[int], error: FormatError, lost: list[Lost] | None
+    index: reader.ArchiveIndex,
+    numbers: list[int],
+    error: FormatError | InputError,
+    lost: list[Lost] | None,
 ) -> None:
     """Append the items to `lost`, or raise the error with their names if that is None."""
     if lost is None:

@@ -20,6 +20,7 @@ from bbans.container.stack_record import Stack
 from bbans.errors import InputError
 from bbans.execution.executor import Execution, on_threads
 from bbans.files import encoder, urls
+from bbans.files.jpeg import with_jpegs
 from bbans.images.atomic import check_free
 from bbans.models.library import ModelLike, load_model
 from bbans.options import SchemeOptions
@@ -38,7 +39,7 @@ class Writing:
     """How an archive is written: the options of `archives.create.create_archive`.
 
     effort, model_only: of single-image files. mode: permission bits of a local file; None: those of
-    the umask.
+    the umask. progress: called with the number of images that are coded.
     """
 
     model: ArchiveModel = None
@@ -54,6 +55,7 @@ class Writing:
     effort: str = "default"
     model_only: bool = False
     mode: int | None = None
+    progress: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,7 @@ def write_archive(
             )
         )
 
-    def to_file(image: images.Image) -> bytes:
-        return compressor()(image)
+    to_file = with_jpegs(lambda image: compressor()(image))
 
     def embedded(model_id: bytes) -> bytes:
         """Return the file of the model with this id."""
@@ -153,7 +154,13 @@ def write_archive(
                 ),
             )
         built = build(
-            named, spool, settings, embedded if writing.embed_model else None, spread, stack
+            named,
+            spool,
+            settings,
+            embedded if writing.embed_model else None,
+            spread,
+            stack,
+            writing.progress,
         )
         index = write_index(built.archive)
         file_bytes = len(index) + sum(map(len, built.models)) + spool.tell()

@@ -150,7 +150,10 @@ def check_name(name: str) -> None:
     if not 1 <= size <= MAX_NAME:
         raise FormatError(f"a name has 1 to {MAX_NAME} bytes, found {size}")
     if "\\" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
-        raise FormatError(f"a name has no backslash and no control character, found {name[:80]!a}")
+        raise FormatError(
+            f"a name has no backslash and no control character, found {name[:80]!a}: rename the "
+            "image"
+        )
     for part in name.split("/"):
         if part in ("", ".", "..") or len(part.encode("utf-8")) > MAX_NAME_PART:
             raise FormatError(

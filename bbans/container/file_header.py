@@ -9,6 +9,7 @@ from __future__ import annotations
 from bbans.container.binary import Buffer, Cursor, check_crc, varint, with_crc
 from bbans.container.file_records import (
     DEFAULT_MAX_PIXELS,
+    HAS_JPEG,
     HAS_METADATA,
     HAS_MODEL,
     MAGIC,
@@ -33,6 +34,7 @@ def header_section(header: Header) -> bytes:
     has_model = header.model_id != NO_MODEL
     one_tile = (header.tile_width, header.tile_height) == (header.width, header.height)
     flags = HAS_METADATA * header.has_metadata + HAS_MODEL * has_model + ONE_TILE * one_tile
+    flags += HAS_JPEG * header.has_jpeg
     geometry = (header.width, header.height, header.tile_width, header.tile_height)[
         : 2 if one_tile else 4
     ]
@@ -101,7 +103,7 @@ def decode_header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
         )
     model_id = cursor.take(MODEL_ID_SIZE) if flags & HAS_MODEL else NO_MODEL
     check_crc(cursor, 0)
-    if flags & ~(HAS_METADATA | HAS_MODEL | ONE_TILE):
+    if flags & ~(HAS_METADATA | HAS_MODEL | ONE_TILE | HAS_JPEG):
         raise VersionError(
             f"flags {flags:#04x} of the header are unknown to this release: use a newer bbans"
         )
@@ -114,7 +116,14 @@ def decode_header(data: Buffer, max_pixels: int) -> tuple[Header, int]:
             "the header has a model id of zeros, which stands for no model and is left out"
         )
     header = Header(
-        width, height, pixel_format, tile_width, tile_height, model_id, bool(flags & HAS_METADATA)
+        width,
+        height,
+        pixel_format,
+        tile_width,
+        tile_height,
+        model_id,
+        bool(flags & HAS_METADATA),
+        bool(flags & HAS_JPEG),
     )
     check_header(header)
     if width * height > max_pixels:

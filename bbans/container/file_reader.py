@@ -23,6 +23,12 @@ from bbans.container.file_records import (
     check_tile_entry,
     tile_shapes,
 )
+from bbans.container.jpeg_section import (
+    JpegEntry,
+    JpegRecord,
+    read_jpeg_payload,
+    read_jpeg_section,
+)
 from bbans.container.metadata import MetadataChunk, read_metadata
 from bbans.container.part_entries import MAX_PAYLOAD, read_parts
 from bbans.container.part_records import U32_MAX
@@ -53,11 +59,14 @@ class TileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The contents of a file without the payloads."""
+    """The contents of a file without the payloads. `jpeg`: of a file that holds a JPEG, which has
+    neither metadata nor tiles.
+    """
 
     header: Header
     metadata: tuple[MetadataChunk, ...]
     entries: tuple[TileEntry, ...]
+    jpeg: JpegEntry | None = None
 
 
 def _tile_entry(cursor: Cursor, pixel_format: PixelFormat) -> TileEntry:
@@ -95,7 +104,8 @@ def _table(
 
 
 def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool = True) -> Index:
-    """Decodes header, metadata and table of contents, and verifies their checksums.
+    """Decodes header, metadata and table of contents, or the section of a JPEG, and verifies their
+    checksums.
 
     `data` may be a mapped file, since payloads are not read. If `whole`, a file that ends early or
     has more bytes is refused too. Raises a FormatError: NotBbansError, VersionError,
@@ -111,6 +121,11 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
         (1,)
     """
     header, position = decode_header(data, max_pixels)
+    if header.has_jpeg:
+        jpeg = read_jpeg_section(data, position, header.width, header.height, max_pixels)
+        if whole:
+            _check_end(data, jpeg.offset, jpeg.offset + jpeg.payload_size)
+        return Index(header, (), (), jpeg)
     metadata: tuple[MetadataChunk, ...] = ()
     if header.has_metadata:
         metadata, position = read_metadata(data, position)
@@ -125,14 +140,8 @@ def read_index(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS, whole: bool =
         entries.append(replace(entry, offset=offset))
         offset += sum(entry.sizes)
     check_model_use(header.model_id, [entry.tile for entry in entries])
-    if whole and offset > len(data):
-        raise TruncatedError(
-            f"the file ends in its payloads: {offset - end} bytes expected, {len(data) - end} found"
-        )
-    if whole and offset < len(data):
-        raise TrailingDataError(
-            f"{len(data) - offset} bytes follow the end of the file: remove them"
-        )
+    if whole:
+        _check_end(data, end, offset)
     return Index(header, metadata, tuple(entries))
 
 
@@ -151,6 +160,19 @@ def read_metadata_only(data: Buffer) -> tuple[MetadataChunk, ...]:
     """
     header, position = decode_header(data, U32_MAX**2)
     return read_metadata(data, position)[0] if header.has_metadata else ()
+
+
+def _check_end(data: Buffer, start: int, end: int) -> None:
+    """Raises TruncatedError or TrailingDataError unless the payloads, from `start` to `end`, end
+    with the file.
+    """
+    if end > len(data):
+        raise TruncatedError(
+            f"the file ends in its payloads: {end - start} bytes expected, {len(data) - start} "
+            "found"
+        )
+    if end < len(data):
+        raise TrailingDataError(f"{len(data) - end} bytes follow the end of the file: remove them")
 
 
 def read_tile(data: Buffer, index: Index, number: int) -> TileRecord:
@@ -202,6 +224,10 @@ def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
         True
     """
     index = read_index(data, max_pixels)
+    jpeg = None
+    if index.jpeg is not None:
+        j = index.jpeg
+        jpeg = JpegRecord(j.method, j.size, j.crc, read_jpeg_payload(data, j))
     tiles = tuple(read_tile(data, index, number) for number in range(len(index.entries)))
     h = index.header
     return Container(
@@ -213,4 +239,5 @@ def read(data: Buffer, max_pixels: int = DEFAULT_MAX_PIXELS) -> Container:
         h.model_id,
         index.metadata,
         tiles,
+        jpeg,
     )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bbans.container.binary import require
+from bbans.container.jpeg_section import JpegRecord, check_jpeg_header
 from bbans.container.metadata import MetadataChunk
 from bbans.container.part_records import U32_MAX, TilePart, check_part, needs_model
 from bbans.container.pixel_formats import FORMATS
@@ -24,7 +25,7 @@ VERSION = 1
 MODEL_ID_SIZE = 32
 NO_MODEL = bytes(MODEL_ID_SIZE)
 
-HAS_METADATA, HAS_MODEL, ONE_TILE = 1, 2, 4  # flags of the header
+HAS_METADATA, HAS_MODEL, ONE_TILE, HAS_JPEG = 1, 2, 4, 8  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
 
 
@@ -45,7 +46,9 @@ class TileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first section of a file. `model_id` is `NO_MODEL` if no tile needs a model."""
+    """The first section of a file. `model_id` is `NO_MODEL` if no tile needs a model. `has_jpeg`: a
+    JPEG follows in place of metadata and tiles.
+    """
 
     width: int
     height: int
@@ -54,11 +57,14 @@ class Header:
     tile_height: int
     model_id: bytes
     has_metadata: bool
+    has_jpeg: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The contents of a file. Tiles are in the order of `tile_grid.tile_rectangles`."""
+    """The contents of a file. Tiles are in the order of `tile_grid.tile_rectangles`. A file with a
+    JPEG has no tiles and no metadata.
+    """
 
     width: int
     height: int
@@ -68,6 +74,7 @@ class Container:
     model_id: bytes
     metadata: tuple[MetadataChunk, ...]
     tiles: tuple[TileRecord, ...]
+    jpeg: JpegRecord | None = None
 
 
 def header_of(container: Container) -> Header:
@@ -80,7 +87,14 @@ def header_of(container: Container) -> Header:
     """
     c = container
     return Header(
-        c.width, c.height, c.pixel_format, c.tile_width, c.tile_height, c.model_id, bool(c.metadata)
+        c.width,
+        c.height,
+        c.pixel_format,
+        c.tile_width,
+        c.tile_height,
+        c.model_id,
+        bool(c.metadata),
+        c.jpeg is not None,
     )
 
 
@@ -102,6 +116,8 @@ def check_header(header: Header) -> None:
     require("tile height", header.tile_height, 1, header.height)
     if len(header.model_id) != MODEL_ID_SIZE:
         raise FormatError(f"a model id has {MODEL_ID_SIZE} bytes, found {len(header.model_id)}")
+    if header.has_jpeg:
+        check_jpeg_header(header)
 
 
 def check_tile_entry(

@@ -1,5 +1,5 @@
 """Encodes the contents of a file of one image: header, metadata if there is any, table of contents,
-payloads.
+payloads; or header, section and payload of a JPEG.
 
 Specification: `docs/format.md`.
 """
@@ -20,6 +20,7 @@ from bbans.container.file_records import (
     header_of,
     tile_shapes,
 )
+from bbans.container.jpeg_section import check_jpeg_container, jpeg_section
 from bbans.container.metadata import check_metadata, metadata_section
 from bbans.container.part_entries import part_entry
 from bbans.container.pixel_formats import FORMATS
@@ -36,9 +37,14 @@ def _tile_entry(tile: TileRecord) -> bytes:
 
 
 def _framing(container: Container) -> bytes:
-    """Header, metadata and table of contents. Raises FormatError if a rule is broken."""
+    """Header, metadata and table of contents, or header and the section of a JPEG. Raises
+    FormatError if a rule is broken.
+    """
     header = header_of(container)
     check_header(header)
+    if container.jpeg is not None:
+        check_jpeg_container(container)
+        return header_section(header) + jpeg_section(container.jpeg.entry)
     check_metadata(container.metadata)
     record_of_samples(container.metadata, FORMATS[header.pixel_format])
     check_tile_count(header, len(container.tiles))
@@ -62,7 +68,7 @@ def _framing(container: Container) -> bytes:
 
 def framing_bits(container: Container) -> int:
     """Returns the number of bits of a file that are not payload: header, metadata and table of
-    contents.
+    contents, or what stands before the payload of a JPEG.
 
     Raises FormatError if the container breaks a rule.
 
@@ -89,4 +95,7 @@ def write(container: Container) -> bytes:
         >>> len(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
         33
     """
-    return b"".join([_framing(container), *(tile.payload for tile in container.tiles)])
+    payloads = [tile.payload for tile in container.tiles]
+    if container.jpeg is not None:
+        payloads = [container.jpeg.payload]
+    return b"".join([_framing(container), *payloads])

@@ -5,6 +5,9 @@ PNG and WebP are those of Pillow at higher efforts, JPEG XL is that of imagecode
 the samples alone, without metadata, in this process, on as many threads as each library uses by
 default. A codec that is not installed, or that cannot represent an image, has no result for it.
 Speeds are in 10^6 bytes of raw samples per second of wall-clock time.
+
+A JPEG whose pixels are not asked for is to be restored byte for byte, metadata included. Only JPEG
+XL and this package can; speeds are in bytes of the decoded samples.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from bbans import images
 from bbans.errors import InputError, OutputError, VerificationError
 from bbans.files.decoder import decompress
 from bbans.files.encoder import compress
+from bbans.files.jpeg import compress_jpeg, pixel_format_of, restore_jpeg
 from bbans.models.library import ModelLike, load_model
 
 Pixels = NDArray[Any]
@@ -38,13 +42,16 @@ class Contender(NamedTuple):
 
     convert: from an image to what the codec encodes and must restore, an array of samples or the
     image itself; None if the codec cannot represent the image. encode, decode: to bytes and back;
-    decode returns an array of samples.
+    decode returns an array of samples. encode_jpeg, decode_jpeg: from the bytes of a JPEG to bytes
+    and back; None if the codec cannot.
     """
 
     name: str
     convert: Callable[[images.Image], Any]
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
+    encode_jpeg: Callable[[bytes], bytes] | None = None
+    decode_jpeg: Callable[[bytes], bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,12 +143,32 @@ def contenders(
 
         return imagecodecs.jpegxl_decode(data)
 
+    def jpegxl_of_jpeg(data: bytes) -> bytes:
+        import imagecodecs
+
+        try:
+            return bytes(imagecodecs.jpegxl_encode_jpeg(data))
+        except imagecodecs.JpegxlError as error:
+            raise OutputError(f"JPEG XL does not transcode the JPEG: {error}") from error
+
+    def jpeg_of_jpegxl(data: bytes) -> bytes:
+        import imagecodecs
+
+        return bytes(imagecodecs.jpegxl_decode_jpeg(data, numthreads=1))
+
     name = OURS if model is None and effort == "default" else f"{OURS}, {_setting(model, effort)}"
     return (
         Contender(REFERENCE, _unsigned, _png, _from_png),
         Contender("WebP", _rgb, _webp, _from_webp),
-        Contender(f"JPEG XL e{jpegxl_effort}", _samples, jpegxl, from_jpegxl),
-        Contender(name, lambda image: image, ours, from_ours),
+        Contender(
+            f"JPEG XL e{jpegxl_effort}",
+            _samples,
+            jpegxl,
+            from_jpegxl,
+            jpegxl_of_jpeg,
+            jpeg_of_jpegxl,
+        ),
+        Contender(name, lambda image: image, ours, from_ours, compress_jpeg, restore_jpeg),
     )
 
 
@@ -153,9 +180,9 @@ def measure(
     as_pixels: bool = False,
     warm: bool = True,
 ) -> ImageScores:
-    """Measure all codecs on the image in the bytes of an image file.
+    """Measure all codecs on the image in the bytes of an image file, or on the JPEG itself.
 
-    as_pixels: accept a lossy file and code its decoded pixels. warm: code a corner of the image
+    as_pixels: code the decoded pixels of a lossy file. warm: code a corner of the image
     first, so that loading a codec is not timed.
 
     Raises InputError if the file cannot be read or coded, and VerificationError if a codec does not
@@ -167,7 +194,14 @@ def measure(
         >>> [score.samples for score in measure("a", buffer.getvalue(), contenders()[:1]).scores]
         [1024]
     """
-    image = images.without_metadata(images.read_image(data, as_pixels=as_pixels))
+    source = images.read_source(data, as_pixels=as_pixels)
+    if isinstance(source, images.JpegFile):
+        jpeg = source
+        if warm:
+            for codec in codecs:
+                _score_jpeg(codec, jpeg)
+        return ImageScores(name, tuple(_score_jpeg(codec, jpeg) for codec in codecs))
+    image = images.without_metadata(source)
     if warm:
         _warm_up(image, codecs)
     return ImageScores(name, tuple(_score(codec, image) for codec in codecs))
@@ -219,18 +253,47 @@ def _score(codec: Contender, image: images.Image) -> Score:
     converted = codec.convert(image)
     if converted is None:
         return Score(*header)
+    expected = converted.pixels if isinstance(converted, images.Image) else converted
+
+    def same(restored: Any) -> bool:
+        return restored.dtype == expected.dtype and np.array_equal(restored, expected)
+
+    return _timed(header, codec.encode, codec.decode, converted, same)
+
+
+def _score_jpeg(codec: Contender, jpeg: images.JpegFile) -> Score:
+    """Time encoding and decoding of a JPEG. Raises VerificationError on another result."""
+    pixel_format = pixel_format_of(jpeg)
+    samples = jpeg.width * jpeg.height * pixel_format.channels
+    header = codec.name, samples, pixel_format.raw_bytes(jpeg.height, jpeg.width)
+    if codec.encode_jpeg is None or codec.decode_jpeg is None:
+        return Score(*header)
+    return _timed(
+        header, codec.encode_jpeg, codec.decode_jpeg, jpeg.data, lambda found: found == jpeg.data
+    )
+
+
+def _timed(
+    header: tuple[str, int, int],
+    encode: Callable[[Any], bytes],
+    decode: Callable[[bytes], Any],
+    source: Any,
+    same: Callable[[Any], bool],
+) -> Score:
+    """Time encoding and decoding; the score has no result if the codec is not installed or cannot
+    hold the source. Raises VerificationError unless what is restored is the `same`.
+    """
     try:
         started = time.perf_counter()
-        data = codec.encode(converted)
+        data = encode(source)
         encoded = time.perf_counter()
-        restored = codec.decode(data)
+        restored = decode(data)
         decoded = time.perf_counter()
     except (ImportError, OutputError):  # not installed, or the image is too large for the format
         return Score(*header)
-    expected = converted.pixels if isinstance(converted, images.Image) else converted
-    if restored.dtype != expected.dtype or not np.array_equal(restored, expected):
+    if not same(restored):
         raise VerificationError(
-            f"{codec.name} restored another image than it was given; please report this"
+            f"{header[0]} restored another image than it was given; please report this"
         )
     return Score(*header, len(data), encoded - started, decoded - encoded)
 

@@ -15,14 +15,19 @@ from bbans.models.model_file import Model
 
 
 def named_images(
-    path: str | os.PathLike[str], shape: tuple[int, int] | None = None, count: int | None = None
+    path: str | os.PathLike[str],
+    shape: tuple[int, int] | None = None,
+    count: int | None = None,
+    not_taken: list[images.NotTaken] | None = None,
 ) -> list[tuple[str, NDArray[Any]]]:
     """Read the first `count` images (default: all) of a folder, an image, `.npy`, `.npz` or idx
     file.
 
-    shape `(H, W)`: of images that arrays hold flat, one a row. Returns pairs of a name and the
-    samples as they are coded, uint8 or uint16 `(H, W)` or `(H, W, C)`. Raises InputError if there
-    are no images or one cannot be read.
+    shape `(H, W)`: of images that arrays hold flat, one a row. not_taken: a list that receives the
+    images that cannot be read, which do not count; if None, the first of them raises InputError.
+    Files of a folder that are no images are passed over. Returns pairs of a name and the samples as
+    they are coded, uint8 or uint16 `(H, W)` or `(H, W, C)`. Raises InputError if there are no
+    images.
 
     Examples:
         >>> import tempfile
@@ -31,11 +36,23 @@ def named_images(
         ...     [pixels.shape for _, pixels in named_images(f"{folder}/a.npy", (2, 3), count=2)]
         [(2, 3), (2, 3)]
     """
-    image_set = images.open_set(path, shape=shape)
-    return [
-        (name, images.coded_samples(image_set.image(i)))
-        for i, name in enumerate(image_set.names[:count])
-    ]
+    found = images.open_set(path, shape=shape)
+    named: list[tuple[str, NDArray[Any]]] = []
+    if not_taken is not None:
+        not_taken += (other for other in found.not_taken if other.image)
+    for i, name in enumerate(found.names):
+        if count is not None and len(named) >= count:
+            break
+        try:
+            named.append((name, images.coded_samples(found.image(i))))
+        except InputError as error:
+            if not_taken is None or len(found) == 1:
+                raise
+            place = found.places[i] if found.places else name
+            not_taken.append(images.not_taken(name, place, error))
+    if not_taken and not named:
+        raise InputError(f"{not_taken[0].place}: {not_taken[0].reason}; nor can the others be read")
+    return named
 
 
 def samples(named: Sequence[tuple[str, NDArray[Any]]], model: Model) -> NDArray[np.int64]:

@@ -5,18 +5,21 @@ damaged one.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from bbans import container, images, tiles
+from bbans.errors import InputError
 from bbans.execution.executor import all_threads, on_threads
-from bbans.files import storage, tiling
+from bbans.files import jpeg, storage, tiling
 from bbans.files.context import context_of_file
 from bbans.files.info import FileInfo, describe
 from bbans.files.metadata import kind_of_samples, to_image
 from bbans.models.library import ModelLike
+from bbans.options import Progress
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -32,8 +35,10 @@ def decompress_image(
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
+    progress: Progress | None = None,
 ) -> images.Image:
-    """Decompress a file and return its image with the metadata.
+    """Decompress a file and return its image with the metadata; of a file that holds a JPEG, the
+    decoded pixels (`restore_jpeg` returns the JPEG).
 
     data: bytes, or a `container.FileBuffer` of which only the needed parts are read. model: tried
     before those of the search path if its id is the one in the file. threads: how many tiles are
@@ -42,11 +47,12 @@ def decompress_image(
     region: `(x, y, width, height)` in pixels; only the tiles that meet this rectangle are decoded.
     The tags of a TIFF come with the whole image only. preview: s from 0 to 10 returns every 2^s-th
     row and column, where possible from the coarse levels of the pyramid alone, whose checksum
-    cannot be verified.
+    cannot be verified. progress: called for every tile that is "decoded", of which a JPEG counts as
+    one.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
-    tiles do not have.
+    pixels, ModelNotFoundError, and InputError on a region outside the image, on a preview that the
+    tiles do not have, and on a JPEG whose pixels are not decoded (CMYK, cut, of 12 bits).
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -59,15 +65,29 @@ def decompress_image(
     """
     index = container.read_index(data, max_pixels)
     rectangle = None if region is None else tiling.Region(*region)
+    if index.jpeg is not None:
+        image = jpeg.decoded(data, index)
+        _jpeg_done(progress)
+        return replace(image, pixels=tiling.cut(image.pixels, index.header, rectangle, preview))
     pixels = tiling.decode(
         data,
         index,
         on_threads(context_of_file(index, model), threads),
         region=rectangle,
         level=preview,
+        progress=_decoded(progress),
     )
     image = to_image(pixels, index)
     return image if region is None and not preview else replace(image, tiff=None)
+
+
+def _decoded(progress: Progress | None) -> tiling.TilesDone | None:
+    return None if progress is None else partial(progress, "decoded")
+
+
+def _jpeg_done(progress: Progress | None) -> None:
+    if progress is not None:
+        progress("decoded", 1, 1)
 
 
 def decompress(
@@ -82,15 +102,16 @@ def decompress(
     """Decompress a file and return its samples, `(H, W)` or `(H, W, channels)`: uint8 or uint16,
     int8 or int16 if they are signed, bool if they were.
 
-    Palette indices and samples of fewer bits are returned unscaled.
+    Palette indices and samples of fewer bits are returned unscaled. Of a file that holds a JPEG,
+    the decoded pixels are returned.
 
     model: tried before those of the search path if its id is the one in the file. threads: how many
     tiles are decoded in parallel. region: `(x, y, width, height)` in pixels, to decode only this
     rectangle. preview: s from 0 to 10, to decode only every 2^s-th row and column.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, ModelNotFoundError, and InputError on a region outside the image or a preview that the
-    tiles do not have.
+    pixels, ModelNotFoundError, and InputError on a region outside the image, on a preview that the
+    tiles do not have, and on a JPEG whose pixels are not decoded (CMYK, cut, of 12 bits).
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -110,12 +131,17 @@ def salvage(
     model: ModelLike = None,
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> tuple[images.Image, tuple[tiling.Damage, ...]]:
     """Restore a damaged or truncated file as far as possible: the image, and the missing tiles.
 
     Pixels of missing tiles are 0. model: tried before those of the search path if its id is the one
-    in the file. Raises FormatError if the damage is in the header, the metadata or the table of
-    contents, LimitError if the image has more than `max_pixels` pixels, and ModelNotFoundError.
+    in the file. progress: called for every tile that is "decoded" or lost, of which a JPEG counts
+    as one.
+
+    Raises FormatError if the damage is in the header, the metadata or the table of contents, or
+    anywhere in a file that holds a JPEG, which has no tiles; LimitError if the image has more than
+    `max_pixels` pixels; ModelNotFoundError; and InputError on a JPEG whose pixels are not decoded.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -127,9 +153,17 @@ def salvage(
         ((8, 8), 1)
     """
     index = container.read_index(data, max_pixels, whole=False)
+    if index.jpeg is not None:
+        image = jpeg.decoded(data, index)
+        _jpeg_done(progress)
+        return image, ()
     damaged: list[tiling.Damage] = []
     pixels = tiling.decode(
-        data, index, on_threads(context_of_file(index, model), threads), damaged=damaged
+        data,
+        index,
+        on_threads(context_of_file(index, model), threads),
+        damaged=damaged,
+        progress=_decoded(progress),
     )
     pixel_format = container.FORMATS[index.header.pixel_format]
     if kind_of_samples(index.metadata, pixel_format).signed:
@@ -143,8 +177,8 @@ def salvage(
 def open(path: str | Path, *, model: ModelLike = None) -> PillowImage.Image:
     """Read a file by its path or URL and return it as a Pillow image.
 
-    Raises InputError if it cannot be read or Pillow has no mode for its samples, FormatError on
-    damage, and ModelNotFoundError.
+    Raises InputError if it cannot be read, Pillow has no mode for its samples or the pixels of its
+    JPEG are not decoded; FormatError on damage; and ModelNotFoundError.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -165,8 +199,12 @@ def verify(
     model: ModelLike = None,
     threads: int | None = None,
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> None:
-    """Decode a file and verify its structure and all its checksums.
+    """Decode a file and verify its structure and all its checksums. A JPEG is restored; its pixels
+    are not decoded.
+
+    progress: called for every tile that is "decoded", of which a JPEG counts as one.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
     pixels, and ModelNotFoundError.
@@ -180,7 +218,12 @@ def verify(
         Traceback (most recent call last):
         bbans.errors.TruncatedError: ...
     """
-    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels)
+    index = container.read_index(data, max_pixels)
+    if index.jpeg is not None:
+        jpeg.restored(data, index)
+        _jpeg_done(progress)
+        return
+    decompress_image(data, model=model, threads=threads, max_pixels=max_pixels, progress=progress)
 
 
 def info(
@@ -195,10 +238,11 @@ def info(
 
     account: decode the file and split its length in bits into ideal, net and total and their terms.
     costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
-    model: tried before those of the search path if its id is the one in the file.
+    model: tried before those of the search path if its id is the one in the file. A file that holds
+    a JPEG has no account, since its bits belong to no pixels; with `account` it is restored.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, and, with `account`, ModelNotFoundError.
+    pixels; with `account`, ModelNotFoundError; and with `costs`, InputError on a JPEG.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -208,6 +252,10 @@ def info(
         (64, {'constant': 1}, True)
     """
     index = container.read_index(data, max_pixels)
+    if index.jpeg is not None and costs:
+        raise InputError("a JPEG in a file has no bits of its pixels to show: compress --as-pixels")
+    if index.jpeg is not None and account:
+        jpeg.restored(data, index)  # as other files are decoded
     with all_threads():
         return describe(
             data,

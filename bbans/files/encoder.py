@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from bbans.files import tiling
 from bbans.files.context import ContextRequest, build_context
 from bbans.files.metadata import chunks_of, to_image
 from bbans.models.library import ModelLike, load_model
-from bbans.options import NO_MODEL, SchemeOptions, effort_named
+from bbans.options import NO_MODEL, Progress, SchemeOptions, effort_named
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -37,8 +37,9 @@ class CompressOptions:
 
     model: a model's name, file or value, "none" for the fixed predictor, or None for the model of
     `effort`. effort: a key of `options.EFFORTS`. verify: whether every file is decoded and compared
-    with its image before it is returned. execution: threads, or the workers of a cluster.
-    model_only: whether tiles are coded by the model even where a library codes them shorter.
+    with its image before it is returned. execution: threads, or the workers of a cluster. progress:
+    called for every tile that is "coded" and "checked". model_only: whether tiles are coded by the
+    model even where a library codes them shorter.
     """
 
     model: ModelLike = None
@@ -46,6 +47,7 @@ class CompressOptions:
     scheme: SchemeOptions = DEFAULT_SCHEME
     verify: bool = True
     execution: Execution = LOCAL
+    progress: Progress | None = None
     model_only: bool = False
 
 
@@ -96,7 +98,9 @@ def compress(
     """
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
-    options = CompressOptions(model, effort, scheme_options, verify, execution, model_only)
+    options = CompressOptions(
+        model, effort, scheme_options, verify, execution, model_only=model_only
+    )
     return encoder(options)(images.as_image(image))
 
 
@@ -132,9 +136,12 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
     def encode(image: images.Image) -> bytes:
         if context.image_model is not None:
             tiles.check_fit(context.image_model, images.coded_samples(image), image.palette)
-        data, modelled = _encode(image, context, executor, effort.exhaustive)
+        progress = options.progress
+        coded = None if progress is None else partial(progress, "coded")
+        data, modelled = _encode(image, context, executor, effort.exhaustive, coded)
         if options.verify:
-            _verify(data, image, verifier() if modelled else executor)
+            checked = None if progress is None else partial(progress, "checked")
+            _verify(data, image, verifier() if modelled else executor, checked)
         return data
 
     return encode
@@ -145,13 +152,16 @@ def _encode(
     context: tiles.Context,
     executor: Executor[tiles.Context],
     exhaustive: bool,
+    progress: tiling.TilesDone | None,
 ) -> tuple[bytes, bool]:
     """Return the bytes of an image's file, and whether a trained model coded any part of it."""
     pixels = images.coded_samples(image)
     pixel_format = container.format_of(
         1 if pixels.ndim == 2 else pixels.shape[2], image.bit_depth, image.palette
     )
-    (tile_height, tile_width), records = tiling.encode(pixels, pixel_format, executor, exhaustive)
+    (tile_height, tile_width), records = tiling.encode(
+        pixels, pixel_format, executor, exhaustive, progress
+    )
     parts = (part for record in records for part in record.parts)
     modelled = context.model is not None and any(map(container.needs_model, parts))
     file = container.Container(
@@ -170,11 +180,16 @@ def _encode(
     return data, modelled
 
 
-def _verify(data: bytes, image: images.Image, executor: Executor[tiles.Context]) -> None:
+def _verify(
+    data: bytes,
+    image: images.Image,
+    executor: Executor[tiles.Context],
+    progress: tiling.TilesDone | None,
+) -> None:
     """Raise VerificationError unless a file decodes to the image."""
     index = container.read_index(data)
     try:
-        decoded = to_image(tiling.decode(data, index, executor), index)
+        decoded = to_image(tiling.decode(data, index, executor, progress=progress), index)
     except FormatError as error:
         raise VerificationError(
             f"the file could not be decoded again ({error}): nothing was written; please report "

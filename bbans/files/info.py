@@ -53,14 +53,23 @@ class PartInfo:
 
 
 @dataclass(frozen=True)
+class JpegInfo:
+    """The JPEG that a file holds: the method by which it is kept, and its size in bytes."""
+
+    method: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class FileInfo:
     """Properties of a file.
 
     codecs: number of parts by the codec's name. framing_bits: bits of header, table of contents and
     metadata. ideal_bits: the expected code length under the exact model; net_bits: the growth of
     the message; account: its terms; all in bits, and None unless an account was requested. costs:
-    bits of every pixel and of every level, None unless requested. samples: what the samples mean,
-    empty for unsigned numbers of all their bits.
+    bits of every pixel and of every level, None unless requested. jpeg: of a file that holds a
+    JPEG, which has no tiles; width, height and pixel format are those of its decoded pixels.
+    samples: what the samples mean, empty for unsigned numbers of all their bits.
     """
 
     width: int
@@ -83,6 +92,7 @@ class FileInfo:
     net_bits: float | None
     account: Account | None
     costs: Costs | None = None
+    jpeg: JpegInfo | None = None
     samples: str = ""
 
     @property
@@ -93,7 +103,8 @@ class FileInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with rates in bits per dimension."""
         n = self.dimensions
-        excluded = ("account", "ideal_bits", "net_bits", "framing_bits", "costs")
+        excluded = ["account", "ideal_bits", "net_bits", "framing_bits", "costs"]
+        excluded += [] if self.jpeg is not None else ["jpeg"]
         result = {k: v for k, v in asdict(replace(self, costs=None)).items() if k not in excluded}
         result["bits_per_dimension"] = {"total": 8 * self.file_bytes / n}
         result["framing_bits"] = self.framing_bits
@@ -141,6 +152,9 @@ class FileInfo:
             f"total {8 * self.file_bytes / n:9.4f} bits per dimension   {self.file_bytes} bytes, "
             f"{share:.1%} of the raw pixels",
         ]
+        if self.jpeg is not None:
+            lines[1] = f"a JPEG of {self.jpeg.bytes} bytes; method {self.jpeg.method}"
+            lines[2] += f", {self.file_bytes / self.jpeg.bytes:.1%} of the JPEG"
         if self.account is None or self.ideal_bits is None or self.net_bits is None:
             return lines
         a = self.account
@@ -178,8 +192,8 @@ def describe(
     """Return the properties of a file whose index was read from `data`.
 
     with_account: decode every tile to account for its bits, if the file needs no model or `context`
-    has one. with_costs: also measure the bits of every pixel; needs the account. Raises FormatError
-    on damaged tiles.
+    has one. A file that holds a JPEG has no account. with_costs: also measure the bits of every
+    pixel; needs the account. Raises FormatError on damaged tiles.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -193,7 +207,7 @@ def describe(
     names = [container.codec_name(part) for part in parts]
     modelless = header.model_id == container.NO_MODEL
     account, ideal, costs = None, None, None
-    if with_account and (modelless or context.model is not None):
+    if with_account and index.jpeg is None and (modelless or context.model is not None):
         account, ideal = Account(), 0.0
         shares: list[Share] = []
         bits = np.zeros((header.height, header.width) if with_costs else (0, 0))
@@ -215,6 +229,10 @@ def describe(
             ideal += tiles.ideal_bits(record, samples, pixel_format, context, IDEAL_DRAWS)
         costs = Costs(bits, tiles.together(shares)) if with_costs else None
     payload = sum(sum(entry.sizes) for entry in index.entries)
+    jpeg = None
+    if index.jpeg is not None:
+        payload = index.jpeg.payload_size
+        jpeg = JpegInfo(index.jpeg.name, index.jpeg.size)
     return FileInfo(
         width=header.width,
         height=header.height,
@@ -238,6 +256,7 @@ def describe(
         net_bits=None if account is None else account.net,
         account=account,
         costs=costs,
+        jpeg=jpeg,
         samples=kind_of_samples(index.metadata, pixel_format).words(),
     )
 
@@ -246,6 +265,8 @@ def _parts(index: container.Index) -> Iterator[PartInfo]:
     """Yield the properties of every part of every tile."""
     h = index.header
     rectangles = container.tile_rectangles(h.width, h.height, h.tile_width, h.tile_height)
+    if index.jpeg is not None:
+        return
     for number, (entry, (top, left, rows, columns)) in enumerate(
         zip(index.entries, rectangles, strict=True)
     ):

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 from bbans import container, images
 from bbans.container import stack_record
 from bbans.container.archive_reader import is_archive, read_archive_index
-from bbans.errors import FormatError, InputError
+from bbans.errors import FormatError, InputError, OutputError
 from bbans.execution.executor import Execution
-from bbans.files import storage, tiling
+from bbans.files import jpeg, storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
 from bbans.files.metadata import kind_of_samples
-from bbans.images.formats.registry import FORMATS
+from bbans.images.formats.registry import FORMATS, JPEG, written
 from bbans.images.sample_kind import format_for
 from bbans.models.library import ModelLike
-from bbans.options import SchemeOptions
+from bbans.options import Progress, SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
+
+ANY_SIZE = 2**64
+"""A limit on pixels that no image exceeds."""
 
 
 STACK_SUFFIXES = {
@@ -38,7 +41,7 @@ class CompressResult:
 
     source_bytes: the image file. file_bytes: the compressed file. raw_bytes: the uncompressed
     samples in memory. left_out: in words, what of the image file the compressed file does not hold,
-    such as the levels of a pyramid.
+    a part each, such as the levels of a pyramid.
     """
 
     source_bytes: int
@@ -60,26 +63,32 @@ def compress_file(
     overwrite: bool = False,
     as_pixels: bool = False,
     strip: bool = False,
+    keep_going: bool = False,
     model_only: bool = False,
     threads: int | None = None,
     cluster: Cluster | None = None,
+    progress: Progress | None = None,
 ) -> CompressResult:
-    """Compress an image file and return the sizes, and what was left out.
+    """Compress an image file and return the sizes, and what was left out. A JPEG is kept so that it
+    comes back byte for byte, without a model.
 
     The permission bits of a local source are those of a local target. Files of several images are
     for `bbans.compress_stack`.
 
-    source, target: paths or URLs. overwrite: replace an existing target. as_pixels: accept a lossy
-    file (JPEG) and code its decoded pixels, although they need more bytes than it does. strip: drop
-    all metadata but a palette or transparent colour.
+    source, target: paths or URLs. overwrite: replace an existing target. as_pixels: code the
+    decoded pixels of a lossy file (JPEG, lossy WebP), although they need more bytes than it does.
+    strip: drop all metadata but a palette or transparent colour. keep_going: leave out damaged
+    parts of an image file that are no pixels (chunks of a PNG), and say so in the result.
 
     model: a model's name, file or value; "none" for the fixed predictor; None for the model of
     `effort` ("fast", "default" or "max"). scheme, particles and refine: how a latent model of whole
     images codes. verify: decode the result and compare it before it is written. model_only: code by
     the model even where a library is shorter. threads, cluster: where tiles are coded; the bytes do
-    not depend on them.
+    not depend on them. progress: called for every tile that is "coded" and "checked", of which a
+    JPEG counts as one.
 
-    Raises InputError, of which JpegInputError, on images that cannot be read or coded, ModelError,
+    Raises InputError on images that cannot be read or coded, of which JpegInputError on lossy ones
+    other than JPEGs, and on a JPEG with `strip` unless `as_pixels`; ModelError,
     VerificationError, OutputExistsError and OutputError.
 
     Examples:
@@ -89,13 +98,32 @@ def compress_file(
         ...     compress_file(f"{folder}/a.npy", f"{folder}/a.bbans", model="none").raw_bytes
         4096
     """
-    picture, source_bytes = storage.read_image_file(source, as_pixels)
-    left_out = picture.left_out
+    left_out: tuple[str, ...] = ()
+    if keep_going:
+        picture, source_bytes, left_out = storage.read_damaged_file(source, as_pixels)
+    else:
+        picture, source_bytes = storage.read_image_file(source, as_pixels)
+    if isinstance(picture, images.JpegFile):
+        if strip:
+            raise InputError(
+                f"{source}: a JPEG comes back byte for byte, with its metadata: leave out --strip, "
+                "or ask for its pixels (--as-pixels)"
+            )
+        data = jpeg.compressed(picture)
+        if progress is not None:
+            for stage in ("coded", "checked") if verify else ("coded",):
+                progress(stage, 1, 1)
+        storage.write_file(target, data, overwrite, storage.mode_of(source))
+        raw = jpeg.pixel_format_of(picture).raw_bytes(picture.height, picture.width)
+        return CompressResult(source_bytes, len(data), raw, left_out)
+    left_out += picture.left_out
     if strip:
         picture = images.without_metadata(picture)
     scheme_options = SchemeOptions(scheme, particles, refine)
     execution = Execution(threads, cluster)
-    options = CompressOptions(model, effort, scheme_options, verify, execution, model_only)
+    options = CompressOptions(
+        model, effort, scheme_options, verify, execution, progress, model_only
+    )
     data = encoder(options)(picture)
     storage.write_file(target, data, overwrite, storage.mode_of(source))
     return CompressResult(source_bytes, len(data), picture.pixels.nbytes, left_out)
@@ -105,7 +133,8 @@ def original_suffix(source: str | Path) -> str | None:
     """Return the suffix of the kind of file that a compressed file was made of, None if that is not
     known or the file cannot be read.
 
-    source: a path or URL, of which only header and metadata, or the index, are read.
+    source: a path or URL, of which only header and metadata, or the index, are read, but no pipe,
+    which would be used up.
 
     Examples:
         >>> import tempfile, numpy as np
@@ -120,12 +149,19 @@ def original_suffix(source: str | Path) -> str | None:
     """
     try:
         with storage.open_buffer(source) as data:
-            if is_archive(data[:8]):
-                stack = read_archive_index(data, whole=False).archive.stack
-                return None if stack is None else STACK_SUFFIXES[stack.kind]
-            metadata = container.read_metadata_only(data)
-    except (FormatError, InputError):
+            return _suffix_of(data)
+    except (FormatError, InputError, OSError):
         return None
+
+
+def _suffix_of(data: container.Buffer) -> str | None:
+    """Return the suffix of what a compressed file was made of. Raises FormatError."""
+    if is_archive(data[:8]):
+        stack = read_archive_index(data, whole=False).archive.stack
+        return None if stack is None else STACK_SUFFIXES[stack.kind]
+    if _holds_jpeg(data, ANY_SIZE):
+        return jpeg.SUFFIX
+    metadata = container.read_metadata_only(data)
     return ".tif" if any(chunk.kind == container.TIFF_TAGS for chunk in metadata) else None
 
 
@@ -187,23 +223,28 @@ def decompress_file(
     region: tuple[int, int, int, int] | None = None,
     preview: int = 0,
     keep_going: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[tiling.Damage, ...]:
     """Decompress a file to an image file and return the missing tiles, if any.
 
     The permission bits of a local source are those of a local target. Tags of a TIFF are written to
     TIFF, with the whole image only.
 
-    source, target: paths or URLs. format: the kind of image file to write; default: by the suffix
-    of the target, else that of the file that was compressed if it is known, else PNG, or a kind
-    that holds what PNG does not, as signed samples (`default_kind`). overwrite: replace an existing
-    target. model: tried before those of the search path if its id is the one in the file. region:
-    `(x, y, width, height)` in pixels, to restore only this rectangle. preview: s from 0 to 10, to
-    restore only every 2^s-th row and column. keep_going: restore a damaged file as far as possible,
-    with missing tiles 0; region and preview are then ignored.
+    source, target: paths or URLs. format: the kind of image file to write: a name of
+    `images.formats.registry.written`, or "jpeg" for the JPEG that the file holds, byte for byte.
+    Default: by the suffix of the target, else the kind of file that was compressed if that is known
+    (a JPEG as a whole only), else PNG, or a kind that holds what PNG does not, as signed samples
+    (`default_kind`). overwrite: replace an existing target.
+
+    model: tried before those of the search path if its id is the one in the file. region: `(x, y,
+    width, height)` in pixels, to restore only this rectangle. preview: s from 0 to 10, to restore
+    only every 2^s-th row and column. keep_going: restore a damaged file as far as possible, with
+    missing tiles 0; region and preview are then ignored. progress: called for every tile that is
+    "decoded", of which a JPEG counts as one.
 
     Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels, ModelNotFoundError, InputError on an impossible region or preview, OutputExistsError and
-    OutputError.
+    pixels, ModelNotFoundError, InputError on an impossible region or preview and on a JPEG whose
+    pixels are not decoded, OutputExistsError and OutputError, also for "jpeg" from a file without.
 
     Examples:
         >>> import tempfile, numpy as np
@@ -215,8 +256,22 @@ def decompress_file(
     """
     damaged: tuple[tiling.Damage, ...] = ()
     with storage.open_buffer(source) as data:
+        whole = region is None and not preview
+        if format is None and whole and not _other_kind(target) and _holds_jpeg(data, max_pixels):
+            format = JPEG
+        origin = format_of_suffix(_suffix_of(data))
+        if format is not None and format.lower() == JPEG:
+            if not whole:
+                raise OutputError("a region or preview of a JPEG is pixels: choose another format")
+            original = _jpeg_of(data, max_pixels)
+            if progress is not None:
+                progress("decoded", 1, 1)
+            storage.write_file(target, original, overwrite, storage.mode_of(source))
+            return ()
         if keep_going:
-            picture, damaged = salvage(data, model=model, threads=threads, max_pixels=max_pixels)
+            picture, damaged = salvage(
+                data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
+            )
         else:
             picture = decompress_image(
                 data,
@@ -225,12 +280,31 @@ def decompress_file(
                 max_pixels=max_pixels,
                 region=region,
                 preview=preview,
+                progress=progress,
             )
     buffer = io.BytesIO()
     try:
-        kind = format or format_of_suffix(Path(target).suffix) or original_format(source)
+        kind = format or format_of_suffix(Path(target).suffix) or origin
         images.write_image(picture, buffer, format=kind or images.default_format(picture))
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
     storage.write_file(target, buffer.getvalue(), overwrite, storage.mode_of(source))
     return damaged
+
+
+def _holds_jpeg(data: container.Buffer, max_pixels: int) -> bool:
+    return container.read_header(data, max_pixels).has_jpeg
+
+
+def _other_kind(target: str | Path) -> bool:
+    """Return whether a target has the suffix of a kind of image file that is written."""
+    name = str(target).lower()
+    return name.endswith(tuple(suffix for row in written().values() for suffix in row))
+
+
+def _jpeg_of(data: container.Buffer, max_pixels: int) -> bytes:
+    """Return the JPEG of a file. Raises OutputError if it holds none."""
+    if not _holds_jpeg(data, max_pixels):
+        known = ", ".join(written()).upper()
+        raise OutputError(f"the file holds an image and no JPEG: choose one of {known}")
+    return jpeg.restore_jpeg(data, max_pixels=max_pixels)

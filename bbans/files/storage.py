@@ -9,18 +9,20 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bbans import container, images
 from bbans.errors import InputError
 from bbans.files import urls
+from bbans.images.formats.registry import format_of_bytes
 
 
 @contextmanager
 def open_buffer(path: str | Path | bytes) -> Iterator[container.FileBuffer]:
-    """Open a regular file or a URL as a buffer, of which only requested parts are read, or bytes as
-    they are; a context manager.
+    """Open a regular file or a URL as a buffer, of which only requested parts are read, all of a
+    pipe such as `/dev/stdin`, or bytes as they are; a context manager.
 
-    Raises InputError if there is no such regular file or it cannot be read.
+    Raises InputError if there is no such file or it cannot be read.
 
     Examples:
         >>> import tempfile
@@ -30,24 +32,33 @@ def open_buffer(path: str | Path | bytes) -> Iterator[container.FileBuffer]:
         ...         len(buffer)
         3
     """
-    if isinstance(path, bytes):
-        yield container.FileBuffer(io.BytesIO(path))
-        return
-    place = urls.located(path)
     try:
-        if isinstance(place, Path) and not place.is_file():
-            raise InputError(
-                f"{path}: a .bbans file was expected, found "
-                f"{'no regular file' if place.exists() else 'nothing'}"
-            )
-        opened = (place, None) if isinstance(place, Path) else urls.opened(place)
-        buffer = container.FileBuffer(opened[0])  # the file system lives as long as `opened`
+        buffer, _files = _opened(path)  # the file system has to live as long
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
+        name = "the bytes" if isinstance(path, bytes) else path
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     try:
         yield buffer
     finally:
         buffer.close()
+
+
+def _opened(path: str | Path | bytes) -> tuple[container.FileBuffer, Any]:
+    """Return a buffer and, of a URL, its file system."""
+    if isinstance(path, bytes):
+        return container.FileBuffer(io.BytesIO(path)), None
+    place = urls.located(path)
+    if not isinstance(place, Path):
+        file, files = urls.opened(place)
+        return container.FileBuffer(file), files
+    if images.is_pipe(place):
+        return container.FileBuffer(io.BytesIO(images.file_bytes(place))), None
+    if not place.is_file():
+        raise InputError(
+            f"{path}: a .bbans file was expected, found "
+            f"{'no regular file' if place.exists() else 'nothing'}"
+        )
+    return container.FileBuffer(place), None
 
 
 def mode_of(source: str | Path) -> int | None:
@@ -98,11 +109,30 @@ def write_file(
             urls.write(place, local, overwrite)
 
 
-def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, int]:
-    """Read an image file by its path or URL and return the image and the file's size in bytes.
+def read_bytes(source: str | Path, expected: str = "an image file") -> bytes:
+    """Return the bytes of a file by its path or URL, or of a pipe such as `/dev/stdin`.
+
+    Raises InputError if it cannot be read or is none; `expected` says what it should be.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_file(f"{folder}/a.png", b"abc", overwrite=False)
+        ...     read_bytes(f"{folder}/a.png")
+        b'abc'
+    """
+    place = urls.located(source)
+    return images.file_bytes(place, expected) if isinstance(place, Path) else urls.read(place)
+
+
+def read_image_file(
+    source: str | Path, as_pixels: bool
+) -> tuple[images.Image | images.JpegFile, int]:
+    """Read an image file by its path or URL and return the image, or the JPEG file that it is, and
+    the file's size in bytes.
 
     as_pixels: accept a lossy file and take its decoded pixels. Raises InputError on files that
-    cannot be read, of which JpegInputError on a lossy one unless `as_pixels`.
+    cannot be read, of which JpegInputError on a lossy one other than a JPEG unless `as_pixels`.
 
     Examples:
         >>> import tempfile, numpy as np
@@ -112,11 +142,36 @@ def read_image_file(source: str | Path, as_pixels: bool) -> tuple[images.Image, 
         >>> image.pixels.shape, size
         ((2, 3), 134)
     """
-    place = urls.located(source)
-    if isinstance(place, Path):
-        return images.read_image(place, as_pixels=as_pixels), os.path.getsize(place)
-    data = urls.read(place)
+    data = read_bytes(source)
+    with _about(source):
+        return images.read_source(data, as_pixels=as_pixels), len(data)
+
+
+def read_damaged_file(
+    source: str | Path, as_pixels: bool
+) -> tuple[images.Image | images.JpegFile, int, tuple[str, ...]]:
+    """Read an image file of which parts that are no pixels may be damaged: return the image without
+    them, or the JPEG file that it is, the file's size in bytes, and what was not kept, in words.
+
+    Only a PNG has such parts: its ancillary chunks. Raises InputError as `read_image_file` does.
+
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "a.npy"), np.zeros((2, 3), np.uint8))
+        ...     read_damaged_file(f"{folder}/a.npy", as_pixels=False)[1:]
+        (134, ())
+    """
+    data = read_bytes(source)
+    with _about(source):
+        mended, left_out = format_of_bytes(data).mend(data)
+        return images.read_source(mended, as_pixels=as_pixels), len(data), left_out
+
+
+@contextmanager
+def _about(source: str | Path) -> Iterator[None]:
+    """Put the name of a file in front of an InputError of the body."""
     try:
-        return images.read_image(data, as_pixels=as_pixels), len(data)
+        yield
     except InputError as error:
         raise type(error)(f"{source}: {error}") from error.__cause__

@@ -5,11 +5,11 @@ files.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,10 @@ PREVIEW_LEVELS = 10
 every level.
 """
 
+Result = TypeVar("Result")
 Pixels = NDArray[Any]
+TilesDone: TypeAlias = Callable[[int, int], None]
+"""Is called with the number of tiles that are done, and of all."""
 CodedTile: TypeAlias = tuple[container.TileRecord | FormatError, tuple[int, int]]
 """The record of a tile, or the error that reading it raised, and the tile's `(rows, columns)`."""
 
@@ -60,11 +63,13 @@ def encode(
     pixel_format: container.PixelFormat,
     spread: Executor[tiles.Context],
     exhaustive: bool = False,
+    progress: TilesDone | None = None,
 ) -> tuple[tuple[int, int], tuple[container.TileRecord, ...]]:
     """Code an image tile by tile: return `(rows, columns)` of a tile, and the tiles' records.
 
     pixels: uint8 or uint16, `(H, W)` or `(H, W, channels)`. spread: executor of the work on tiles;
-    the records do not depend on it. exhaustive: try every orientation of a tile.
+    the records do not depend on it. exhaustive: try every orientation of a tile. progress: called
+    with the number of tiles that are coded and of all.
 
     Examples:
         >>> from bbans.execution.executor import on_threads
@@ -84,9 +89,16 @@ def encode(
     cuts = (
         pixels[top : top + height, left : left + width] for top, left, height, width in rectangles
     )
-    return shape, tuple(
-        spread(partial(_encode_tile, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
-    )
+    records = spread(partial(_encode_tile, pixel_format=pixel_format, exhaustive=exhaustive), cuts)
+    return shape, tuple(_counted(records, len(rectangles), progress))
+
+
+def _counted(results: Iterable[Result], total: int, progress: TilesDone | None) -> Iterator[Result]:
+    """Yield the results and say after each how many there were."""
+    for done, result in enumerate(results, 1):
+        if progress is not None:
+            progress(done, total)
+        yield result
 
 
 def _encode_tile(
@@ -130,12 +142,14 @@ def decode(
     region: Region | None = None,
     level: int = 0,
     damaged: list[Damage] | None = None,
+    progress: TilesDone | None = None,
 ) -> Pixels:
     """Decode a file, or a region of it, to pixels uint8 or uint16, `(H, W)` or `(H, W, channels)`.
 
     level: decode only every 2^level-th row and column. damaged: a list that receives the tiles that
     cannot be decoded, whose pixels are then 0; if None, the first such tile raises FormatError.
-    Raises InputError on a region outside the image and on a level that the tiles do not have.
+    progress: called with the number of tiles that are decoded and of all that are needed. Raises
+    InputError on a region outside the image and on a level that the tiles do not have.
 
     Examples:
         >>> from bbans.execution.executor import on_threads
@@ -182,7 +196,8 @@ def decode(
             coded_tiles(),
         )
     ) as results:
-        for (number, part), result in zip(jobs, results, strict=True):
+        counted = _counted(results, len(jobs), progress)
+        for (number, part), result in zip(jobs, counted, strict=True):
             top, left, rows, columns = rectangles[number]
             if isinstance(result, FormatError):
                 assert damaged is not None
@@ -199,6 +214,20 @@ def decode(
             y, x = (part.y - requested.y) // step, (part.x - requested.x) // step
             pixels[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return pixels
+
+
+def cut(pixels: Pixels, header: container.Header, region: Region | None, level: int) -> Pixels:
+    """Return a region of the decoded pixels of a whole image, or every 2^level-th row and column.
+
+    Raises InputError on a region outside the image, and on both a region and a level.
+
+    Examples:
+        >>> header = container.Header(3, 2, 0, 3, 2, container.NO_MODEL, has_metadata=False)
+        >>> cut(np.arange(6).reshape(2, 3), header, Region(1, 0, 2, 1), level=0).tolist()
+        [[1, 2]]
+    """
+    r, step = _checked_region(header, region), _checked_step(header, level, region)
+    return np.ascontiguousarray(pixels[r.y : r.y + r.height : step, r.x : r.x + r.width : step])
 
 
 def _decode_tile(

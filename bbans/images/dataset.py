@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from bbans.errors import InputError
 from bbans.images.formats import png
-from bbans.images.formats.read import file_bytes
 from bbans.images.image import DEFAULT_MAX_PIXELS
 from bbans.images.pillow_convert import check_size, check_source, guarded
+from bbans.images.sources import file_bytes
 
 Pixels = NDArray[np.uint8]
 Array = TypeVar("Array", bound=NDArray[Any])

@@ -27,23 +27,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import InputError
-from bbans.images.formats.read import read_image
-from bbans.images.formats.registry import format_of_bytes
+from bbans.images.folders import NotTaken, first_bytes, list_folder
+from bbans.images.formats.jpeg import JpegFile
+from bbans.images.formats.read import read_image, read_source
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image, make_image
 from bbans.images.pillow_convert import guarded
+from bbans.images.sources import file_bytes, is_pipe
 
 Array = NDArray[Any]
 MAX_SET_BYTES = 2**32
 """Largest size of an array that is not memory-mapped."""
 IDX_BYTES = 8
-SNIFFED = 64
-"""Bytes of a file from which its format is detected."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet(Sequence[tuple[str, Array]]):
-    """A sequence of (name, samples). `image(i)` returns the i-th image with metadata; `skipped` are
-    the files of a folder that are no images.
+    """A sequence of (name, samples). `image(i)` returns the i-th image with metadata, which is at
+    `places[i]` (without places: at its name); `source(i)` returns a JPEG as the file that it is.
+    `not_taken` are the files of a folder that are no images, and what cannot be looked into.
 
     Examples:
         >>> from bbans.images.image import from_array
@@ -54,7 +55,18 @@ class ImageSet(Sequence[tuple[str, Array]]):
 
     names: tuple[str, ...]
     image: Callable[[int], Image]
-    skipped: tuple[str, ...] = ()
+    not_taken: tuple[NotTaken, ...] = ()
+    places: tuple[str, ...] = ()
+    source_reader: Callable[[int], Image | JpegFile] | None = None
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The names of what is not taken."""
+        return tuple(other.name for other in self.not_taken)
+
+    def source(self, i: int) -> Image | JpegFile:
+        """Return the i-th image with metadata, or the JPEG file that it is."""
+        return self.image(i) if self.source_reader is None else self.source_reader(i)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -102,7 +114,15 @@ def open_set(
     source = Path(path)
     if source.is_dir():
         return _folder(source, as_pixels, max_pixels)
-    start = _start(source)
+    if is_pipe(source):
+        data = file_bytes(source)
+        return ImageSet(
+            (source.name,),
+            lambda _: read_image(data, as_pixels, max_pixels),
+            places=(os.fspath(source),),
+            source_reader=lambda _: read_source(data, as_pixels, max_pixels),
+        )
+    start = first_bytes(source)
     if start.startswith(b"PK\x03\x04"):
         return _npz(source, shape)
     if start.startswith(b"\x1f\x8b") or start[:3] == bytes([0, 0, IDX_BYTES]):
@@ -111,43 +131,27 @@ def open_set(
         array = _map_npy(source)
         if shape is not None or array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
             return _array_set(array, source.name, shape)
-    return ImageSet((source.name,), lambda _: read_image(source, as_pixels, max_pixels))
-
-
-def _start(path: Path) -> bytes:
-    """Return the first bytes of a regular file. Raises InputError."""
-    try:
-        if not path.is_file():
-            raise InputError(
-                f"{path}: images were expected, found "
-                f"{'no regular file' if path.exists() else 'nothing'}"
-            )
-        with path.open("rb") as file:
-            return file.read(SNIFFED)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); check the path"
-        ) from None
+    return ImageSet(
+        (source.name,),
+        lambda _: read_image(source, as_pixels, max_pixels),
+        places=(os.fspath(source),),
+        source_reader=lambda _: read_source(source, as_pixels, max_pixels),
+    )
 
 
 def _folder(folder: Path, as_pixels: bool, max_pixels: int) -> ImageSet:
-    """Open a folder; files that are no images by their first bytes are skipped."""
-    names, skipped = [], []
-    files = {
-        file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
-    }
-    for name in sorted(files):
-        try:
-            format_of_bytes(_start(files[name]))
-            names.append(name)
-        except InputError:
-            skipped.append(name)
+    """Open a folder; what is no image by its first bytes is left out."""
+    names, others = list_folder(folder)
     if not names:
         raise InputError(
-            f"{folder}: a folder of images was expected, found none among {len(skipped)} files"
+            f"{folder}: a folder of images was expected, found none among {len(others)} files"
         )
     return ImageSet(
-        tuple(names), lambda i: read_image(folder / names[i], as_pixels, max_pixels), tuple(skipped)
+        names,
+        lambda i: read_image(folder / names[i], as_pixels, max_pixels),
+        others,
+        tuple(str(folder / name) for name in names),
+        lambda i: read_source(folder / names[i], as_pixels, max_pixels),
     )
 
 

@@ -35,6 +35,7 @@ from bbans.container.archive_writer import write_index
 from bbans.errors import FormatError, InputError, LimitError
 from bbans.execution.executor import Execution
 from bbans.files import decoder, encoder
+from bbans.files.jpeg import with_jpegs
 from bbans.images.sample_kind import FLOAT_ADVICE
 from bbans.models import library, model_file
 from bbans.models.image_model import image_model
@@ -149,7 +150,12 @@ def encode_chunk(coder: ChunkCoder, chunk: Array) -> bytes:
         return _archived(
             named_planes,
             Settings(
-                to_file, image_model_of_planes, coding, records.MAX_GROUP_ITEMS, False, coder.verify
+                with_jpegs(to_file),
+                image_model_of_planes,
+                coding,
+                records.MAX_GROUP_ITEMS,
+                False,
+                coder.verify,
             ),
         )
     stacked = planes.reshape(-1, *planes.shape[2:])
@@ -259,7 +265,7 @@ def _by_three(planes: Array, compress: Compress) -> bytes:
     named_images = [(f"three planes of {rows} rows", np.ascontiguousarray(colours))]
     if rest := len(planes) % 3:
         named_images.append((REST, planes[-rest:].reshape(-1, columns)))
-    return _archived(named_images, Settings(_file_maker(compress)))
+    return _archived(named_images, Settings(with_jpegs(_file_maker(compress))))
 
 
 def _parted(colours: Array, rows: int) -> Array:

@@ -3,7 +3,9 @@
 
 Pillow does not find external plugins by entry point. The import registers the format BBANS, its
 suffix, MIME type and magic bytes in Pillow's tables. Opening reads the header, the metadata and the
-table of contents, from a path or any seekable file object; pixels are decoded on first access.
+table of contents, from a path or any seekable file object; pixels are decoded on first access. Of a
+file that holds a JPEG, opening restores the JPEG, which has the metadata; saving makes a file of
+the pixels, as of any other image.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
 
 from bbans import container, images
 from bbans.errors import BbansError
-from bbans.files import decoder, encoder
+from bbans.files import decoder, encoder, jpeg
 from bbans.files.metadata import from_chunks, kind_of_samples
 from bbans.images import metadata
 from bbans.images.image import check_colours, palette_entries
@@ -65,7 +67,7 @@ class BbansImageFile(ImageFile.ImageFile):
         with _as_pillow(UnidentifiedImageError):
             index = container.read_index(self._data(), ANY_SIZE)
             pixel_format = container.FORMATS[index.header.pixel_format]
-            chunks = from_chunks(index.metadata)
+            chunks = self._chunks(index)
             samples = kind_of_samples(index.metadata, pixel_format)
             check_colours(pixel_format.channels, chunks, pixel_format.palette)
             info, self.text = (
@@ -84,6 +86,12 @@ class BbansImageFile(ImageFile.ImageFile):
             self.palette = ImagePalette.raw("RGB", entries)
         self.tile = [(FORMAT, (0, 0, *self._size), 0, ())]  # type: ignore[list-item]  # a tuple in every version of Pillow
 
+    def _chunks(self, index: container.Index) -> tuple[images.PngChunk, ...]:
+        """Return the metadata of the file, or of the JPEG that it holds."""
+        if index.jpeg is None:
+            return from_chunks(index.metadata)
+        return images.read_jpeg_metadata(jpeg.restored(self._data(), index))
+
     def _data(self) -> container.FileBuffer:
         return container.FileBuffer(cast(BinaryIO, self.fp))
 
@@ -96,6 +104,8 @@ class BbansImageFile(ImageFile.ImageFile):
         with _as_pillow():
             data = self._data()
             index = container.read_index(data, ANY_SIZE)
+            if index.jpeg is not None:
+                container.read_jpeg_payload(data, index.jpeg)
             for number in range(len(index.entries)):
                 container.read_tile(data, index, number)
         super().verify()

@@ -102,15 +102,68 @@ def test_other_kinds_of_file(photo: Path, run: Runner, pixels: np.ndarray, name:
     assert np.array_equal(read(name), pixels)
 
 
-def test_a_jpeg_is_refused_unless_as_pixels(here: Path, run: Runner, pixels: np.ndarray) -> None:
+def test_a_jpeg_comes_back_byte_for_byte(here: Path, run: Runner, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save("a.jpg", exif=b"Exif\0\0" + here.name.encode())
+    photo = Path("a.jpg").read_bytes()
+    assert run("compress", "a.jpg", "--model", "no-such-model").code == 0  # none is needed
+    data = Path("a.bbans").read_bytes()
+    Path("a.jpg").unlink()
+    assert len(data) < len(photo) and run("verify", "a.bbans").code == 0
+    for arguments, name in (((), "a.jpg"), (("-o", "b.jpeg"), "b.jpeg"), (("-o", "c"), "c")):
+        assert run("decompress", "a.bbans", *arguments).code == 0
+        assert Path(name).read_bytes() == photo
+    assert run("decompress", "-c", "a.bbans").out == photo
+    assert run("decompress", "-", stdin=data).out == photo
+    assert run("decompress", "-", "-o", "d.jpg", stdin=data).code == 0
+    assert Path("d.jpg").read_bytes() == photo
+    assert run("decompress", "a.bbans", "-o", "e.png").code == 0
+    assert np.array_equal(read("e.png"), read("a.jpg"))
+    assert run("decompress", "a.bbans", "--format", "ppm").code == 0
+    assert np.array_equal(read("a.ppm"), read("a.jpg"))
+    assert run("decompress", "a.bbans", "--region", "3,5,40,30").code == 0  # pixels: a PNG
+    assert np.array_equal(read("a.png"), read("a.jpg")[5:35, 3:43])
+    assert run("decompress", "a.bbans", "--preview", "2", "-f").code == 0
+    assert np.array_equal(read("a.png"), read("a.jpg")[::4, ::4])
+
+
+def test_what_a_jpeg_cannot_be(here: Path, run: Runner, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save("a.jpg")
-    result = run("compress", "a.jpg")
-    assert (result.code, result.out, len(result.err.splitlines())) == (3, b"", 1)
-    assert "--as-pixels" in result.err
+    Image.fromarray(pixels).save("p.png")
+    result = run("compress", "a.jpg", "--strip")
+    assert (result.code, len(result.err.splitlines())) == (3, 1) and "--as-pixels" in result.err
     assert not Path("a.bbans").exists()
+    assert run("compress", "a.jpg", "p.png").code == 0
+    for arguments in (("--format", "jpeg", "--preview", "1"), ("--preview", "1", "-o", "x.jpg")):
+        assert run("decompress", "a.bbans", *arguments).code == 2
+    assert run("decompress", "p.bbans", "-o", "x.jpg").code == 2
+    result = run("decompress", "p.bbans", "--format", "jpeg")
+    assert result.code == 4 and "no JPEG" in result.err
+    stdin = Path("p.bbans").read_bytes()
+    assert run("decompress", "-", "-o", "x.jpg", stdin=stdin).code == 4
+    result = run("info", "a.bbans", "--heatmap", "h.png")
+    assert (result.code, len(result.err.splitlines())) == (3, 1)
+    assert not {"x.jpg", "h.png"} & {path.name for path in here.iterdir()}
+    damaged = Path("a.bbans").read_bytes()[:-1]
+    Path("a.bbans").write_bytes(damaged)
+    for arguments in (["decompress", "-f"], ["decompress", "--keep-going", "-f"], ["verify"]):
+        assert run(*arguments, "a.bbans").code == 5
+
+
+def test_a_jpeg_whose_pixels_are_not_decoded(here: Path, run: Runner, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).convert("CMYK").save("a.jpg")
+    photo = Path("a.jpg").read_bytes()
+    assert run("compress", "a.jpg").code == 0
+    result = run("decompress", "a.bbans", "-o", "x.png")
+    assert result.code == 3 and "CMYK" in result.err and not Path("x.png").exists()
+    assert run("decompress", "a.bbans", "-f").code == 0
+    assert Path("a.jpg").read_bytes() == photo
+
+
+def test_a_jpeg_as_pixels(here: Path, run: Runner, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save("a.jpg")
     assert run("compress", "a.jpg", "--as-pixels").code == 0
-    assert run("decompress", "a.bbans", "-o", "back.png").code == 0
-    assert np.array_equal(read("back.png"), read("a.jpg"))
+    assert run("decompress", "a.bbans").code == 0
+    assert np.array_equal(read("a.png"), read("a.jpg"))
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x89PNG\r\n\x1a\n"])

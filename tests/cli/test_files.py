@@ -51,6 +51,31 @@ def test_default_names_and_inputs_are_kept(here: Path, run: Runner, standin: Sta
     ] == ["png", "png"]
 
 
+def test_kept_suffixes(here: Path, run: Runner, standin: Standin) -> None:
+    put(here, a_png=b"1", a_tif=b"2", b=b"3", a_JPG=b"4")
+    both = run("compress", "a.png", "a.tif")
+    assert both.code == 2 and "--keep-suffix" in both.err and not standin.calls
+    assert run("compress", "--keep-suffix", "a.png", "a.tif", "b", "a.JPG") == Run(0, b"", "")
+    made = {f"{name}.bbans" for name in ("a.png", "a.tif", "b", "a.JPG")}
+    assert set(files(here)) == {"a.png", "a.tif", "b", "a.JPG", *made}
+    for name in ("a.png", "a.tif", "b"):
+        (here / name).unlink()
+    assert run("decompress", *sorted(made)).code == 0
+    assert {name: data for name, data in files(here).items() if name not in made} == {
+        "a.png": b"1",
+        "a.tif": b"2",
+        "b.png": b"3",
+        "a.JPG": b"4",
+        "a.JPG.png": b"4",  # no JPEG is written
+    }
+    kinds = [options["format"] for name, options in standin.calls if name == "decompress_file"]
+    assert kinds == ["png", "png", "tiff", "png"]
+    assert run("decompress", "--format", "tiff", "a.png.bbans", "a.tif.bbans", "-o", "x/").code == 0
+    assert {path.name for path in Path("x").iterdir()} == {"a.png.tiff", "a.tif"}
+    assert run("compress", "--keep-suffix", "a.tif", "-o", "y/").code == 0
+    assert Path("y/a.tif.bbans").read_bytes() == b"bb2"
+
+
 def test_an_input_without_our_suffix_keeps_its_name(
     here: Path, run: Runner, standin: Standin
 ) -> None:
@@ -225,6 +250,7 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "--as-pixels",
         "--model-only",
         "--strip",
+        "--keep-going",
         *["--scheme", "bb-is", "--particles", "4", "--refine", "3"],
     )
     run("compress", "a.png", "-f", "--effort", "fast")
@@ -239,6 +265,8 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "as_pixels": False,
         "model_only": False,
         "strip": False,
+        "keep_going": False,
+        "progress": None,
     }
     as_suits = {"cluster": None, "scheme": None, "particles": None, "refine": None}
     defaults |= as_suits
@@ -251,10 +279,13 @@ def test_options_reach_the_api(here: Path, run: Runner, standin: Standin) -> Non
         "as_pixels": True,
         "model_only": True,
         "strip": True,
+        "keep_going": True,
+        "progress": None,
     }
     given |= as_suits | {"scheme": "bb-is", "particles": 4, "refine": 3}
     whole = {"model": None, "threads": None, "overwrite": True, "format": "png"}
     whole |= {"region": None, "preview": 0, "keep_going": False, "max_pixels": 2**30}
+    whole |= {"progress": None}
     assert standin.calls == [
         ("compress_file", defaults),
         ("compress_file", given),

@@ -1,8 +1,9 @@
 """A second reader of the container, written from docs/format.md alone: nothing of `bbans` is
 imported here.
 
-It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 9 hold. Where
-it and `bbans` disagree, the document is unclear, or one of the two is wrong.
+It reads and checks everything of a file except what tiles of codecs 1, 2, 4 and 6 to 9 hold, and
+what a JPEG XL stream of a JPEG says. Where it and `bbans` disagree, the document is unclear, or one
+of the two is wrong.
 """
 
 import lzma
@@ -112,6 +113,16 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Jpeg:
+    """The section of a JPEG, and its payload."""
+
+    method: int
+    size: int
+    crc: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
 class File:
     """A whole file, checked."""
 
@@ -123,6 +134,133 @@ class File:
     model_id: bytes | None
     chunks: tuple[tuple[int, bool, bytes], ...]  # kind, critical, payload
     tiles: tuple[Tile, ...]
+    jpeg: Jpeg | None = None
+
+
+def read_jpeg(r, width, height):
+    """The section of a JPEG with its payload, which ends the file."""
+    start = r.at
+    method = r.u8()
+    if method > 2:
+        raise Refused("method")
+    size, crc = r.varint(4, 2**30), r.u32()
+    payload_size, payload_crc = (r.varint(1, size - 1), r.u32()) if method else (size, crc)
+    r.crc(start)
+    if method == 2 and -(-width // 8) * -(-height // 8) > 8 * size:
+        raise Refused("more blocks than bits")
+    payload = r.bytes(payload_size)
+    if r.at != r.end:
+        raise Refused("bytes after the payload")
+    if zlib.crc32(payload) != payload_crc:
+        raise Refused("checksum of the payload")
+    return Jpeg(method, size, crc, payload)
+
+
+def unpack_lzma2(packed, size):
+    """What a raw LZMA2 stream makes."""
+    stream = lzma.LZMADecompressor(
+        lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**24}]
+    )
+    try:
+        raw = stream.decompress(packed, size + 1)
+    except lzma.LZMAError as e:
+        raise Refused("LZMA") from e
+    if len(raw) != size or not stream.eof or stream.unused_data:
+        raise Refused("LZMA of another size")
+    return raw
+
+
+def frame_of(jpeg):
+    """Width, height, components of a JPEG's first frame header."""
+    at, frame = 2, None
+    while at + 4 <= len(jpeg):
+        if jpeg[at] != 255:
+            raise Refused("no marker")
+        marker = jpeg[at + 1]
+        if marker == 255 or marker == 1 or 0xD0 <= marker <= 0xD8:
+            at += 1 if marker == 255 else 2
+            continue
+        if marker == 0xD9:
+            break
+        body = jpeg[at + 4 : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and frame is None:
+            frame = [
+                int.from_bytes(body[3:5], "big"),
+                int.from_bytes(body[1:3], "big"),
+                body[5],
+            ]
+            if frame[1]:
+                break
+        if marker == 0xDC and frame is not None:
+            frame[1] = int.from_bytes(body, "big")
+            break
+        at += 4 + len(body)
+        if marker == 0xDA:
+            while at < len(jpeg) and not (
+                jpeg[at] == 255
+                and jpeg[at + 1 : at + 2] not in (b"", b"\0", b"\xff")
+                and not 0xD0 <= jpeg[at + 1] <= 0xD7
+            ):
+                at += 1
+    if frame is None or 0 in frame:
+        raise Refused("no frame")
+    return tuple(frame)
+
+
+def pieces_of(payload, size):
+    """What a payload of method 2 sets aside: pairs of a distance and bytes; then how many bytes
+    were added, the reconstruction and the codestream.
+    """
+    r = Bytes(payload)
+    pieces, unpacked = [], r.varint(0, 2**30)
+    if unpacked:
+        inner = Bytes(unpack_lzma2(r.bytes(r.varint(0, 2**30)), unpacked))
+        while inner.at < inner.end:
+            distance = inner.varint(0, 2**30)
+            pieces.append((distance, inner.bytes(inner.varint(0, 2**30))))
+    if sum(len(piece) for _, piece in pieces) >= size:
+        raise Refused("more pieces than bytes")
+    added = r.u8()
+    if added > 2:
+        raise Refused("more was added than an EOI")
+    reconstruction = r.bytes(r.varint(0, 2**30))
+    return pieces, added, reconstruction, r.bytes(r.end - r.at)
+
+
+def restore(file, transcoded):
+    """The JPEG of a file; `transcoded` is a function from a JPEG XL container and a size to the
+    bitstream that a library makes of them, or raises `Refused`.
+    """
+    jpeg = file.jpeg
+    if jpeg.method == 0:
+        data = jpeg.payload
+    elif jpeg.method == 1:
+        data = unpack_lzma2(jpeg.payload, jpeg.size)
+    else:
+        pieces, added, reconstruction, codestream = pieces_of(jpeg.payload, jpeg.size)
+        signature = b"JXL \r\n\x87\n"
+        boxes = [(b"ftyp", b"jxl \0\0\0\0jxl "), (b"jbrd", reconstruction), (b"jxlc", codestream)]
+        container = (12).to_bytes(4, "big") + signature
+        for kind, contents in boxes:
+            container += (8 + len(contents)).to_bytes(4, "big") + kind + contents
+        aside = sum(len(piece) for _, piece in pieces)
+        left = transcoded(container, jpeg.size - aside + added)
+        left = left[: len(left) - added]
+        data, at = b"", 0
+        for distance, piece in pieces:
+            if at + distance > len(left):
+                raise Refused("a piece beyond the end")
+            data += left[at : at + distance] + piece
+            at += distance
+        data += left[at:]
+    if len(data) != jpeg.size or zlib.crc32(data) != jpeg.crc:
+        raise Refused("checksum of the JPEG")
+    width, height, components = frame_of(data)
+    if (width, height) != (file.width, file.height):
+        raise Refused("sides of the JPEG")
+    if (components == 1) != (FORMATS[file.format][0] == 1):
+        raise Refused("components of the JPEG")
+    return data
 
 
 TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -407,9 +545,13 @@ def read(data, max_pixels=2**30):
     if r.u8() != 1:
         raise Refused("version")
     flags, format_ = r.u8(), r.u8()
-    if flags > 7 or format_ not in FORMATS:
+    if flags > 15 or format_ not in FORMATS:
         raise Refused("flags or pixel format")
+    if flags & 8 and (flags != 12 or format_ not in (0, 1, 4, 5)):
+        raise Refused("flags or pixel format of a JPEG")
     width, height = r.varint(1, U32), r.varint(1, U32)
+    if flags & 8 and max(width, height) > 65535:
+        raise Refused("sides of a JPEG")
     tile_width, tile_height = width, height
     if not flags & 4:
         tile_width, tile_height = r.varint(1, width), r.varint(1, height)
@@ -419,6 +561,9 @@ def read(data, max_pixels=2**30):
     r.crc(0)
     if model_id == bytes(32) or width * height > max_pixels:
         raise Refused("model id or number of pixels")
+    if flags & 8:
+        jpeg = read_jpeg(r, width, height)
+        return File(format_, width, height, width, height, None, (), (), jpeg)
     chunks = read_metadata(r) if flags & 1 else ()
     samples_of(chunks, format_)
     start = r.at

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import replace
 
 from bbans import container
-from bbans.container import Axis, Container, MetadataChunk, TilePart, TileRecord
+from bbans.container import Axis, Container, JpegRecord, MetadataChunk, TilePart, TileRecord
 from bbans.container.schemes import Coding
 from bbans.container.tiff_tags import TiffTag, tags_payload
 
@@ -105,6 +105,25 @@ SIGNED = replace(
         MetadataChunk(container.TEXT, False, b"Comment\0signed"),
     ),
 )
+STORED_JPEG = Container(
+    300,
+    200,
+    container.RGB8,
+    300,
+    200,
+    container.NO_MODEL,
+    (),
+    (),
+    JpegRecord(container.STORED_JPEG, 9, zlib.crc32(b"some JPEG"), b"some JPEG"),
+)
+LZMA_JPEG = replace(
+    STORED_JPEG,
+    pixel_format=container.GREY8,
+    jpeg=JpegRecord(container.LZMA_JPEG, 70000, 0x12345678, b"lzma"),
+)
+TRANSCODED_JPEG = replace(
+    STORED_JPEG, jpeg=JpegRecord(container.TRANSCODED_JPEG, 5000, 0x12345678, b"jpeg xl" * 30)
+)
 SAMPLES = {
     "transformed": TRANSFORMED,
     "one-tile": ONE_TILE,
@@ -116,4 +135,7 @@ SAMPLES = {
     "coded": TINY,
     "two-part": TWO_PART,
     "signed": SIGNED,
+    "stored JPEG": STORED_JPEG,
+    "LZMA of a JPEG": LZMA_JPEG,
+    "transcoded JPEG": TRANSCODED_JPEG,
 }

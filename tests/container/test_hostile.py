@@ -14,7 +14,14 @@ import pytest
 from bbans import container
 from bbans.container import MetadataChunk
 from bbans.container.binary import u32, varint
-from bbans.errors import ChecksumError, FormatError, NotBbansError, TruncatedError, VersionError
+from bbans.errors import (
+    ChecksumError,
+    FormatError,
+    NotBbansError,
+    TrailingDataError,
+    TruncatedError,
+    VersionError,
+)
 from tests.container.samples import MODEL, stored
 
 
@@ -44,6 +51,16 @@ TABLE = table(b"\0\1" + PIXEL + PIXEL)
 CODED_TABLE = table(b"\1\0\0\1" + PIXEL + PIXEL)
 FIXED_TABLE = table(b"\2\0\1" + PIXEL + PIXEL)
 GREY16 = container.format_of(1, 16, False).code
+JPEG = b"\0\5" + u32(zlib.crc32(b"hello"))
+"""The section of a stored JPEG of five bytes."""
+
+
+def kept(method: int, size: int, payload_size: int) -> bytes:
+    """The section of a JPEG by another method, with the payload `xy`."""
+    crc = u32(zlib.crc32(b"xy"))
+    return bytes([method]) + varint(size) + PIXEL + varint(payload_size) + crc
+
+
 BODY = b"\1\x40" + bytes(64)
 PACKED = zlib.compress(BODY)
 
@@ -55,7 +72,7 @@ def packed(size: int, stream: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (sealed(header(flags=8), TABLE) + b"x", VersionError, "flags 0x0c"),
+        (sealed(header(flags=16), TABLE) + b"x", VersionError, "flags 0x14"),
         (sealed(header(sizes=b"\1\1\1\1"), TABLE) + b"x", FormatError, "which is left out"),
         (sealed(header(pixel_format=15), TABLE) + b"x", VersionError, "pixel format 15"),
         (sealed(header(sizes=b"\x81\0\1\1\1"), TABLE) + b"x", FormatError, "shortest form"),
@@ -212,6 +229,35 @@ def packed(size: int, stream: bytes) -> bytes:
             FormatError,
             "at most 67108864",
         ),
+        (sealed(header(flags=9), JPEG) + b"hello", FormatError, "no metadata besides"),
+        (sealed(header(flags=10, model=MODEL), JPEG) + b"hello", FormatError, "does not need"),
+        (sealed(header(flags=8, sizes=b"\3\3\2\2"), JPEG) + b"hello", FormatError, "has no tiles"),
+        (sealed(header(flags=8, sizes=b"\3\3\3\3"), JPEG) + b"hello", FormatError, "left out"),
+        (sealed(header(flags=8, pixel_format=2), JPEG) + b"hello", FormatError, "grey or RGB"),
+        (
+            sealed(header(flags=12, sizes=varint(65536) + b"\1"), JPEG) + b"hello",
+            FormatError,
+            "width of a JPEG",
+        ),
+        (sealed(header(flags=8), b"\3" + JPEG[1:]) + b"hello", VersionError, "method 3"),
+        (sealed(header(flags=8), b"\0\3" + PIXEL) + b"xyz", FormatError, "size of the JPEG"),
+        (
+            sealed(header(flags=8), b"\0" + varint(2**30 + 1) + PIXEL) + b"x",
+            FormatError,
+            "at most 1073741824",
+        ),
+        (sealed(header(flags=8), kept(1, 5, 0)), FormatError, "payload size"),
+        (sealed(header(flags=8), kept(1, 5, 5)) + b"hello", FormatError, "payload size"),
+        (sealed(header(flags=8), kept(1, 5, 2)) + b"zz", ChecksumError, "its payload"),
+        (sealed(header(flags=8), kept(1, 5, 2)) + b"x", TruncatedError, "payloads"),
+        (sealed(header(flags=8), kept(1, 5, 2)) + b"xyz", TrailingDataError, "1 bytes follow"),
+        (sealed(header(flags=8), JPEG) + b"hullo", ChecksumError, "its payload"),
+        (
+            sealed(header(flags=12, sizes=varint(2**15) * 2), kept(2, 2**20, 2)) + b"xy",
+            FormatError,
+            "has no 32768 x 32768 pixels",
+        ),
+        (sealed(header(flags=8), JPEG)[:-3], TruncatedError, "JPEG section"),
         (b"", TruncatedError, "no bytes"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30), NotBbansError, "not a bbans file"),
         (sealed(header(), TABLE).replace(b"\r\n", b"\n"), NotBbansError, "text mode"),
@@ -238,6 +284,9 @@ def test_the_forger_can_make_a_good_file() -> None:
         container.read(sealed(header(), FIXED_TABLE) + b"x").tiles[0].parts[0].codec
         == container.FIXED
     )
+    jpeg = container.read(sealed(header(flags=8), JPEG) + b"hello").jpeg
+    assert jpeg == container.JpegRecord(0, 5, zlib.crc32(b"hello"), b"hello")
+    assert container.read(sealed(header(flags=8), kept(1, 5, 2)) + b"xy").jpeg is not None
     assert container.read(sealed(header(flags=1), packed(66, PACKED), TABLE) + b"x").metadata == (
         MetadataChunk(1, False, bytes(64)),
     )
@@ -246,6 +295,8 @@ def test_the_forger_can_make_a_good_file() -> None:
 HUGE = varint(2**32 - 1)
 BOMB = zlib.compress(bytes(2**27), 9)
 BOMBS = {
+    "huge JPEG": sealed(header(flags=8), b"\0" + varint(2**30) + PIXEL) + b"x",
+    "huge payload of a JPEG": sealed(header(flags=8), kept(1, 2**30, 2**30 - 1)) + b"xy",
     "huge image": sealed(header(flags=4, sizes=HUGE * 2), TABLE) + b"x",
     "huge image of tiny tiles": sealed(header(sizes=HUGE * 2 + b"\1\1"), TABLE) + b"x",
     "too many tiles for the file": sealed(header(sizes=varint(2**15) * 2 + b"\1\1"), TABLE) + b"x",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bbans.errors import InputError, UnsupportedImageError
@@ -47,20 +47,29 @@ def _is_kind(kind: bytes) -> bool:
     return kind.isalpha() and kind.isascii()
 
 
-def chunks(data: bytes) -> list[tuple[str, bytes]]:
-    """Return (kind, payload) of every chunk up to `IEND`, with checksums verified.
-
-    Raises InputError on damaged or truncated data.
-
-    Examples:
-        >>> chunks(serialise(Header(1, 1, 8, GREY, 0, 0, 0)))[1]
-        ('IEND', b'')
+class _Chunk(NamedTuple):
+    """A chunk as it stands in a file: its bytes are data[start:end], and `intact` says whether its
+    checksum matches.
     """
+
+    kind: str
+    payload: bytes
+    start: int
+    end: int
+    intact: bool
+
+    @property
+    def ancillary(self) -> bool:
+        """Whether decoders may pass over the chunk."""
+        return self.kind[0].islower()
+
+
+def _scan(data: bytes) -> Iterator[_Chunk]:
+    """Yield every chunk up to `IEND`. Raises InputError on data that cannot be cut into chunks."""
     if not data.startswith(SIGNATURE):
         raise InputError("damaged PNG: its signature is wrong")
-    parts: list[tuple[str, bytes]] = []
-    position = len(SIGNATURE)
-    while not parts or parts[-1][0] != "IEND":
+    position, kind = len(SIGNATURE), b""
+    while kind != b"IEND":
         if position + 12 > len(data):
             raise InputError("truncated PNG: it ends before its IEND chunk")
         (size,) = struct.unpack_from(">I", data, position)
@@ -70,12 +79,28 @@ def chunks(data: bytes) -> list[tuple[str, bytes]]:
             raise InputError(f"damaged PNG: a chunk of kind {kind!r} at byte {position}")
         if end + 4 > len(data):
             raise InputError(f"truncated PNG: it ends in a {kind.decode()} chunk")
-        if zlib.crc32(data[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            raise InputError(
-                f"damaged PNG: the checksum of its {kind.decode()} chunk does not match"
-            )
-        parts.append((kind.decode(), data[position + 8 : end]))
+        intact = zlib.crc32(data[position + 4 : end]) == struct.unpack_from(">I", data, end)[0]
+        yield _Chunk(kind.decode(), data[position + 8 : end], position, end + 4, intact)
         position = end + 4
+
+
+def chunks(data: bytes) -> list[tuple[str, bytes]]:
+    """Return (kind, payload) of every chunk up to `IEND`, with checksums verified.
+
+    Raises InputError on damaged or truncated data.
+
+    Examples:
+        >>> chunks(serialise(Header(1, 1, 8, GREY, 0, 0, 0)))[1]
+        ('IEND', b'')
+    """
+    parts: list[tuple[str, bytes]] = []
+    for chunk in _scan(data):
+        if not chunk.intact:
+            advice = "; compress --keep-going leaves that chunk out" if chunk.ancillary else ""
+            raise InputError(
+                f"damaged PNG: the checksum of its {chunk.kind} chunk does not match{advice}"
+            )
+        parts.append((chunk.kind, chunk.payload))
     return parts
 
 
@@ -87,6 +112,29 @@ def size_of(parts: Iterable[tuple[str, bytes]]) -> int:
         20
     """
     return len(SIGNATURE) + sum(12 + len(payload) for _, payload in parts)
+
+
+def without_damaged_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return a PNG without the ancillary chunks whose checksum does not match, and a line for each;
+    all other bytes are as they were.
+
+    Raises InputError on data that cannot be cut into chunks.
+
+    Examples:
+        >>> good = serialise(Header(1, 1, 8, GREY, 0, 0, 0), ("tEXt", b"a"))
+        >>> bad = good.replace(b"tEXta", b"tEXtb")
+        >>> without_damaged_chunks(bad)[1]
+        ('its tEXt chunk, whose checksum does not match',)
+    """
+    kept, lines, position = [], [], 0
+    for chunk in _scan(data):
+        if chunk.intact or not chunk.ancillary:
+            continue
+        kept.append(data[position : chunk.start])
+        position = chunk.end
+        lost = ", and with it its transparency" if chunk.kind == "tRNS" else ""
+        lines.append(f"its {chunk.kind} chunk, whose checksum does not match{lost}")
+    return b"".join([*kept, data[position:]]), tuple(lines)
 
 
 def _serialise(parts: Iterable[tuple[str, bytes]]) -> bytes:

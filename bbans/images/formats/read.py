@@ -5,40 +5,12 @@ that names the reason.
 from __future__ import annotations
 
 import os
-import stat
-from pathlib import Path
 
 from bbans.errors import InputError
+from bbans.images.formats.jpeg import JpegFile
 from bbans.images.formats.registry import format_of_bytes
 from bbans.images.image import DEFAULT_MAX_PIXELS, Image
-
-
-def file_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a regular file.
-
-    Raises InputError for anything else, without waiting for a pipe.
-
-    Examples:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     size = Path(folder, "a.pgm").write_bytes(b"P2 2 1 255 7 8")
-        ...     file_bytes(Path(folder, "a.pgm"))
-        b'P2 2 1 255 7 8'
-    """
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{os.fspath(path)}: an image file was expected, found a folder")
-        if not stat.S_ISREG(mode):
-            raise InputError(
-                f"{os.fspath(path)}: an image file was expected, found a pipe or device: pass its "
-                "bytes"
-            )
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{os.fspath(path)!s}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
+from bbans.images.sources import file_bytes
 
 
 def read_image(
@@ -67,4 +39,30 @@ def read_image(
     try:
         return format_of_bytes(data).read(data, as_pixels, max_pixels)
     except InputError as error:
+        raise type(error)(f"{os.fspath(source)}: {error}") from error.__cause__
+
+
+def read_source(
+    source: str | os.PathLike[str] | bytes,
+    as_pixels: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Image | JpegFile:
+    """Read an image as `read_image` does, but take a JPEG as the file that it is unless
+    `as_pixels`.
+
+    Raises what `read_image` does; of a JPEG only the frame header is looked at.
+
+    Examples:
+        >>> read_source(bytes.fromhex("ffd8 ffc0 000b 08 0002 0003 01 011100")).width
+        3
+    """
+    data = source if isinstance(source, bytes) else file_bytes(source)
+    try:
+        row = format_of_bytes(data)
+        if row.keeper is None or as_pixels:
+            return row.read(data, as_pixels, max_pixels)
+        return row.keep(data, max_pixels)
+    except InputError as error:
+        if isinstance(source, bytes):
+            raise
         raise type(error)(f"{os.fspath(source)}: {error}") from error.__cause__

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from bbans.errors import InputError, UnsupportedImageError
 
 if TYPE_CHECKING:
+    from bbans.images.formats.jpeg import JpegFile
     from bbans.images.image import Image
 
 HERE = "bbans.images.formats"
+JPEG = "jpeg"
+"""The kind of a JPEG that is restored byte for byte."""
 LOSSY_ADVICE = (
     "its pixels cost more than its own bytes; keep the file as it is, or ask for its "
     "pixels (--as-pixels)"
@@ -32,7 +35,10 @@ class ImageFormat:
     case; files are written with the first. detect: whether a file's bytes are of this format.
     reader, writer: functions, or "module:function". `reader(data, as_pixels, max_pixels)` returns
     the image; `as_pixels` accepts lossy files. `writer(image)` returns a file's bytes; None: the
-    format is not written. lossless: whether files of the format are suitable input.
+    format is not written. lossless: whether files of the format are suitable input. keeper:
+    `keeper(data, max_pixels)` takes a file as it is, to be restored byte for byte; None: files of
+    the format are read. `mender(data)` returns a damaged file without the damaged parts that are no
+    pixels, and a line for each; None: the format has no such parts.
     """
 
     name: str
@@ -42,11 +48,29 @@ class ImageFormat:
     reader: str | Callable[[bytes, bool, int], Image]
     writer: str | Callable[[Image], bytes] | None = None
     lossless: bool = True
+    keeper: str | Callable[[bytes, int], JpegFile] | None = None
+    mender: str | Callable[[bytes], tuple[bytes, tuple[str, ...]]] | None = None
 
     def read(self, data: bytes, as_pixels: bool, max_pixels: int) -> Image:
         """Return the image of a file's bytes. Raises InputError."""
         image: Image = _loaded(self.reader)(data, as_pixels, max_pixels)
         return image
+
+    def keep(self, data: bytes, max_pixels: int) -> JpegFile:
+        """Return a file as it is. Raises InputError."""
+        assert self.keeper is not None
+        file: JpegFile = _loaded(self.keeper)(data, max_pixels)
+        return file
+
+    def mend(self, data: bytes) -> tuple[bytes, tuple[str, ...]]:
+        """Return a file's bytes without damaged parts that are no pixels, and a line for each.
+
+        Raises InputError.
+        """
+        if self.mender is None:
+            return data, ()
+        mended: tuple[bytes, tuple[str, ...]] = _loaded(self.mender)(data)
+        return mended
 
     def write(self, image: Image) -> bytes:
         """Return the bytes of a file. Raises OutputError on an image that the format cannot
@@ -120,6 +144,7 @@ for _row in (
         _starts(b"\x89PNG"),
         f"{HERE}.png_pixels:read_png",
         f"{HERE}.png_pixels:png_bytes",
+        mender=f"{HERE}.png:without_damaged_chunks",
     ),
     ImageFormat(
         "WEBP", "WebP", (".webp",), _is_webp, f"{HERE}.webp:read_webp", f"{HERE}.webp:webp_bytes"
@@ -159,10 +184,11 @@ for _row in (
     ImageFormat(
         "JPEG",
         "JPEG",
-        (".jpg", ".jpeg"),
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
         _starts(b"\xff\xd8\xff"),
         f"{HERE}.jpeg:read_jpeg",
         lossless=False,
+        keeper=f"{HERE}.jpeg:jpeg_file",
     ),
 ):
     register(_row)
