@@ -118,7 +118,7 @@ def test_arrays_that_are_no_image_are_refused(bad):
 
 
 def small_file():
-    return bbans.compress(smooth_image(20, 20), model=MODEL)
+    return bbans.compress(smooth_image(20, 20), model=MODEL, model_only=True)
 
 
 def test_small_file_uses_the_model():

@@ -173,11 +173,12 @@ def extract_archive(
         for number, image in restore(data, index, files, requested, lost if keep_going else None):
             target = targets[number]
             _make_folder(root, target.parent)
-            if format is None and not isinstance(image, images.JpegFile):
+            kind = format
+            if kind is None and not isinstance(image, images.JpegFile):
                 kind = images.default_format(image)
                 if kind != "PNG":
                     target = _named_by_kind(root, index.archive.items[number].name, kind, written)
-            images.atomic_write(target, _file_bytes(image, target, format), overwrite, mode)
+            images.atomic_write(target, _file_bytes(image, target, kind), overwrite, mode)
             written.append(target)
     return ExtractResult(tuple(written), tuple(lost))
 

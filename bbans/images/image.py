@@ -270,12 +270,15 @@ def without_kind(image: Image, format: str) -> Image:
 
 
 def default_format(image: Image) -> str:
-    """Return the format that holds an image with all its samples mean: PNG where it does.
+    """Return the format that holds an image with all its samples mean: TIFF if it has the tags of
+    one, else PNG where it does.
 
     Examples:
         >>> default_format(from_array(np.zeros((2, 3), np.int16)))
         'TIFF'
     """
+    if image.tiff is not None:
+        return "TIFF"
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     return format_for(image.samples, channels, bool(image.metadata))
 

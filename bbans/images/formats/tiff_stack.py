@@ -10,18 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from bbans.errors import InputError, OutputError
-from bbans.images.formats.tiff import (
-    decode_samples,
-    described_samples,
-    read_page,
-    row_data,
-    stored_bits,
-    stored_page,
-    upright,
-)
+from bbans.images.formats.tiff import decode_samples, read_page, upright
 from bbans.images.formats.tiff_carried import tags_of, with_tags
 from bbans.images.formats.tiff_directory import Directory, Source, head_of, numbers_of
 from bbans.images.formats.tiff_pages import page_file, pages_of
+from bbans.images.formats.tiff_stored import (
+    described_samples,
+    row_data,
+    stored_bits,
+    stored_page,
+)
 from bbans.images.formats.tiff_tags import (
     CHANNELS,
     EXTRA,
