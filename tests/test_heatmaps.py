@@ -38,8 +38,8 @@ DRAWING = np.kron(np.random.default_rng(1).integers(0, 3, (40, 60)), np.ones((8,
 
 
 @pytest.fixture(autouse=True)
-def no_other_codec_for_small_photographs(monkeypatch):
-    """Where nothing looks drawn, only prediction is tried."""
+def latents_of_small_photographs(monkeypatch):
+    """Only the highest latent precision is tried."""
     monkeypatch.setattr("bbans.tiles.encode.TRY_ALL_PIXELS", 0)
 
 
@@ -93,7 +93,9 @@ def check_sum(data, model=None):
     ],
 )
 def test_the_map_sums_to_the_files_symbols(pixels, codec):
-    found, cost = check_sum(bbans.compress(pixels, model=tiny_model(), verify=False), tiny_model())
+    found, cost = check_sum(
+        bbans.compress(pixels, model=tiny_model(), verify=False, model_only=True), tiny_model()
+    )
     assert codec is None or codec in found.codecs
     if codec == "bits-back":
         assert {share.term for share in cost.shares} >= {"likelihood", "prior", "posterior"}
@@ -103,15 +105,15 @@ def test_the_map_of_several_tiles(monkeypatch):
     """Each tile's part of the map is the map of that tile as an image of its own."""
     monkeypatch.setattr("bbans.files.tiling.TILE_SIDE", 48)
     pixels = smooth_image(80, 96)
-    _, cost = check_sum(bbans.compress(pixels, model="none"))
-    _, alone = measured(bbans.compress(pixels[48:, :48], model="none"))
+    _, cost = check_sum(bbans.compress(pixels, model="none", model_only=True))
+    _, alone = measured(bbans.compress(pixels[48:, :48], model="none", model_only=True))
     np.testing.assert_array_equal(cost.bits[48:, :48], alone.bits)
 
 
 def test_every_bit_is_at_its_own_pixel():
     """The encoder's intervals, laid out by hand, are the map that the decoder makes."""
     pixels = smooth_image(37, 45)
-    data = bbans.compress(pixels, model="none")
+    data = bbans.compress(pixels, model="none", model_only=True)
     found, cost = measured(data)
     assert list(found.codecs) == [container.CODECS[container.FIXED].name]
     levels, coarsest = analyse(FixedPredictor(), to_planes(pixels))
@@ -209,7 +211,7 @@ def test_what_cannot_be_told_apart_gets_its_mean():
 
 
 def test_the_costs_are_there_only_if_asked_for():
-    data = bbans.compress(smooth_image(20, 20), model="none")
+    data = bbans.compress(smooth_image(20, 20), model="none", model_only=True)
     assert (
         bbans.info(data).costs is None and bbans.info(data, account=False, costs=True).costs is None
     )
@@ -272,7 +274,7 @@ def test_the_picture_has_the_map_and_a_bar_below(shape, size):
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "a.bbans"
-    path.write_bytes(bbans.compress(smooth_image(70, 40), model="none"))
+    path.write_bytes(bbans.compress(smooth_image(70, 40), model="none", model_only=True))
     return path
 
 
