@@ -12,11 +12,13 @@ from functools import cache
 import numpy as np
 
 import bbans
-from bbans import container, images
+from bbans import container, images, tiles
 from bbans.errors import BbansError, FormatError, InputError, ModelNotFoundError
 from bbans.files import tiling
 from bbans.jpegs import jpegxl
+from bbans.tiles.predicted import predicted, predicted_parts
 from bbans.tiles.transforms import ycc_lattice
+from bbans.tiles.transforms.views import views
 from tests.chains import chain_file, chain_model, picture
 from tests.jpegs import ARITHMETIC, encoded
 from tests.mutations import forge, forged, mutated
@@ -74,10 +76,14 @@ def seeds() -> tuple[bytes, ...]:
         images.from_array(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)),
     ]
     found = [
-        bbans.compress(p, model=model, verify=False)
+        bbans.compress(p, model=model, verify=False, model_only=True)
         for p in pictures
         for model in (tiny_model(), "none")
     ]
+    found += [bbans.compress(p, model="none", verify=False) for p in pictures]
+    wide, mosaic = grey.astype(np.uint16) * 201 + 7, np.tile([[20, 90], [160, 220]], (8, 9))
+    found += transformed_files(wide[:, :, None].repeat(3, 2))
+    found += transformed_files((mosaic[:, :, None] + np.arange(18)[:, None] // 4).astype(np.uint8))
     sides, graphic = tiling.TILE_SIDE, tiling.GRAPHIC_TILE
     tiling.TILE_SIDE, tiling.GRAPHIC_TILE = 16, (16, 16)
     try:
@@ -96,6 +102,21 @@ def seeds() -> tuple[bytes, ...]:
     ]
     found += jpeg_seeds(smooth_image(40, 48))
     return tuple(dict.fromkeys(found))
+
+
+def transformed_files(pixels: np.ndarray) -> list[bytes]:
+    """A file of each view of an image `(h, w, channels)`, coded by the tiny model."""
+    pixel_format = container.format_of(pixels.shape[2], 8 * pixels.itemsize, False)
+    context = tiles.context_of(tiny_model(), tiles.fastest_ops())
+    h, w = pixels.shape[:2]
+    crc = container.pixels_crc(pixels, pixel_format.bit_depth)
+    files = []
+    for view in views(pixels, pixel_format):
+        inside = predicted_parts(predicted(view, context.net), exhaustive=False)
+        record = container.TileRecord(view.parts_of_tile(pixels.shape[2], inside), crc)
+        fields = (w, h, pixel_format.code, w, h, tiny_model().id, (), (record,))
+        files.append(container.write(container.Container(*fields)))
+    return files
 
 
 def jpeg_seeds(photo: np.ndarray) -> list[bytes]:

@@ -31,7 +31,9 @@ def quiet(crop):
     """Files made before any switch is turned, with their previews."""
     efforts = ("default", False), ("default", True), ("fast", False)
     made = {
-        (effort, grey): bbans.compress(crop[..., 1] if grey else crop, effort=effort)
+        (effort, grey): bbans.compress(
+            crop[..., 1] if grey else crop, effort=effort, model_only=True
+        )
         for effort, grey in efforts
     }
     return {
@@ -46,7 +48,7 @@ def test_files_and_previews_are_the_same_under_every_switch(name, crop, quiet):
         pixels = crop[..., 1] if grey else crop
         with SWITCHES[name]():
             before = switches("cpu")
-            assert bbans.compress(pixels, effort=effort) == data
+            assert bbans.compress(pixels, effort=effort, model_only=True) == data
             found = [bbans.decompress(data, preview=level) for level in range(4)]
             assert switches("cpu") == before
         assert np.array_equal(found[0], pixels)
@@ -86,8 +88,8 @@ def test_verification_is_by_other_arithmetic_than_the_encoders(
 ):
     pixels = crop[..., 1] if grey else crop
     with pytest.raises(VerificationError, match="nothing was written"):
-        bbans.compress(pixels)
-    made = bbans.compress(pixels, verify=False)
+        bbans.compress(pixels, model_only=True)
+    made = bbans.compress(pixels, verify=False, model_only=True)
     assert made != quiet["default", grey][0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bbans.exact.torch_ops.library", convolutions.library)
@@ -118,7 +120,7 @@ def test_the_verifier_multiplies_by_other_code(crop, monkeypatch):
 
     for name in calls:
         monkeypatch.setattr(f"bbans.exact.torch_ops.{name}", counted(name))
-    data = bbans.compress(crop, verify=False)
+    data = bbans.compress(crop, verify=False, model_only=True)
     encoded = dict(calls)
     assert encoded["library"] > 100 and not encoded["products"]
     monkeypatch.setattr(tiles, "fastest_ops", lambda device="cpu": torch_ops().independently())

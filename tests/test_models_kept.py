@@ -22,7 +22,7 @@ def here(tmp_path, monkeypatch):
     """A file made with a model that is no longer shipped."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BBANS_MODEL_PATH", raising=False)
-    Path("old.bbans").write_bytes(bbans.compress(PHOTO, model=tiny_model()))
+    Path("old.bbans").write_bytes(bbans.compress(PHOTO, model=tiny_model(), model_only=True))
     return tmp_path
 
 

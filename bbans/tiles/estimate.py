@@ -113,5 +113,7 @@ def is_drawn(pixels: Samples, pixel_format: PixelFormat) -> bool:
     if pixel_format.palette:
         return True
     cut = patches(pixels.reshape(*pixels.shape[:2], -1))
+    if is_constant(cut):
+        return True
     found = [estimates(predicted(view, None)) for view in views(cut, pixel_format)]
     return min(e.library for e in found) < DRAWN * min(e.model for e in found)

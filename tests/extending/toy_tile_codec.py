@@ -12,7 +12,7 @@ from bbans.schemes.metering import Account, Watch
 from bbans.tiles.codec import Place, Samples, TileCodec
 from bbans.tiles.registry import register
 
-RAMP = 9
+RAMP = 11
 
 
 def ramp(start: int, step: int, count: int, depth: int) -> np.ndarray:

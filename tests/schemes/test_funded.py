@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbans.coding import blocks
-from bbans.container import file_records
+from bbans.container import part_records
 from bbans.errors import FormatError, TooFlatError, UnderflowError
 from bbans.exact.numpy_ops import NumpyOps
 from bbans.models.fixed_predictor import FixedPredictor
@@ -153,7 +153,7 @@ def test_what_cannot_fill_its_lanes_is_refused():
         self_funding.encode(levels, coarsest, 3, 0)
     assert self_funding.encode(levels, coarsest, 1, 0).growth == ()
     assert (
-        file_records.MAX_ROWS,
+        part_records.MAX_ROWS,
         [blocks.lanes_needed(n) for n in (1, 2**16, 2**17, 2**20, 3 * 2**20)],
     ) == (
         blocks.MAX_ROWS,
