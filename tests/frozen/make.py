@@ -154,10 +154,8 @@ def model_of(name: str) -> str:
 
 MODEL_ONLY = ("fixed", "photo", "photo-2", "photo-fast-1", "signed", "twelve-bits")
 """Files that are made with `model_only`: made before there was JPEG XL, which is shorter."""
-DECODED_ONLY = ("boolean", "deep-drawing")
-"""Files whose images the encoder codes otherwise, and shorter, since there are transforms and JPEG
-XL.
-"""
+DECODED_ONLY = ("deep-drawing",)
+"""Files whose images the encoder codes otherwise, and shorter, since there are transforms."""
 
 
 def pixel_hash(pixels: np.ndarray) -> str:
