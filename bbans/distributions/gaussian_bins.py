@@ -117,9 +117,9 @@ def _cdf(mean: Ints, inverse: Ints, latent_precision: int, i: Ints, interpolated
     distance = (standard_normal_bins(latent_precision)[0][i] - (mean << 9)) * inverse
     index = GAUSSIAN_HALF + (distance >> 22)
     table = gaussian_cdf_table()
-    mass = table[np.clip(index, 0, 2 * GAUSSIAN_HALF)]
+    mass = table.take(index, mode="clip")  # 2 GAUSSIAN_HALF + 1 entries
     if interpolated:
-        above = table[np.clip(index + 1, 0, 2 * GAUSSIAN_HALF)]
+        above = table.take(index + 1, mode="clip")
         mass = mass + ((above - mass) * ((distance >> 12) & 1023) >> 10)
     mass = np.where(i <= 0, 0, np.where(i >= n, 1 << GAUSSIAN_BITS, mass))
     return ((mass * ((1 << PRECISION) - n)) >> GAUSSIAN_BITS) + i

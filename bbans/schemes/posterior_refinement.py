@@ -100,17 +100,19 @@ def search(model: DiagonalGaussianModel, x: Ints, steps: int) -> tuple[Ints, Int
     for step in range(steps):
         step_size = _newton(model, x, mean, sigma, precision, draws(2 * step, PAIRS, mean.shape[1]))
         check_draws = draws(2 * step + 1, CHECKS, mean.shape[1])
-        candidates = [mean] + [
-            np.clip(mean - (step_size >> shrink), -MEAN_TOP, MEAN_TOP) for shrink in SHRINKS
-        ]
-        scores = np.stack(
-            [
-                sum(_rates(model, x, one, sigma, precision, draw) for draw in check_draws)
-                for one in candidates
-            ]
+        candidates = np.stack(
+            [mean]
+            + [np.clip(mean - (step_size >> shrink), -MEAN_TOP, MEAN_TOP) for shrink in SHRINKS]
         )
+        count = len(candidates)
+        flat = candidates.reshape(-1, mean.shape[1])
+        x_each, sigma_each = np.tile(x, (count, 1)), np.tile(sigma, (count, 1))
+        scores = np.zeros((count, len(x)), np.int64)
+        for draw in check_draws:  # all candidates at once, which are rows of one batch
+            rates = _rates(model, x_each, flat, sigma_each, precision, draw)
+            scores += rates.reshape(scores.shape)
         best = scores.argmin(0)
-        mean = np.take_along_axis(np.stack(candidates), best[None, :, None], 0)[0]
+        mean = np.take_along_axis(candidates, best[None, :, None], 0)[0]
     return mean, sigma, precision
 
 
