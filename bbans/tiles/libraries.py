@@ -29,6 +29,10 @@ WEBP_CLOSE = 1.03
 """WebP's high effort, which saves up to 4 %, is tried where the others are at most this much
 shorter than its middle effort.
 """
+WEBP_NOISY = 4.0
+"""Bits of a sample above which WebP's high effort is not tried: on noise it takes 100 s a megapixel
+and saves at most 2.5 %.
+"""
 WEBP_HIGH_PIXELS = 2**19
 """Most pixels of a tile for WebP's high effort, which takes 10 to 60 s a megapixel."""
 
@@ -56,7 +60,8 @@ def by_libraries(samples: Samples, pixel_format: PixelFormat, thorough: bool) ->
         plain = samples.astype(np.uint8)
         webp = encode_webp(plain, (LOW_EFFORT, MIDDLE_EFFORT))
         close = len(webp) <= WEBP_CLOSE * min(len(payload) for _, payload in coded)
-        if thorough or (close and pixels <= WEBP_HIGH_PIXELS):
+        noisy = 8 * len(webp) > WEBP_NOISY * samples.size
+        if not noisy and (thorough or (close and pixels <= WEBP_HIGH_PIXELS)):
             webp = min(encode_webp(plain, (HIGH_EFFORT,)), webp, key=len)
         coded.insert(0, (WEBP, webp))  # taken where others are equally short
     codec, payload = min(coded, key=lambda candidate: len(candidate[1]))
