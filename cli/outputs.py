@@ -17,7 +17,7 @@ import click
 
 from bbans.errors import BbansError, InputError
 from bbans.files import urls
-from bbans.images.formats.registry import FORMATS, written
+from bbans.images.formats.registry import FORMATS, format_of_suffix, written
 from bbans.images.sources import descriptor_of, read_bounded
 
 from .checks import STREAM, resolved
@@ -152,9 +152,8 @@ def image_kind(target: Path | str | None, original: str | None = None) -> str | 
     suffix = ("" if target is None else Path(target).suffix.lower()) or original
     if suffix is None:
         return None
-    for kind, suffixes in written().items():
-        if suffix in suffixes:
-            return kind
+    if kind := format_of_suffix(suffix):
+        return kind.lower()
     for row in FORMATS.values():
         if original in row.suffixes and suffix in row.suffixes:
             return row.name.lower()

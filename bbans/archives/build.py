@@ -216,7 +216,7 @@ class _State:
             pixel_format = pixel_format_of(image)
             height, width = image.height, image.width
         else:
-            channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+            channels = image.channels
             pixel_format = container.format_of(channels, image.bit_depth, image.palette)
             height, width = image.pixels.shape[:2]
         self.raw_bytes += pixel_format.raw_bytes(height, width)

@@ -23,8 +23,6 @@ from bbans.images.formats.registry import FORMATS
 
 HEADER_BYTES = 67
 """Bytes of a file that hold its header."""
-ANY_SIZE = 2**64
-"""A limit on pixels that no image exceeds."""
 NOT_IN_WINDOWS_NAMES = ':*?"<>|'
 
 
@@ -216,7 +214,9 @@ def _holds_jpeg(data: container.Buffer, index: reader.ArchiveIndex, number: int)
     if not isinstance(index.archive.groups[item.group], FilesGroup):
         return False
     try:
-        return container.read_header(data[start : start + HEADER_BYTES], ANY_SIZE).has_jpeg
+        return container.read_header(
+            data[start : start + HEADER_BYTES], container.ANY_SIZE
+        ).has_jpeg
     except FormatError:
         return False
 
@@ -250,7 +250,7 @@ def _targets(
             raise OutputError(f"{name!a} cannot be a file's name here; read it with read_archive")
         jpeg = format is None and _holds_jpeg(data, index, number)
         suffixes = FORMATS["JPEG"].suffixes if jpeg else asked
-        target = root / (name if name.lower().endswith(suffixes) else name + suffixes[0])
+        target = root / _with_suffix(name, suffixes)
         if target in used:
             raise OutputError(
                 f"two images would be written to {target}: extract them by name, one after the "
@@ -265,10 +265,14 @@ def _targets(
     return targets
 
 
+def _with_suffix(name: str, suffixes: tuple[str, ...]) -> str:
+    """Return a name with the first of the suffixes unless it has one of them."""
+    return name if name.lower().endswith(suffixes) else name + suffixes[0]
+
+
 def _named_by_kind(root: Path, name: str, kind: str, written: Collection[Path]) -> Path:
     """Return the path of an image that PNG cannot hold."""
-    suffixes = FORMATS[kind].suffixes
-    target = root / (name if name.lower().endswith(suffixes) else name + suffixes[0])
+    target = root / _with_suffix(name, FORMATS[kind].suffixes)
     if target in written:
         raise OutputError(
             f"two images would be written to {target}: extract them by name, one after the other"

@@ -26,9 +26,10 @@ from bbans.container import stack_record
 from bbans.container.archive_records import MAX_ITEMS
 from bbans.errors import FormatError, InputError, LimitError, OutputError
 from bbans.files import storage
-from bbans.files.on_disk import CompressResult, format_of_suffix
+from bbans.files.on_disk import CompressResult
 from bbans.images import stacks
 from bbans.images.formats.pnm_frames import pnm_stack
+from bbans.images.formats.registry import format_of_suffix
 from bbans.images.formats.tiff_stack import grey_layout, tiff_stack
 from bbans.images.page import Layout, Page
 from bbans.options import SchemeOptions, effort_named

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 COPIED_AT_ONCE = 2**20
 """Bytes of a piece in which payloads are copied from the spool."""
-DEFAULT_SCHEME = SchemeOptions()
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Writing:
     group: int = 1000
     unordered: bool = False
     embed_model: bool = False
-    scheme: SchemeOptions = DEFAULT_SCHEME
+    scheme: SchemeOptions = encoder.DEFAULT_SCHEME
     verify: bool = True
     overwrite: bool = False
     threads: int | None = None

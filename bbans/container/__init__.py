@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bbans.container.file_header import read_header
     from bbans.container.file_reader import Index, read, read_index, read_metadata_only, read_tile
     from bbans.container.file_records import (
+        ANY_SIZE,
         DEFAULT_MAX_PIXELS,
         MAGIC,
         MODEL_ID_SIZE,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from bbans.container.tile_grid import from_raw, pixels_crc, tile_count, tile_rectangles, to_raw
 
 PLACES = {
+    "ANY_SIZE": "file_records",
     "Axis": "part_records",
     "BITS_BACK": "tile_codecs",
     "Buffer": "binary",
@@ -139,6 +141,7 @@ PLACES = {
 used, so that importing the package is fast.
 """
 __all__ = [
+    "ANY_SIZE",
     "BITS_BACK",
     "CHAIN",
     "CODECS",

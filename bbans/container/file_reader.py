@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from bbans.container.binary import Buffer, Cursor, check_crc
 from bbans.container.file_header import decode_header
 from bbans.container.file_records import (
+    ANY_SIZE,
     DEFAULT_MAX_PIXELS,
     Container,
     Header,
@@ -31,7 +32,6 @@ from bbans.container.jpeg_section import (
 )
 from bbans.container.metadata import MetadataChunk, read_metadata
 from bbans.container.part_entries import MAX_PAYLOAD, read_parts
-from bbans.container.part_records import U32_MAX
 from bbans.container.pixel_formats import FORMATS, PixelFormat
 from bbans.container.sample_record import record_of_samples
 from bbans.container.tile_grid import tile_count
@@ -158,7 +158,7 @@ def read_metadata_only(data: Buffer) -> tuple[MetadataChunk, ...]:
         >>> read_metadata_only(write(Container(30, 20, 0, 30, 20, bytes(32), (), (tile,))))
         ()
     """
-    header, position = decode_header(data, U32_MAX**2)
+    header, position = decode_header(data, ANY_SIZE)
     return read_metadata(data, position)[0] if header.has_metadata else ()
 
 

@@ -27,6 +27,7 @@ NO_MODEL = bytes(MODEL_ID_SIZE)
 
 HAS_METADATA, HAS_MODEL, ONE_TILE, HAS_JPEG = 1, 2, 4, 8  # flags of the header
 DEFAULT_MAX_PIXELS = 2**30
+ANY_SIZE = U32_MAX**2  # pixels: a limit that no image exceeds
 
 
 @dataclass(frozen=True, slots=True)

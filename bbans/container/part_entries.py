@@ -71,12 +71,14 @@ def _transform_entry(transform: Transform) -> bytes:
     return entry + b"".join(part_entry(part, size) for part, size in pairs)
 
 
-def read_parts(cursor: Cursor, pixel_format: PixelFormat) -> list[tuple[TilePart, int]]:
+def read_parts(
+    cursor: Cursor, pixel_format: PixelFormat, nested: bool = False
+) -> list[tuple[TilePart, int]]:
     """Decodes the parts that together have the channels of a pixel format: each with an empty
     payload, and the size of its payload.
 
-    Raises FormatError on what cannot be a part, of which VersionError on an unknown codec or
-    scheme.
+    nested: whether they are those of a transform. Raises FormatError on what cannot be a part, of
+    which VersionError on an unknown codec or scheme.
 
     Examples:
         >>> [(part, size)] = read_parts(Cursor(bytes([0x20, 6]), "table"), FORMATS[1])
@@ -85,7 +87,7 @@ def read_parts(cursor: Cursor, pixel_format: PixelFormat) -> list[tuple[TilePart
     """
     parts: list[tuple[TilePart, int]] = []
     while sum(part.channels for part, _ in parts) < pixel_format.channels:
-        parts.append(_read_part(cursor, pixel_format.bit_depth, nested=False))
+        parts.append(_read_part(cursor, pixel_format.bit_depth, nested))
     return parts
 
 
@@ -169,9 +171,7 @@ def _read_transform(cursor: Cursor, channels: int) -> Transform:
         if numbers >> 2 * channels:
             raise FormatError(f"{channels} merged channels were expected, found more: damaged")
     table_size = cursor.varint("size of a table", MAX_TABLE) if steps & RENUMBERED else 0
-    parts: list[tuple[TilePart, int]] = []
-    while sum(part.channels for part, _ in parts) < result.channels:
-        parts.append(_read_part(cursor, result.bit_depth, nested=True))
+    parts = read_parts(cursor, result, nested=True)
     return Transform(
         steps,
         code,

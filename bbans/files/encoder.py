@@ -156,9 +156,7 @@ def _encode(
 ) -> tuple[bytes, bool]:
     """Return the bytes of an image's file, and whether a trained model coded any part of it."""
     pixels = images.coded_samples(image)
-    pixel_format = container.format_of(
-        1 if pixels.ndim == 2 else pixels.shape[2], image.bit_depth, image.palette
-    )
+    pixel_format = container.format_of(image.channels, image.bit_depth, image.palette)
     (tile_height, tile_width), records = tiling.encode(
         pixels, pixel_format, executor, exhaustive, progress
     )

@@ -158,7 +158,7 @@ def decoded(data: container.Buffer, index: container.Index) -> images.Image:
             f"the file holds a JPEG whose pixels are not decoded ({error}): restore the JPEG itself"
         ) from error
     pixel_format = container.FORMATS[header.pixel_format]
-    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    channels = image.channels
     if (channels, image.bit_depth) != (pixel_format.channels, pixel_format.bit_depth):
         raise FormatError(
             f"the JPEG has pixels of {channels} channels, the header says {pixel_format.name}: the "

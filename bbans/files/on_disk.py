@@ -16,17 +16,13 @@ from bbans.files import jpeg, storage, tiling
 from bbans.files.decoder import decompress_image, salvage
 from bbans.files.encoder import CompressOptions, encoder
 from bbans.files.metadata import kind_of_samples
-from bbans.images.formats.registry import FORMATS, JPEG, written
+from bbans.images.formats.registry import JPEG, format_of_suffix, written
 from bbans.images.sample_kind import format_for
 from bbans.models.library import ModelLike
 from bbans.options import Progress, SchemeOptions
 
 if TYPE_CHECKING:
     from bbans.execution.dask import Cluster
-
-ANY_SIZE = 2**64
-"""A limit on pixels that no image exceeds."""
-
 
 STACK_SUFFIXES = {
     stack_record.ARRAY: ".npy",
@@ -159,33 +155,10 @@ def _suffix_of(data: container.Buffer) -> str | None:
     if is_archive(data[:8]):
         stack = read_archive_index(data, whole=False).archive.stack
         return None if stack is None else STACK_SUFFIXES[stack.kind]
-    if _holds_jpeg(data, ANY_SIZE):
+    if _holds_jpeg(data, container.ANY_SIZE):
         return jpeg.SUFFIX
     metadata = container.read_metadata_only(data)
     return ".tif" if any(chunk.kind == container.TIFF_TAGS for chunk in metadata) else None
-
-
-def original_format(source: str | Path) -> str | None:
-    """Return the format (a name of the table of formats) that `original_suffix` is of, or None.
-
-    Examples:
-        >>> original_format("nothing.bbans") is None
-        True
-    """
-    return format_of_suffix(original_suffix(source))
-
-
-def format_of_suffix(suffix: str | None) -> str | None:
-    """Return the format (a name of the table of formats) that is written with a suffix, or None.
-
-    Examples:
-        >>> format_of_suffix(".tif"), format_of_suffix(".jpg")
-        ('TIFF', None)
-    """
-    rows = [
-        row for row in FORMATS.values() if row.writer and suffix and suffix.lower() in row.suffixes
-    ]
-    return rows[0].name if rows else None
 
 
 def default_kind(source: str | Path) -> str:
@@ -198,11 +171,11 @@ def default_kind(source: str | Path) -> str:
         >>> default_kind("nothing.bbans")
         'png'
     """
-    if origin := original_format(source):
+    if origin := format_of_suffix(original_suffix(source)):
         return origin.lower()
     try:
         with storage.open_buffer(source) as data:
-            index = container.read_index(data, max_pixels=2**64, whole=False)
+            index = container.read_index(data, max_pixels=container.ANY_SIZE, whole=False)
             pixel_format = container.FORMATS[index.header.pixel_format]
             kind = kind_of_samples(index.metadata, pixel_format)
             described = any(chunk.kind != container.SAMPLES for chunk in index.metadata)
@@ -257,10 +230,10 @@ def decompress_file(
     damaged: tuple[tiling.Damage, ...] = ()
     with storage.open_buffer(source) as data:
         whole = region is None and not preview
-        if format is None and whole and not _other_kind(target) and _holds_jpeg(data, max_pixels):
-            format = JPEG
-        origin = format_of_suffix(_suffix_of(data))
-        if format is not None and format.lower() == JPEG:
+        kind = format or format_of_suffix(Path(target).suffix)
+        if kind is None and whole and _holds_jpeg(data, max_pixels):
+            kind = JPEG
+        if kind is not None and kind.lower() == JPEG:
             if not whole:
                 raise OutputError("a region or preview of a JPEG is pixels: choose another format")
             original = _jpeg_of(data, max_pixels)
@@ -268,6 +241,7 @@ def decompress_file(
                 progress("decoded", 1, 1)
             storage.write_file(target, original, overwrite, storage.mode_of(source))
             return ()
+        kind = kind or format_of_suffix(_suffix_of(data))
         if keep_going:
             picture, damaged = salvage(
                 data, model=model, threads=threads, max_pixels=max_pixels, progress=progress
@@ -284,7 +258,6 @@ def decompress_file(
             )
     buffer = io.BytesIO()
     try:
-        kind = format or format_of_suffix(Path(target).suffix) or origin
         images.write_image(picture, buffer, format=kind or images.default_format(picture))
     except InputError as error:
         raise FormatError(f"the file carries metadata that no image may have: {error}") from error
@@ -294,12 +267,6 @@ def decompress_file(
 
 def _holds_jpeg(data: container.Buffer, max_pixels: int) -> bool:
     return container.read_header(data, max_pixels).has_jpeg
-
-
-def _other_kind(target: str | Path) -> bool:
-    """Return whether a target has the suffix of a kind of image file that is written."""
-    name = str(target).lower()
-    return name.endswith(tuple(suffix for row in written().values() for suffix in row))
 
 
 def _jpeg_of(data: container.Buffer, max_pixels: int) -> bytes:

@@ -96,6 +96,21 @@ class Image:
     left_out: tuple[str, ...] = ()
     samples: SampleKind = PLAIN
 
+    @property
+    def channels(self) -> int:
+        """Return the number of channels."""
+        return channels_of(self.pixels)
+
+
+def channels_of(pixels: NDArray[Any]) -> int:
+    """Return the number of channels of samples `(H, W)` or `(H, W, C)`.
+
+    Examples:
+        >>> channels_of(np.zeros((2, 3))), channels_of(np.zeros((2, 3, 4)))
+        (1, 4)
+    """
+    return 1 if pixels.ndim == 2 else int(pixels.shape[2])
+
 
 def _only(metadata: Iterable[PngChunk], kind: str) -> bytes | None:
     """Return the payload of the only chunk of a kind, None if there is none."""
@@ -198,7 +213,7 @@ def make_image(
         )
     if not pixels.size:
         raise InputError(f"an image has at least one pixel, found shape {pixels.shape}")
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    channels = channels_of(pixels)
     check_kind(samples, bit_depth, channels, palette)
     if pixels.dtype != (expected := dtype_of(bit_depth, samples)):
         raise InputError(f"{bit_depth}-bit samples are of type {expected}, found {pixels.dtype}")
@@ -279,8 +294,7 @@ def default_format(image: Image) -> str:
     """
     if image.tiff is not None:
         return "TIFF"
-    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    return format_for(image.samples, channels, bool(image.metadata))
+    return format_for(image.samples, image.channels, bool(image.metadata))
 
 
 def without_metadata(image: Image) -> Image:
@@ -318,7 +332,7 @@ def from_array(array: NDArray[Any], metadata: tuple[PngChunk, ...] = ()) -> Imag
         raise UnsupportedImageError(
             f"an array of shape {pixels.shape} is not coded: pass its one channel as (H, W)"
         )
-    bit_depth, samples = kind_of_dtype(pixels.dtype, 1 if pixels.ndim == 2 else pixels.shape[2])
+    bit_depth, samples = kind_of_dtype(pixels.dtype, channels_of(pixels))
     native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return make_image(native, metadata, bit_depth, samples=samples)
 

@@ -39,8 +39,7 @@ class Page:
         """Return the samples of a pixel."""
         if self.layout is not None:
             return self.layout.samples
-        pixels = self.images[0].pixels
-        return 1 if pixels.ndim == 2 else pixels.shape[2]
+        return self.images[0].channels
 
     def single(self, kind: str) -> Image:
         """Return the only image of the page. Raises OutputError if its samples are several, which

@@ -224,7 +224,7 @@ def to_pillow(image: Image) -> PIL.Image.Image:
         (4, 3)
     """
     height, width = image.pixels.shape[:2]
-    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    channels = image.channels
     mode = pillow_mode(channels, image.bit_depth, image.palette, image.samples)
     if mode == "I":
         result = PIL.Image.fromarray(image.pixels.astype(np.int32))

@@ -199,7 +199,7 @@ def pnm_bytes(image: Image) -> bytes:
     bits, largest = image.bit_depth, image.samples.largest
     image = without_kind(image, "PPM")
     height, width = image.pixels.shape[:2]
-    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    channels = image.channels
     if bits == 1:
         return b"P4\n%d %d\n" % (width, height) + pack_rows(image.pixels ^ np.uint8(1), 1).tobytes()
     largest = largest or 2**bits - 1

@@ -245,6 +245,19 @@ def written() -> dict[str, tuple[str, ...]]:
     return {row.name.lower(): row.suffixes for row in FORMATS.values() if row.writer is not None}
 
 
+def format_of_suffix(suffix: str | None) -> str | None:
+    """Return the format (a name of the table of formats) that is written with a suffix, or None.
+
+    Examples:
+        >>> format_of_suffix(".tif"), format_of_suffix(".jpg")
+        ('TIFF', None)
+    """
+    rows = (
+        row for row in FORMATS.values() if row.writer and suffix and suffix.lower() in row.suffixes
+    )
+    return next((row.name for row in rows), None)
+
+
 def suffixes() -> tuple[str, ...]:
     """Return the suffixes of all formats that are read.
 

@@ -70,7 +70,7 @@ def stored_tags(image: Image, order: str) -> list[TiffTag]:
     if transparency(image.metadata) is not None:
         raise OutputError("TIFF holds no transparent colour (tRNS): choose PNG")
     height, width = image.pixels.shape[:2]
-    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    channels = image.channels
     colours = PALETTE if image.palette else RGB if channels >= 3 else MIN_IS_BLACK
     numbers = {name: number for number, name in LAST_CHANNELS.items()}
     found = described_samples(

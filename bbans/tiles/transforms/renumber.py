@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.container.binary import Cursor, inflate, varint
+from bbans.container.part_records import MAX_TABLE
 from bbans.errors import FormatError
 
 Samples = NDArray[Any]
@@ -33,7 +34,6 @@ ALIKE = 0.95
 FILLED = 0.75
 """Share of a regular grid of values that has to occur for the whole grid to be listed."""
 PLAIN, DEFLATED = 0, 1
-MAX_BODY = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +192,7 @@ def decode_table(data: bytes, channels: int, bit_depth: int) -> Table:
     cursor = Cursor(data, "table of values")
     compression = cursor.u8()
     if compression == DEFLATED:
-        size = cursor.varint("size", MAX_BODY)
+        size = cursor.varint("size", MAX_TABLE)
         cursor = Cursor(inflate(cursor.take(cursor.remaining), size, "table of values"), "table")
     elif compression != PLAIN:
         raise FormatError(f"a table of values has compression {compression}; the file is damaged")

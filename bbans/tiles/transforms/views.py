@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from bbans.container import tile_codecs
 from bbans.container.part_records import (
     DIFFERENCES,
-    MAX_TABLE,
     MERGED,
     PHASES,
     RENUMBERED,
@@ -99,16 +98,13 @@ def renumbered(view: View) -> View | None:
     table = renumber.find_table(view.samples, view.pixel_format.bit_depth)
     if table is None:
         return None
-    encoded = renumber.encode_table(table)
-    if len(encoded) > MAX_TABLE:
-        return None
     numbers = renumber.apply(view.samples, table)
     return View(
         numbers,
         _format(numbers, table.result_depth),
         view.steps | RENUMBERED,
         view.merged,
-        encoded,
+        renumber.encode_table(table),
     )
 
 
