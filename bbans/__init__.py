@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bbans.archives.stacks import compress_stack, decompress_stack, is_stack, read_stack
     from bbans.evaluation.evaluate import evaluate
     from bbans.evaluation.pictures import interpolate, reconstruct, sample
+    from bbans.exact.engines import engine
     from bbans.files.decoder import decompress, decompress_image, info, open, salvage, verify
     from bbans.files.encoder import compress
     from bbans.files.jpeg import compress_jpeg, restore_jpeg
@@ -44,6 +45,7 @@ PLACES = {
     "decompress_file": "files.on_disk",
     "decompress_image": "files.decoder",
     "decompress_stack": "archives.stacks",
+    "engine": "exact.engines",
     "evaluate": "evaluation.evaluate",
     "extract_archive": "archives.read",
     "info": "files.decoder",
@@ -77,6 +79,7 @@ __all__ = [
     "decompress_file",
     "decompress_image",
     "decompress_stack",
+    "engine",
     "evaluate",
     "extract_archive",
     "info",

@@ -32,6 +32,10 @@ class NoCodecError(InputError):
     """A posterior can be trained, but there is no codec for it."""
 
 
+class EngineError(InputError):
+    """`BBANS_ENGINE` names an engine that this machine does not have."""
+
+
 class OutputExistsError(BbansError):
     """The output exists already, and overwriting was not requested."""
 

@@ -8,6 +8,7 @@ starts to work, so that `--help` and usage errors answer at once.
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from importlib.metadata import version
 
 import click
 
+import bbans
 from bbans.errors import BbansError
 
 from .archive import archive
@@ -40,6 +42,7 @@ def _version(context: click.Context, parameter: click.Parameter, requested: bool
     from bbans.models import library
 
     print_result(f"bbans {version('bbans')}")
+    print_result(f"engine {bbans.engine()}")
     for model in library.list_models():
         print_result(f"model {model.line()}")
     context.exit()
@@ -105,6 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end.exit_code
     except (BbansError, OSError) as error:
         return report(error)
+    finally:
+        _advise_a_compiler()
+
+
+def _advise_a_compiler() -> None:
+    """Say so where work was slow for want of the compiled core."""
+    coded = "bbans.exact.engines" in sys.modules and "BBANS_ENGINE" not in os.environ
+    if coded and bbans.engine() == "reference":
+        say(
+            "bbans: this ran on the reference engine, many times slower than the compiled one: "
+            "install bbans again where there is a C++ compiler, or from a wheel"
+        )
 
 
 def _tolerate_narrow_output() -> None:

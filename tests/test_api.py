@@ -306,6 +306,7 @@ def test_public_names():
         "decompress_file",
         "decompress_image",
         "decompress_stack",
+        "engine",
         "evaluate",
         "extract_archive",
         "info",
@@ -349,25 +350,26 @@ from pathlib import Path
 import numpy as np
 import bbans
 from bbans import tiles
-from bbans.exact.numpy_ops import NumpyOps
-if sys.argv[2] == "numpy":
-    tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float32)
+if sys.argv[2] == "torch":
+    from bbans.exact.torch_ops import torch_ops
+    tiles.fastest_ops = torch_ops
 for i in range(len(list(Path(sys.argv[1]).glob('*.npy')))):
     image, data = np.load(f"{sys.argv[1]}/{i}.npy"), Path(f"{sys.argv[1]}/{i}.bbans").read_bytes()
     assert np.array_equal(bbans.decompress(data), image)
     assert bbans.compress(image, model="tiny") == data
-print("same" if sys.argv[2] != "numpy" or "torch" not in sys.modules else "torch was imported")
+print("same" if sys.argv[2] == "torch" or "torch" not in sys.modules else "torch was imported")
 """
     import os
 
     for backend, variables in (
         ("torch", {"OMP_NUM_THREADS": "1"}),
         ("torch", {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"}),
+        ("default", {}),
         (
-            "numpy",
+            "reference",
             {
                 "OPENBLAS_NUM_THREADS": "1",
-                "BBANS_NUMBA": "0",
+                "BBANS_ENGINE": "reference",
                 "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3",
             },
         ),

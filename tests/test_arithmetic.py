@@ -1,5 +1,5 @@
-"""A file decodes everywhere or is not made: coding under every switch of torch, and verification by
-other arithmetic.
+"""A file decodes everywhere or is not made: coding by torch under every switch of it gives the
+files of the default engine, and verification is by other arithmetic.
 """
 
 import numpy as np
@@ -26,9 +26,15 @@ def crop(repository):
         return np.asarray(image)[200 : 200 + SIDE, 300 : 300 + SIDE].copy()
 
 
+@pytest.fixture(autouse=True)
+def by_torch(monkeypatch):
+    """What tests code is coded by torch."""
+    monkeypatch.setattr(tiles, "fastest_ops", torch_ops)
+
+
 @pytest.fixture(scope="module")
 def quiet(crop):
-    """Files made before any switch is turned, with their previews."""
+    """Files of the default engine, with their previews."""
     efforts = ("default", False), ("default", True), ("fast", False)
     made = {
         (effort, grey): bbans.compress(
@@ -123,7 +129,7 @@ def test_the_verifier_multiplies_by_other_code(crop, monkeypatch):
     data = bbans.compress(crop, verify=False, model_only=True)
     encoded = dict(calls)
     assert encoded["library"] > 100 and not encoded["products"]
-    monkeypatch.setattr(tiles, "fastest_ops", lambda device="cpu": torch_ops().independently())
+    monkeypatch.setattr(tiles, "fastest_ops", lambda: torch_ops().independently())
     calls.update(library=0, products=0)
     assert np.array_equal(bbans.decompress(data), crop)
     assert calls["products"] > 100 and not calls["library"]

@@ -28,8 +28,6 @@ MAIN = "bbans_cli.__main__"  # importing it runs the command line
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 WITHOUT_EXAMPLES = {
     # compiled loops; the examples of `colour` and `mixture` run them
-    "bbans.distributions.colour_numba",
-    "bbans.distributions.mixture_numba",
     # needs a running cluster
     "bbans.execution.dask",
 }

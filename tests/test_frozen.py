@@ -16,7 +16,9 @@ import pytest
 
 import bbans
 from bbans import container, images
+from bbans.exact import engines
 from bbans.files import decoder
+from tests.engines import LEVELS
 from tests.frozen.decode import expected
 from tests.frozen.make import DECODED_ONLY, MODEL_ONLY, model_of, pictures, pixel_hash
 
@@ -71,20 +73,17 @@ import numpy as np
 from bbans import tiles
 from bbans.exact.numpy_ops import NumpyOps
 from tests.frozen.decode import decoded
-if sys.argv[1] == "numpy32":
-    tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float32)
 if sys.argv[1] == "numpy64":
-    tiles.fastest_ops = lambda device="cpu": NumpyOps(np.float64)
+    tiles.fastest_ops = lambda: NumpyOps(np.float64)
+if sys.argv[1] == "torch":
+    from bbans.exact.torch_ops import torch_ops
+    tiles.fastest_ops = torch_ops
 # as in builds of torch that have none: NNPACK then takes what it can
 if sys.argv[1] == "without oneDNN":
     import torch
+    from bbans.exact.torch_ops import torch_ops
+    tiles.fastest_ops = torch_ops
     torch._C._set_mkldnn_enabled(False)
-if sys.argv[1] == "independent":
-    from bbans.exact.torch_ops import TorchOps
-    tiles.fastest_ops = lambda device="cpu": TorchOps(independent=True)
-if sys.argv[1] == "wide":
-    from bbans.exact.torch_ops import TorchOps
-    tiles.fastest_ops = lambda device="cpu": TorchOps(wide=True)
 for pair in decoded():
     print(*pair)
 """
@@ -103,17 +102,20 @@ NUMPY_FEATURES = numpy_features()
 @pytest.mark.parametrize(
     ("backend", "variables"),
     [
-        ("torch", {"OMP_NUM_THREADS": "1"}),
-        ("torch", {"OMP_NUM_THREADS": "2", "BBANS_NUMBA": "0"}),
+        *(("default", {engines.VARIABLE: level}) for level in LEVELS),
+        ("default", {engines.VARIABLE: engines.REFERENCE, "OPENBLAS_NUM_THREADS": "2"}),
+        (
+            "default",
+            {
+                engines.VARIABLE: engines.REFERENCE,
+                "NPY_DISABLE_CPU_FEATURES": NUMPY_FEATURES,
+                "OPENBLAS_CORETYPE": "Nehalem",
+            },
+        ),
+        ("numpy64", {engines.VARIABLE: engines.REFERENCE, "OPENBLAS_NUM_THREADS": "1"}),
+        ("torch", {"OMP_NUM_THREADS": "2"}),
         ("torch", {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"}),
-        ("torch", {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}),
         ("without oneDNN", {}),
-        ("independent", {}),
-        ("wide", {}),
-        ("numpy32", {"OPENBLAS_NUM_THREADS": "2"}),
-        ("numpy64", {"OPENBLAS_NUM_THREADS": "1", "BBANS_NUMBA": "0"}),
-        ("torch", {"NPY_DISABLE_CPU_FEATURES": NUMPY_FEATURES, "BBANS_NUMBA": "0"}),
-        ("numpy32", {"NPY_DISABLE_CPU_FEATURES": NUMPY_FEATURES, "OPENBLAS_CORETYPE": "Nehalem"}),
     ],
 )
 def test_golden_files_decode_everywhere(backend, variables):

@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "options": ({"errors"}, set()),
-    "coding": ({"errors"}, {"numpy", "numba"}),
-    "distributions": ({"errors", "coding"}, {"numpy", "numba"}),
     "exact": ({"errors"}, {"numpy", "torch"}),
+    "coding": ({"errors", "exact"}, {"numpy"}),
+    "distributions": ({"errors", "coding", "exact"}, {"numpy"}),
     "container": ({"errors"}, {"numpy"}),
     "images": ({"errors"}, {"numpy", "PIL", "imagecodecs"}),
     "execution": ({"errors", "exact"}, {"distributed"}),
@@ -95,7 +95,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         },
         {"numpy", "PIL", "zarr", "numcodecs"},
     ),
-    "__init__": ({"options", "models", "files", "archives", "evaluation", "training"}, set()),
+    "__init__": (
+        {"options", "exact", "models", "files", "archives", "evaluation", "training"},
+        set(),
+    ),
 }
 CLI = (
     {

@@ -12,6 +12,8 @@ import pytest
 
 import bbans
 from bbans.errors import ModelNotFoundError
+from bbans.exact import engines
+from tests.engines import COMPILED
 from tests.tiny import smooth_image, tiny_model
 
 PHOTO = smooth_image(129, 130)
@@ -56,22 +58,19 @@ for command in (
 """
 
 
-@pytest.mark.parametrize("numba", ["0", "1"])
-def test_the_command_opens_no_socket_and_starts_nothing(tmp_path, repository, numba):
-    """Python's own audit of what the process asks for, from its start.
-
-    Numba keeps its compiled code in pickles of its own.
-    """
+@pytest.mark.parametrize("engine", COMPILED)
+def test_the_command_opens_no_socket_and_starts_nothing(tmp_path, repository, engine):
+    """Python's own audit of what the process asks for, from its start."""
     from PIL import Image
 
     Image.fromarray(PHOTO).save(tmp_path / "a.png")
-    variables = {**os.environ, "PYTHONPATH": str(repository), "BBANS_NUMBA": numba}
+    variables = {**os.environ, "PYTHONPATH": str(repository), engines.VARIABLE: engine}
     forbidden = [
         "os.exec",
         "os.posix_spawn",
         "os.system",
         "subprocess.Popen",
-        *(["pickle.find_class"] if numba == "0" else []),
+        "pickle.find_class",
     ]
     done = subprocess.run(
         [sys.executable, "-c", CODE, *forbidden],

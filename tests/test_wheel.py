@@ -19,20 +19,30 @@ import pip
 import pytest
 from PIL import Image
 
-SOURCES = ("bbans", "cli", "pyproject.toml", "README.md", "LICENSE", "WEIGHTS-LICENSE.md")
-EXTRAS = {"bench", "dask", "dev", "docs", "fast", "plots", "train", "zarr"}
+from bbans.exact import engines
+from tests.engines import LEVELS
+
+SOURCES = (
+    "bbans",
+    "cli",
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+    "WEIGHTS-LICENSE.md",
+)
+EXTRAS = {"bench", "dask", "dev", "docs", "plots", "train", "zarr"}
+NO_COMPILER = {"CC": "false", "CXX": "false"}
 
 
-def call(*command: str | Path, cwd: Path) -> str:
-    """The output of a command that sees nothing of this checkout."""
+def call(*command: str | Path, cwd: Path, **more: str) -> str:
+    """The output of a command that sees nothing of this checkout; both streams of it."""
     variables = {
         name: value
         for name, value in os.environ.items()
         if name not in ("PYTHONPATH", "PYTHONHOME")
     }
-    variables["BBANS_NUMBA"] = (
-        "0"  # in a new place numba compiles everything again, for the same bytes
-    )
+    variables |= more
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -43,25 +53,29 @@ def call(*command: str | Path, cwd: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of what git knows, without network."""
-    folder = tmp_path_factory.mktemp("wheel")
+def built(repository: Path, folder: Path, **variables: str) -> Path:
+    """A wheel, built from a copy of what git knows, without network."""
     tree = folder / "tree"
     for name in SOURCES:
         if (repository / name).is_dir():
             shutil.copytree(
-                repository / name, tree / name, ignore=shutil.ignore_patterns("__pycache__")
+                repository / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.so")
             )
         else:
             shutil.copy(repository / name, tree / name)
     options = ("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder)
-    call(sys.executable, "-m", "pip", "wheel", *options, tree, cwd=folder)
-    (found,) = folder.glob("bbans-*-py3-none-any.whl")
+    call(sys.executable, "-m", "pip", "wheel", *options, tree, cwd=folder, **variables)
+    (found,) = folder.glob("bbans-*.whl")
     return found
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the compiled core, where there is a compiler."""
+    return built(repository, tmp_path_factory.mktemp("wheel"))
 
 
 def test_what_is_in_it(wheel: Path, repository: Path) -> None:
@@ -79,9 +93,10 @@ def test_what_is_in_it(wheel: Path, repository: Path) -> None:
     kept += (repository / "bbans" / "evaluation" / "report").glob("*.css")
     wanted = {path.relative_to(repository).as_posix() for path in kept}
     wanted |= {f"bbans_cli/{path.name}" for path in (repository / "cli").glob("*.py")}
-    assert {name for name in names if not name.startswith(info)} == wanted, (
-        "packages and package-data of pyproject.toml"
-    )
+    found = {name for name in names if not name.startswith(info)}
+    core = {name for name in found if name.startswith("bbans/exact/_native.")}
+    assert found - core == wanted, "packages and package-data of pyproject.toml"
+    assert len(core) == (1 if LEVELS else 0)
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/WEIGHTS-LICENSE.md"} <= names
     assert scripts["console_scripts"]["bbans"] == "bbans_cli.main:main"
     assert metadata["Name"] == "bbans" and set(metadata.get_all("Provides-Extra") or []) >= EXTRAS
@@ -92,6 +107,24 @@ def test_what_is_in_it(wheel: Path, repository: Path) -> None:
 def test_it_works_in_an_environment_of_its_own(
     wheel: Path, repository: Path, tmp_path: Path
 ) -> None:
+    scripts, said = coded_elsewhere(wheel, repository, tmp_path)
+    assert LEVELS or "reference engine" in said
+    assert f"engine {engines.engine()}" in call(scripts / "bbans", "--version", cwd=tmp_path)
+
+
+def test_without_a_compiler_it_is_installed_and_says_so(repository: Path, tmp_path: Path) -> None:
+    without = built(repository, tmp_path, **NO_COMPILER)
+    with zipfile.ZipFile(without) as archive:
+        assert not [name for name in archive.namelist() if "_native" in name]
+    scripts, said = coded_elsewhere(without, repository, tmp_path)
+    assert said.count("reference engine, many times slower") == 1
+    assert "engine reference" in call(scripts / "bbans", "--version", cwd=tmp_path)
+
+
+def coded_elsewhere(wheel: Path, repository: Path, tmp_path: Path) -> tuple[Path, str]:
+    """Installs a wheel, compresses an image with it and restores it; returns the folder of its
+    scripts, and what `compress` said.
+    """
     call(sys.executable, "-m", "venv", "--without-pip", "environment", cwd=tmp_path)
     scripts = tmp_path / "environment" / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / "python"
@@ -121,7 +154,8 @@ def test_it_works_in_an_environment_of_its_own(
     )
     version = call(scripts / "bbans", "--version", cwd=elsewhere)
     assert version.startswith("bbans ") and "photo-fast-1" in version
-    call(scripts / "bbans", "compress", "photo.png", cwd=elsewhere)
+    said = call(scripts / "bbans", "compress", "photo.png", cwd=elsewhere)
     call(scripts / "bbans", "decompress", "photo.bbans", "-o", "back.png", cwd=elsewhere)
     with Image.open(elsewhere / "back.png") as back:
         assert np.array_equal(np.asarray(back), pixels)
+    return scripts, said

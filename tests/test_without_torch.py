@@ -1,4 +1,4 @@
-"""Decoding needs numpy alone, and what need not compute imports nothing heavy."""
+"""Coding needs no torch, and what need not compute imports nothing heavy."""
 
 import os
 import subprocess
@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.frozen.decode import expected
+from tests.tiny import smooth_image
 
 
 def environment(repository: Path) -> dict[str, str]:
@@ -32,6 +34,32 @@ def test_golden_files_decode_without_torch(repository):
         text=True,
     )
     assert done.stdout.split() == [word for pair in expected() for word in pair], done.stderr
+
+
+CODED = """
+import sys
+from bbans_cli.main import main
+for command in (["compress", "a.png"], ["decompress", "a.bbans", "-o", "b.png"]):
+    assert main(command) == 0
+assert "torch" not in sys.modules
+sys.modules["torch"] = None
+print(main(["train", "images", "-o", "mine.safetensors"]))
+"""
+
+
+def test_coding_loads_no_torch_and_training_asks_for_it(repository, tmp_path):
+    Image.fromarray(smooth_image(140, 130)).save(tmp_path / "a.png")
+    (tmp_path / "images").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", CODED],
+        cwd=tmp_path,
+        env=environment(repository),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "3"
+    assert "pip install torch, or bbans[train]" in done.stderr
 
 
 HELP, VERSION = (

@@ -14,6 +14,7 @@ must be stored.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -35,6 +36,7 @@ from bbans.coding.rans import (
     take_words,
 )
 from bbans.errors import FormatError
+from bbans.exact.engines import native
 
 RUNGS = (1, 8, 64, 512, 4096, 32768)
 GROWTH_WORDS = 3.25
@@ -53,6 +55,22 @@ Growth: TypeAlias = tuple[tuple[int, int], ...]
 """The lane schedule: pairs `(symbols pushed before the growth, lanes after it)`, in the order of
 pushing.
 """
+
+
+class RowLocator(ABC):
+    """A `Locate` that can also pop a stretch of symbols by itself, in one call for all rows."""
+
+    @abstractmethod
+    def __call__(self, cf: NDArray[Any], first: int, last: int) -> tuple[Any, Any, Any]:
+        """Returns symbols first..last-1 and their intervals, as `Locate` says."""
+
+    @abstractmethod
+    def pop_rows(
+        self, message: Message, first: int, last: int
+    ) -> tuple[Message, NDArray[np.int64]] | None:
+        """Pops symbols first..last-1; returns the message and the symbols, or None to be asked row
+        by row.
+        """
 
 
 def lanes_needed(samples: int) -> int:
@@ -217,6 +235,10 @@ def _push_rows(
     head, tail = message[0].copy(), message[1]
     lanes, left = len(head), len(freqs)
     stop_at = GROWTH_WORDS * wider - tail_words(tail) if wider else left + 1
+    if (core := native()) is not None:
+        words = np.empty(left, np.uint32)
+        left, top = core.push_rows(head, starts, freqs, precision, stop_at, words)
+        return (head, (words[top:].copy(), tail) if top < len(words) else tail), left
     if lanes <= FEW_LANES:
         return _push_few(message, starts, freqs, precision, stop_at)
     words = np.empty(left, np.uint32)  # a push moves one word at most
@@ -283,6 +305,10 @@ def _pop_rows(
     """Pops n symbols, the first of which has number `offset` for `locate`; returns the message and
     the symbols.
     """
+    if isinstance(locate, RowLocator):
+        popped = locate.pop_rows(message, offset, offset + n)
+        if popped is not None:
+            return popped
     head, tail = message[0].copy(), message[1]
     if head.ndim != 1:
         raise ValueError(f"expected a 1-D head; found {head.shape}")

@@ -181,6 +181,18 @@ def take_words(tail: Tail, count: int) -> tuple[Words, Tail]:
     return (np.concatenate(parts) if parts else np.zeros(0, np.uint32)), tail
 
 
+def flat_tail(tail: Tail) -> Words:
+    """Returns all words of a tail, newest first, without a copy where they are one chunk.
+
+    Examples:
+        >>> flat_tail((np.array([1], np.uint32), (np.array([2], np.uint32), ())))
+        array([1, 2], dtype=uint32)
+    """
+    if tail and not tail[1]:
+        return np.ascontiguousarray(tail[0])
+    return take_words(tail, tail_words(tail))[0]
+
+
 def underflow(words: int) -> UnderflowError:
     """Returns the UnderflowError of a message that lacks at least this many words.
 

@@ -7,27 +7,30 @@ of the channels before them. A network's outputs are integers `(N, 10 K)`: K log
 for each of R, G, B K locations (1/32 grey level, relative to the prediction); then for each of them
 K scale indices; then K couplings each (1/64) of G to R, B to R and B to G.
 
-If `mixture` uses numba, so does this module, and computes the same integers in one pass over the
-outputs. Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
+The compiled core (`exact.engines`) computes the same integers in one pass over the outputs. Source
+of the family: Salimans et al. 2017 (arXiv:1701.05517).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bbans.distributions.mixture as mixture
-from bbans.coding.blocks import Locate
+from bbans.coding.blocks import RowLocator
+from bbans.coding.rans import Message, flat_tail, underflow
 from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.mixture_layout import columns, of_colour, width
 from bbans.distributions.sample_grid import Axis, regular
-from bbans.distributions.tables import SCALES, exp2_weights, inverse_scales, logistic_cdf_table
+from bbans.distributions.tables import SCALES, exp2_weights
+from bbans.exact.engines import native
+from bbans.exact.threads import spare_permits
 
 PRECISION = mixture.PRECISION
+PIXELS_OF_A_THREAD = 2**13  # fewer are not worth starting one
 LOCATION_TOP = 2**15
 """Bound to which locations are clipped, in 1/32 grey level."""
 
@@ -117,8 +120,10 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
     values = _checked(model, x)
     channels = values.shape[1]
     starts, freqs = np.empty((2, channels, len(values)), np.int64)
-    if (fast := _accelerator()) is not None:
-        fast.intervals(*_arrays(model), values, *_tables(model), starts, freqs)
+    if (core := _core(model)) is not None:
+        tables = mixture.tables_of(model.axis)
+        with spare_permits(len(values) // PIXELS_OF_A_THREAD) as helpers:
+            core.colour_intervals(*_arrays(model), values, *tables, starts, freqs, helpers + 1)
         return starts, freqs
     weights = _prior_weights(model)
     for c in range(channels):
@@ -166,13 +171,15 @@ def open_channel(
         3200
     """
     values = _checked(model, x)
-    if (fast := _accelerator()) is not None:
+    if (core := _core(model)) is not None:
         mixtures = (
             Channel(*np.empty((3, len(values), model.mixtures), np.int32))
             if before is None
             else before
         )
-        fast.open_channel(*_arrays(model), values, *_tables(model), channel, *mixtures)
+        tables = mixture.tables_of(model.axis)
+        with spare_permits(len(values) // PIXELS_OF_A_THREAD) as helpers:
+            core.open_channel(*_arrays(model), values, *tables, channel, *mixtures, helpers + 1)
         return mixtures
     weights = (
         _prior_weights(model)
@@ -183,31 +190,53 @@ def open_channel(
     return Channel(*(np.asarray(array, np.int32) for array in arrays))
 
 
-def locator(channel: Channel, axis: Axis) -> Locate:
-    """Returns `locate(cf, first, last) -> (values, starts, freqs)`, which decodes pixels
-    first..last-1 of a channel, as `coding.blocks.pop_block` calls it.
+@dataclass(frozen=True)
+class Locator(RowLocator):
+    """Decodes the samples of a channel, as `coding.blocks.pop_block` asks for it.
+
+    channel: its mixtures. axis: of its samples. values, freqs: int64 `(N,)`, which get the samples
+    and their frequencies.
 
     Examples:
         >>> outputs = np.zeros((1, 10), np.int16)
         >>> outputs[0, 4:7] = 64
         >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
-        >>> locate = locator(open_channel(model, np.array([[0]]), 0), model.axis)
-        >>> locate(np.array([1 << 21]), 0, 1)[0]
-        array([100])
+        >>> found = np.zeros((2, 1), np.int64)
+        >>> locate = Locator(open_channel(model, np.array([[0]]), 0), model.axis, *found)
+        >>> locate(np.array([1 << 21]), 0, 1)[0], found[0]
+        (array([100]), array([100]))
     """
-    fast = mixture.accelerator()
-    tables = axis.boundaries, logistic_cdf_table(), inverse_scales()
 
-    def locate(cf: NDArray[np.integer], first: int, last: int) -> tuple[Ints, Ints, Ints]:
-        weights, locations, scales = (array[first:last] for array in channel)
-        if fast is None:
-            return mixture.symbol(*Channel(weights, locations, scales).wide(), as_int64(cf), axis)
-        # rows of lanes are short; the arrays that `mixture.symbol` checks were checked as a whole
-        value, start, freq = np.empty((3, last - first), np.int64)
-        fast.symbol(weights, locations, scales, as_int64(cf), *tables, value, start, freq)
+    channel: Channel
+    axis: Axis
+    values: Ints
+    freqs: Ints
+
+    def __call__(self, cf: NDArray[np.integer], first: int, last: int) -> tuple[Ints, Ints, Ints]:
+        """Return samples first..last-1 and their intervals."""
+        weights, locations, scales = Channel(*(a[first:last] for a in self.channel)).wide()
+        value, start, freq = mixture.symbol(weights, locations, scales, as_int64(cf), self.axis)
+        self.values[first:last], self.freqs[first:last] = value, freq
         return value, start, freq
 
-    return locate
+    def pop_rows(self, message: Message, first: int, last: int) -> tuple[Message, Ints] | None:
+        """Pop samples first..last-1 in the compiled core; return the message and the samples, or
+        None where the core is not used.
+
+        Raises UnderflowError if the message holds too few words.
+        """
+        core = native()
+        if core is None or self.channel.weights.shape[1] > mixture.COMPILED_COMPONENTS:
+            return None
+        head, words = message[0].copy(), flat_tail(message[1])
+        tables = mixture.tables_of(self.axis)
+        taken = core.pop_mixtures(
+            head, words, *self.channel, *tables, first, last, self.values, self.freqs
+        )
+        if taken < 0:
+            raise underflow(1)
+        rest = words[taken:]
+        return (head, (rest, ()) if len(rest) else ()), self.values[first:last]
 
 
 def _prior_weights(model: PixelModel) -> Ints:
@@ -231,25 +260,10 @@ def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
 
 
 def _arrays(model: PixelModel) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
-    """Outputs and sums, contiguous, for the numba kernels."""
+    """Outputs and sums, contiguous, for the compiled core."""
     return np.ascontiguousarray(model.outputs), np.ascontiguousarray(model.sums, np.int32)
 
 
-def _tables(model: PixelModel) -> tuple[Ints, ...]:
-    """The tables that the numba kernels use."""
-    return (
-        model.axis.centres,
-        model.axis.boundaries,
-        logistic_cdf_table(),
-        inverse_scales(),
-        exp2_weights(),
-    )
-
-
-def _accelerator() -> ModuleType | None:
-    """The numba kernels of this module, or None where `mixture` uses none."""
-    if mixture.accelerator() is None:
-        return None
-    from bbans.distributions import colour_numba
-
-    return colour_numba
+def _core(model: PixelModel) -> Any:
+    """The compiled core, or None where it is not used."""
+    return native() if model.mixtures <= mixture.COMPILED_COMPONENTS else None

@@ -8,22 +8,22 @@ forced to 0 at x = 0 and to 2^40 at x = n, so that F(0) = 0 and F(n) = 2^22. S n
 that the term x gives every value a frequency of at least 1. All arithmetic is int64, and no
 intermediate exceeds 2^62.
 
-If numba is installed, it computes the same integers faster; BBANS_NUMBA=0 in the environment
-disables it. `weights`, `locations` and `scales` are int64 `(N, K)`; `x`, `cf` and results are int64
-`(N,)`; an integer n for `axis` stands for `sample_grid.regular(n)`. Functions raise ValueError on
-wrong shapes, and on scale indices and values out of range.
+The compiled core (`exact.engines`) computes the same integers faster. `weights`, `locations` and
+`scales` are int64 `(N, K)`; `x`, `cf` and results are int64 `(N,)`; an integer n for `axis` stands
+for `sample_grid.regular(n)`. Functions raise ValueError on wrong shapes, and on scale indices and
+values out of range.
 
 Source of the family: Salimans et al. 2017 (arXiv:1701.05517).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans.distributions.distribution import Distribution, factorised, shape_of
 from bbans.distributions.inverse_cdf import Ints, as_int64, invert
@@ -32,14 +32,17 @@ from bbans.distributions.tables import (
     LOGISTIC_BITS,
     LOGISTIC_HALF,
     SCALES,
+    exp2_weights,
     inverse_scales,
     logistic_cdf_table,
 )
+from bbans.exact.engines import native
 
 PRECISION = 22
 WEIGHT_BITS = 16
 MASS_BITS = WEIGHT_BITS + LOGISTIC_BITS
 FINER = UNIT - 5  # a boundary's fractional bits beyond those of a location
+COMPILED_COMPONENTS = 64  # mixtures of more run on the reference
 CHUNK = 4096  # symbols at once, so that a component's temporaries stay in the second-level cache
 
 
@@ -53,11 +56,12 @@ def interval(
         >>> (interval(w, m, s, np.array([100]))[1] / 2**22).round(3)
         array([0.245])
     """
-    w, m, s, x, boundaries = _checked(weights, locations, scales, x, axis)
+    w, m, s, x, axis = _checked(weights, locations, scales, x, axis)
     start, freq = np.empty_like(x), np.empty_like(x)
-    if (fast := accelerator()) is not None:
-        fast.interval(w, m, s, x, boundaries, logistic_cdf_table(), inverse_scales(), start, freq)
+    if (core := native()) is not None and w.shape[1] <= COMPILED_COMPONENTS:
+        core.intervals(w, m, s, x, *tables_of(axis), start, freq, None)
         return start, freq
+    boundaries = axis.boundaries
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
         start[part] = _cdf(wt, mt, inverse, x[part], boundaries)
@@ -76,11 +80,12 @@ def symbol(
         >>> symbol(w, m, s, np.array([1 << 21]))[0]
         array([100])
     """
-    w, m, s, cf, boundaries = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
+    w, m, s, cf, axis = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
-    if (fast := accelerator()) is not None:
-        fast.symbol(w, m, s, cf, boundaries, logistic_cdf_table(), inverse_scales(), x, start, freq)
+    if (core := native()) is not None and w.shape[1] <= COMPILED_COMPONENTS:
+        core.symbols(w, m, s, cf, *tables_of(axis), x, start, freq)
         return x, start, freq
+    boundaries = axis.boundaries
     for part in _chunks(len(cf)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
 
@@ -121,13 +126,12 @@ def interval_and_condition(
         >>> interval_and_condition(w, m, s, np.array([100]))[2]
         array([[65536]])
     """
-    w, m, s, x, boundaries = _checked(weights, locations, scales, x, axis)
+    w, m, s, x, axis = _checked(weights, locations, scales, x, axis)
     start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
-    if (fast := accelerator()) is not None:
-        fast.interval_and_condition(
-            w, m, s, x, boundaries, logistic_cdf_table(), inverse_scales(), start, freq, after
-        )
+    if (core := native()) is not None and w.shape[1] <= COMPILED_COMPONENTS:
+        core.intervals(w, m, s, x, *tables_of(axis), start, freq, after)
         return start, freq, after
+    boundaries = axis.boundaries
     for part in _chunks(len(x)):
         wt, mt, inverse = _transposed(w[part], m[part], s[part])
         lower, upper = (_components(mt, inverse, x[part] + step, boundaries) for step in (0, 1))
@@ -149,39 +153,33 @@ def normalise(raw: Ints) -> Ints:
     """
     raw = as_int64(raw)
     weights = np.empty_like(raw)
-    if (fast := accelerator()) is not None:
-        fast.normalise(raw, weights)
-        return weights
     for part in _chunks(len(raw)):
         weights[part] = _normalised(np.ascontiguousarray(raw[part].T)).T
     return weights
 
 
-def accelerator() -> ModuleType | None:
-    """Returns the module of numba kernels, or None if numba is not installed or BBANS_NUMBA=0.
+@cache
+def _narrow_logistic_cdf() -> NDArray[np.int32]:
+    """The logistic CDF in half the memory."""
+    return logistic_cdf_table().astype(np.int32)
+
+
+def tables_of(axis: Axis) -> tuple[Any, ...]:
+    """Returns the tables that the compiled core reads: boundaries and centres of the axis, the
+    logistic CDF, inverse scales and weights.
 
     Examples:
-        >>> kernels = accelerator()
-        >>> kernels is None or kernels.PRECISION == PRECISION
-        True
+        >>> [len(table) for table in tables_of(regular())]
+        [257, 256, 32769, 161, 256]
     """
-    return None if os.environ.get("BBANS_NUMBA") == "0" else _import_accelerator()
-
-
-@cache
-def _import_accelerator() -> ModuleType | None:
-    """The module of numba kernels, or None if it cannot be imported."""
-    try:
-        from bbans.distributions import mixture_numba
-    except (ImportError, RuntimeError):  # not installed, or too old for this numpy
-        return None
-    return mixture_numba
+    tables = _narrow_logistic_cdf(), inverse_scales(), exp2_weights()
+    return axis.boundaries, axis.centres, *tables
 
 
 def _checked(
     weights: Ints, locations: Ints, scales: Ints, x: Ints, axis: Axis | int, top: int | None = None
-) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-    """The arrays as int64 and the boundaries of the axis. Raises ValueError on wrong shapes and
+) -> tuple[Ints, Ints, Ints, Ints, Axis]:
+    """The arrays as int64, and the axis. Raises ValueError on wrong shapes and
     unless x lies in 0..top - 1 (by default, the values of the axis).
     """
     w, m, s, x = as_int64(weights), as_int64(locations), as_int64(scales), as_int64(x)
@@ -192,11 +190,11 @@ def _checked(
         )
     if s.size and (s.min() < 0 or s.max() >= SCALES):
         raise ValueError(f"scale indices lie in 0..{SCALES - 1}; found {s.min()} to {s.max()}")
-    boundaries = (regular(axis) if isinstance(axis, int) else axis).boundaries
-    top = len(boundaries) - 1 if top is None else top
+    axis = regular(axis) if isinstance(axis, int) else axis
+    top = axis.n if top is None else top
     if x.size and (x.min() < 0 or x.max() >= top):
         raise ValueError(f"values lie in 0..{top - 1}; found {x.min()} to {x.max()}")
-    return w, m, s, x, boundaries
+    return w, m, s, x, axis
 
 
 def _chunks(n: int) -> Iterator[slice]:

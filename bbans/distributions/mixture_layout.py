@@ -1,8 +1,8 @@
 """The columns of a colour mixture's parameters: K logits, then for each of R, G and B K locations,
 K scale indices, and K couplings (of G to R, B to R and B to G).
 
-Networks, the fixed predictor and the distributions agree on it here. The compiled loops of
-`colour_numba` index the same columns by hand.
+Networks, the fixed predictor and the distributions agree on it here. The compiled core
+indexes the same columns by hand.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ precision. It is the reference with which `torch_ops` is compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.exact.layers import IntConv
+from bbans.exact.network import Input, Network, Step, float_network
 
 Array = NDArray[np.floating]
 Kept = NDArray[np.int16]
@@ -57,6 +58,12 @@ class NumpyOps:
     def prepare(self, layer: IntConv) -> tuple[Array, Array]:
         """Returns the layer's weights and biases in the carrier, for `conv`."""
         return layer.carrier_weight(self.dtype), layer.carrier_bias(self.dtype)
+
+    def network(
+        self, layers: Mapping[str, IntConv], inputs: Sequence[Input], steps: Sequence[Step]
+    ) -> Network:
+        """Returns a network of these layers, which reads and returns stored arrays."""
+        return float_network(self, layers, inputs, steps)
 
     def conv(self, prepared: tuple[Array, Array], x: Array, bias_row: int | None = None) -> Array:
         """Returns a layer's unrounded sum at output scale; `bias_row` selects a row of a `(levels,

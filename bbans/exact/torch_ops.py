@@ -7,7 +7,7 @@ threads, and the reduced precision that the caller allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from bbans.exact.convolutions import Kernel, Way, convolve, library, products, wide_products
 from bbans.exact.layers import IntConv
+from bbans.exact.network import Input, Network, Step, float_network
 from bbans.exact.numpy_ops import NumpyOps
 
 
@@ -76,6 +77,12 @@ class TorchOps:
         bias = torch.from_numpy(layer.carrier_bias(kind)).to(self.device)
         return Kernel(weight.contiguous(memory_format=torch.channels_last), bias, layer.shift)
 
+    def network(
+        self, layers: Mapping[str, IntConv], inputs: Sequence[Input], steps: Sequence[Step]
+    ) -> Network:
+        """Returns a network of these layers, which reads and returns stored arrays."""
+        return float_network(self, layers, inputs, steps)
+
     def conv(self, prepared: Kernel, x: torch.Tensor, bias_row: int | None = None) -> torch.Tensor:
         """Returns a layer's unrounded sum at output scale; `bias_row` selects a row of a `(levels,
         O)` bias.
@@ -97,6 +104,7 @@ class TorchOps:
     def pool(self, x: torch.Tensor, block: int) -> torch.Tensor:
         """Averages blocks, edges repeated to complete them, and rounds half to even."""
         h, w = x.shape[-2:]
+        x = x.to(self.dtype)
         if h % block or w % block:
             x = F.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
         # sums of block^2 integers, not means: whether a mean divides first is not specified

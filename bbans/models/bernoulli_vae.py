@@ -16,7 +16,7 @@ import numpy as np
 from bbans.distributions import bernoulli
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.exact.layers import IntConv
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models import heads
 from bbans.models.base import FACTORISED, Capabilities
 from bbans.models.heads import BERNOULLI, bit_field, logits
@@ -123,7 +123,7 @@ class ExactBernoulliVae:
     ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
-    def __init__(self, config: Any, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, config: Any, layers: Mapping[str, IntConv], ops: Engine) -> None:
         networks = self.plans(config)
         check_networks(networks, layers)
         self.config = config

@@ -14,7 +14,7 @@ import numpy as np
 
 from bbans.distributions.distribution import Ints
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine, Ops
 from bbans.exact.threads import one_openmp_thread
 from bbans.models import mlp
 from bbans.models.conv_plans import Conv, Layer, Reshape, ToDepth, ToSpace
@@ -65,7 +65,7 @@ def check_networks(plans: Mapping[str, Mlp | Conv], layers: Mapping[str, IntConv
 
 
 def network(
-    name: str, plan: Mlp | Conv, layers: Mapping[str, IntConv], ops: Ops
+    name: str, plan: Mlp | Conv, layers: Mapping[str, IntConv], ops: Engine
 ) -> ExactMlp | ExactConv:
     """Build a plan's network on a backend. Its layers must have passed `check_networks`.
 
@@ -118,7 +118,7 @@ class ExactConv:
     Its layers must have passed `check_networks`.
     """
 
-    def __init__(self, name: str, plan: Conv, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, name: str, plan: Conv, layers: Mapping[str, IntConv], ops: Engine) -> None:
         self.plan = plan
         self.ops = ops.widened()
         self._layers = {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import InputError
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models.base import ANY_SIZE, LABEL, Capabilities, LatentModel
 from bbans.models.model_file import Model
 
@@ -86,7 +86,7 @@ class ImageModel:
         return alike and int(pixels.max()) < self.levels
 
 
-def image_model(model: Model, ops: Ops) -> ImageModel:
+def image_model(model: Model, ops: Engine) -> ImageModel:
     """Prepare a loaded model to code whole images one by one.
 
     Raises InputError on a model for images of any size, which codes tile by tile, and on one that

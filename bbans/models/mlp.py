@@ -16,7 +16,7 @@ import numpy as np
 
 from bbans.distributions.distribution import Ints
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.exact.threads import one_openmp_thread
 
 ACT_UNIT = 2048
@@ -117,7 +117,7 @@ class ExactMlp:
     Its layers must have passed `check_networks`.
     """
 
-    def __init__(self, name: str, plan: Mlp, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, name: str, plan: Mlp, layers: Mapping[str, IntConv], ops: Engine) -> None:
         self.plan = plan
         self.ops = ops.widened()
         self._layers = [

@@ -24,7 +24,7 @@ from safetensors.numpy import save
 
 from bbans.errors import ModelFormatError, ModelNotFoundError
 from bbans.exact.layers import IntConv
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models.base import Capabilities
 from bbans.models.registry import FAMILIES, family_name
 
@@ -54,7 +54,7 @@ class Model:
         """What the family declares of a model of this config."""
         return FAMILIES[self.family].capabilities(self.config)
 
-    def network(self, ops: Ops) -> Any:
+    def network(self, ops: Engine) -> Any:
         """Build the model on a backend of exact operations: an `ExactPhoto`, or a latent model of
         whole images.
         """

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,9 @@ from bbans.distributions import mixture_layout
 from bbans.distributions.tables import log_magnitude
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import Accumulator, IntConv, check_accumulators
-from bbans.exact.ops import Ops
-from bbans.exact.threads import in_bands, one_openmp_thread
+from bbans.exact.network import Affine, Film, Input, Modulate, Network
+from bbans.exact.ops import Engine
+from bbans.exact.threads import one_openmp_thread
 from bbans.models.base import ANY_SIZE, DIAGONAL_GAUSSIAN, Capabilities, Int32Array
 
 # Order in which the three unknown phases of a level are decoded: (row offset, column offset).
@@ -92,10 +93,7 @@ LATENT_TOP = 512
 MEAN_TOP = 448
 SIGMA_TOP = 56
 LOG_TOP = 1280
-BAND = 48  # rows computed at once: a multiple of every latent block
 OUTPUT_LIMITS = ((-2048, 2048), (-8192, 8192), (0, 160), (-256, 256))
-
-Band: TypeAlias = tuple[slice, slice, slice]
 
 
 def accumulators(config: PhotoConfig) -> dict[str, Accumulator]:
@@ -167,14 +165,15 @@ class ExactPhoto:
     do not fit.
     """
 
-    def __init__(self, config: PhotoConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, config: PhotoConfig, layers: Mapping[str, IntConv], ops: Engine) -> None:
         check_layers(config, layers)
         self.config = config
         self.ops = ops
-        self._layers = {name: ops.prepare(layer) for name, layer in layers.items()}
-        sizes = mixture_layout.sizes(config.mixtures)
-        limits = np.repeat(np.array(OUTPUT_LIMITS, np.int32), sizes, axis=0)
-        self._limits = [ops.load(limits[:, i, None, None]) for i in range(2)]
+        phases = range(len(PHASES))
+        self._trunks = [_trunk(config, layers, ops, phase) for phase in phases]
+        self._films = [_film(config, layers, ops, phase) for phase in phases]
+        self._heads = [_head(config, layers, ops, phase) for phase in phases]
+        self._posterior = _posterior(config, layers, ops)
 
     def latent_shape(self, h: int, w: int) -> tuple[int, int, int]:
         """Return the shape `(channels, rows, columns)` of the latent map over an h x w grid of
@@ -186,7 +185,7 @@ class ExactPhoto:
     @one_openmp_thread()
     def start(self, h: int, w: int) -> Any:
         """Return the features carried into the coarsest level: zeros on its `h x w` grid."""
-        return self.ops.keep([(slice(0, h), self.ops.zeros(self.config.channels, h, w))], h)
+        return self.ops.zeros(self.config.channels, h, w)
 
     @one_openmp_thread()
     def carry_up(self, trunk: Any, h: int, w: int) -> Any:
@@ -202,105 +201,76 @@ class ExactPhoto:
         """Compute the features of a phase, which do not depend on latents. known: pixels `(3, h,
         w)` of the known phases; sums: four times the prediction `(3, h, w)`.
         """
-        height = sums.shape[1]
-
-        def part(band: Band) -> tuple[slice, Any]:
-            rows, seen, kept = band
-            inputs = [k[:, seen] for k in known], sums[:, seen], self.ops.take(carried, seen)
-            return rows, self._trunk(phase, *inputs, level)[..., kept, :]
-
-        return self.ops.keep(in_bands(part, _bands(height, 3)), height)
-
-    def _trunk(
-        self, phase: int, known: list[Int32Array], sums: Int32Array, carried: Any, level: int
-    ) -> Any:
-        ops = self.ops
-        x = ops.load(np.concatenate([*(4 * k - sums for k in known), sums - 512]))
-        row = min(level, self.config.level_biases - 1)
-        h = ops.conv(self._layers[f"phase{phase}.enter"], x, row)
-        h += ops.conv(self._layers[f"phase{phase}.carry"], carried)
-        h = ops.round_clip(h, 0, ACT_TOP)
-        a = ops.round_clip(ops.conv(self._layers[f"phase{phase}.res_a"], h), 0, ACT_TOP)
-        a = ops.conv(self._layers[f"phase{phase}.res_b"], a)
-        a += h
-        return ops.round_clip(a, 0, ACT_TOP)
+        seen = np.concatenate([*(4 * k - sums for k in known), sums - 512])
+        return self._trunks[phase]((self.ops.load(seen), carried), sums.shape[1:], bias_row=level)
 
     @one_openmp_thread()
     def posterior(self, trunk: Any, residuals: list[Int32Array]) -> tuple[Int32Array, Int32Array]:
         """q(u): return mean (unit 1/128) and sigma index (sigma = 2^(i / 8 - 6)), each `(rows *
         columns, channels)`. residuals: 4 x - sum of phases 11 and 01.
         """
-        ops = self.ops
+        ops, block = self.ops, self.config.latent_block
         magnitudes = ops.table(ops.load(np.concatenate(residuals)), log_magnitude())
-        features = ops.concat([self._pooled(trunk), ops.pool(magnitudes, self.config.latent_block)])
-        hidden = ops.round_clip(ops.conv(self._layers["posterior.first"], features), 0, ACT_TOP)
-        out = ops.store(
-            ops.round_clip(ops.conv(self._layers["posterior.last"], hidden), -PRE_TOP, PRE_TOP)
-        )
+        features = ops.concat([ops.pool(trunk, block), ops.pool(magnitudes, block)])
+        out = ops.store(self._posterior((features,), features.shape[-2:])).astype(np.int32)
         mean, sigma = np.split(out, 2, axis=1)
         return mean.clip(-MEAN_TOP, MEAN_TOP), sigma.clip(0, SIGMA_TOP)
-
-    def _pooled(self, trunk: Any) -> Any:
-        ops, block, height = self.ops, self.config.latent_block, trunk.shape[-2]
-
-        def part(band: Band) -> tuple[slice, Any]:
-            rows, _, _ = band
-            return slice(rows.start // block, -(-rows.stop // block)), ops.pool(
-                ops.take(trunk, rows), block
-            )
-
-        return ops.take(
-            ops.keep(in_bands(part, _bands(height, 0)), -(-height // block)), slice(None)
-        )
 
     @one_openmp_thread()
     def outputs(self, phase: int, trunk: Any, u: Int32Array) -> NDArray[np.int16]:
         """Return mixture parameters, int16 `(h * w, 10 K)` within OUTPUT_LIMITS. u: latents or
         their means (unit 1/128), `(channels, rows, columns)`.
         """
-        ops, C, block = self.ops, self.config.channels, self.config.latent_block
-        height, width = trunk.shape[-2:]
-        hidden = ops.conv(
-            self._layers[f"phase{phase}.film_a"], ops.concat([self._pooled(trunk), ops.load(u)])
-        )
-        film = ops.conv(self._layers[f"phase{phase}.film_b"], ops.round_clip(hidden, 0, ACT_TOP))
-        film = ops.round_clip(film, -PRE_TOP, PRE_TOP)
-        scale, shift = film[:, :C].clip(0, FILM_TOP) * 2.0**-6, film[:, C:]
-        parameters = np.empty((height * width, self.config.outputs), np.int16)
-
-        def part(band: Band) -> None:
-            rows, seen, kept = band
-            blocks = slice(rows.start // block, -(-rows.stop // block))
-            x = ops.take(trunk, seen)
-            g = ops.conv(self._layers[f"phase{phase}.modulated"], x)[..., kept, :]
-            g = ops.round_clip(g, -PRE_TOP, PRE_TOP)
-            g = ops.modulate(g, scale[..., blocks, :], shift[..., blocks, :], block)
-            g = ops.conv(self._layers[f"phase{phase}.out"], ops.round_clip(g, 0, ACT_TOP))
-            g += x[..., kept, :]
-            g = ops.round_clip(g, 0, ACT_TOP)
-            result = ops.round_clip(ops.conv(self._layers[f"phase{phase}.head"], g), *self._limits)
-            parameters[rows.start * width : rows.stop * width] = ops.store(result)
-
-        for _ in in_bands(part, _bands(height, 1)):
-            pass
-        return parameters
+        ops, block = self.ops, self.config.latent_block
+        features = ops.concat([ops.pool(trunk, block), ops.load(u)])
+        film = Film(self._films[phase]((features,), features.shape[-2:]), block)
+        parameters = self._heads[phase]((trunk,), trunk.shape[-2:], film)
+        return ops.store(parameters).astype(np.int16, copy=False)
 
 
-def _bands(height: int, reach: int) -> list[Band]:
-    """Return, for each band of rows: its rows, the input rows that its result depends on, and the
-    position of its own rows among these.
+def _trunk(config: PhotoConfig, layers: Mapping[str, IntConv], ops: Engine, phase: int) -> Network:
+    """Inputs: known samples and prediction; carried features."""
+    steps = (
+        Affine((("enter", 0), ("carry", 1)), 0, ACT_TOP),
+        Affine((("res_a", 2),), 0, ACT_TOP),
+        Affine((("res_b", 3),), 0, ACT_TOP, residual=2),
+    )
+    known = Input(3 * (phase + 2), 1020)
+    return ops.network(_of_phase(layers, phase), (known, Input(config.channels, ACT_TOP)), steps)
 
-    The activations of a band stay in the processor's cache and need little memory.
-    """
-    bands = []
-    for top in range(0, height, BAND):
-        end = min(top + BAND, height)
-        first = max(0, top - reach)
-        bands.append(
-            (
-                slice(top, end),
-                slice(first, min(height, end + reach)),
-                slice(top - first, end - first),
-            )
-        )
-    return bands
+
+def _film(config: PhotoConfig, layers: Mapping[str, IntConv], ops: Engine, phase: int) -> Network:
+    """Input: means of the trunk, latents. Result: scales and offsets."""
+    sides = np.array([[0, FILM_TOP], [-PRE_TOP, PRE_TOP]], np.int32)
+    low, high = np.repeat(sides, config.channels, axis=0).T
+    steps = (Affine((("film_a", 0),), 0, ACT_TOP), Affine((("film_b", 1),), low, high))
+    means = Input(config.channels + config.latent_channels, ACT_TOP)
+    return ops.network(_of_phase(layers, phase), (means,), steps)
+
+
+def _head(config: PhotoConfig, layers: Mapping[str, IntConv], ops: Engine, phase: int) -> Network:
+    """Input: the trunk. Result: mixture parameters."""
+    sizes = mixture_layout.sizes(config.mixtures)
+    low, high = np.repeat(np.array(OUTPUT_LIMITS, np.int32), sizes, axis=0).T
+    steps = (
+        Affine((("modulated", 0),), -PRE_TOP, PRE_TOP),
+        Modulate(1, 0, ACT_TOP),
+        Affine((("out", 2),), 0, ACT_TOP, residual=0),
+        Affine((("head", 3),), low, high),
+    )
+    return ops.network(_of_phase(layers, phase), (Input(config.channels, ACT_TOP),), steps)
+
+
+def _posterior(config: PhotoConfig, layers: Mapping[str, IntConv], ops: Engine) -> Network:
+    """Input: means of the trunk and of log-magnitudes. Result: means and log sigmas."""
+    steps = (
+        Affine((("posterior.first", 0),), 0, ACT_TOP),
+        Affine((("posterior.last", 1),), -PRE_TOP, PRE_TOP),
+    )
+    return ops.network(layers, (Input(config.channels + 6, LOG_TOP),), steps)
+
+
+def _of_phase(layers: Mapping[str, IntConv], phase: int) -> dict[str, IntConv]:
+    """Return a phase's layers by their names within it."""
+    prefix = f"phase{phase}."
+    return {name.removeprefix(prefix): layers[name] for name in layers if name.startswith(prefix)}

@@ -21,7 +21,7 @@ from bbans.distributions.autoregressive import Walk, walked
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.exact.threads import one_openmp_thread
 from bbans.models import heads, mlp
 from bbans.models.base import DIAGONAL_GAUSSIAN, Capabilities
@@ -174,7 +174,7 @@ class ExactPyramid:
     ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
-    def __init__(self, config: PyramidConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, config: PyramidConfig, layers: Mapping[str, IntConv], ops: Engine) -> None:
         check_layers(config, layers)
         self.config = config
         self._ops = ops.widened()

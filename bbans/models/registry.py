@@ -11,7 +11,7 @@ from typing import Any
 
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import IntConv
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models import (
     bernoulli_vae,
     categorical_vae,
@@ -45,7 +45,7 @@ class Family:
     capabilities: Callable[[Any], Capabilities]
     check: Callable[[Any], None]
     check_layers: Callable[[Any, Mapping[str, IntConv]], float]
-    network: Callable[[Any, Mapping[str, IntConv], Ops], Any]
+    network: Callable[[Any, Mapping[str, IntConv], Engine], Any]
     trainable: str
 
 

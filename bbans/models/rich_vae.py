@@ -35,7 +35,7 @@ from bbans.distributions.autoregressive import Walk, columnwise, walked
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import ModelFormatError, NoCodecError
 from bbans.exact.layers import IntConv
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models import heads
 from bbans.models.base import JOINT, Capabilities
 from bbans.models.heads import gaussian_fields, latent_field, log_weights
@@ -211,7 +211,7 @@ class ExactRichVae:
     ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
-    def __init__(self, config: RichVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, config: RichVaeConfig, layers: Mapping[str, IntConv], ops: Engine) -> None:
         check_layers(config, layers)
         self.config = config
         self._networks = {

@@ -21,7 +21,7 @@ from bbans.distributions.autoregressive import Walk, walked
 from bbans.distributions.distribution import Distribution, Ints
 from bbans.errors import InputError
 from bbans.exact.layers import IntConv
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models import heads
 from bbans.models.base import JOINT, ROWS, Capabilities
 from bbans.models.heads import BERNOULLI, Head, bit_field, logits
@@ -125,7 +125,9 @@ class ExactStructured:
     Raises ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
-    def __init__(self, config: StructuredConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(
+        self, config: StructuredConfig, layers: Mapping[str, IntConv], ops: Engine
+    ) -> None:
         check_layers(config, layers)
         self.config = config
         self._networks = {

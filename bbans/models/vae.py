@@ -24,7 +24,7 @@ from bbans.distributions.distribution import Distribution, Ints
 from bbans.distributions.tables import SIGMAS
 from bbans.errors import InputError, ModelFormatError
 from bbans.exact.layers import IntConv
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models import heads
 from bbans.models.base import DIAGONAL_GAUSSIAN, LABEL, Capabilities
 from bbans.models.conv import check_networks, network
@@ -159,7 +159,7 @@ class ExactVae:
     """
 
     def __init__(
-        self, config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv], ops: Ops
+        self, config: VaeConfig | ConvVaeConfig, layers: Mapping[str, IntConv], ops: Engine
     ) -> None:
         check_layers(config, layers)
         self.config = config

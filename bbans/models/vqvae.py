@@ -21,7 +21,7 @@ from bbans.distributions.autoregressive import autoregressive
 from bbans.distributions.distribution import Distribution, Ints, point
 from bbans.errors import ModelFormatError
 from bbans.exact.layers import FLOAT64_BOUND, Accumulator, IntConv, check_accumulators
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models import heads
 from bbans.models.base import POINT, Capabilities
 from bbans.models.heads import embedding_field, log_weights
@@ -155,7 +155,7 @@ class ExactVqVae:
     ModelFormatError and AccumulatorBoundError on layers that do not fit.
     """
 
-    def __init__(self, config: VqVaeConfig, layers: Mapping[str, IntConv], ops: Ops) -> None:
+    def __init__(self, config: VqVaeConfig, layers: Mapping[str, IntConv], ops: Engine) -> None:
         check_layers(config, layers)
         self.config = config
         self._codebook: Ints = layers[CODEBOOK].weight[:, :, 0, 0].astype(np.int64)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
 from bbans.container.schemes import BITS_BACK, MAX_WEIGHTED_SAMPLES, TWO_PART, Coding
 from bbans.container.tile_codecs import FIXED
 from bbans.errors import FormatError, InputError
+from bbans.exact import engines
+from bbans.exact.native_ops import native_ops
 from bbans.exact.numpy_ops import NumpyOps
-from bbans.exact.ops import Ops
+from bbans.exact.ops import Engine
 from bbans.models.base import ANY_SIZE
 from bbans.models.fixed_predictor import FixedPredictor
 from bbans.models.image_model import ImageModel, image_model
@@ -22,9 +21,6 @@ from bbans.models.model_file import Model
 from bbans.models.photo import ExactPhoto
 from bbans.schemes import registry
 from bbans.schemes.pyramid.level import PyramidPredictor
-
-TORCH_BYTES = 640 * 2**20
-"""Address space that torch takes on import and in its first seconds."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class Context:
         return self.image_model
 
 
-def context_of(model: Model, ops: Ops) -> Context:
+def context_of(model: Model, ops: Engine) -> Context:
     """Build the context of a model. Raises InputError on a model that cannot code a single
     image.
 
@@ -116,46 +112,21 @@ def resolve_scheme(
     return replace(context, coding=coding) if coding.format.in_files else context
 
 
-def fastest_ops(device: str = "cpu") -> Ops:
-    """Return torch operations on `device` if torch is installed, else numpy's.
-
-    Raises MemoryError where a limited address space has no room for torch.
+def fastest_ops() -> Engine:
+    """Return the compiled operations if they were built (`exact.engines`), else numpy's.
 
     Examples:
         >>> from unittest.mock import patch
-        >>> with patch("importlib.util.find_spec", return_value=None):  # as if without torch
+        >>> with patch("bbans.exact.engines.native", return_value=None):  # as if without a compiler
         ...     type(fastest_ops()).__name__
         'NumpyOps'
     """
-    if importlib.util.find_spec("torch") is None:
+    if engines.engine() == engines.REFERENCE:
         return NumpyOps(np.float32)
-    _check_room_for_torch()
-    from bbans.exact.torch_ops import torch_ops
-
-    return torch_ops(device)
+    return native_ops()
 
 
-def _check_room_for_torch() -> None:
-    """Raise MemoryError where a limited address space is too small to load torch.
-
-    Without this check torch's C++ code would end the process.
-    """
-    if "torch" in sys.modules or not sys.platform.startswith("linux"):
-        return
-    import resource
-
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY:
-        return
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    if limit - used < TORCH_BYTES:
-        raise MemoryError(
-            f"torch needs {TORCH_BYTES >> 20} MiB of address space, the process's limit leaves "
-            f"{(limit - used) >> 20}"
-        )
-
-
-def oracle_ops() -> Ops:
+def oracle_ops() -> Engine:
     """Return the reference operations in float64: slow, by unfolding and matrix products,
     independent of convolution libraries.
 

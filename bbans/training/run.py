@@ -9,9 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from bbans.errors import InputError
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    raise InputError(
+        "training needs torch, which is not installed: pip install torch, or bbans[train]"
+    ) from error
+
 from bbans.images import atomic_write
 from bbans.images.atomic import check_free
 from bbans.models.base import ANY_SIZE, LABEL

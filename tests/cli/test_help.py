@@ -17,6 +17,7 @@ import click
 import pytest
 from click.shell_completion import get_completion_class
 
+import bbans
 from bbans.models import library
 from bbans_cli.completion import VARIABLE
 from bbans_cli.main import commands
@@ -142,8 +143,9 @@ def test_exit_codes_are_those_of_the_documents(repository: Path) -> None:
 def test_version_names_every_model(run: Runner) -> None:
     lines = run("--version").out.decode().splitlines()
     models = library.list_models()
-    assert models and len(lines) == 1 + len(models)
-    for line, model in zip(lines[1:], models, strict=True):
+    assert models and len(lines) == 2 + len(models)
+    assert lines[1] == f"engine {bbans.engine()}"
+    for line, model in zip(lines[2:], models, strict=True):
         assert line.split()[:2] == ["model", model.name] and model.id[:16] in line
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from bbans.distributions import mixture
 from bbans.distributions.sample_grid import LINEAR, SQUARE_ROOT, UNIT, regular, stretched
+from bbans.exact import engines
+from tests.engines import COMPILED, needs_core
 from tests.laws import check_distribution
 
 
@@ -55,7 +57,7 @@ def test_256_stretched_values_are_grey_levels():
     )
 
 
-@pytest.mark.parametrize("backend", ["0", "1"])
+@pytest.mark.parametrize("backend", COMPILED)
 @settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from([2, 3, 7, 16, 300, 4096, 65536]),
@@ -65,7 +67,7 @@ def test_256_stretched_values_are_grey_levels():
 def test_a_mixture_on_any_axis_is_a_distribution(backend, n, curve, seed):
     rng = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BBANS_NUMBA", backend)
+        patch.setenv(engines.VARIABLE, backend)
         axis = stretched(n, curve)
         K, N = 3, 60
         w = mixture.normalise(rng.integers(1, 2**14, (N, K)))
@@ -88,11 +90,10 @@ def test_a_mixture_on_any_axis_is_a_distribution(backend, n, curve, seed):
         assert ((start <= cf) & (cf < start + freq)).all() and freq.min() >= 1
 
 
+@needs_core
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_numba_and_numpy_agree_on_fine_axes(seed):
-    if mixture.accelerator() is None:
-        pytest.skip("numba is not installed")
+def test_core_and_reference_agree_on_fine_axes(seed):
     rng = np.random.default_rng(seed)
     axis = stretched(int(rng.integers(2, 65537)), int(rng.integers(2)))
     w, m, s = (
@@ -102,9 +103,9 @@ def test_numba_and_numpy_agree_on_fine_axes(seed):
     )
     x, cf = rng.integers(0, axis.n, 500), rng.integers(0, 2**22, 500)
     results = []
-    for backend in ("0", "1"):
+    for backend in COMPILED:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("BBANS_NUMBA", backend)
+            patch.setenv(engines.VARIABLE, backend)
             results.append(
                 [
                     *mixture.interval_and_condition(w, m, s, x, axis),

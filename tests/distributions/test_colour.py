@@ -1,5 +1,5 @@
-"""Colour pixels: the loops of numba and of numpy give the same integers, what is located is what
-was coded, and bad input is named.
+"""Colour pixels: the compiled core and the reference give the same integers, what is located is
+what was coded, and bad input is named.
 """
 
 from __future__ import annotations
@@ -7,7 +7,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bbans.distributions import colour, mixture, sample_grid
+from bbans.distributions import colour, sample_grid
+from bbans.exact import engines
+from tests.engines import COMPILED, needs_core
 
 
 def pixels(
@@ -43,7 +45,8 @@ def located(model: colour.PixelModel, x: np.ndarray, at: np.ndarray) -> list[np.
     channel: colour.Channel | None = None
     for c in range(x.shape[1]):
         channel = colour.open_channel(model, x, c, channel)
-        find, half = colour.locator(channel, model.axis), len(x) // 2
+        kept = np.zeros((2, len(x)), np.int64)
+        find, half = colour.Locator(channel, model.axis, *kept), len(x) // 2
         parts = [
             find(at[c, first:last].astype(np.uint64), first, last)
             for first, last in ((0, half), (half, len(x)))
@@ -61,16 +64,15 @@ def located(model: colour.PixelModel, x: np.ndarray, at: np.ndarray) -> list[np.
         sample_grid.stretched(5000, sample_grid.SQUARE_ROOT),
     ],
 )
-@pytest.mark.parametrize(("channels", "K"), [(1, 1), (1, 4), (3, 1), (3, 5)])
-def test_numba_and_numpy_agree(
+@pytest.mark.parametrize(("channels", "K"), [(1, 1), (1, 4), (3, 1), (3, 3), (3, 5), (3, 65)])
+@needs_core
+def test_core_and_reference_agree(
     monkeypatch: pytest.MonkeyPatch, channels: int, K: int, values: sample_grid.Axis, extreme: bool
 ) -> None:
-    if mixture.accelerator() is None:
-        pytest.skip("numba is not installed, or BBANS_NUMBA=0")
     model, x = pixels(700, K, values, channels, extreme)
     found = []
-    for setting in "01":
-        monkeypatch.setenv("BBANS_NUMBA", setting)
+    for setting in COMPILED:
+        monkeypatch.setenv(engines.VARIABLE, setting)
         starts, freqs = colour.intervals(model, x)
         assert ((starts >= 0) & (freqs >= 1) & (starts + freqs <= 1 << colour.PRECISION)).all()
         back = located(model, x, starts + freqs - 1)

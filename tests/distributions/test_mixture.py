@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -12,17 +9,15 @@ from hypothesis import strategies as st
 
 from bbans.distributions import mixture
 from bbans.distributions.tables import inverse_scales, logistic_cdf_table
+from bbans.exact import engines
 from tests import logistic
+from tests.engines import COMPILED, needs_core
 from tests.laws import Ints, check_distribution
 
-BACKENDS = ["0", "1"]
 
-
-@pytest.fixture(params=BACKENDS, ids=["numpy", "numba"])
+@pytest.fixture(params=COMPILED, ids=["compiled", "reference"])
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("BBANS_NUMBA", request.param)
-    if request.param == "1" and mixture.accelerator() is None:
-        pytest.skip("numba is not installed")
+    monkeypatch.setenv(engines.VARIABLE, request.param)
     return str(request.param)
 
 
@@ -66,15 +61,15 @@ def test_many_symbols(backend: str) -> None:
     assert (x[0], x[1]) == (0, 2**16 - 1)
 
 
+@needs_core
 @pytest.mark.parametrize("extreme", [False, True])
 @pytest.mark.parametrize(
-    ("N", "K", "n"), [(0, 2, 256), (1, 1, 256), (9000, 5, 256), (3000, 10, 2), (3000, 3, 65536)]
+    ("N", "K", "n"),
+    [(0, 2, 256), (1, 1, 256), (9000, 5, 256), (3000, 10, 2), (3000, 3, 65536), (200, 65, 256)],
 )
-def test_numba_gives_the_same_integers(
+def test_the_core_gives_the_same_integers(
     monkeypatch: pytest.MonkeyPatch, extreme: bool, N: int, K: int, n: int
 ) -> None:
-    if mixture.accelerator() is None:
-        pytest.skip("numba is not installed, or BBANS_NUMBA=0")
     w, m, s = parameters(N, K, 2, extreme)
     rng = np.random.default_rng(3)
     x, cf, raw = (
@@ -83,8 +78,8 @@ def test_numba_gives_the_same_integers(
         rng.integers(0, 2**46, (N, K)) + 1,
     )
     found = []
-    for setting in BACKENDS:
-        monkeypatch.setenv("BBANS_NUMBA", setting)
+    for setting in COMPILED:
+        monkeypatch.setenv(engines.VARIABLE, setting)
         found.append(
             [
                 *mixture.interval(w, m, s, x, n),
@@ -133,9 +128,9 @@ def test_against_the_definition(
     w = normalised(raw)
     (lower, before), (upper, after) = oracle(w, m, s, x, n), oracle(w, m, s, x + 1, n)
     expected = normalised([a * max(t - b, 1) for a, b, t in zip(w, before, after, strict=True)])
-    for setting in BACKENDS:
+    for setting in COMPILED:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("BBANS_NUMBA", setting)
+            patch.setenv(engines.VARIABLE, setting)
             assert mixture.normalise(np.array([raw])).tolist() == [w]
             arguments = np.array([w]), np.array([m]), np.array([s]), np.array([x]), n
             assert [part.tolist() for part in mixture.interval(*arguments)] == [
@@ -217,15 +212,3 @@ def test_shapes_are_checked() -> None:
     for n in (0, 2**16 + 1):
         with pytest.raises(ValueError, match="values"):
             mixture.interval(one, one, one, x, n)
-
-
-def test_environment_switches_numba_off() -> None:
-    code = (
-        "import sys; from bbans.distributions import mixture; assert mixture.accelerator() is "
-        "None; assert 'numba' not in sys.modules"
-    )
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        check=True,
-        env={**os.environ, "BBANS_NUMBA": "0"},
-    )

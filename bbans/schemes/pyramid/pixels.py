@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bbans.distributions.colour as colour
-from bbans.coding.blocks import Locate, pop_block, pop_growing
+from bbans.coding.blocks import pop_block, pop_growing
 from bbans.coding.rans import Message
 from bbans.distributions.colour import PRECISION, PixelModel
 
@@ -79,18 +79,8 @@ def pop_pixels(
     for c in range(channels):
         freqs = freqs_of_channels[c]
         mixtures = colour.open_channel(model, values, c, mixtures)
-        find_symbol = colour.locator(mixtures, model.axis)
-
-        def locate(
-            cf: NDArray[np.integer],
-            first: int,
-            last: int,
-            f: Ints = freqs,
-            find_symbol: Locate = find_symbol,
-        ) -> tuple[Ints, Ints, Ints]:
-            x, start, f[first:last] = find_symbol(cf, first, last)
-            return x, start, f[first:last]
-
+        column = np.empty(n, np.int64)
+        locate = colour.Locator(mixtures, model.axis, column, freqs)
         if growth is None:
             message, values[:, c] = pop_block(message, n, PRECISION, locate)
         else:

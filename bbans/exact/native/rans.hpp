@@ -1,0 +1,28 @@
+// Rows of lanes of a rANS message, as `bbans.coding.blocks` defines them.
+#pragma once
+
+#include <cstdint>
+
+#include "colour.hpp"
+
+namespace bbans {
+
+constexpr uint64_t HEAD_MIN = uint64_t(1) << 31;
+
+// What is left to push, and the first of the words that were written, from the end of `words`.
+struct Pushed {
+    int64_t left, top;
+};
+
+// Pushes rows from the end, one at least, until none is left or `stop_at` words have been written;
+// `words` has room for as many as there are symbols.
+Pushed push_rows(uint64_t* head, int64_t lanes, const uint64_t* starts, const uint64_t* freqs, int64_t left,
+                 int precision, double stop_at, uint32_t* words);
+
+// Pops symbols first..last - 1 of a channel; returns the number of words taken, or minus the number
+// that were missing.
+int64_t pop_mixtures(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Channel& channel,
+                     int components, const Tables& tables, const Axis& axis, int64_t first, int64_t last,
+                     int64_t* values, int64_t* freqs);
+
+}  // namespace bbans
