@@ -18,12 +18,14 @@ class ContextRequest:
     model: a loaded model, the bytes of its file (for another process), or None for the fixed
     predictor. scheme: how a latent model codes. independent: use arithmetic other than the fastest,
     for verification. model_only: code no tile by a library where the model can code it.
+    library_margin: as in `options.Effort`.
     """
 
     model: Model | bytes | None
     scheme: SchemeOptions
     independent: bool = False
     model_only: bool = False
+    library_margin: float = 1.03
 
     def serialised(self) -> ContextRequest:
         """Return the request with its model as the bytes of a file, for the workers of a
@@ -54,7 +56,7 @@ def build_context(request: ContextRequest) -> tiles.Context:
     if model is not None:
         ops = tiles.fastest_ops()
         context = tiles.context_of(model, ops.independently() if request.independent else ops)
-    context = replace(context, model_only=request.model_only)
+    context = replace(context, model_only=request.model_only, library_margin=request.library_margin)
     return tiles.resolve_scheme(context, scheme.scheme, scheme.particles, scheme.refine)
 
 

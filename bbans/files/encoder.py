@@ -119,7 +119,12 @@ def encoder(options: CompressOptions) -> Callable[[images.Image], bytes]:
     """
     effort = effort_named(options.effort)
     model = None if options.model == NO_MODEL else load_model(options.model or effort.model)
-    request = ContextRequest(model, options.scheme, model_only=options.model_only)
+    request = ContextRequest(
+        model,
+        options.scheme,
+        model_only=options.model_only,
+        library_margin=effort.library_margin,
+    )
     execution = options.execution
     context = build_context(request)
     if execution.cluster is None:

@@ -30,7 +30,7 @@ class Context:
     net: network of a model for images of any size. image_model: a model of whole images of one
     shape. model: the model file that either comes from. All None: model-free coding. coding: the
     coding requested for new tiles of whole images; None: the shortest. model_only: code new tiles
-    by the model even where a library codes them shorter.
+    by the model even where a library codes them shorter. library_margin: as in `options.Effort`.
     """
 
     net: ExactPhoto | None = None
@@ -38,6 +38,7 @@ class Context:
     image_model: ImageModel | None = None
     coding: Coding | None = None
     model_only: bool = False
+    library_margin: float = 1.03
 
     def pyramid(self, codec: int) -> PyramidPredictor:
         """Return the predictor of a tile codec by its number: the fixed predictor or the model's

@@ -8,12 +8,11 @@ that may be the shortest.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 
 from bbans.container.file_records import MODEL_ID_SIZE, TileRecord
 from bbans.container.part_records import TilePart, needs_model
 from bbans.container.pixel_formats import PixelFormat
-from bbans.container.tile_codecs import STORED
+from bbans.container.tile_codecs import JPEGXL, STORED, WEBP
 from bbans.container.tile_grid import to_raw
 from bbans.errors import InputError
 from bbans.tiles.codec import Place, Samples
@@ -30,9 +29,11 @@ Parts = tuple[TilePart, ...]
 
 TRY_ALL_PIXELS = 2**14
 """Tiles of up to this many pixels are coded in every way."""
-LIBRARY_MARGIN, MODEL_MARGIN = 1.03, 1.1
-"""Larger tiles are coded by libraries where JPEG XL's estimate is at most LIBRARY_MARGIN times the
-model's, and by the model where its estimate is at most MODEL_MARGIN times JPEG XL's.
+LIBRARIES = JPEGXL, WEBP
+MODEL_MARGIN = 1.1
+"""Larger tiles are coded by libraries where JPEG XL's estimate is at most `library_margin` times
+the model's (`options.Effort`), and by the model where its estimate is at most MODEL_MARGIN times
+JPEG XL's.
 """
 VIEW_MARGINS = 1.1, 1.03
 """Views are coded by libraries, and by the model, whose estimate is at most this times that of the
@@ -64,7 +65,7 @@ def encode_tile(
         return TileRecord((_by_scheme(context, samples, _cost((stored,))),), crc)
     if is_constant(samples):
         return TileRecord((encode_constant(samples, pixel_format),), crc)
-    candidates = list(_candidates(samples, pixel_format, context, exhaustive))
+    candidates = _candidates(samples, pixel_format, context, exhaustive)
     place = Place(samples.shape[:2], pixel_format, context)
     offers = (codec.offer(samples, place) for codec in CODECS.values() if codec.offer is not None)
     candidates += [(part,) for part in offers if part is not None]
@@ -74,41 +75,55 @@ def encode_tile(
 
 def _candidates(
     samples: Samples, pixel_format: PixelFormat, context: Context, exhaustive: bool
-) -> Iterator[Parts]:
-    """Yield the codings of a tile that may be the shortest: those by libraries first, so that they
+) -> list[Parts]:
+    """Return the codings of a tile that may be the shortest: those by libraries first, so that they
     are taken where the model is no shorter.
     """
     small = samples.shape[0] * samples.shape[1] <= TRY_ALL_PIXELS
     if pixel_format.palette:
-        yield (by_libraries(samples, pixel_format, thorough=small),)
-        return
+        return [(by_libraries(samples, pixel_format, thorough=small),)]
     orientations = range(8) if exhaustive else ()
     ready = [predicted(view, context.net, orientations) for view in views(samples, pixel_format)]
-    libraries, models = ready, ready
+    libraries: list[tuple[Predicted, tuple[int, ...]]] = [(choice, LIBRARIES) for choice in ready]
+    models = ready
     if context.model_only:
         libraries, models = [], ready[:1]
     elif not small:
-        libraries, models = _promising(ready)
+        libraries, models = _promising(ready, context.library_margin)
     channels = samples.shape[2]
-    for choice in libraries:
+    by_model = [
+        choice.view.parts_of_tile(channels, predicted_parts(choice, exhaustive=small))
+        for choice in models
+    ]
+    limit = min(map(_cost, by_model), default=None)
+    by_library: list[Parts] = []
+    for choice, tried in libraries:
         view = choice.view
-        part = by_libraries(view.samples, view.pixel_format, thorough=small or exhaustive)
-        yield view.parts_of_tile(channels, (part,))
-    for choice in models:
-        parts = predicted_parts(choice, exhaustive=small)
-        yield choice.view.parts_of_tile(channels, parts)
+        part = by_libraries(view.samples, view.pixel_format, small or exhaustive, limit, tried)
+        by_library.append(view.parts_of_tile(channels, (part,)))
+    return by_library + by_model
 
 
-def _promising(ready: list[Predicted]) -> tuple[list[Predicted], list[Predicted]]:
-    """Return the views that a library, and those that the model, may code shortest."""
+def _promising(
+    ready: list[Predicted], library_margin: float
+) -> tuple[list[tuple[Predicted, tuple[int, ...]]], list[Predicted]]:
+    """Return the views that libraries may code shortest, with those libraries, and the views that
+    the model may.
+    """
     found = [estimates(choice) for choice in ready]
     library = min(e.library for e in found)
     model = min(e.model for e in found)
     pairs = list(zip(ready, found, strict=True))
     libraries, models = [], []
-    if library <= LIBRARY_MARGIN * model:
-        libraries = [r for r, e in pairs if e.library <= VIEW_MARGINS[0] * library]
-    if model <= MODEL_MARGIN * library:
+    if library <= library_margin * model:
+        top = min(VIEW_MARGINS[0] * library, library_margin * model)
+        for r, e in pairs:
+            tried = tuple(
+                c for c, size in zip(LIBRARIES, (e.jpegxl, e.webp), strict=True) if size <= top
+            )
+            if tried:
+                libraries.append((r, tried))
+    if model <= MODEL_MARGIN * library or not libraries:
         models = [r for r, e in pairs if e.model <= VIEW_MARGINS[1] * model]
     return libraries, models
 

@@ -35,10 +35,18 @@ photographs it takes 0.85 to 1.
 
 @dataclass(frozen=True)
 class Estimates:
-    """Bytes of a view with its table: by the model, by JPEG XL or WebP."""
+    """Bytes of a view with its table: by the model, by JPEG XL, by WebP (infinite if it is not
+    estimated).
+    """
 
     model: float
-    library: float
+    jpegxl: float
+    webp: float
+
+    @property
+    def library(self) -> float:
+        """The fewer bytes of JPEG XL's and WebP's."""
+        return min(self.jpegxl, self.webp)
 
 
 def patches(samples: Samples) -> Samples:
@@ -89,11 +97,10 @@ def estimates(ready: Predicted) -> Estimates:
         model += (
             len(encode_jpegxl(patches(last.original))) if last.net is None else _model_bytes(last)
         )
-    library = len(encode_jpegxl(cut))
-    if view.pixel_format.bit_depth <= 8 and library < WEBP_BELOW * model:
-        webp = encode_webp(cut.astype(np.uint8), (LOW_EFFORT,))
-        library = min(library, int(WEBP_SAVES * len(webp)))
-    return Estimates(len(view.table) + scale * model, len(view.table) + scale * library)
+    jpegxl, webp = len(encode_jpegxl(cut)), float("inf")
+    if view.pixel_format.bit_depth <= 8 and jpegxl < WEBP_BELOW * model:
+        webp = int(WEBP_SAVES * len(encode_webp(cut.astype(np.uint8), (LOW_EFFORT,))))
+    return Estimates(*(len(view.table) + scale * part for part in (model, jpegxl, webp)))
 
 
 def _model_bytes(plane: Plane) -> float:
