@@ -13,7 +13,9 @@ of the family: Salimans et al. 2017 (arXiv:1701.05517).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,8 +162,8 @@ def open_channel(
 ) -> Channel:
     """Returns the mixtures of a channel given those before it in x `(N, 1 or 3)`.
 
-    `before` is the result for the channel before it, None for the first one; its arrays may be
-    overwritten. Raises ValueError on values out of range.
+    `before` is the result for the channel before it, None for the first one. Raises ValueError on
+    values out of range.
 
     Examples:
         >>> outputs = np.zeros((1, 10), np.int16)
@@ -171,16 +173,6 @@ def open_channel(
         3200
     """
     values = _checked(model, x)
-    if (core := _core(model)) is not None:
-        mixtures = (
-            Channel(*np.empty((3, len(values), model.mixtures), np.int32))
-            if before is None
-            else before
-        )
-        tables = mixture.tables_of(model.axis)
-        with spare_permits(len(values) // PIXELS_OF_A_THREAD) as helpers:
-            core.open_channel(*_arrays(model), values, *tables, channel, *mixtures, helpers + 1)
-        return mixtures
     weights = (
         _prior_weights(model)
         if before is None
@@ -194,29 +186,24 @@ def open_channel(
 class Locator(RowLocator):
     """Decodes the samples of a channel, as `coding.blocks.pop_block` asks for it.
 
-    channel: its mixtures. axis: of its samples. values, freqs: int64 `(N,)`, which get the samples
-    and their frequencies.
-
-    Examples:
-        >>> outputs = np.zeros((1, 10), np.int16)
-        >>> outputs[0, 4:7] = 64
-        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
-        >>> found = np.zeros((2, 1), np.int64)
-        >>> locate = Locator(open_channel(model, np.array([[0]]), 0), model.axis, *found)
-        >>> locate(np.array([1 << 21]), 0, 1)[0], found[0]
-        (array([100]), array([100]))
+    model: of the pixels. values: int64 `(N, channels)`, of which the channels before are known; it
+    gets those of this one. freqs: int64 `(N,)`, which gets their frequencies. channel: its number.
+    weights: int32 `(N, K)`, those of the components, handed on from channel to channel by the
+    compiled core. opened: returns the mixtures of the channel, for the reference.
     """
 
-    channel: Channel
-    axis: Axis
+    model: PixelModel
     values: Ints
     freqs: Ints
+    channel: int
+    weights: NDArray[np.int32]
+    opened: Callable[[], Channel]
 
     def __call__(self, cf: NDArray[np.integer], first: int, last: int) -> tuple[Ints, Ints, Ints]:
         """Return samples first..last-1 and their intervals."""
-        weights, locations, scales = Channel(*(a[first:last] for a in self.channel)).wide()
-        value, start, freq = mixture.symbol(weights, locations, scales, as_int64(cf), self.axis)
-        self.values[first:last], self.freqs[first:last] = value, freq
+        parameters = Channel(*(array[first:last] for array in self.opened())).wide()
+        value, start, freq = mixture.symbol(*parameters, as_int64(cf), self.model.axis)
+        self.values[first:last, self.channel], self.freqs[first:last] = value, freq
         return value, start, freq
 
     def pop_rows(self, message: Message, first: int, last: int) -> tuple[Message, Ints] | None:
@@ -225,18 +212,54 @@ class Locator(RowLocator):
 
         Raises UnderflowError if the message holds too few words.
         """
-        core = native()
-        if core is None or self.channel.weights.shape[1] > mixture.COMPILED_COMPONENTS:
+        if (core := _core(self.model)) is None:
             return None
         head, words = message[0].copy(), flat_tail(message[1])
-        tables = mixture.tables_of(self.axis)
-        taken = core.pop_mixtures(
-            head, words, *self.channel, *tables, first, last, self.values, self.freqs
+        taken = core.pop_channel(
+            head,
+            words,
+            *_arrays(self.model),
+            self.values,
+            *mixture.tables_of(self.model.axis),
+            self.channel,
+            self.weights,
+            self.freqs,
+            first,
+            last,
         )
         if taken < 0:
             raise underflow(1)
         rest = words[taken:]
-        return (head, (rest, ()) if len(rest) else ()), self.values[first:last]
+        return (head, (rest, ()) if len(rest) else ()), self.values[first:last, self.channel]
+
+
+def locators(model: PixelModel, values: Ints, freqs: Ints) -> Iterator[Locator]:
+    """Yields the locator of every channel, in order; each is used before the next is asked for.
+
+    values: int64 `(N, channels)`, freqs: int64 `(channels, N)`: they get what is decoded.
+
+    Examples:
+        >>> outputs = np.zeros((1, 10), np.int16)
+        >>> outputs[0, 4:7] = 64
+        >>> model = PixelModel(outputs, np.full((1, 3), 4 * 100, np.int32))
+        >>> values, freqs = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64)
+        >>> for locate in locators(model, values, freqs):
+        ...     _ = locate(np.array([1 << 21]), 0, 1)
+        >>> values
+        array([[100]])
+    """
+    weights = np.zeros((len(values), model.mixtures), np.int32)
+    before: Callable[[], Channel | None] = lambda: None  # noqa: E731
+    for number in range(values.shape[1]):
+        opened = cache(partial(_opened, model, values, number, before))
+        yield Locator(model, values, freqs[number], number, weights, opened)
+        before = opened
+
+
+def _opened(
+    model: PixelModel, values: Ints, channel: int, before: Callable[[], Channel | None]
+) -> Channel:
+    return open_channel(model, values, channel, before())
 
 
 def _prior_weights(model: PixelModel) -> Ints:

@@ -7,8 +7,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bbans.coding.blocks import push_block
+from bbans.coding.rans import base_message, message_equal
 from bbans.distributions import colour, sample_grid
 from bbans.exact import engines
+from bbans.schemes.pyramid.pixels import pop_pixels
 from tests.engines import COMPILED, needs_core
 
 
@@ -42,11 +45,9 @@ def located(model: colour.PixelModel, x: np.ndarray, at: np.ndarray) -> list[np.
     parts.
     """
     found: list[np.ndarray] = []
-    channel: colour.Channel | None = None
-    for c in range(x.shape[1]):
-        channel = colour.open_channel(model, x, c, channel)
-        kept = np.zeros((2, len(x)), np.int64)
-        find, half = colour.Locator(channel, model.axis, *kept), len(x) // 2
+    values, freqs = np.zeros(x.shape, np.int64), np.zeros(x.shape[::-1], np.int64)
+    for c, find in enumerate(colour.locators(model, values, freqs)):
+        half = len(x) // 2
         parts = [
             find(at[c, first:last].astype(np.uint64), first, last)
             for first, last in ((0, half), (half, len(x)))
@@ -81,6 +82,13 @@ def test_core_and_reference_agree(
             assert np.array_equal(back[3 * c + 1], starts[c]) and np.array_equal(
                 back[3 * c + 2], freqs[c]
             )
+        # what was pushed is popped, by rows of lanes
+        message = base_message((37,))
+        for c in reversed(range(channels)):
+            message = push_block(message, starts[c], freqs[c], colour.PRECISION)
+        rest, popped, widths = pop_pixels(message, model, channels)
+        assert np.array_equal(popped, x) and np.array_equal(widths, freqs)
+        assert message_equal(rest, base_message((37,)))
         found.append([starts, freqs])
     assert np.array_equal(found[0], found[1])
 

@@ -2,6 +2,7 @@
 // mixtures and messages on random and hostile words. `test_native_sanitized.py` builds it with
 // sanitizers; it also builds for other processors, to be run in an emulator.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -103,45 +104,49 @@ void check_messages() {
     const Tables tables{logistic.data(), inverse.data(), exp2.data()};
     const Axis axis{boundaries.data(), centres.data(), 256};
     for (int round = 0; round < 40; round++) {
-        const int K = draw(1, 7), n = draw(1, 500), lanes = draw(1, 70);
-        std::vector<int32_t> weights, locations, scales;
+        const int K = draw(1, 7), n = draw(1, 300), lanes = draw(1, 70), channels = round % 2 ? 3 : 1;
+        std::vector<int16_t> outputs;
+        std::vector<int32_t> sums;
         for (int i = 0; i < n; i++) {
-            int left = 1 << WEIGHT_BITS;
-            for (int k = 0; k < K; k++) {
-                const int weight = k + 1 < K ? draw(0, left) : left;
-                left -= weight;
-                weights.push_back(weight);
-                locations.push_back(draw(-40000, 40000));
-                scales.push_back(draw(0, SCALES - 1));
-            }
+            for (int k = 0; k < K; k++) outputs.push_back(int16_t(draw(-2048, 2048)));
+            for (int k = 0; k < 3 * K; k++) outputs.push_back(int16_t(draw(-8192, 8192)));
+            for (int k = 0; k < 3 * K; k++) outputs.push_back(int16_t(draw(0, SCALES - 1)));
+            for (int k = 0; k < 3 * K; k++) outputs.push_back(int16_t(draw(-256, 256)));
+            for (int c = 0; c < 3; c++) sums.push_back(draw(0, 1020));
         }
+        std::vector<int64_t> values(size_t(n) * channels), freqs(size_t(n) * channels), starts(freqs.size());
+        const Pixels pixels{outputs.data(), sums.data(), values.data(), n, K, channels};
         std::vector<uint64_t> head(lanes);
         for (uint64_t& h : head) h = (uint64_t(1) << 31) + (uint64_t(generator()) << draw(0, 30));
-        std::vector<uint32_t> words(draw(0, 2 * n));
+        std::vector<uint32_t> words(draw(0, 2 * n * channels));
         for (uint32_t& word : words) word = uint32_t(generator());
         const std::vector<uint64_t> before = head;
-        std::vector<int64_t> values(n), freqs(n);
-        const Channel channel{weights.data(), locations.data(), scales.data()};
-        const int64_t taken = pop_mixtures(head.data(), lanes, words.data(), int64_t(words.size()), channel, K, tables, axis, 0,
-                                           n, values.data(), freqs.data());
-        if (taken < 0) continue;  // hostile: it ends before the symbols do
-        std::vector<uint64_t> starts, of;
-        for (int i = 0; i < n; i++) {
-            Components c;
-            for (int k = 0; k < K; k++) {
-                c.weight[k] = weights[i * K + k];
-                c.location[k] = int64_t(locations[i * K + k]) * (1 << FINER);
-                c.inverse[k] = inverse[scales[i * K + k]];
-            }
-            const Interval found = interval(tables, axis, K, c, values[i], nullptr);
-            expect(found.freq == freqs[i], "frequency");
-            starts.push_back(uint64_t(found.start));
-            of.push_back(uint64_t(found.freq));
+        std::vector<int32_t> weights(size_t(n) * K);
+        int64_t taken = 0;
+        bool ended = false;
+        for (int c = 0; c < channels && !ended; c++) {
+            const Channel channel{c, values.data(), weights.data(), freqs.data() + size_t(c) * n};
+            const int64_t more = pop_channel(head.data(), lanes, words.data() + taken, int64_t(words.size()) - taken, pixels,
+                                             channel, tables, axis, 0, n);
+            ended = more < 0;  // hostile: the words end before the symbols do
+            taken += more;
         }
-        std::vector<uint32_t> back(n);
-        const Pushed pushed = push_rows(head.data(), lanes, starts.data(), of.data(), n, PRECISION, 1e18, back.data());
-        expect(head == before && n - pushed.top == taken, "a push undoes a pop");
-        for (int64_t i = 0; i < taken; i++) expect(back[pushed.top + i] == words[i], "words");
+        if (ended) continue;
+        std::vector<int64_t> widths(freqs.size());
+        colour_intervals(pixels, tables, axis, starts.data(), widths.data(), draw(1, 3));
+        expect(widths == freqs, "frequencies");
+        std::vector<uint32_t> back(size_t(n) * channels);
+        int64_t end = int64_t(back.size());
+        for (int c = channels - 1; c >= 0; c--) {
+            const std::vector<uint64_t> s(starts.begin() + size_t(c) * n, starts.begin() + size_t(c + 1) * n);
+            const std::vector<uint64_t> f(freqs.begin() + size_t(c) * n, freqs.begin() + size_t(c + 1) * n);
+            std::vector<uint32_t> pushed(n);
+            const Pushed result = push_rows(head.data(), lanes, s.data(), f.data(), n, PRECISION, 1e18, pushed.data());
+            end -= n - result.top;
+            std::copy(pushed.begin() + result.top, pushed.end(), back.begin() + end);
+        }
+        expect(head == before && int64_t(back.size()) - end == taken, "a push undoes a pop");
+        expect(std::equal(back.begin() + end, back.end(), words.begin()), "words");
     }
 }
 

@@ -34,7 +34,8 @@ Axis axis(const Ints& boundaries, const Ints& centres) {
     return {boundaries.data(), centres.data(), int64_t(centres.shape(0))};
 }
 
-Pixels pixels(const In<int16_t, 2>& outputs, const In<int32_t, 2>& sums, const Matrix& values, const Axis& axis) {
+template <class Values>
+Pixels pixels(const In<int16_t, 2>& outputs, const In<int32_t, 2>& sums, const Values& values, const Axis& axis) {
     const int64_t n = outputs.shape(0), K = outputs.shape(1) / 10, channels = values.shape(1);
     require(int64_t(outputs.shape(1)) == 10 * K && K >= 1 && K <= MAX_COMPONENTS, "outputs are (N, 10 K), K in 1..64");
     require(has_shape(sums, {n, 3}) && int64_t(values.shape(0)) == n && (channels == 1 || channels == 3),
@@ -60,44 +61,20 @@ void colour(In<int16_t, 2> outputs, In<int32_t, 2> sums, Matrix values, Ints bou
     colour_intervals(p, t, a, starts.data(), freqs.data(), threads);
 }
 
-Channel channel(Out<int32_t, 2>& weights, Out<int32_t, 2>& locations, Out<int32_t, 2>& scales, int64_t n, int64_t K) {
-    require(has_shape(weights, {n, K}) && has_shape(locations, {n, K}) && has_shape(scales, {n, K}),
-            "weights, locations and scales are (N, K)");
-    return {weights.data(), locations.data(), scales.data()};
-}
-
-void check_scales(const Channel& c, int64_t count) {
-    for (int64_t i = 0; i < count; i++) require(c.scales[i] >= 0 && c.scales[i] < SCALES, "scale indices lie in 0..160");
-}
-
-void open(In<int16_t, 2> outputs, In<int32_t, 2> sums, Matrix values, Ints boundaries, Ints centres, In<int32_t, 1> logistic,
-          Ints inverse, Ints exp2, int number, Out<int32_t, 2> weights, Out<int32_t, 2> locations,
-          Out<int32_t, 2> scales, int threads) {
+int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, In<int16_t, 2> outputs, In<int32_t, 2> sums,
+            Out<int64_t, 2> values, Ints boundaries, Ints centres, In<int32_t, 1> logistic, Ints inverse, Ints exp2,
+            int number, Out<int32_t, 2> weights, Out<int64_t, 1> freqs, int64_t first, int64_t last) {
     const Tables t = tables(logistic, inverse, exp2);
     const Axis a = axis(boundaries, centres);
     const Pixels p = pixels(outputs, sums, values, a);
-    const Channel c = channel(weights, locations, scales, p.count, p.components);
     require(number >= 0 && number < p.channels, "a channel is one of those of the values");
-    if (number > 0) check_scales(c, p.count * p.components);
-    nb::gil_scoped_release unlocked;
-    open_channel(p, t, a, number, c, threads);
-}
-
-int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, Out<int32_t, 2> weights, Out<int32_t, 2> locations,
-            Out<int32_t, 2> scales, Ints boundaries, Ints centres, In<int32_t, 1> logistic, Ints inverse, Ints exp2, int64_t first,
-            int64_t last, Out<int64_t, 1> values, Out<int64_t, 1> freqs) {
-    const Tables t = tables(logistic, inverse, exp2);
-    const Axis a = axis(boundaries, centres);
-    const int64_t n = weights.shape(0), K = weights.shape(1);
-    require(K >= 1 && K <= MAX_COMPONENTS, "a mixture has 1 to 64 components");
-    const Channel c = channel(weights, locations, scales, n, K);
-    require(head.shape(0) >= 1 && 0 <= first && first <= last && last <= n && has_shape(values, {n}) &&
-                has_shape(freqs, {n}),
+    require(has_shape(weights, {p.count, p.components}) && has_shape(freqs, {p.count}),
+            "weights are (N, K), frequencies (N,)");
+    require(head.shape(0) >= 1 && 0 <= first && first <= last && last <= p.count,
             "symbols first..last-1 are among the N of the channel");
     nb::gil_scoped_release unlocked;
-    check_scales(c, n * K);
-    return pop_mixtures(head.data(), head.shape(0), words.data(), words.shape(0), c, int(K), t, a, first, last,
-                        values.data(), freqs.data());
+    return pop_channel(head.data(), head.shape(0), words.data(), words.shape(0), p,
+                       {number, values.data(), weights.data(), freqs.data()}, t, a, first, last);
 }
 
 std::pair<int64_t, int64_t> push(Out<uint64_t, 1> head, In<uint64_t, 1> starts, In<uint64_t, 1> freqs, int precision,
@@ -166,7 +143,6 @@ void means(In<int16_t, 3> map, int block, Out<int16_t, 3> out) {
 
 void bind_mixtures(nb::module_& m) {
     m.def("colour_intervals", colour);
-    m.def("open_channel", open);
     m.def("intervals", of_values, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
           nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
     m.def("symbols", at_frequencies);
@@ -175,7 +151,7 @@ void bind_mixtures(nb::module_& m) {
 
 void bind_messages(nb::module_& m) {
     m.def("push_rows", push);
-    m.def("pop_mixtures", pop);
+    m.def("pop_channel", pop);
 }
 
 }  // namespace bbans

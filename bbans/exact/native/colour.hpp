@@ -1,6 +1,8 @@
 // Mixtures of a pixel's channels, each given the channels before it, from a network's outputs.
 #pragma once
 
+#include <algorithm>
+
 #include "mixture.hpp"
 
 namespace bbans {
@@ -18,14 +20,23 @@ struct Pixels {
 void colour_intervals(const Pixels& pixels, const Tables& tables, const Axis& axis, int64_t* starts, int64_t* freqs,
                       int threads);
 
-// Parameters int32 (N, K) of one channel, which contain those of the channel before.
-struct Channel {
-    int32_t* weights;
-    int32_t* locations;
-    int32_t* scales;
-};
+// The weights before any channel is known.
+template <class Count>
+inline void prior_weights(const int16_t* logits, Count count, const Tables& t, int64_t* raw) {
+    int top = logits[0];
+    for (int k = 1; k < count; k++) top = std::max(top, int(logits[k]));
+    for (int k = 0; k < count; k++) raw[k] = t.exp2[std::min(top - logits[k], 255)];
+}
 
-void open_channel(const Pixels& pixels, const Tables& tables, const Axis& axis, int channel, const Channel& out,
-                  int threads);
+// Locations of a channel in 1/32 grey level; `errors` of the channels before: value minus centre.
+inline int64_t location(const int16_t* row, int K, int channel, int k, int64_t centre, const int64_t errors[2]) {
+    int64_t coupling = 0;
+    if (channel == 1) {
+        coupling = (row[7 * K + k] * (errors[0] - row[K + k])) >> 6;
+    } else if (channel == 2) {
+        coupling = (row[8 * K + k] * (errors[0] - row[K + k]) + row[9 * K + k] * (errors[1] - row[2 * K + k])) >> 6;
+    }
+    return std::min(std::max(centre + row[K * (1 + channel) + k] + coupling, -LOCATION_TOP), LOCATION_TOP);
+}
 
 }  // namespace bbans

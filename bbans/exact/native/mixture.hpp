@@ -126,8 +126,10 @@ struct Symbol {
 
 // The symbol whose interval contains cf. The search starts at the quantile of the largest component
 // and doubles its steps outwards, then bisects; no result depends on where it starts.
+// `raw`, unless null, gets the weights of the components given the symbol.
 template <class Count>
-inline Symbol symbol(const Tables& t, const Axis& axis, Count count, const Components& c, int64_t cf) {
+inline Symbol symbol(const Tables& t, const Axis& axis, Count count, const Components& c, int64_t cf,
+                     int64_t* raw = nullptr) {
     const int64_t span = (int64_t(1) << PRECISION) - axis.n, n = axis.n;
     const double density = double(n) / double(axis.boundaries[n] - axis.boundaries[0]);
     int largest = 0;
@@ -146,17 +148,27 @@ inline Symbol symbol(const Tables& t, const Axis& axis, Count count, const Compo
     int64_t step = int64_t(unit * density) >> 2;
     step = step < 1 ? 1 : step;
     int64_t low = 0, high = n, first = 0, end = int64_t(1) << PRECISION;
+    int64_t lower[MAX_COMPONENTS], upper[MAX_COMPONENTS], at[MAX_COMPONENTS];  // of each component
+    for (int k = 0; raw && k < count; k++) {
+        lower[k] = 0;
+        upper[k] = int64_t(1) << LOGISTIC_BITS;
+    }
     while (high - low > 1) {
         int64_t mass = 0;
         const int64_t boundary = axis.boundaries[middle];
-        for (int k = 0; k < count; k++) mass += c.weight[k] * logistic_cdf(t, boundary - c.location[k], c.inverse[k]);
+        for (int k = 0; k < count; k++) {
+            at[k] = logistic_cdf(t, boundary - c.location[k], c.inverse[k]);
+            mass += c.weight[k] * at[k];
+        }
         const int64_t value = ((mass * span) >> MASS_BITS) + middle;
         if (value <= cf) {
             low = middle;
             first = value;
+            for (int k = 0; raw && k < count; k++) lower[k] = at[k];
         } else {
             high = middle;
             end = value;
+            for (int k = 0; raw && k < count; k++) upper[k] = at[k];
         }
         if (high == n && middle + step < n) {
             middle += step;
@@ -168,6 +180,8 @@ inline Symbol symbol(const Tables& t, const Axis& axis, Count count, const Compo
             middle = (low + high) >> 1;
         }
     }
+    for (int k = 0; raw && k < count; k++)
+        raw[k] = c.weight[k] * (upper[k] - lower[k] > 1 ? upper[k] - lower[k] : 1);
     return {low, first, end - first};
 }
 

@@ -30,29 +30,45 @@ Pushed push_rows(uint64_t* head, int64_t lanes, const uint64_t* starts, const ui
 namespace {
 
 template <class Count>
-int64_t pop(Count K, uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Channel& channel,
-            const Tables& tables, const Axis& axis, int64_t first, int64_t last, int64_t* values, int64_t* freqs) {
+int64_t pop(Count K, uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& p,
+            const Channel& channel, const Tables& t, const Axis& axis, int64_t first, int64_t last) {
     Components c;
+    int64_t raw[MAX_COMPONENTS];
+    const int number = channel.number;
+    const bool goes_on = number + 1 < p.channels;
     int64_t taken = 0;
     for (int64_t begin = first; begin < last; begin += lanes) {
         const int64_t width = std::min(lanes, last - begin);
-        for (int64_t i = 0; i < width; i++) {
-            const int64_t at = (begin + i) * K;
-            for (int k = 0; k < K; k++) {
-                c.weight[k] = channel.weights[at + k];
-                c.location[k] = int64_t(channel.locations[at + k]) * (1 << FINER);
-                c.inverse[k] = tables.inverse[channel.scales[at + k]];
+        for (int64_t lane = 0; lane < width; lane++) {
+            const int64_t i = begin + lane;
+            const int16_t* row = p.outputs + i * 10 * K;
+            int32_t* weights = channel.weights + i * K;
+            int64_t* values = channel.values + i * p.channels;
+            if (number == 0) {
+                prior_weights(row, K, t, raw);
+                normalise(raw, K, c.weight);
+            } else {
+                for (int k = 0; k < K; k++) c.weight[k] = weights[k];
             }
-            const uint64_t cf = head[i] & ((uint64_t(1) << PRECISION) - 1);
-            const Symbol found = symbol(tables, axis, K, c, int64_t(cf));
-            uint64_t h = uint64_t(found.freq) * (head[i] >> PRECISION) + cf - uint64_t(found.start);
+            int64_t errors[2] = {0, 0};
+            for (int before = 0; before < number; before++)
+                errors[before] = axis.centres[values[before]] - int64_t(8) * p.sums[i * 3 + before];
+            const int64_t centre = int64_t(8) * p.sums[i * 3 + number];
+            for (int k = 0; k < K; k++) {
+                c.location[k] = location(row, K, number, k, centre, errors) * (1 << FINER);
+                c.inverse[k] = t.inverse[row[K * (4 + number) + k]];
+            }
+            const uint64_t cf = head[lane] & ((uint64_t(1) << PRECISION) - 1);
+            const Symbol found = goes_on ? symbol(t, axis, K, c, int64_t(cf), raw) : symbol(t, axis, K, c, int64_t(cf));
+            if (goes_on) normalise(raw, K, weights);
+            uint64_t h = uint64_t(found.freq) * (head[lane] >> PRECISION) + cf - uint64_t(found.start);
             if (h < HEAD_MIN) {
                 if (taken == available) return -1;
                 h = (h << 32) | words[taken++];
             }
-            head[i] = h;
-            values[begin + i] = found.value;
-            freqs[begin + i] = found.freq;
+            head[lane] = h;
+            values[number] = found.value;
+            channel.freqs[i] = found.freq;
         }
     }
     return taken;
@@ -60,12 +76,11 @@ int64_t pop(Count K, uint64_t* head, int64_t lanes, const uint32_t* words, int64
 
 }  // namespace
 
-int64_t pop_mixtures(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Channel& channel,
-                     int components, const Tables& tables, const Axis& axis, int64_t first, int64_t last,
-                     int64_t* values, int64_t* freqs) {
+int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& pixels,
+                    const Channel& channel, const Tables& tables, const Axis& axis, int64_t first, int64_t last) {
     int64_t taken = 0;
-    with_count(components, [&](auto K) {
-        taken = pop(K, head, lanes, words, available, channel, tables, axis, first, last, values, freqs);
+    with_count(pixels.components, [&](auto K) {
+        taken = pop(K, head, lanes, words, available, pixels, channel, tables, axis, first, last);
     });
     return taken;
 }

@@ -73,14 +73,9 @@ def pop_pixels(
         [[99], [101]]
     """
     n = len(model.outputs)
-    mixtures: colour.Channel | None = None
     values = np.zeros((n, channels), np.int64)
-    freqs_of_channels = np.empty((channels, n), np.int64)
-    for c in range(channels):
-        freqs = freqs_of_channels[c]
-        mixtures = colour.open_channel(model, values, c, mixtures)
-        column = np.empty(n, np.int64)
-        locate = colour.Locator(mixtures, model.axis, column, freqs)
+    freqs = np.zeros((channels, n), np.int64)
+    for c, locate in enumerate(colour.locators(model, values, freqs)):
         if growth is None:
             message, values[:, c] = pop_block(message, n, PRECISION, locate)
         else:
@@ -91,4 +86,4 @@ def pop_pixels(
                 if pushed_before <= at < pushed_before + n
             )
             message, values[:, c] = pop_growing(message, n, PRECISION, locate, channel_growth)
-    return message, values, freqs_of_channels
+    return message, values, freqs
