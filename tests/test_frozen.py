@@ -69,21 +69,11 @@ def test_golden_files_cover_the_codecs():
 
 CODE = """
 import sys
-import numpy as np
 from bbans import tiles
-from bbans.exact.numpy_ops import NumpyOps
 from tests.frozen.decode import decoded
-if sys.argv[1] == "numpy64":
-    tiles.fastest_ops = lambda: NumpyOps(np.float64)
 if sys.argv[1] == "torch":
     from bbans.exact.torch_ops import torch_ops
     tiles.fastest_ops = torch_ops
-# as in builds of torch that have none: NNPACK then takes what it can
-if sys.argv[1] == "without oneDNN":
-    import torch
-    from bbans.exact.torch_ops import torch_ops
-    tiles.fastest_ops = torch_ops
-    torch._C._set_mkldnn_enabled(False)
 for pair in decoded():
     print(*pair)
 """
@@ -112,10 +102,7 @@ NUMPY_FEATURES = numpy_features()
                 "OPENBLAS_CORETYPE": "Nehalem",
             },
         ),
-        ("numpy64", {engines.VARIABLE: engines.REFERENCE, "OPENBLAS_NUM_THREADS": "1"}),
         ("torch", {"OMP_NUM_THREADS": "2"}),
-        ("torch", {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"}),
-        ("without oneDNN", {}),
     ],
 )
 def test_golden_files_decode_everywhere(backend, variables):
