@@ -1,4 +1,5 @@
-// The inner loops over `Vectors`, which the including file has defined for one instruction set.
+// The inner loops over `Vectors`, which the including file has defined for one instruction set. Both
+// are without external names: a linker that joined those of two files would mix instruction sets.
 //
 // Sums wrap around 2^32. What a layer returns lies within the bound that was checked when its model
 // was read, so that wrapping on the way changes nothing.

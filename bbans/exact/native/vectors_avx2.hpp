@@ -4,31 +4,31 @@
 #include <immintrin.h>
 
 #include <cstdint>
-#include <cstring>
 
-struct Vectors {
+#include "shorts_x86.hpp"
+
+namespace bbans {
+namespace {
+
+struct Vectors : ShortsX86 {
     static constexpr int lanes = 8;
-    static constexpr int pair = 2;
     static constexpr int rows = 2, columns = 6;  // 12 of 16 registers are accumulators
-    static constexpr int short_lanes = 16;
 
     struct Int {
-        __m256i v;
-    };
-    struct Short {
         __m256i v;
     };
     struct Operand {
         __m256i v;
     };
 
+    using ShortsX86::add;
+    using ShortsX86::subtract;
+
     static Int load(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
     static void store(int32_t* p, Int a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
     static Int splat(int32_t x) { return {_mm256_set1_epi32(x)}; }
     static Operand operand(const int16_t* p) {
-        int32_t two;
-        std::memcpy(&two, p, sizeof two);
-        return {_mm256_set1_epi32(two)};
+        return {_mm256_set1_epi32(load_pair(p))};
     }
     static Int dot(Int sum, Operand a, const int16_t* w) {
         const __m256i weights = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
@@ -50,13 +50,7 @@ struct Vectors {
         const __m128i low = _mm256_castsi256_si128(a.v), high = _mm256_extracti128_si256(a.v, 1);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(low, high));
     }
-
-    static Short load_short(const int16_t* p) {
-        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
-    }
-    static void store_short(int16_t* p, Short a) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
-    }
-    static Short add(Short a, Short b) { return {_mm256_add_epi16(a.v, b.v)}; }
-    static Short subtract(Short a, Short b) { return {_mm256_sub_epi16(a.v, b.v)}; }
 };
+
+}  // namespace
+}  // namespace bbans

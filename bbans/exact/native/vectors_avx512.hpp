@@ -4,31 +4,31 @@
 #include <immintrin.h>
 
 #include <cstdint>
-#include <cstring>
 
-struct Vectors {
+#include "shorts_x86.hpp"
+
+namespace bbans {
+namespace {
+
+struct Vectors : ShortsX86 {
     static constexpr int lanes = 16;
-    static constexpr int pair = 2;
     static constexpr int rows = 8, columns = 3;  // 24 of 32 registers are accumulators
-    static constexpr int short_lanes = 16;       // 256 bits: 48 channels are three of them
 
     struct Int {
         __m512i v;
-    };
-    struct Short {
-        __m256i v;
     };
     struct Operand {
         __m512i v;
     };
 
+    using ShortsX86::add;
+    using ShortsX86::subtract;
+
     static Int load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
     static void store(int32_t* p, Int a) { _mm512_storeu_si512(p, a.v); }
     static Int splat(int32_t x) { return {_mm512_set1_epi32(x)}; }
     static Operand operand(const int16_t* p) {
-        int32_t two;
-        std::memcpy(&two, p, sizeof two);
-        return {_mm512_set1_epi32(two)};
+        return {_mm512_set1_epi32(load_pair(p))};
     }
     static Int dot(Int sum, Operand a, const int16_t* w) {
         return {_mm512_dpwssd_epi32(sum.v, a.v, _mm512_loadu_si512(w))};
@@ -48,13 +48,7 @@ struct Vectors {
     static void narrow(int16_t* p, Int a) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(a.v));
     }
-
-    static Short load_short(const int16_t* p) {
-        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
-    }
-    static void store_short(int16_t* p, Short a) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
-    }
-    static Short add(Short a, Short b) { return {_mm256_add_epi16(a.v, b.v)}; }
-    static Short subtract(Short a, Short b) { return {_mm256_sub_epi16(a.v, b.v)}; }
 };
+
+}  // namespace
+}  // namespace bbans

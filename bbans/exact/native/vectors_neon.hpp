@@ -5,6 +5,9 @@
 
 #include <cstdint>
 
+namespace bbans {
+namespace {
+
 struct Vectors {
     static constexpr int lanes = 4;
     static constexpr int pair = 1;
@@ -41,3 +44,6 @@ struct Vectors {
     static Short add(Short a, Short b) { return {vaddq_s16(a.v, b.v)}; }
     static Short subtract(Short a, Short b) { return {vsubq_s16(a.v, b.v)}; }
 };
+
+}  // namespace
+}  // namespace bbans

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
+namespace bbans {
+namespace {
+
 struct Vectors {
     static constexpr int lanes = 8;  // of 32 bits
     static constexpr int pair = 1;   // input channels that `dot` takes at once
@@ -99,3 +102,6 @@ struct Vectors {
         return r;
     }
 };
+
+}  // namespace
+}  // namespace bbans
