@@ -18,7 +18,6 @@ X86, ARM = {"x86_64", "amd64"}, {"aarch64", "arm64"}
 AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni")
 # GCC 12 takes undefined operands inside its own intrinsics for ours.
 QUIET = ("-Wno-maybe-uninitialized", "-Wno-uninitialized")
-COMMON = ("module", "bind_network", "bind_mixtures", "network", "pack", "maps", "mixture", "colour")
 MACHINE = platform.machine().lower()
 NANOBIND_SOURCE = str(Path(nanobind.source_dir(), "nb_combined.cpp"))
 STABLE = sys.version_info >= (3, 12) and sys.implementation.name == "cpython"
@@ -68,7 +67,8 @@ def core() -> Extension:
         macros.append(("BBANS_X86", None))
     if MACHINE in ARM:
         macros.append(("BBANS_NEON", None))
-    sources = [str(FOLDER / f"{name}.cpp") for name in (*COMMON, "rans", "levels")]
+    # sorted, so that the same tree makes the same file
+    sources = sorted(str(p) for p in FOLDER.glob("*.cpp") if not p.name.startswith("level_"))
     return Extension(
         "bbans.exact._native",
         sources,

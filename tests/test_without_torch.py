@@ -16,6 +16,17 @@ def environment(repository: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(repository)}
 
 
+def run(code: str, repository: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a fresh process does in a folder."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment(repository),
+        capture_output=True,
+        text=True,
+    )
+
+
 CODE = """
 import sys
 sys.modules["torch"] = None
@@ -26,13 +37,7 @@ for pair in decoded():
 
 
 def test_golden_files_decode_without_torch(repository):
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        cwd=repository,
-        env=environment(repository),
-        capture_output=True,
-        text=True,
-    )
+    done = run(CODE, repository, repository)
     assert done.stdout.split() == [word for pair in expected() for word in pair], done.stderr
 
 
@@ -50,13 +55,7 @@ print(main(["train", "images", "-o", "mine.safetensors"]))
 def test_coding_loads_no_torch_and_training_asks_for_it(repository, tmp_path):
     Image.fromarray(smooth_image(140, 130)).save(tmp_path / "a.png")
     (tmp_path / "images").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", CODED],
-        cwd=tmp_path,
-        env=environment(repository),
-        capture_output=True,
-        text=True,
-    )
+    done = run(CODED, repository, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "3"
     assert "pip install torch, or bbans[train]" in done.stderr

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,6 @@ from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.mixture_layout import columns, of_colour, width
 from bbans.distributions.sample_grid import Axis, regular
 from bbans.distributions.tables import SCALES, exp2_weights
-from bbans.exact.engines import native
 from bbans.exact.threads import spare_permits
 
 PRECISION = mixture.PRECISION
@@ -122,7 +121,7 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
     values = _checked(model, x)
     channels = values.shape[1]
     starts, freqs = np.empty((2, channels, len(values)), np.int64)
-    if (core := _core(model)) is not None:
+    if (core := mixture.compiled(model.mixtures)) is not None:
         tables = mixture.tables_of(model.axis)
         with spare_permits(len(values) // PIXELS_OF_A_THREAD) as helpers:
             core.colour_intervals(*_arrays(model), values, *tables, starts, freqs, helpers + 1)
@@ -212,7 +211,7 @@ class Locator(RowLocator):
 
         Raises UnderflowError if the message holds too few words.
         """
-        if (core := _core(self.model)) is None:
+        if (core := mixture.compiled(self.model.mixtures)) is None:
             return None
         head, words = message[0].copy(), flat_tail(message[1])
         taken = core.pop_channel(
@@ -249,7 +248,7 @@ def locators(model: PixelModel, values: Ints, freqs: Ints) -> Iterator[Locator]:
         array([[100]])
     """
     weights = np.zeros((len(values), model.mixtures), np.int32)
-    before: Callable[[], Channel | None] = lambda: None  # noqa: E731
+    before: Callable[[], Channel] | None = None
     for number in range(values.shape[1]):
         opened = cache(partial(_opened, model, values, number, before))
         yield Locator(model, values, freqs[number], number, weights, opened)
@@ -257,9 +256,9 @@ def locators(model: PixelModel, values: Ints, freqs: Ints) -> Iterator[Locator]:
 
 
 def _opened(
-    model: PixelModel, values: Ints, channel: int, before: Callable[[], Channel | None]
+    model: PixelModel, values: Ints, channel: int, before: Callable[[], Channel] | None
 ) -> Channel:
-    return open_channel(model, values, channel, before())
+    return open_channel(model, values, channel, before() if before else None)
 
 
 def _prior_weights(model: PixelModel) -> Ints:
@@ -285,8 +284,3 @@ def _checked(model: PixelModel, x: NDArray[np.integer]) -> Ints:
 def _arrays(model: PixelModel) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
     """Outputs and sums, contiguous, for the compiled core."""
     return np.ascontiguousarray(model.outputs), np.ascontiguousarray(model.sums, np.int32)
-
-
-def _core(model: PixelModel) -> Any:
-    """The compiled core, or None where it is not used."""
-    return native() if model.mixtures <= mixture.COMPILED_COMPONENTS else None

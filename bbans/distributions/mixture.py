@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def interval(
     """
     w, m, s, x, axis = _checked(weights, locations, scales, x, axis)
     start, freq = np.empty_like(x), np.empty_like(x)
-    if (core := native()) is not None and w.shape[1] <= COMPILED_COMPONENTS:
+    if (core := compiled(w.shape[1])) is not None:
         core.intervals(w, m, s, x, *tables_of(axis), start, freq, None)
         return start, freq
     boundaries = axis.boundaries
@@ -82,7 +83,7 @@ def symbol(
     """
     w, m, s, cf, axis = _checked(weights, locations, scales, cf, axis, 1 << PRECISION)
     x, start, freq = np.empty_like(cf), np.empty_like(cf), np.empty_like(cf)
-    if (core := native()) is not None and w.shape[1] <= COMPILED_COMPONENTS:
+    if (core := compiled(w.shape[1])) is not None:
         core.symbols(w, m, s, cf, *tables_of(axis), x, start, freq)
         return x, start, freq
     boundaries = axis.boundaries
@@ -128,7 +129,7 @@ def interval_and_condition(
     """
     w, m, s, x, axis = _checked(weights, locations, scales, x, axis)
     start, freq, after = np.empty_like(x), np.empty_like(x), np.empty_like(w)
-    if (core := native()) is not None and w.shape[1] <= COMPILED_COMPONENTS:
+    if (core := compiled(w.shape[1])) is not None:
         core.intervals(w, m, s, x, *tables_of(axis), start, freq, after)
         return start, freq, after
     boundaries = axis.boundaries
@@ -156,6 +157,16 @@ def normalise(raw: Ints) -> Ints:
     for part in _chunks(len(raw)):
         weights[part] = _normalised(np.ascontiguousarray(raw[part].T)).T
     return weights
+
+
+def compiled(components: int) -> ModuleType | None:
+    """Returns the compiled core if it is used and holds mixtures of so many components, else None.
+
+    Examples:
+        >>> compiled(COMPILED_COMPONENTS + 1) is None
+        True
+    """
+    return native() if components <= COMPILED_COMPONENTS else None
 
 
 @cache

@@ -15,7 +15,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "bbans" / "exact" / "native"
-COMMON = ("network", "pack", "maps", "mixture", "colour", "rans", "levels", "level_portable")
+PYTHON = ("module", "bind_", "level_")
+"""Files of the binding, and those with flags of their own, by how their names begin."""
 X86 = {
     "level_avx2": ("-mavx2",),
     "level_avx512": (
@@ -29,7 +30,10 @@ def built(
     folder: Path, compiler: str, flags: tuple[str, ...], special: dict[str, tuple[str, ...]]
 ) -> Path:
     """The program, compiled and linked."""
-    sources = {CORE / f"{name}.cpp": special.get(name, ()) for name in (*COMMON, *special)}
+    sources = {path: () for path in CORE.glob("*.cpp") if not path.name.startswith(PYTHON)}
+    sources |= {
+        CORE / f"{name}.cpp": own for name, own in {"level_portable": (), **special}.items()
+    }
     sources[HERE / "native_check.cpp"] = ()
 
     def compiled(source: Path) -> Path:

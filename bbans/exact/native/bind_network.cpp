@@ -118,7 +118,7 @@ void run(const Network& network, const std::vector<InputArgs>& input_args, std::
         maps.push_back({const_cast<int16_t*>(map.data()), int(map.shape(0)), int(map.shape(1)), int(map.shape(2)), spread});
     }
     Film scales{nullptr, 0, 0, 1};
-    if (network.modulates()) {
+    if (network.film_channels()) {
         require(film.has_value() && block >= 1 && block <= MAX_BLOCK, "a network that modulates gets scales and offsets");
         require(has_shape(*film, {(height + block - 1) / block, (width + block - 1) / block, network.film_channels()}),
                 "there are a scale and an offset for every channel of a block");

@@ -1,18 +1,10 @@
 #include "colour.hpp"
 
-#include <algorithm>
-
 #include "threads.hpp"
 
 namespace bbans {
 
 namespace {
-
-constexpr int64_t PIXELS_OF_A_THREAD = 4096;
-
-int parts_of(int64_t count, int threads) {
-    return int(std::max(int64_t(1), std::min(int64_t(threads), count / PIXELS_OF_A_THREAD)));
-}
 
 template <class Count>
 void intervals_of(Count K, const Pixels& p, const Tables& t, const Axis& axis, int64_t first, int64_t last,

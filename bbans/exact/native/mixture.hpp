@@ -23,9 +23,13 @@ struct Tables {
 
 // Where the values of a sample lie: n + 1 boundaries and n centres.
 struct Axis {
+    Axis(const int64_t* boundaries, const int64_t* centres, int64_t n)
+        : boundaries(boundaries), centres(centres), n(n), density(double(n) / double(boundaries[n] - boundaries[0])) {}
+
     const int64_t* boundaries;
     const int64_t* centres;
     int64_t n;
+    double density;  // values in a unit of boundaries, for the start of searches
 };
 
 // Calls f with the number of components, as a constant of the compiler for what models use.
@@ -131,7 +135,6 @@ template <class Count>
 inline Symbol symbol(const Tables& t, const Axis& axis, Count count, const Components& c, int64_t cf,
                      int64_t* raw = nullptr) {
     const int64_t span = (int64_t(1) << PRECISION) - axis.n, n = axis.n;
-    const double density = double(n) / double(axis.boundaries[n] - axis.boundaries[0]);
     int largest = 0;
     int64_t best = c.weight[0];
     for (int k = 1; k < count; k++) {
@@ -142,10 +145,10 @@ inline Symbol symbol(const Tables& t, const Axis& axis, Count count, const Compo
     const double unit = double((int64_t(1) << (UNIT + 17)) / c.inverse[largest]);
     const double place = double(c.location[largest] - axis.boundaries[0]) +
                          unit * quantiles()[cf >> (PRECISION - QUANTILE_BITS)];
-    int64_t middle = int64_t(place * density);
+    int64_t middle = int64_t(place * axis.density);
     middle = middle < 1 ? 1 : middle;
     middle = middle > n - 1 ? (n > 1 ? n - 1 : 1) : middle;
-    int64_t step = int64_t(unit * density) >> 2;
+    int64_t step = int64_t(unit * axis.density) >> 2;
     step = step < 1 ? 1 : step;
     int64_t low = 0, high = n, first = 0, end = int64_t(1) << PRECISION;
     int64_t lower[MAX_COMPONENTS], upper[MAX_COMPONENTS], at[MAX_COMPONENTS];  // of each component

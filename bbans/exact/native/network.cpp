@@ -202,7 +202,7 @@ class Rolling {
 };
 
 void Network::run(const std::vector<Map>& inputs, const Film& film, Map out, int bias_row, int threads) const {
-    const int parts = std::max(1, std::min(threads, out.rows / 32));
+    const int parts = parts_of(out.rows, threads);
     std::vector<Rolling> passes;  // made before any thread, so that memory runs out here or never
     passes.reserve(parts);
     for (int i = 0; i < parts; i++) passes.emplace_back(*this, inputs, film, out, bias_row);

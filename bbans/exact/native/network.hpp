@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "kernels.hpp"
@@ -56,13 +55,11 @@ class Network {
     // are the same without.
     Network(const Kernels& kernels, const std::vector<Layer>& layers, const std::vector<Input>& inputs,
             const std::vector<Step>& steps, bool winograd);
-    // Computes the last step on a grid of `height` x `width` with the biases of one row.
+    // Computes the last step on the grid of `out`, with the biases of one row.
     void run(const std::vector<Map>& inputs, const Film& film, Map out, int bias_row, int threads) const;
 
     const std::vector<Input>& inputs() const { return inputs_; }
     int outputs() const { return sources_.back().channels; }
-    int bias_rows() const { return bias_rows_; }
-    bool modulates() const { return modulates_; }
     // Channels of the scales and offsets together, 0 if no step modulates.
     int film_channels() const { return film_channels_; }
 
@@ -90,9 +87,7 @@ class Network {
     std::vector<int> sides_;  // of every layer
     std::vector<Source> sources_;  // inputs, then steps
     std::vector<Packed> packed_;
-    int bias_rows_ = 1;
     bool winograd_;
-    bool modulates_ = false;
     int film_channels_ = 0;
 };
 

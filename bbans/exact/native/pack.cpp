@@ -24,10 +24,7 @@ void append(std::vector<int16_t>& packed, const Kernels& k, int first, int vecto
 Network::Network(const Kernels& kernels, const std::vector<Layer>& layers, const std::vector<Input>& inputs,
                  const std::vector<Step>& steps, bool winograd)
     : kernels_(kernels), inputs_(inputs), steps_(steps), winograd_(winograd) {
-    for (const Layer& layer : layers) {
-        sides_.push_back(layer.side);
-        bias_rows_ = std::max(bias_rows_, layer.bias_rows);
-    }
+    for (const Layer& layer : layers) sides_.push_back(layer.side);
     for (const Input& input : inputs) sources_.push_back({input.channels, rounded_up(input.channels, STRIDE), 0, input.largest});
     for (const Step& step : steps) {
         const int channels = step.terms.empty() ? sources_[step.source].channels : layers[step.terms[0].layer].outputs;
@@ -35,10 +32,7 @@ Network::Network(const Kernels& kernels, const std::vector<Layer>& layers, const
         for (size_t i = 0; i < step.low.size(); i++)
             largest = std::max({largest, std::abs(step.low[i]), std::abs(step.high[i])});
         sources_.push_back({channels, rounded_up(channels, STRIDE), 0, largest});
-        if (step.terms.empty()) {
-            modulates_ = true;
-            film_channels_ = 2 * channels;
-        }
+        if (step.terms.empty()) film_channels_ = 2 * channels;
     }
     for (size_t s = steps.size(); s-- > 0;) {
         const int reach = sources_[inputs.size() + s].reach;

@@ -1,11 +1,17 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 namespace bbans {
+
+// The number of stretches into which `count` pieces of work are cut for this many threads.
+inline int parts_of(int64_t count, int threads) {
+    return int(std::max(int64_t(1), std::min(int64_t(threads), count)));
+}
 
 // Calls part(i, first, last) for `parts` stretches of 0..count - 1, each on a thread of its own as far
 // as threads can be had. `part` must not throw.
