@@ -28,6 +28,7 @@ from bbans.distributions.inverse_cdf import Ints, as_int64
 from bbans.distributions.mixture_layout import columns, of_colour, width
 from bbans.distributions.sample_grid import Axis, regular
 from bbans.distributions.tables import SCALES, exp2_weights
+from bbans.exact.engines import engine
 from bbans.exact.threads import spare_permits
 
 PRECISION = mixture.PRECISION
@@ -124,7 +125,7 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
     if (core := mixture.compiled(model.mixtures)) is not None:
         tables = mixture.tables_of(model.axis)
         with spare_permits(len(values) // PIXELS_OF_A_THREAD) as helpers:
-            core.colour_intervals(*_arrays(model), values, *tables, starts, freqs, helpers + 1)
+            core.colour_intervals(*_arrays(model), values, *tables, starts, freqs, helpers + 1, engine())
         return starts, freqs
     weights = _prior_weights(model)
     for c in range(channels):
@@ -225,6 +226,7 @@ class Locator(RowLocator):
             self.freqs,
             first,
             last,
+            engine(),
         )
         if taken < 0:
             raise underflow(1)

@@ -122,18 +122,20 @@ void check_messages() {
         for (uint32_t& word : words) word = uint32_t(generator());
         const std::vector<uint64_t> before = head;
         std::vector<int32_t> weights(size_t(n) * K);
+        const Blocks* blocks[2];
+        for (const Blocks*& b : blocks) b = levels()[draw(0, int(levels().size()) - 1)]->blocks;
         int64_t taken = 0;
         bool ended = false;
         for (int c = 0; c < channels && !ended; c++) {
             const Channel channel{c, values.data(), weights.data(), freqs.data() + size_t(c) * n};
             const int64_t more = pop_channel(head.data(), lanes, words.data() + taken, int64_t(words.size()) - taken, pixels,
-                                             channel, tables, axis, 0, n);
+                                             channel, tables, axis, 0, n, blocks[0]);
             ended = more < 0;  // hostile: the words end before the symbols do
             taken += more;
         }
         if (ended) continue;
         std::vector<int64_t> widths(freqs.size());
-        colour_intervals(pixels, tables, axis, starts.data(), widths.data(), draw(1, 3));
+        colour_intervals(pixels, tables, axis, starts.data(), widths.data(), draw(1, 3), blocks[1]);
         expect(widths == freqs, "frequencies");
         std::vector<uint32_t> back(size_t(n) * channels);
         int64_t end = int64_t(back.size());

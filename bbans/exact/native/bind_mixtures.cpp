@@ -3,14 +3,17 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "bindings.hpp"
 #include "checks.hpp"
 #include "colour.hpp"
+#include "levels.hpp"
 #include "maps.hpp"
 #include "rans.hpp"
 
@@ -51,19 +54,22 @@ Pixels pixels(const In<int16_t, 2>& outputs, const In<int32_t, 2>& sums, const V
 }
 
 void colour(In<int16_t, 2> outputs, In<int32_t, 2> sums, Matrix values, Ints boundaries, Ints centres, In<int32_t, 1> logistic,
-               Ints inverse, Ints exp2, Out<int64_t, 2> starts, Out<int64_t, 2> freqs, int threads) {
+               Ints inverse, Ints exp2, Out<int64_t, 2> starts, Out<int64_t, 2> freqs, int threads,
+               const std::string& level) {
     const Tables t = tables(logistic, inverse, exp2);
     const Axis a = axis(boundaries, centres);
     const Pixels p = pixels(outputs, sums, values, a);
     require(has_shape(starts, {p.channels, p.count}) && has_shape(freqs, {p.channels, p.count}),
             "starts and freqs are (channels, N)");
+    const Blocks* blocks = named_level(level).blocks;
     nb::gil_scoped_release unlocked;
-    colour_intervals(p, t, a, starts.data(), freqs.data(), threads);
+    colour_intervals(p, t, a, starts.data(), freqs.data(), threads, blocks);
 }
 
 int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, In<int16_t, 2> outputs, In<int32_t, 2> sums,
             Out<int64_t, 2> values, Ints boundaries, Ints centres, In<int32_t, 1> logistic, Ints inverse, Ints exp2,
-            int number, Out<int32_t, 2> weights, Out<int64_t, 1> freqs, int64_t first, int64_t last) {
+            int number, Out<int32_t, 2> weights, Out<int64_t, 1> freqs, int64_t first, int64_t last,
+            const std::string& level) {
     const Tables t = tables(logistic, inverse, exp2);
     const Axis a = axis(boundaries, centres);
     const Pixels p = pixels(outputs, sums, values, a);
@@ -72,9 +78,10 @@ int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, In<int16_t, 2> outputs
             "weights are (N, K), frequencies (N,)");
     require(head.shape(0) >= 1 && 0 <= first && first <= last && last <= p.count,
             "symbols first..last-1 are among the N of the channel");
+    const Blocks* blocks = named_level(level).blocks;
     nb::gil_scoped_release unlocked;
     return pop_channel(head.data(), head.shape(0), words.data(), words.shape(0), p,
-                       {number, values.data(), weights.data(), freqs.data()}, t, a, first, last);
+                       {number, values.data(), weights.data(), freqs.data()}, t, a, first, last, blocks);
 }
 
 std::pair<int64_t, int64_t> push(Out<uint64_t, 1> head, In<uint64_t, 1> starts, In<uint64_t, 1> freqs, int precision,

@@ -93,12 +93,7 @@ void construct(Network* self, const std::vector<LayerArgs>& layer_args, const st
     require(!steps.empty(), "a network has at least one step");
     require(std::count_if(steps.begin(), steps.end(), [](const Step& s) { return s.terms.empty(); }) <= 1,
             "one step of a network modulates");
-    for (const Kernels* kernels : levels())
-        if (kernels->name == level) {
-            new (self) Network(*kernels, layers, inputs, steps, winograd);
-            return;
-        }
-    throw nb::value_error("this machine has no such level; see `levels`");
+    new (self) Network(named_level(level), layers, inputs, steps, winograd);
 }
 
 void run(const Network& network, const std::vector<InputArgs>& input_args, std::optional<In<int16_t, 3>> film,

@@ -16,9 +16,11 @@ struct Pixels {
     int components, channels;
 };
 
-// starts and freqs (channels, N).
+struct Blocks;
+
+// starts and freqs (channels, N). blocks: of the instruction set, or null.
 void colour_intervals(const Pixels& pixels, const Tables& tables, const Axis& axis, int64_t* starts, int64_t* freqs,
-                      int threads);
+                      int threads, const Blocks* blocks);
 
 // The weights before any channel is known.
 template <class Count>

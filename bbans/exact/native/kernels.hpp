@@ -9,7 +9,7 @@ namespace bbans {
 // of STRIDE, with zeros beyond the channels that are there.
 constexpr int STRIDE = 16;
 constexpr int SLACK = 8;  // positions that kernels may read and write beyond the end of a row
-constexpr int TILES = 16;  // Winograd tiles that are transformed at once
+constexpr int TILES = 8;  // Winograd tiles that are transformed at once: their products stay in the first cache
 
 // y = clip(round(sum 2^-shift)): arrays of int32, one entry an output, padded to whole vectors.
 struct Rounding {
@@ -74,9 +74,12 @@ struct ModulatedRow {
     int width;
 };
 
+struct Blocks;
+
 struct Kernels {
     const char* name;
     int lanes, pair, columns;
+    const Blocks* blocks;  // mixtures of several pixels at once, or null
     void (*affine)(const AffineRow&);
     void (*winograd)(const WinogradRows&);
     void (*modulate)(const ModulatedRow&);

@@ -2,6 +2,8 @@
 
 #include "levels.hpp"
 
+#include <stdexcept>
+
 #if defined(BBANS_X86) && defined(_MSC_VER)
 #include <intrin.h>
 #endif
@@ -47,6 +49,12 @@ std::vector<const Kernels*> levels() {
     result.push_back(&neon_kernels);
 #endif
     return result;
+}
+
+const Kernels& named_level(const std::string& name) {
+    for (const Kernels* kernels : levels())
+        if (kernels->name == name) return *kernels;
+    throw std::invalid_argument("this machine has no such level; see `levels`");
 }
 
 }  // namespace bbans

@@ -208,8 +208,8 @@ void modulate(const ModulatedRow& row) {
     }
 }
 
-constexpr Kernels table(const char* name) {
-    return {name, LANES, PAIR, Vectors::columns, affine, winograd, modulate};
+constexpr Kernels table(const char* name, const Blocks* blocks = nullptr) {
+    return {name, LANES, PAIR, Vectors::columns, blocks, affine, winograd, modulate};
 }
 
 }  // namespace

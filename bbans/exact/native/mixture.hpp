@@ -1,5 +1,5 @@
 // Mixtures of logistics on the values of a sample, as `bbans.distributions.mixture` and `colour`
-// define them: the same integers, one symbol at a time. No result depends on a float.
+// define them: the same integers, one symbol at a time. No result depends on how a float is rounded.
 #pragma once
 
 #include <cstdint>

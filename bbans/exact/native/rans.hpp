@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "colour.hpp"
+#include "mixture_rows.hpp"
 
 namespace bbans {
 
@@ -19,18 +19,10 @@ struct Pushed {
 Pushed push_rows(uint64_t* head, int64_t lanes, const uint64_t* starts, const uint64_t* freqs, int64_t left,
                  int precision, double stop_at, uint32_t* words);
 
-// A channel while it is decoded: its number, the values (N, channels), of which those of the channels
-// before are known, the components' weights (N, K) given them, and the frequencies (N,) of its values.
-struct Channel {
-    int number;
-    int64_t* values;
-    int32_t* weights;
-    int64_t* freqs;
-};
-
 // Pops the values first..last - 1 of a channel and computes the weights of the next one; returns the
 // number of words taken, or -1 if there were too few.
 int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& pixels,
-                    const Channel& channel, const Tables& tables, const Axis& axis, int64_t first, int64_t last);
+                    const Channel& channel, const Tables& tables, const Axis& axis, int64_t first, int64_t last,
+                    const Blocks* blocks);
 
 }  // namespace bbans
