@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from bbans.evaluation.evaluate import evaluate
     from bbans.evaluation.pictures import interpolate, reconstruct, sample
     from bbans.exact.engines import engine
-    from bbans.files.decoder import decompress, decompress_image, info, open, salvage, verify
+    from bbans.files.decoder import decompress, decompress_image, open, salvage, verify
     from bbans.files.encoder import compress
+    from bbans.files.info import info
     from bbans.files.jpeg import compress_jpeg, restore_jpeg
     from bbans.files.on_disk import (
         CompressResult,
@@ -48,7 +49,7 @@ PLACES = {
     "engine": "exact.engines",
     "evaluate": "evaluation.evaluate",
     "extract_archive": "archives.read",
-    "info": "files.decoder",
+    "info": "files.info",
     "interpolate": "evaluation.pictures",
     "is_stack": "archives.stacks",
     "list_archive": "archives.read",

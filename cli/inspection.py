@@ -36,9 +36,9 @@ from .run import print_result, process, shown
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option(
-    "--no-account",
+    "--account",
     is_flag=True,
-    help="Read the header only: no model is needed, and it takes no time.",
+    help="Decode it, and show its bits: ideal, net and total, and all their terms.",
 )
 @click.option(
     "--heatmap",
@@ -60,7 +60,7 @@ def info(
     files: tuple[str, ...],
     model: str | None,
     as_json: bool,
-    no_account: bool,
+    account: bool,
     heatmap: str | None,
     plot: bool,
     plot_file: str | None,
@@ -68,15 +68,13 @@ def info(
     max_pixels: int,
     verbose: bool,
 ) -> int:
-    """Show what each part of compressed files costs.
+    """Show what compressed files hold.
 
-    What the file holds, its model, and its bits: ideal, net and total, and all their terms; of an
-    archive or a stack, what is in it.
+    Size, samples, model and bytes, at once; with --account, and for drawings, where the bits went,
+    which takes longer than to decode. Of an archive or a stack, what is in it.
     """
     outputs = [name for name in (heatmap, plot_file) if name is not None]
     costs = plot or bool(outputs)
-    if costs and no_account:
-        raise click.UsageError("--heatmap and --plot need the account: leave out --no-account")
     if outputs and len(files) > 1:
         raise click.UsageError("--heatmap and --plot-file take one input")
     check_outputs(outputs, files, force)
@@ -104,7 +102,7 @@ def info(
         facts = bbans.info(
             data,
             model=model,
-            account=not no_account,
+            account=account or costs,
             costs=costs,
             max_pixels=max_pixels,
         )

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import click
 
@@ -39,6 +38,8 @@ def _version(context: click.Context, parameter: click.Parameter, requested: bool
     """Print the version and every model on the search path, as needed in a bug report, and exit."""
     if not requested or context.resilient_parsing:
         return
+    from importlib.metadata import version
+
     from bbans.models import library
 
     print_result(f"bbans {version('bbans')}")

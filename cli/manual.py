@@ -101,9 +101,9 @@ PAGES = {
     ),
     "info": Page(
         (
-            ("bbans info photo.bbans", "ideal, net, total, and every term of them"),
+            ("bbans info photo.bbans", "what the header says, at once"),
             ("bbans info --json photo.bbans", "for programs"),
-            ("bbans info --no-account photo.bbans", "only what the header says, at once"),
+            ("bbans info --account photo.bbans", "ideal, net, total, and every term of them"),
             (
                 "bbans info --heatmap bits.png --plot photo.bbans",
                 "where in the image, and in which level, the bits are",
@@ -112,7 +112,7 @@ PAGES = {
         (3, 4, 5, 6),
         (
             "Ideal is the model's -ELBO, net what the coder's message grew by, total the file. "
-            "The file is decoded to know them.",
+            "The file is decoded to know them (--account).",
             "In a heat map every pixel has the bits of its own samples, exactly, and an even "
             "share of the net bits of the latents that "
             "stand for its part of the image. What another library coded is spread evenly over "

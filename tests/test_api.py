@@ -25,6 +25,7 @@ from bbans.errors import (
     VerificationError,
 )
 from bbans.files import decoder, tiling
+from bbans.files.info import info
 from bbans.models import library, model_file
 from bbans.tiles import decode as tile_decoding
 from tests.tiny import smooth_image, tiny_model
@@ -215,13 +216,13 @@ def test_account_sums_to_the_file():
         np.zeros((3, 3, 3), np.uint8),
     ):
         data = bbans.compress(image, model=MODEL)
-        facts = decoder.info(data, model=MODEL)
+        facts = info(data, model=MODEL)
         content = facts.to_dict()
         assert sum(content["account_bits"].values()) == pytest.approx(8 * len(data), abs=1e-3)
         assert content["bits_per_dimension"]["total"] == 8 * len(data) / image.size
         assert content["account_bits"]["initial"] == 0
         assert any("sum, equal to the file" in line for line in facts.lines())
-        brief = decoder.info(data, account=False)
+        brief = info(data, account=False)
         assert (
             brief.account is None
             and "account_bits" not in brief.to_dict()
@@ -246,7 +247,7 @@ def test_metadata_comes_back_and_strip_drops_it(tmp_path):
         assert a.info == b.info and a.getexif() == b.getexif()
     assert images.read_image(source).metadata == images.read_image(back).metadata
     bbans.compress_file(source, target, model=MODEL, strip=True, overwrite=True)
-    assert decoder.info(target.read_bytes(), account=False).metadata_chunks == 0
+    assert info(target.read_bytes(), account=False).metadata_chunks == 0
 
 
 def test_other_kinds_of_metadata_are_taken_and_malformed_ones_named(tmp_path):

@@ -74,7 +74,7 @@ def test_the_right_one_is_found_whatever_model_is_asked_for(kept, monkeypatch):
     [
         ["decompress"],
         ["verify"],
-        ["info"],
+        ["info", "--account"],
         ["decompress", "--keep-going"],
         ["decompress", "--model", "photo-1"],
     ],
@@ -84,7 +84,7 @@ def test_otherwise_the_error_says_what_to_do(command, capfd):
     out, err = capfd.readouterr()
     assert out == "" and len(err.splitlines()) == 1 and not Path("old.png").exists()
     assert tiny_model().id.hex() in err and "--model" in err and "BBANS_MODEL_PATH" in err
-    assert main(["info", "--no-account", "old.bbans"]) == 0
+    assert main(["info", "old.bbans"]) == 0
 
 
 def test_another_model_of_the_same_shape_is_not_taken(tmp_path, monkeypatch):

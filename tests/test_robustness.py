@@ -18,7 +18,7 @@ from PIL import Image
 
 import bbans
 from bbans.errors import FormatError
-from bbans.files import decoder
+from bbans.files.info import info
 from bbans_cli.main import main
 from tests.tiny import smooth_image, tiny_model
 
@@ -258,7 +258,7 @@ def test_results_go_to_standard_output_and_reports_to_standard_error(here, capfd
     out, err = capfdbinary.readouterr()
     Path("b.png").write_bytes(out)
     assert np.array_equal(read("b.png"), PHOTO) and b"a.bbans" in err
-    assert main(["info", "--json", "a.bbans"]) == 0
+    assert main(["info", "--json", "--account", "a.bbans"]) == 0
     out, err = capfdbinary.readouterr()
     assert err == b"" and out.count(b"\n") == 1
 
@@ -330,14 +330,12 @@ def test_info_as_json_keeps_to_its_schema(here, capfd, model):
         smooth_image(129, 130), model=tiny_model() if model == "tiny" else "none", model_only=True
     )
     Path("a.bbans").write_bytes(data)
-    assert main(["info", "--json", "--no-account", "a.bbans"]) == 0
+    assert main(["info", "--json", "a.bbans"]) == 0
     found = json.loads(capfd.readouterr().out)
     check(found, {"file": str, **SCHEMA})
-    plain = json.loads(json.dumps(decoder.info(data, account=False).to_dict()))
+    plain = json.loads(json.dumps(info(data, account=False).to_dict()))
     assert {k: v for k, v in found.items() if k != "file"} == plain
-    check(
-        json.loads(json.dumps(decoder.info(data, model=tiny_model()).to_dict())), SCHEMA | ACCOUNT
-    )
+    check(json.loads(json.dumps(info(data, model=tiny_model()).to_dict())), SCHEMA | ACCOUNT)
     assert isinstance(found["model_id"], str) == (model == "tiny")
 
 

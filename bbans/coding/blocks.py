@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from bbans.coding.lanes import fold, grow
 from bbans.coding.rans import (
     HEAD_MIN,
+    MAX_PRECISION,
     WORD_BITS,
     Head,
     Message,
@@ -209,6 +210,8 @@ def _checked(message: Message, starts: Any, freqs: Any, precision: int) -> tuple
             f"expected a 1-D head and starts and freqs (N,); found {message[0].shape}, {s.shape}, "
             f"{f.shape}"
         )
+    if native() is not None and 0 <= precision <= MAX_PRECISION:  # it looks at them itself
+        return s, f
     for first in range(0, len(f), CHECKED_AT_ONCE):
         check_intervals(
             s[first : first + CHECKED_AT_ONCE], f[first : first + CHECKED_AT_ONCE], precision
@@ -238,6 +241,8 @@ def _push_rows(
     if (core := native()) is not None:
         words = np.empty(left, np.uint32)
         left, top = core.push_rows(head, starts, freqs, precision, stop_at, words)
+        if left < 0:
+            check_intervals(starts, freqs, precision)
         return (head, (words[top:].copy(), tail) if top < len(words) else tail), left
     if lanes <= FEW_LANES:
         return _push_few(message, starts, freqs, precision, stop_at)

@@ -125,7 +125,9 @@ def intervals(model: PixelModel, x: NDArray[np.integer]) -> tuple[Ints, Ints]:
     if (core := mixture.compiled(model.mixtures)) is not None:
         tables = mixture.tables_of(model.axis)
         with spare_permits(len(values) // PIXELS_OF_A_THREAD) as helpers:
-            core.colour_intervals(*_arrays(model), values, *tables, starts, freqs, helpers + 1, engine())
+            core.colour_intervals(
+                *_arrays(model), values, *tables, starts, freqs, helpers + 1, engine()
+            )
         return starts, freqs
     weights = _prior_weights(model)
     for c in range(channels):

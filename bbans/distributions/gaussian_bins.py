@@ -16,10 +16,15 @@ Source of equal-mass bins: Townsend, Bird and Barber 2019 (arXiv:1901.04866).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bbans.coding.blocks import RowLocator
+from bbans.coding.rans import Message, tail_words, take_words, underflow
 from bbans.distributions import uniform
 from bbans.distributions.distribution import (
     Distribution,
@@ -37,6 +42,7 @@ from bbans.distributions.tables import (
     inverse_sigmas,
     standard_normal_bins,
 )
+from bbans.exact.engines import native
 
 PRECISION = 24
 MEAN_LIMIT = 2**12  # keeps (b - mean) / sigma below 2^44
@@ -75,6 +81,55 @@ def symbol(
         1 << latent_precision,
         1 << PRECISION,
     )
+
+
+@dataclass(frozen=True)
+class Locator(RowLocator):
+    """Decodes bins, as `coding.blocks.pop_block` asks for it: by `symbol` for every row of lanes,
+    or by the compiled core for all rows at once.
+
+    mean, sigma: `(N,)`, as for `symbol`.
+
+    Examples:
+        >>> from bbans.coding.blocks import pop_block
+        >>> from bbans.coding.rans import pseudo_random_message
+        >>> find = Locator(np.zeros(3, np.int64), np.full(3, 48), 10, interpolated=True)
+        >>> len(pop_block(pseudo_random_message((1,), 9, seed=0), 3, PRECISION, find)[1])
+        3
+    """
+
+    mean: Ints
+    sigma: Ints
+    latent_precision: int
+    interpolated: bool = False
+
+    def __call__(self, cf: NDArray[Any], first: int, last: int) -> tuple[Ints, Ints, Ints]:
+        """Return bins first..last-1 and their intervals."""
+        part = slice(first, last)
+        return symbol(
+            self.mean[part], self.sigma[part], self.latent_precision, cf, self.interpolated
+        )
+
+    def pop_rows(self, message: Message, first: int, last: int) -> tuple[Message, Ints] | None:
+        """Pop bins first..last-1 in the compiled core; return the message and the bins, or None
+        where the core is not used.
+
+        Raises UnderflowError if the message holds too few words.
+        """
+        if (core := native()) is None:
+            return None
+        part = slice(first, last)
+        mean, inverse, _ = _checked(self.mean[part], self.sigma[part], self.sigma[part])
+        bins = np.empty_like(mean)
+        head = message[0].copy()
+        words, rest = take_words(message[1], min(last - first, tail_words(message[1])))
+        boundaries = standard_normal_bins(self.latent_precision)[0]
+        taken = core.pop_bins(
+            head, words, mean, inverse, boundaries, gaussian_cdf_table(), self.interpolated, bins
+        )
+        if taken < 0:
+            raise underflow(1)
+        return (head, (words[taken:], rest) if taken < len(words) else rest), bins
 
 
 def value(latent_precision: int, i: Ints) -> Ints:
@@ -189,9 +244,7 @@ def gaussian(mean: Ints, sigma: Ints, latent_precision: int) -> Distribution:
         lambda i: interval(
             m, s, latent_precision, checked_symbols(i, 1 << latent_precision), interpolated=True
         ),
-        lambda cf, first, last: symbol(
-            m[first:last], s[first:last], latent_precision, as_int64(cf), interpolated=True
-        ),
+        Locator(m, s, latent_precision, interpolated=True),
         shape,
         PRECISION,
     )

@@ -3,16 +3,16 @@ is the integer nearest to a real number, and so equal on every machine.
 
 Nothing here uses a float. Powers of two are found by comparing integers: k = round(2^(a/b)) exactly
 if (2k - 1)^b <= 2^(a + b) < (2k + 1)^b. These powers are irrational or whole, so there are no ties.
-CDFs are computed with 128 fractional bits. The tests compare every entry with mpmath, and the
-tables' SHA-256 with constants, because the tables are part of the file format. All tables are
-read-only int64 arrays.
+CDFs are computed with 128 fractional bits; those of the normal distribution are stored
+(`normal_grid`). The tests compare every entry with mpmath, and the tables' SHA-256 with constants,
+because the tables are part of the file format. All tables are read-only int64 arrays.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from functools import cache
 from math import isqrt
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ LOGISTIC_HALF, LOGISTIC_BITS = 2**14, 24  # +-16 scales
 GAUSSIAN_HALF, GAUSSIAN_BITS = 2**13, 30  # +-8 sigma
 SCALES, SIGMAS = 161, 57
 BIN_UNIT, CENTRE_UNIT = 16, 7  # fractional bits of the bins' boundaries and centres
+MAX_BIN_BITS = 12
+NORMAL_FILE = Path(__file__).with_name("normal.npy")
+"""Tables of the normal distribution, which take a tenth of a second to compute (`normal_grid`)."""
 
 
 @cache
@@ -36,10 +39,10 @@ def logistic_cdf_table() -> Table:
         >>> int(logistic_cdf_table()[16384]) == 2**23
         True
     """
-    ratio = _exp_minus(ONE >> STEP)
+    ratio = exp_minus(ONE >> STEP)
     upper, power = [], ONE
     for _ in range(LOGISTIC_HALF + 1):
-        upper.append(_round((ONE << LOGISTIC_BITS + 1) // (ONE + power), 1))
+        upper.append(rounded((ONE << LOGISTIC_BITS + 1) // (ONE + power), 1))
         power = power * ratio >> BITS
     return _odd(upper, 1 << LOGISTIC_BITS)
 
@@ -52,8 +55,7 @@ def gaussian_cdf_table() -> Table:
         >>> round(int(gaussian_cdf_table()[8192 + 1024]) / 2**30, 6)  # Phi(1)
         0.841345
     """
-    upper = [_round(mass, BITS - GAUSSIAN_BITS) for mass in _normal_grid()[0]]
-    return _odd(upper, 1 << GAUSSIAN_BITS)
+    return _odd(_stored()[0].tolist(), 1 << GAUSSIAN_BITS)
 
 
 @cache
@@ -111,7 +113,7 @@ def log2_mantissas() -> Table:
     """
     n = 1 << 12
     logs = [_log_ratio(n + j, n) for j in range(n + 1)]
-    return _frozen([_round((log << BITS) // logs[-1], BITS - 28) for log in logs])
+    return _frozen([rounded((log << BITS) // logs[-1], BITS - 28) for log in logs])
 
 
 @cache
@@ -127,7 +129,7 @@ def log2_rising_factorials() -> Table:
     for i in range(321):
         a, total, row = _round_root(16 * 8 + i, 4), 0, []
         for k in range(256):
-            row.append(_round(total, BITS - 20))
+            row.append(rounded(total, BITS - 20))
             total += _log2(a + (k << 16)) - (16 << BITS)
         rows.append(row)
     table = np.array(rows, np.int64)
@@ -162,11 +164,18 @@ def standard_normal_bins(precision: int) -> tuple[Table, Table]:
     """
     if not 4 <= precision <= 12:
         raise ValueError(f"bins of equal mass have a precision of 4 to 12 bits; found {precision}")
-    half = 1 << (precision - 1)
-    upper = [_normal_quantile(2 * i, precision + 1, BIN_UNIT) for i in range(half, 2 * half)]
-    upper.append((GAUSSIAN_HALF >> STEP) << BIN_UNIT)
-    right = [_normal_quantile(2 * i + 1, precision + 1, CENTRE_UNIT) for i in range(half, 2 * half)]
-    return _odd(upper, 0), _frozen([-c for c in reversed(right)] + right)
+    _, boundaries, medians = _stored()
+    step = 1 << (MAX_BIN_BITS - precision)
+    right = medians[step :: 2 * step].tolist()
+    return _odd(boundaries[::step].tolist(), 0), _frozen([-c for c in reversed(right)] + right)
+
+
+@cache
+def _stored() -> tuple[Table, Table, Table]:
+    """What `normal_grid.computed` returns, from the file that it wrote."""
+    values = np.load(NORMAL_FILE)
+    ends = GAUSSIAN_HALF + 1, GAUSSIAN_HALF + 2 + (1 << MAX_BIN_BITS - 1)
+    return values[: ends[0]], values[ends[0] : ends[1]], values[ends[1] :]
 
 
 def _frozen(values: list[int]) -> Table:
@@ -181,8 +190,13 @@ def _odd(upper: list[int], total: int) -> Table:
     return _frozen([total - value for value in reversed(upper[1:])] + upper)
 
 
-def _round(value: int, bits: int) -> int:
-    """round(value / 2^bits), halves up."""
+def rounded(value: int, bits: int) -> int:
+    """Returns round(value / 2^bits), halves up.
+
+    Examples:
+        >>> rounded(6, 2)
+        2
+    """
     return (value + (1 << bits - 1)) >> bits
 
 
@@ -223,8 +237,13 @@ def _log_ratio(a: int, b: int) -> int:
     return 2 * total
 
 
-def _exp_minus(t: int) -> int:
-    """exp(-t) for 0 <= t <= 1, both with `BITS` fractional bits."""
+def exp_minus(t: int) -> int:
+    """Returns exp(-t) for 0 <= t <= 1, both with `BITS` fractional bits.
+
+    Examples:
+        >>> exp_minus(0) == ONE
+        True
+    """
     total = term = ONE
     sign, k = 1, 0
     while term:
@@ -233,62 +252,3 @@ def _exp_minus(t: int) -> int:
         sign = -sign
         total += sign * term
     return total
-
-
-@cache
-def _normal_grid() -> tuple[list[int], list[int]]:
-    """Phi(t) and the density at t = j / 1024, j = 0..8192, with `BITS` fractional bits."""
-    # density(t + h) / density(t) = exp(-t h - h^2 / 2); from t to t + h this changes by exp(-h^2)
-    ratio = _exp_minus(ONE >> 2 * STEP + 1)
-    shrink = _exp_minus(ONE >> 2 * STEP)
-    masses, densities = [ONE >> 1], [_inverse_root_of_two_pi()]
-    for j in range(GAUSSIAN_HALF):
-        masses.append(masses[-1] + _mass(j, densities[-1], ONE >> STEP))
-        densities.append(densities[-1] * ratio >> BITS)
-        ratio = ratio * shrink >> BITS
-    return masses, densities
-
-
-def _inverse_root_of_two_pi() -> int:
-    """1 / sqrt(2 pi), by Machin's pi = 16 atan(1/5) - 4 atan(1/239)."""
-    guard = BITS + 32
-
-    def arctan_inverse(n: int) -> int:
-        power = total = (1 << guard) // n
-        sign, k = 1, 1
-        while power:
-            power //= n * n
-            sign, k = -sign, k + 2
-            total += sign * (power // k)
-        return total
-
-    pi = 16 * arctan_inverse(5) - 4 * arctan_inverse(239)
-    return isqrt((1 << 2 * BITS + guard) // (2 * pi))
-
-
-def _mass(j: int, density: int, d: int) -> int:
-    """Phi(t + d) - Phi(t) for t = j / 1024 and 0 <= d <= 1/1024: density times the sum of (-1)^k
-    He_k(t) d^(k+1) / (k+1)!.
-    """
-    # With c_k = (-1)^k He_k(t) d^k / k!: c_(k+1) = -(t d c_k + d^2 c_(k-1)) / (k + 1), since
-    # He_(k+1) = t He_k - k He_(k-1).
-    step, square = j * d >> STEP, d * d >> BITS
-    before, term, total = 0, ONE, ONE
-    for k in range(1, 16):
-        before, term = term, -((step * term + square * before) >> BITS) // k
-        total += term // (k + 1)
-    return (density * total >> BITS) * d >> BITS
-
-
-def _normal_quantile(numerator: int, precision: int, unit: int) -> int:
-    """round(2^unit Phi^-1(numerator / 2^precision)) for a probability of at least a half."""
-    masses, densities = _normal_grid()
-    mass = numerator << (BITS - precision)
-    j = bisect_right(masses, mass) - 1
-    d = 0
-    for _ in range(4):  # Newton's method within a step of 1/1024: the error squares each time
-        d = min(
-            max(d + ((mass - masses[j] - _mass(j, densities[j], d)) << BITS) // densities[j], 0),
-            ONE >> STEP,
-        )
-    return _round((j << BITS - STEP) + d, BITS - unit)

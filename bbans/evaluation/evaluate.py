@@ -23,7 +23,8 @@ from bbans.container.schemes import BITS_BACK, DETERMINISTIC, TWO_PART, Coding
 from bbans.errors import InputError
 from bbans.evaluation.inputs import samples
 from bbans.evaluation.rates import Evaluation, ImageRate
-from bbans.files import decoder, encoder
+from bbans.files import encoder
+from bbans.files.info import info
 from bbans.models.base import ANY_SIZE, ROWS, LatentModel
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
@@ -123,7 +124,7 @@ def _photograph(
     Framing and flush are part of the total only.
     """
     data = encoder.compress(pixels, model=model, verify=False, model_only=True)
-    facts = decoder.info(data, model=model, costs=True)
+    facts = info(data, model=model, costs=True)
     assert (
         facts.account is not None
         and facts.ideal_bits is not None

@@ -6,7 +6,7 @@ exact, so backends differ in speed and never in a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ Array = Any  # the backend's own array type
 Kept = Any
 
 
-class Engine(Protocol):
+class Engine(Hashable, Protocol):
     """What runs networks whose sums fit 32 bits, and what such networks read."""
 
     def widened(self) -> Ops:

@@ -1,6 +1,4 @@
-"""The bytes of a file to pixels, whole, in part or in small; what a file holds; what is left of a
-damaged one.
-"""
+"""The bytes of a file to pixels, whole, in part or in small; what is left of a damaged one."""
 
 from __future__ import annotations
 
@@ -11,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from bbans import container, images, tiles
-from bbans.errors import InputError
-from bbans.execution.executor import all_threads, on_threads
+from bbans import container, images
+from bbans.execution.executor import on_threads
 from bbans.files import jpeg, storage, tiling
 from bbans.files.context import context_of_file
-from bbans.files.info import FileInfo, describe
 from bbans.files.metadata import kind_of_samples, to_image
 from bbans.models.library import ModelLike
 from bbans.options import Progress
@@ -224,43 +220,3 @@ def verify(
         _jpeg_done(progress)
         return
     decompress_image(data, model=model, threads=threads, max_pixels=max_pixels, progress=progress)
-
-
-def info(
-    data: container.Buffer,
-    *,
-    model: ModelLike = None,
-    account: bool = True,
-    costs: bool = False,
-    max_pixels: int = container.DEFAULT_MAX_PIXELS,
-) -> FileInfo:
-    """Return the properties of a file and, with `account`, how its bits are spent.
-
-    account: decode the file and split its length in bits into ideal, net and total and their terms.
-    costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
-    model: tried before those of the search path if its id is the one in the file. A file that holds
-    a JPEG has no account, since its bits belong to no pixels; with `account` it is restored.
-
-    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
-    pixels; with `account`, ModelNotFoundError; and with `costs`, InputError on a JPEG.
-
-    Examples:
-        >>> from bbans.files.encoder import compress
-        >>> import numpy as np
-        >>> facts = info(compress(np.zeros((64, 64), np.uint8), model="none"))
-        >>> facts.width, facts.codecs, facts.account.net <= 8 * facts.file_bytes
-        (64, {'constant': 1}, True)
-    """
-    index = container.read_index(data, max_pixels)
-    if index.jpeg is not None and costs:
-        raise InputError("a JPEG in a file has no bits of its pixels to show: compress --as-pixels")
-    if index.jpeg is not None and account:
-        jpeg.restored(data, index)  # as other files are decoded
-    with all_threads():
-        return describe(
-            data,
-            index,
-            context_of_file(index, model) if account else tiles.Context(),
-            account,
-            costs and account,
-        )

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bbans import container, tiles
+from bbans import container
 from bbans.files.metadata import kind_of_samples
-from bbans.schemes.metering import Account
-from bbans.tiles import Costs, Share
+
+if TYPE_CHECKING:
+    from bbans.models.library import ModelLike
+    from bbans.schemes.metering import Account
+    from bbans.tiles import Costs
 
 IDEAL_DRAWS = 16
 """Draws of the latents for the ideal code length."""
@@ -137,9 +138,9 @@ class FileInfo:
     def _summary(self) -> list[str]:
         """Return the lines about the whole file."""
         n = self.dimensions
-        model = (
-            f"{self.model_name or '?'} ({self.model_id[:16]})" if self.model_id else "none needed"
-        )
+        model = self.model_id[:16] if self.model_id else "none needed"
+        if self.model_name is not None:
+            model = f"{self.model_name} ({model})"
         codecs = ", ".join(f"{count} {name}" for name, count in self.codecs.items())
         precisions = ", ".join(map(str, self.latent_precisions)) or "off"
         share = self.file_bytes / self.raw_bytes
@@ -182,52 +183,59 @@ class FileInfo:
         return lines
 
 
-def describe(
+def info(
     data: container.Buffer,
-    index: container.Index,
-    context: tiles.Context,
-    with_account: bool = True,
-    with_costs: bool = False,
+    *,
+    model: ModelLike = None,
+    account: bool = True,
+    costs: bool = False,
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> FileInfo:
-    """Return the properties of a file whose index was read from `data`.
+    """Return the properties of a file and, with `account`, how its bits are spent.
 
-    with_account: decode every tile to account for its bits, if the file needs no model or `context`
-    has one. A file that holds a JPEG has no account. with_costs: also measure the bits of every
-    pixel; needs the account. Raises FormatError on damaged tiles.
+    account: decode the file and split its length in bits into ideal, net and total and their terms.
+    costs: also measure the bits of every pixel and of every level of the pyramid; needs `account`.
+    model: tried before those of the search path if its id is the one in the file. A file that holds
+    a JPEG has no account, since its bits belong to no pixels; with `account` it is restored.
+
+    Raises FormatError on damage, of which LimitError if the image has more than `max_pixels`
+    pixels; with `account`, ModelNotFoundError; and with `costs`, InputError on a JPEG.
 
     Examples:
         >>> from bbans.files.encoder import compress
-        >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
-        >>> describe(data, container.read_index(data), tiles.Context()).dimensions
-        64
+        >>> import numpy as np
+        >>> facts = info(compress(np.zeros((64, 64), np.uint8), model="none"))
+        >>> facts.width, facts.codecs, facts.account.net <= 8 * facts.file_bytes
+        (64, {'constant': 1}, True)
     """
+    index = container.read_index(data, max_pixels)
+    if not account:
+        return _properties(data, index, None)
+    from bbans.files.account import accounted  # what decodes is imported where it is needed
+
+    return _properties(data, index, accounted(data, index, model, costs))
+
+
+@dataclass(frozen=True)
+class Accounted:
+    """Where the bits of a file went, as in `FileInfo`, and the name of its model."""
+
+    account: Account | None = None
+    ideal_bits: float | None = None
+    costs: Costs | None = None
+    model_name: str | None = None
+
+
+def _properties(
+    data: container.Buffer, index: container.Index, found: Accounted | None
+) -> FileInfo:
+    """The properties of a file whose index was read from `data`."""
+    found = found or Accounted()
     header = index.header
     pixel_format = container.FORMATS[header.pixel_format]
     parts = [part for entry in index.entries for part in entry.tile.parts]
     names = [container.codec_name(part) for part in parts]
     modelless = header.model_id == container.NO_MODEL
-    account, ideal, costs = None, None, None
-    if with_account and index.jpeg is None and (modelless or context.model is not None):
-        account, ideal = Account(), 0.0
-        shares: list[Share] = []
-        bits = np.zeros((header.height, header.width) if with_costs else (0, 0))
-        rectangles = container.tile_rectangles(
-            header.width, header.height, header.tile_width, header.tile_height
-        )
-        for number, (top, left, rows, columns) in enumerate(rectangles):
-            record = container.read_tile(data, index, number)
-            if with_costs:
-                pixels, accounts, cost = tiles.measured_tile(
-                    record, (rows, columns), pixel_format, context
-                )
-                bits[top : top + rows, left : left + columns] = cost.bits
-                shares += cost.shares
-            else:
-                pixels, accounts = tiles.decode_tile(record, (rows, columns), pixel_format, context)
-            account = sum(accounts, account)
-            samples = pixels.reshape(rows, columns, -1)
-            ideal += tiles.ideal_bits(record, samples, pixel_format, context, IDEAL_DRAWS)
-        costs = Costs(bits, tiles.together(shares)) if with_costs else None
     payload = sum(sum(entry.sizes) for entry in index.entries)
     jpeg = None
     if index.jpeg is not None:
@@ -241,7 +249,7 @@ def describe(
         pixel_format=pixel_format.name,
         version=container.VERSION,
         model_id=None if modelless else header.model_id.hex(),
-        model_name=None if modelless or context.model is None else context.model.name,
+        model_name=found.model_name,
         tiles=len(index.entries),
         codecs={name: names.count(name) for name in sorted(set(names))},
         latent_precisions=tuple(
@@ -252,10 +260,10 @@ def describe(
         raw_bytes=pixel_format.raw_bytes(header.height, header.width),
         framing_bits=8.0 * (len(data) - payload),
         parts=tuple(_parts(index)),
-        ideal_bits=ideal,
-        net_bits=None if account is None else account.net,
-        account=account,
-        costs=costs,
+        ideal_bits=found.ideal_bits,
+        net_bits=None if found.account is None else found.account.net,
+        account=found.account,
+        costs=found.costs,
         jpeg=jpeg,
         samples=kind_of_samples(index.metadata, pixel_format).words(),
     )

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from bbans import container, images
 from bbans.errors import FormatError, InputError
-from bbans.jpegs.code import decode_jpeg, encode_jpeg
 
 SUFFIX = ".jpg"
 ImageOrJpeg: TypeAlias = "images.Image | images.JpegFile"
@@ -47,6 +46,8 @@ def compressed(jpeg: images.JpegFile) -> bytes:
         >>> len(compressed(JpegFile(b"four", 3, 2, 1, 8)))
         31
     """
+    from bbans.jpegs.code import encode_jpeg  # decoders of pixels need none of it
+
     pixel_format = pixel_format_of(jpeg)
     sides = jpeg.width, jpeg.height
     return container.write(
@@ -119,6 +120,8 @@ def restored(data: container.Buffer, index: container.Index) -> bytes:
         entry.method, entry.size, entry.crc, container.read_jpeg_payload(data, entry)
     )
     channels = container.FORMATS[header.pixel_format].channels
+    from bbans.jpegs.code import decode_jpeg
+
     return decode_jpeg(record, header.width, header.height, channels)
 
 

@@ -13,7 +13,8 @@ import json
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,14 @@ MAX_FILE_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded, checked model. `id` has 32 bytes; `record` says how the model was trained and under
-    which licence.
+    """A loaded, checked model. `id` has 32 bytes and stands for the rest in comparisons; `record`
+    says how the model was trained and under which licence.
     """
 
     name: str
-    config: Any
-    layers: Mapping[str, IntConv]
-    record: Mapping[str, Any]
+    config: Any = field(compare=False)
+    layers: Mapping[str, IntConv] = field(compare=False)
+    record: Mapping[str, Any] = field(compare=False)
     id: bytes
 
     @property
@@ -193,6 +194,13 @@ def load_file(path: Path) -> Model:
         raise ModelFormatError(
             f"{path} is over {MAX_FILE_BYTES} bytes, too large for a model; check the path"
         )
+    state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return _parsed(path, state)
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, state: tuple[int, ...]) -> Model:
+    """The model of a file in this state: read once, for commands that work on many images."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -74,8 +75,15 @@ def context_of(model: Model, ops: Engine) -> Context:
         True
     """
     if model.capabilities.media == ANY_SIZE:
-        return Context(model.network(ops), model)
+        return Context(_network(model, ops), model)
     return Context(None, model, image_model(model, ops))
+
+
+@lru_cache(maxsize=4)
+def _network(model: Model, ops: Engine) -> ExactPhoto:
+    """The network of a model for images of any size, made once for many files."""
+    network: ExactPhoto = model.network(ops)
+    return network
 
 
 def resolve_scheme(

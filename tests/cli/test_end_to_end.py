@@ -193,13 +193,13 @@ def test_a_damaged_file_gives_no_output(
     assert not Path("bad.png").exists()
     assert Path("good.png").exists()
     assert run("verify", "bad.bbans").code == 5
-    assert run("info", "bad.bbans").code == 5
+    assert run("info", "--account", "bad.bbans").code == 5
 
 
 def test_info_adds_up(photo: Path, run: Runner, pixels: np.ndarray) -> None:
     assert run("compress", photo).code == 0
     size = Path("photo.bbans").stat().st_size
-    found = json.loads(run("info", "--json", "photo.bbans").out)
+    found = json.loads(run("info", "--json", "--account", "photo.bbans").out)
     assert (found["width"], found["height"], found["file_bytes"]) == (131, 97, size)
     rates = found["bits_per_dimension"]
     assert rates["total"] == 8 * size / pixels.size
@@ -210,7 +210,7 @@ def test_info_adds_up(photo: Path, run: Runner, pixels: np.ndarray) -> None:
 
 def test_info_without_the_account_needs_no_model(photo: Path, run: Runner) -> None:
     assert run("compress", photo).code == 0
-    found = json.loads(run("info", "--json", "--no-account", "photo.bbans").out)
+    found = json.loads(run("info", "--json", "photo.bbans").out)
     assert "account_bits" not in found
 
 

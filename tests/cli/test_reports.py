@@ -37,7 +37,7 @@ NEW = (
 def test_info(here: Path, run: Runner, standin: Standin) -> None:
     Path("a.bbans").write_bytes(b"bb123")
     Path("b.bbans").write_bytes(b"bb")
-    result = run("info", "a.bbans", "b.bbans", "--model", "m")
+    result = run("info", "--account", "a.bbans", "b.bbans", "--model", "m")
     assert result == Run(0, b"a.bbans:\n  3 wide\n  1 high\nb.bbans:\n  0 wide\n  1 high\n", "")
     assert (
         standin.calls
@@ -48,7 +48,7 @@ def test_info(here: Path, run: Runner, standin: Standin) -> None:
 def test_info_as_json_is_an_object_a_line(here: Path, run: Runner, standin: Standin) -> None:
     Path("a.bbans").write_bytes(b"bb123")
     Path("b.bbans").write_bytes(b"junk")
-    result = run("info", "--json", "--no-account", "a.bbans", "b.bbans", "a.bbans")
+    result = run("info", "--json", "a.bbans", "b.bbans", "a.bbans")
     assert [json.loads(line) for line in result.out.splitlines()] == [
         {"file": "a.bbans", "width": 3}
     ] * 2

@@ -69,7 +69,7 @@ def test_pipes_are_files(photo: bytes, run: Runner, pipe: Callable[[bytes], str]
     assert Path("b.bbans").read_bytes() == data
     assert run("decompress", pipe(data), "-o", "b.png").code == 0
     assert np.array_equal(PIL.Image.open("b.png"), smooth_image(9, 12))
-    assert b"12 x 9 rgb8" in run("info", "--no-account", pipe(data)).out
+    assert b"12 x 9 rgb8" in run("info", pipe(data)).out
     assert run("verify", pipe(data), pipe(data)).code == 0
     assert b"PNG" in run("bench", "--effort", "fast", pipe(photo)).out
     assert run("archive", "create", pipe(photo), "a.png", "-o", "a.bbar", *MODEL, "-q").code == 0

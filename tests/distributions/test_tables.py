@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from bbans.distributions import tables
+from bbans.distributions import normal_grid, tables
 from bbans.distributions.tables import Table
 
 SHA256 = {
@@ -69,6 +69,12 @@ def test_gaussian_table() -> None:
     assert table[8192::4].tolist() == expected
     assert np.array_equal(table + table[::-1], np.full(16385, 2**30))
     assert (np.diff(table) >= 0).all()
+
+
+def test_what_is_stored_is_what_is_computed() -> None:
+    stored = np.load(tables.NORMAL_FILE)
+    assert stored.dtype == np.uint32
+    assert np.array_equal(stored, np.concatenate(normal_grid.computed()))
 
 
 def test_powers_and_logarithms() -> None:

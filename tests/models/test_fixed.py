@@ -13,7 +13,7 @@ import bbans
 from bbans import container
 from bbans.distributions.tables import SCALES
 from bbans.errors import FormatError
-from bbans.files import decoder
+from bbans.files.info import info
 from bbans.models.fixed_predictor import (
     MIXTURES,
     PHASES,
@@ -128,7 +128,7 @@ def test_a_photograph_costs_less_than_png_makes_of_it(repository):
         np.asarray(bbans.images.read_image(path).pixels), model="none", model_only=True
     )
     assert len(data) < path.stat().st_size
-    facts = decoder.info(data)
+    facts = info(data)
     assert facts.codecs == {"fixed predictor": 1} and facts.model_id is None
     assert 8 * len(data) <= 1.02 * facts.ideal_bits + 8 * 64
     assert sum(facts.to_dict()["account_bits"].values()) == pytest.approx(8 * len(data), abs=1e-3)

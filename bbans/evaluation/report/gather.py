@@ -15,7 +15,8 @@ from bbans import tiles
 from bbans.errors import InputError
 from bbans.evaluation import inputs, pictures
 from bbans.evaluation.rates import Evaluation, ImageRate
-from bbans.files import decoder, encoder
+from bbans.files import encoder
+from bbans.files.info import info
 from bbans.models.base import ANY_SIZE
 from bbans.models.library import ModelLike, load_model
 from bbans.models.model_file import Model
@@ -137,7 +138,7 @@ def _shown(
 
 
 def _photograph_bits(pixels: Pixels, model: Model) -> NDArray[np.float64] | None:
-    costs = decoder.info(
+    costs = info(
         encoder.compress(pixels, model=model, verify=False, model_only=True),
         model=model,
         costs=True,

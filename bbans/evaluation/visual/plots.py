@@ -38,7 +38,7 @@ def rows(facts: FileInfo) -> list[Row]:
     Examples:
         >>> import numpy as np
         >>> from bbans.files.encoder import compress
-        >>> from bbans.files.decoder import info
+        >>> from bbans.files.info import info
         >>> data = compress(np.zeros((8, 8), np.uint8), model="none")
         >>> [row.name for row in rows(info(data, costs=True))][:3]
         ['ideal', 'net', 'total']
@@ -91,7 +91,7 @@ def save(facts: FileInfo, target: Path, *, overwrite: bool = False) -> None:
     Examples:
         >>> from tempfile import TemporaryDirectory
         >>> import numpy as np
-        >>> from bbans.files.decoder import info
+        >>> from bbans.files.info import info
         >>> from bbans.files.encoder import compress
         >>> facts = info(compress(np.zeros((8, 8), np.uint8), model="none"), costs=True)
         >>> with TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@
 #include "bindings.hpp"
 #include "checks.hpp"
 #include "colour.hpp"
+#include "gaussian.hpp"
 #include "levels.hpp"
 #include "maps.hpp"
 #include "rans.hpp"
@@ -84,13 +85,35 @@ int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, In<int16_t, 2> outputs
                        {number, values.data(), weights.data(), freqs.data()}, t, a, first, last, blocks);
 }
 
+int64_t pop_bins(Out<uint64_t, 1> head, In<uint32_t, 1> words, Ints means, Ints inverse, Ints boundaries, Ints table,
+                 bool interpolated, Out<int64_t, 1> bins) {
+    int bits = 0;
+    while (bits < MAX_BIN_BITS && int64_t(1) << bits < int64_t(boundaries.shape(0)) - 1) bits++;
+    const int64_t n = means.shape(0);
+    require(int64_t(boundaries.shape(0)) == (int64_t(1) << bits) + 1, "boundaries are those of 2^bits bins");
+    require(has_shape(table, {2 * GAUSSIAN_HALF + 1}), "the table has 16385 entries");
+    require(head.shape(0) >= 1 && has_shape(inverse, {n}) && has_shape(bins, {n}), "means, sigmas and bins are (N,)");
+    for (int64_t i = 0; i < n; i++)
+        require(-MEAN_LIMIT <= means.data()[i] && means.data()[i] <= MEAN_LIMIT, "means lie within +-4096");
+    nb::gil_scoped_release unlocked;
+    return pop_gaussians(head.data(), head.shape(0), words.data(), words.shape(0),
+                         {means.data(), inverse.data(), n, boundaries.data(), table.data(), bits, interpolated},
+                         bins.data());
+}
+
 std::pair<int64_t, int64_t> push(Out<uint64_t, 1> head, In<uint64_t, 1> starts, In<uint64_t, 1> freqs, int precision,
                                  double stop_at, Out<uint32_t, 1> words) {
     const int64_t n = freqs.shape(0);
     require(head.shape(0) >= 1 && has_shape(starts, {n}) && has_shape(words, {n}) && precision >= 0 && precision <= 31,
             "starts, freqs and words are (N,), and precision is 0 to 31 bits");
-    for (int64_t i = 0; i < n; i++) require(freqs.data()[i] > 0, "every frequency is at least 1");
     nb::gil_scoped_release unlocked;
+    const uint64_t total = uint64_t(1) << precision;
+    bool valid = true;
+    for (int64_t i = 0; i < n; i++) {
+        const uint64_t freq = freqs.data()[i];
+        valid &= freq > 0 && freq <= total && starts.data()[i] <= total - freq;
+    }
+    if (!valid) return {-1, 0};  // the caller says why
     const Pushed result = push_rows(head.data(), head.shape(0), starts.data(), freqs.data(), n, precision, stop_at,
                                     words.data());
     return {result.left, result.top};
@@ -159,6 +182,7 @@ void bind_mixtures(nb::module_& m) {
 void bind_messages(nb::module_& m) {
     m.def("push_rows", push);
     m.def("pop_channel", pop);
+    m.def("pop_bins", pop_bins);
 }
 
 }  // namespace bbans

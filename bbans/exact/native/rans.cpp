@@ -82,13 +82,9 @@ int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_
                 });
             }
             for (int64_t j = 0; j < count; j++, lane++) {
-                const uint64_t freq = uint64_t(channel.freqs[i + j]);
-                uint64_t h = freq * (head[lane] >> PRECISION) + (head[lane] & mask) - uint64_t(starts[j]);
-                if (h < HEAD_MIN) {
-                    if (taken == available) return -1;
-                    h = (h << 32) | words[taken++];
-                }
-                head[lane] = h;
+                if (!pop_one(head[lane], uint64_t(starts[j]), uint64_t(channel.freqs[i + j]), PRECISION, words, available,
+                             taken))
+                    return -1;
             }
         }
     }

@@ -54,6 +54,8 @@ def complete(values: Ints, grid: tuple[int, int], substitute: Ints) -> Ints:
     _, h, w = values.shape
     if h == 0 or w == 0:
         return substitute
+    if (h, w) == grid:
+        return values
     return np.pad(values, ((0, 0), (0, grid[0] - h), (0, grid[1] - w)), mode="edge")
 
 
@@ -64,10 +66,20 @@ def shift(x: Ints, rows: int, columns: int) -> Ints:
         >>> shift(np.array([[[1, 2, 3]]]), 0, 1).tolist()
         [[[2, 3, 3]]]
     """
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    moved: Ints = padded[
-        :, 1 + rows : padded.shape[1] - 1 + rows, 1 + columns : padded.shape[2] - 1 + columns
-    ]
+    for axis, step in ((1, rows), (2, columns)):
+        if step:
+            x = _shifted(x, axis, step)
+    return x
+
+
+def _shifted(x: Ints, axis: int, step: int) -> Ints:
+    """`shift` by 1 or -1 along one axis."""
+    moved = np.empty_like(x)
+    target, source = np.moveaxis(moved, axis, 0), np.moveaxis(x, axis, 0)
+    if step > 0:
+        target[:-1], target[-1] = source[1:], source[-1]
+    else:
+        target[1:], target[0] = source[:-1], source[0]
     return moved
 
 

@@ -193,11 +193,8 @@ def pop_posterior(
         ((2, 3), True)
     """
     flat_mean, flat_sigma = flat(mean), flat(sigma)
-
-    def locate(cf: NDArray[np.integer], first: int, last: int) -> Any:
-        return latent.symbol(flat_mean[first:last], flat_sigma[first:last], precision, flat(cf))
-
-    message, indices = pop_block(message, mean.size, POSTERIOR_PRECISION, locate)
+    find = latent.Locator(flat_mean, flat_sigma, precision)
+    message, indices = pop_block(message, mean.size, POSTERIOR_PRECISION, find)
     starts, freqs = latent.interval(flat_mean, flat_sigma, precision, indices)
     return message, indices.reshape(mean.shape), Intervals(starts, freqs, POSTERIOR_PRECISION).bits
 
