@@ -32,7 +32,7 @@ from bbans.exact.engines import engine
 from bbans.exact.threads import spare_permits
 
 PRECISION = mixture.PRECISION
-PIXELS_OF_A_THREAD = 2**13  # fewer are not worth starting one
+PIXELS_OF_A_THREAD, LANES_OF_A_THREAD = 2**13, 2**7  # fewer are not worth starting one
 LOCATION_TOP = 2**15
 """Bound to which locations are clipped, in 1/32 grey level."""
 
@@ -217,19 +217,22 @@ class Locator(RowLocator):
         if (core := mixture.compiled(self.model.mixtures)) is None:
             return None
         head, words = message[0].copy(), flat_tail(message[1])
-        taken = core.pop_channel(
-            head,
-            words,
-            *_arrays(self.model),
-            self.values,
-            *mixture.tables_of(self.model.axis),
-            self.channel,
-            self.weights,
-            self.freqs,
-            first,
-            last,
-            engine(),
-        )
+        most = min(len(head) // LANES_OF_A_THREAD, (last - first) // PIXELS_OF_A_THREAD)
+        with spare_permits(most - 1) as helpers:
+            taken = core.pop_channel(
+                head,
+                words,
+                *_arrays(self.model),
+                self.values,
+                *mixture.tables_of(self.model.axis),
+                self.channel,
+                self.weights,
+                self.freqs,
+                first,
+                last,
+                helpers + 1,
+                engine(),
+            )
         if taken < 0:
             raise underflow(1)
         rest = words[taken:]

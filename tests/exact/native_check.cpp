@@ -104,7 +104,8 @@ void check_messages() {
     const Tables tables{logistic.data(), inverse.data(), exp2.data()};
     const Axis axis{boundaries.data(), centres.data(), 256};
     for (int round = 0; round < 40; round++) {
-        const int K = draw(1, 7), n = draw(1, 300), lanes = draw(1, 70), channels = round % 2 ? 3 : 1;
+        const int K = draw(1, 7), channels = round % 2 ? 3 : 1;
+        const int n = round % 3 ? draw(1, 300) : draw(1, 3000), lanes = round % 3 ? draw(1, 70) : draw(250, 700);
         std::vector<int16_t> outputs;
         std::vector<int32_t> sums;
         for (int i = 0; i < n; i++) {
@@ -129,7 +130,7 @@ void check_messages() {
         for (int c = 0; c < channels && !ended; c++) {
             const Channel channel{c, values.data(), weights.data(), freqs.data() + size_t(c) * n};
             const int64_t more = pop_channel(head.data(), lanes, words.data() + taken, int64_t(words.size()) - taken, pixels,
-                                             channel, tables, axis, 0, n, blocks[0]);
+                                             channel, tables, axis, 0, n, draw(1, 3), blocks[0]);
             ended = more < 0;  // hostile: the words end before the symbols do
             taken += more;
         }

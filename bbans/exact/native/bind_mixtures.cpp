@@ -70,7 +70,7 @@ void colour(In<int16_t, 2> outputs, In<int32_t, 2> sums, Matrix values, Ints bou
 int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, In<int16_t, 2> outputs, In<int32_t, 2> sums,
             Out<int64_t, 2> values, Ints boundaries, Ints centres, In<int32_t, 1> logistic, Ints inverse, Ints exp2,
             int number, Out<int32_t, 2> weights, Out<int64_t, 1> freqs, int64_t first, int64_t last,
-            const std::string& level) {
+            int threads, const std::string& level) {
     const Tables t = tables(logistic, inverse, exp2);
     const Axis a = axis(boundaries, centres);
     const Pixels p = pixels(outputs, sums, values, a);
@@ -82,7 +82,7 @@ int64_t pop(Out<uint64_t, 1> head, In<uint32_t, 1> words, In<int16_t, 2> outputs
     const Blocks* blocks = named_level(level).blocks;
     nb::gil_scoped_release unlocked;
     return pop_channel(head.data(), head.shape(0), words.data(), words.shape(0), p,
-                       {number, values.data(), weights.data(), freqs.data()}, t, a, first, last, blocks);
+                       {number, values.data(), weights.data(), freqs.data()}, t, a, first, last, threads, blocks);
 }
 
 int64_t pop_bins(Out<uint64_t, 1> head, In<uint32_t, 1> words, Ints means, Ints inverse, Ints boundaries, Ints table,

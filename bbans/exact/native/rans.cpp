@@ -1,6 +1,9 @@
 #include "rans.hpp"
 
 #include <algorithm>
+#include <vector>
+
+#include "threads.hpp"
 
 namespace bbans {
 
@@ -28,6 +31,8 @@ Pushed push_rows(uint64_t* head, int64_t lanes, const uint64_t* starts, const ui
 }
 
 namespace {
+
+constexpr int LEAST_LANES = 128;  // of a thread
 
 // Finds the symbol of pixel i at cf, and the weights of the next channel; returns its start.
 template <class Count>
@@ -60,20 +65,24 @@ int64_t found_symbol(Count K, const Pixels& p, const Channel& channel, const Tab
     return found.start;
 }
 
-}  // namespace
+// Pops lanes first..last - 1 of the row of symbols from number `begin` on, but for the words that they
+// need afterwards, whose number it returns.
+struct Row {
+    const Pixels& p;
+    const Channel& channel;
+    const Tables& t;
+    const NarrowTables& narrow;
+    const Axis& axis;
+    const Blocks* blocks;
+    uint64_t* head;
+    int64_t begin;
 
-int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& p,
-                    const Channel& channel, const Tables& t, const Axis& axis, int64_t first, int64_t last,
-                    const Blocks* blocks) {
-    const uint64_t mask = (uint64_t(1) << PRECISION) - 1;
-    const NarrowTables narrow(t, axis);
-    const int64_t at_once = blocks && narrow.fits ? blocks->pixels : 1;
-    int64_t taken = 0, starts[PIXELS_AT_ONCE];
-    for (int64_t begin = first; begin < last; begin += lanes) {
-        const int64_t width = std::min(lanes, last - begin);
-        int64_t lane = 0;
-        while (lane < width) {
-            const int64_t i = begin + lane, count = lane + at_once <= width ? at_once : 1;
+    int64_t pop(int64_t first, int64_t last) const {
+        const uint64_t mask = (uint64_t(1) << PRECISION) - 1;
+        const int64_t at_once = blocks ? blocks->pixels : 1;
+        int64_t starts[PIXELS_AT_ONCE], needed = 0;
+        for (int64_t lane = first; lane < last;) {
+            const int64_t i = begin + lane, count = lane + at_once <= last ? at_once : 1;
             if (count > 1) {
                 blocks->symbols(p, narrow, channel, i, head + lane, starts);
             } else {
@@ -82,13 +91,50 @@ int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_
                 });
             }
             for (int64_t j = 0; j < count; j++, lane++) {
-                if (!pop_one(head[lane], uint64_t(starts[j]), uint64_t(channel.freqs[i + j]), PRECISION, words, available,
-                             taken))
-                    return -1;
+                head[lane] = uint64_t(channel.freqs[i + j]) * (head[lane] >> PRECISION) + (head[lane] & mask) -
+                             uint64_t(starts[j]);
+                needed += head[lane] < HEAD_MIN;
             }
         }
+        return needed;
     }
-    return taken;
+};
+
+}  // namespace
+
+int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& p,
+                    const Channel& channel, const Tables& t, const Axis& axis, int64_t first, int64_t last, int threads,
+                    const Blocks* blocks) {
+    const NarrowTables narrow(t, axis);
+    threads = parts_of(lanes / LEAST_LANES, threads);
+    int64_t result = 0;
+    std::vector<int64_t> needed(2 * threads);  // by each member, in even rows and in odd ones
+    as_team(threads, [&](int member, int members, Meeting& meeting) {
+        // always the same lanes
+        const int64_t from = lanes * member / members, to = lanes * (member + 1) / members;
+        int64_t taken = 0;
+        int64_t* counts = needed.data();
+        for (int64_t begin = first; begin < last; begin += lanes) {
+            const int64_t width = std::min(lanes, last - begin), end = std::min(to, width);
+            const Row row{p, channel, t, narrow, axis, narrow.fits ? blocks : nullptr, head, begin};
+            counts[member] = row.pop(from, end);
+            meeting.wait();
+            int64_t next = taken;
+            for (int other = 0; other < members; other++) {
+                next += other < member ? counts[other] : 0;
+                taken += counts[other];
+            }
+            if (taken > available) {
+                taken = -1;
+                break;  // as all members do
+            }
+            for (int64_t lane = from; lane < end; lane++)
+                if (head[lane] < HEAD_MIN) head[lane] = (head[lane] << 32) | words[next++];
+            counts = counts == needed.data() ? counts + threads : needed.data();
+        }
+        if (member == 0) result = taken;
+    });
+    return result;
 }
 
 }  // namespace bbans

@@ -35,6 +35,6 @@ Pushed push_rows(uint64_t* head, int64_t lanes, const uint64_t* starts, const ui
 // number of words taken, or -1 if there were too few.
 int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& pixels,
                     const Channel& channel, const Tables& tables, const Axis& axis, int64_t first, int64_t last,
-                    const Blocks* blocks);
+                    int threads, const Blocks* blocks);
 
 }  // namespace bbans
