@@ -38,37 +38,53 @@ class NativeOps:
     """The compiled core at one of its levels.
 
     winograd: multiply 3 x 3 kernels by Winograd's F(2 x 2, 3 x 3) where 16 bits suffice (Lavin and
-    Gray 2015, arXiv:1509.09308), in integers that stand for four times the sums.
+    Gray 2015, arXiv:1509.09308), in integers that stand for four times the sums. checked: do so in
+    networks that, when they were made, gave what plain sums give.
     """
 
     core: ModuleType
     level: str
     winograd: bool = True
+    checked: bool = False
 
     def widened(self) -> NumpyOps:
         """Returns the reference in float64, for layers within 2^53."""
         return NumpyOps(np.float64)
 
     def independently(self) -> NativeOps:
-        """Returns a backend that multiplies by other code, with which results of this one can be
-        verified.
+        """Returns a backend with which results of this one can be verified: for every network that
+        it makes, it compares its two ways of multiplying.
         """
-        return replace(self, winograd=not self.winograd)
+        return replace(self, checked=True)
 
     def network(
         self, layers: Mapping[str, IntConv], inputs: Sequence[Input], steps: Sequence[Step]
     ) -> NativeNetwork:
         """Returns a network of these layers, which reads and returns stored arrays."""
+        network = self._compiled(layers, inputs, steps, self.winograd)
+        if self.winograd and self.checked:
+            plain = self._compiled(layers, inputs, steps, False)
+            arguments = _example(layers, inputs, steps)
+            if not np.array_equal(network(*arguments), plain(*arguments)):
+                return plain
+        return network
+
+    def _compiled(
+        self,
+        layers: Mapping[str, IntConv],
+        inputs: Sequence[Input],
+        steps: Sequence[Step],
+        winograd: bool,
+    ) -> NativeNetwork:
         names = layers_of(steps)
         compiled = self.core.Network(
             [_layer(layers[name]) for name in names],
             [(i.channels, i.largest) for i in inputs],
             [_step(step, names) for step in steps],
             self.level,
-            self.winograd,
+            winograd,
         )
-        last = next(s for s in reversed(steps) if isinstance(s, Affine))
-        return NativeNetwork(compiled, len(layers[last.terms[0][0]].shift))
+        return NativeNetwork(compiled, _channels(layers, inputs, steps)[-1])
 
     def load(self, array: NDArray[np.integer]) -> Array:
         """Converts integers `(C, h, w)` or `(B, C, h, w)`, |value| < 2^15, to an array."""
@@ -159,6 +175,37 @@ def _stored(array: NDArray[Any]) -> Array:
 def _rows(array: Array) -> Array:
     """`(B, h, w, C)`, without a copy of what is stored so."""
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+
+
+def _channels(
+    layers: Mapping[str, IntConv], inputs: Sequence[Input], steps: Sequence[Step]
+) -> list[int]:
+    """The channels of every map."""
+    channels = [i.channels for i in inputs]
+    for step in steps:
+        if isinstance(step, Affine):
+            channels.append(len(layers[step.terms[0][0]].shift))
+        else:
+            channels.append(channels[step.source])
+    return channels
+
+
+def _example(
+    layers: Mapping[str, IntConv], inputs: Sequence[Input], steps: Sequence[Step]
+) -> tuple[list[Array], Rows, Film | None]:
+    """Arguments of a network: noise, half of it as large as it may be."""
+    rng, shape, block = np.random.default_rng(0), (13, 22), 8
+    maps = []
+    for i in inputs:
+        values = rng.integers(-i.largest, i.largest + 1, (1, i.channels, *shape))
+        extreme = rng.choice((-i.largest, i.largest), values.shape)
+        maps.append(_stored(np.where(rng.integers(0, 2, values.shape), values, extreme)))
+    channels, film = _channels(layers, inputs, steps), None
+    for step in steps:
+        if not isinstance(step, Affine):
+            sides = 1, 2 * channels[step.source], -(-shape[0] // block), -(-shape[1] // block)
+            film = Film(_stored(rng.integers(-128, 129, sides)), block)
+    return maps, shape, film
 
 
 def _layer(layer: IntConv) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

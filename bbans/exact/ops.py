@@ -27,8 +27,8 @@ class Engine(Hashable, Protocol):
         """Returns the same backend with the float64 carrier, for layers within 2^53."""
 
     def independently(self) -> Engine:
-        """Returns a backend that multiplies by other code than this one, with which results of this
-        one can be verified.
+        """Returns a backend with which results of this one can be verified: one that multiplies by
+        other code, or that compares two ways when it makes a network.
         """
 
     def load(self, array: NDArray[np.integer]) -> Array:

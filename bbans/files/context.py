@@ -16,8 +16,8 @@ class ContextRequest:
     """A picklable description of a context, from which workers build it.
 
     model: a loaded model, the bytes of its file (for another process), or None for the fixed
-    predictor. scheme: how a latent model codes. independent: use arithmetic other than the fastest,
-    for verification. model_only: code no tile by a library where the model can code it.
+    predictor. scheme: how a latent model codes. independent: use arithmetic with which the
+    fastest can be verified. model_only: code no tile by a library where the model can code it.
     library_margin: as in `options.Effort`.
     """
 

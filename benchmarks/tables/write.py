@@ -197,6 +197,24 @@ def speeds(results: dict[str, Any]) -> str:
     )
 
 
+def stages(results: dict[str, Any]) -> str:
+    """Where the time of a megapixel goes, before the compiled core and with it."""
+    columns = [(what, when) for what in ("encode", "decode") for when in ("before", "now")]
+    names = dict.fromkeys(part for what, when in columns for part in results[when][what])
+    lines = [
+        "| seconds a megapixel, one core | encode, before | encode | decode, before | decode |",
+        "|---|---|---|---|---|",
+    ]
+    rows = [
+        (part, [results[when][what].get(part, 0.0) for what, when in columns]) for part in names
+    ]
+    rows.sort(key=lambda row: -row[1][0])
+    rows.append(("sum", [sum(column) for column in zip(*(row[1] for row in rows), strict=True)]))
+    lines += [f"| {name} | {' | '.join(f'{s:.2f}' for s in row)} |" for name, row in rows]
+    made = f"{results['machine']}; before: commit {results['commit before']}"
+    return "\n".join([*lines, "", f"Default effort, unverified, start-up excluded. {made}."])
+
+
 def ablation(results: dict[str, Any]) -> str:
     """Rates of the same network and training with latents and without, by seed."""
     rates = {(row["seed"], row["latents"]): row["bpsp"] for row in results["measured"]}
@@ -235,6 +253,7 @@ def tables() -> dict[tuple[Path, str], str]:
     for name, document, table in (
         ("histories", "docs/benchmarks.md", histories),
         ("speed", "docs/benchmarks.md", speeds),
+        ("stages", "docs/benchmarks.md", stages),
         ("stacks", "docs/integrations.md", stacks),
         ("ablation", "docs/decisions/0010-what-latents-earn.md", ablation),
     ):

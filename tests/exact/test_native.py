@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from bbans.exact.layers import IntConv, quantise
 from bbans.exact.native_ops import NativeOps, native_ops
 from bbans.exact.network import Affine, Film, Input, Modulate, Step
 from bbans.exact.numpy_ops import NumpyOps
+from bbans.models.library import load_model
 from tests.engines import LEVELS, needs_core
 
 pytestmark = needs_core
@@ -202,7 +205,31 @@ def test_an_engine_that_is_not_here_is_named(monkeypatch):
         engines.engine()
 
 
-def test_verification_multiplies_by_other_code():
-    ops = native_ops()
-    assert ops.winograd and not ops.independently().winograd
-    assert ops.independently().level == ops.level
+def test_verification_compares_two_ways_of_multiplying():
+    ops = native_ops().independently()
+    assert ops.winograd and ops.checked and ops.level == native_ops().level
+    model, made = load_model("photo-fast-1"), set()
+
+    class Wrong:
+        """A core whose networks are off by one where they multiply by Winograd."""
+
+        @staticmethod
+        def Network(layers, inputs, steps, level, winograd):
+            inner = ops.core.Network(layers, inputs, steps, level, winograd)
+            made.add(winograd)
+
+            def run(maps, film, block, out, *rest):
+                inner.run(maps, film, block, out, *rest)
+                out[0, 0, 0] += winograd
+
+            return SimpleNamespace(run=run)
+
+    rng = np.random.default_rng(0)
+    known, sums = rng.integers(0, 256, (3, 9, 7)), rng.integers(0, 1021, (3, 9, 7))
+    found = [
+        backend.store(net.trunk(0, [known], sums, net.start(9, 7), 0))
+        for backend in (ops, replace(ops, core=Wrong), replace(ops, core=Wrong, checked=False))
+        for net in [model.network(backend)]
+    ]
+    assert made == {True, False}
+    assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
