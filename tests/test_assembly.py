@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bbans
-from bbans import container
+from bbans import container, tiles
 from bbans.errors import InputError
-from bbans.files import decoder, tiling
+from bbans.files import tiling
 from bbans.tiles.codecs.webp import encode_webp
 from tests.tiny import smooth_image, tiny_model
 
@@ -185,9 +185,9 @@ def test_photographs_are_not_taken_for_drawings(repository):
     path = repository / "samples" / "tea-gardens.png"
     pixels = bbans.images.read_image(path).pixels
     rgb8 = container.FORMATS[container.RGB8]
-    assert not decoder.tiles.is_drawn(pixels, rgb8)
-    assert not decoder.tiles.is_drawn(pixels.astype(np.uint16) * 257, container.FORMATS[5])
-    assert decoder.tiles.is_drawn(drawing(300, 300), rgb8)
+    assert not tiles.is_drawn(pixels, rgb8)
+    assert not tiles.is_drawn(pixels.astype(np.uint16) * 257, container.FORMATS[5])
+    assert tiles.is_drawn(drawing(300, 300), rgb8)
 
 
 def test_grey_scans_on_a_flat_background_are_tried_with_the_model(repository):
@@ -204,10 +204,10 @@ def test_grey_scans_on_a_flat_background_are_tried_with_the_model(repository):
 def test_large_images_have_smaller_tiles(monkeypatch):
     monkeypatch.setattr(tiling, "LARGE_PIXELS", 300 * 300)
     monkeypatch.setattr(tiling, "LARGE_TILE_SIDE", 256)
-    for side, tiles in ((300, 1), (301, 4)):
+    for side, count in ((300, 1), (301, 4)):
         image = smooth_image(side, side)
         data = bbans.compress(image, model="none")
-        assert len(container.read(data).tiles) == tiles and np.array_equal(
+        assert len(container.read(data).tiles) == count and np.array_equal(
             bbans.decompress(data), image
         )
 

@@ -91,6 +91,7 @@ def test_what_is_in_it(wheel: Path, repository: Path) -> None:
         repository / "bbans" / "py.typed",
     ]
     kept += (repository / "bbans" / "evaluation" / "report").glob("*.css")
+    kept += (repository / "bbans" / "distributions").glob("*.npy")
     wanted = {path.relative_to(repository).as_posix() for path in kept}
     wanted |= {f"bbans_cli/{path.name}" for path in (repository / "cli").glob("*.py")}
     found = {name for name in names if not name.startswith(info)}

@@ -60,7 +60,7 @@ class PixelModel:
         if self.outputs.dtype != np.int16:
             raise ValueError(f"outputs are int16; found {self.outputs.dtype}")
         scales = self.outputs[:, columns(self.mixtures).scales]
-        if scales.size and (scales.min() < 0 or scales.max() >= SCALES):
+        if scales.size and scales.view(np.uint16).max() >= SCALES:  # negative ones too
             raise ValueError(
                 f"scale indices lie in 0..{SCALES - 1}; found {scales.min()} to {scales.max()}"
             )
