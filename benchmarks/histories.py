@@ -33,7 +33,7 @@ def blind(pixels: Any) -> bytes:
     """A file by the model alone, whatever the photograph went through."""
     with (
         mock.patch.dict(ycc_lattice.LATTICES, clear=True),
-        mock.patch.object(pipeline, "suiting", lambda samples: 0),
+        mock.patch.object(pipeline, "detect_orientation", lambda samples: 0),
     ):
         return bbans.compress(pixels, verify=False)
 

@@ -17,6 +17,7 @@ from bbans.errors import FormatError
 from bbans.images import load_folder
 from bbans.tiles.transforms import ycc_lattice
 from bbans.tiles.transforms.pipeline import prepare
+from benchmarks.histories import blind
 from tests.frozen.make import on_lattice, pictures
 from tests.tiny import smooth_image
 
@@ -173,3 +174,12 @@ def test_the_kodak_scans_are_photo_ycc(shared):
         for _, p in load_folder(shared / "data" / "photos" / "validation")
         if p.ndim == 3
     )
+
+
+def test_a_coding_blind_to_histories_is_of_the_model_alone(repository):
+    """What the tables call "history unknown" patches names of the package, which may move."""
+    pixels = bbans.images.read_image(repository / "samples" / "tea-gardens.png").pixels[:64, :64]
+    data = blind(pixels)
+    assert np.array_equal(bbans.decompress(data), pixels)
+    (part,) = container.read(data).tiles[0].parts
+    assert part.lattice == 0 and part.orientation == 0
