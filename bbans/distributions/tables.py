@@ -162,8 +162,10 @@ def standard_normal_bins(precision: int) -> tuple[Table, Table]:
         >>> (boundaries[8:10] / 2**16).round(3), (medians[8:9] / 2**7).round(3)
         (array([0.   , 0.157]), array([0.078]))
     """
-    if not 4 <= precision <= 12:
-        raise ValueError(f"bins of equal mass have a precision of 4 to 12 bits; found {precision}")
+    if not 4 <= precision <= MAX_BIN_BITS:
+        raise ValueError(
+            f"bins of equal mass have a precision of 4 to {MAX_BIN_BITS} bits; found {precision}"
+        )
     _, boundaries, medians = _stored()
     step = 1 << (MAX_BIN_BITS - precision)
     right = medians[step :: 2 * step].tolist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from bbans import container, tiles
-from bbans.errors import InputError
 from bbans.execution.executor import all_threads
 from bbans.files import jpeg
 from bbans.files.context import context_of_file
@@ -19,8 +18,8 @@ def accounted(
 ) -> Accounted:
     """Decode every tile of a file and account for its bits; a JPEG is restored, and has no account.
 
-    with_costs: also measure the bits of every pixel. Raises FormatError on damage,
-    ModelNotFoundError, and InputError on the costs of a JPEG.
+    with_costs: also measure the bits of every pixel. Raises FormatError on damage and
+    ModelNotFoundError.
 
     Examples:
         >>> from bbans.files.encoder import compress
@@ -29,10 +28,6 @@ def accounted(
         True
     """
     if index.jpeg is not None:
-        if with_costs:
-            raise InputError(
-                "a JPEG in a file has no bits of its pixels to show: compress --as-pixels"
-            )
         jpeg.restored(data, index)  # as other files are decoded
     with all_threads():
         context = context_of_file(index, model)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bbans import container
+from bbans.errors import InputError
 from bbans.files.metadata import kind_of_samples
 
 if TYPE_CHECKING:
@@ -209,8 +210,10 @@ def info(
         (64, {'constant': 1}, True)
     """
     index = container.read_index(data, max_pixels)
+    if index.jpeg is not None and costs:
+        raise InputError("a JPEG in a file has no bits of its pixels to show: compress --as-pixels")
     if not account:
-        return _properties(data, index, None)
+        return _properties(data, index, Accounted())
     from bbans.files.account import accounted  # what decodes is imported where it is needed
 
     return _properties(data, index, accounted(data, index, model, costs))
@@ -226,11 +229,8 @@ class Accounted:
     model_name: str | None = None
 
 
-def _properties(
-    data: container.Buffer, index: container.Index, found: Accounted | None
-) -> FileInfo:
+def _properties(data: container.Buffer, index: container.Index, found: Accounted) -> FileInfo:
     """The properties of a file whose index was read from `data`."""
-    found = found or Accounted()
     header = index.header
     pixel_format = container.FORMATS[header.pixel_format]
     parts = [part for entry in index.entries for part in entry.tile.parts]

@@ -71,8 +71,8 @@ def by_libraries(
     coded: list[tuple[int, bytes]] = []
     if JPEGXL in tried or not fits_webp:
         jpegxl = jxl.encode_jpegxl(samples)
-        noisy = 8 * len(jpegxl) >= REPETITIVE * samples.size
-        if limit is not None and noisy and len(jpegxl) > FAR * limit:
+        far = limit is not None and len(jpegxl) > FAR * limit
+        if far and 8 * len(jpegxl) >= REPETITIVE * samples.size:
             return TilePart(JPEGXL, channels, jpegxl)
         if thorough or (len(jpegxl) < SHORT and pixels <= HIGH_PIXELS):
             jpegxl = min(jxl.encode_jpegxl(samples, jxl.HIGH_EFFORT), jpegxl, key=len)

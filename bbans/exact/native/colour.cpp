@@ -35,9 +35,9 @@ void intervals_of(Count K, const Pixels& p, const Tables& t, const Axis& axis, i
 
 void colour_intervals(const Pixels& p, const Tables& t, const Axis& axis, int64_t* starts, int64_t* freqs, int threads,
                       const Blocks* blocks) {
-    const NarrowTables narrow(t, axis);
+    const NarrowTables narrow(t, axis, blocks);
     in_parts(p.count, parts_of(p.count, threads), [&](int, int64_t first, int64_t last) {
-        if (blocks && narrow.fits)
+        if (narrow.blocks)
             for (; first + blocks->pixels <= last; first += blocks->pixels)
                 blocks->intervals(p, narrow, first, starts, freqs);
         with_count(p.components, [&](auto K) { intervals_of(K, p, t, axis, first, last, starts, freqs); });

@@ -38,7 +38,10 @@ int64_t pop_gaussians(uint64_t* head, int64_t lanes, const uint32_t* words, int6
             end = right ? end : value;
         }
         bins[n] = low;
-        if (!pop_one(h, uint64_t(start), uint64_t(end - start), GAUSSIAN_PRECISION, words, available, taken)) return -1;
+        h = popped(h, uint64_t(start), uint64_t(end - start), GAUSSIAN_PRECISION);
+        if (h >= HEAD_MIN) continue;
+        if (taken == available) return -1;
+        h = (h << 32) | words[taken++];
     }
     return taken;
 }

@@ -5,7 +5,7 @@
 
 namespace bbans {
 
-constexpr int GAUSSIAN_PRECISION = 24, GAUSSIAN_BITS = 30, GAUSSIAN_HALF = 1 << 13, MAX_BIN_BITS = 20;
+constexpr int GAUSSIAN_PRECISION = 24, GAUSSIAN_BITS = 30, GAUSSIAN_HALF = 1 << 13, MAX_BIN_BITS = 12;
 constexpr int64_t MEAN_LIMIT = 1 << 12;
 
 // N latents: means in 1/128 and inverse sigmas (N,), over 2^bits bins with 2^bits + 1 boundaries; the

@@ -1,18 +1,19 @@
 #include "mixture_rows.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 
 namespace bbans {
 
-NarrowTables::NarrowTables(const Tables& tables, const Axis& axis)
-    : logistic(tables.logistic), n(int32_t(axis.n)), fits(true), store(SCALES + 256 + 2 * axis.n + 1) {
+NarrowTables::NarrowTables(const Tables& tables, const Axis& axis, const Blocks* level)
+    : blocks(level), logistic(tables.logistic), n(int32_t(axis.n)) {
+    if (!level) return;
+    store.resize(SCALES + 256 + 2 * axis.n + 1);
     int32_t* next = store.data();
     // Exact sums of doubles need distances below 2^31: inverse scales have up to 21 bits.
     auto narrowed = [&](const int64_t* values, int64_t count) {
         const int32_t* begin = next;
         for (int64_t i = 0; i < count; i++) {
-            fits = fits && std::abs(values[i]) < int64_t(1) << 30;
+            if (std::abs(values[i]) >= int64_t(1) << 30) blocks = nullptr;
             *next++ = int32_t(values[i]);
         }
         return begin;

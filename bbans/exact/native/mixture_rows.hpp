@@ -17,18 +17,7 @@ struct Channel {
     int64_t* freqs;
 };
 
-// The tables and the axis in 32 bits.
-struct NarrowTables {
-    NarrowTables(const Tables& tables, const Axis& axis);
-
-    const int32_t* logistic;
-    const int32_t *inverse, *exp2, *boundaries, *centres;
-    int32_t n;
-    bool fits;  // whether the axis does
-
-private:
-    std::vector<int32_t> store;
-};
+struct NarrowTables;
 
 // What a level has for `pixels` pixels at once, from number `first` on.
 struct Blocks {
@@ -40,5 +29,18 @@ struct Blocks {
 };
 
 constexpr int PIXELS_AT_ONCE = 16;
+
+// The tables and the axis in 32 bits, for blocks of pixels.
+struct NarrowTables {
+    // blocks: of the instruction set, or null.
+    NarrowTables(const Tables& tables, const Axis& axis, const Blocks* blocks);
+
+    const Blocks* blocks;  // null also where the axis does not fit, and the rest is not to be read
+    const int32_t *logistic, *inverse, *exp2, *boundaries, *centres;
+    int32_t n;
+
+private:
+    std::vector<int32_t> store;
+};
 
 }  // namespace bbans

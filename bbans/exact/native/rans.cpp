@@ -73,12 +73,12 @@ struct Row {
     const Tables& t;
     const NarrowTables& narrow;
     const Axis& axis;
-    const Blocks* blocks;
     uint64_t* head;
     int64_t begin;
 
     int64_t pop(int64_t first, int64_t last) const {
         const uint64_t mask = (uint64_t(1) << PRECISION) - 1;
+        const Blocks* blocks = narrow.blocks;
         const int64_t at_once = blocks ? blocks->pixels : 1;
         int64_t starts[PIXELS_AT_ONCE], needed = 0;
         for (int64_t lane = first; lane < last;) {
@@ -91,8 +91,7 @@ struct Row {
                 });
             }
             for (int64_t j = 0; j < count; j++, lane++) {
-                head[lane] = uint64_t(channel.freqs[i + j]) * (head[lane] >> PRECISION) + (head[lane] & mask) -
-                             uint64_t(starts[j]);
+                head[lane] = popped(head[lane], uint64_t(starts[j]), uint64_t(channel.freqs[i + j]), PRECISION);
                 needed += head[lane] < HEAD_MIN;
             }
         }
@@ -105,18 +104,19 @@ struct Row {
 int64_t pop_channel(uint64_t* head, int64_t lanes, const uint32_t* words, int64_t available, const Pixels& p,
                     const Channel& channel, const Tables& t, const Axis& axis, int64_t first, int64_t last, int threads,
                     const Blocks* blocks) {
-    const NarrowTables narrow(t, axis);
+    const NarrowTables narrow(t, axis, blocks);
     threads = parts_of(lanes / LEAST_LANES, threads);
     int64_t result = 0;
     std::vector<int64_t> needed(2 * threads);  // by each member, in even rows and in odd ones
-    as_team(threads, [&](int member, int members, Meeting& meeting) {
+    as_team(threads, [&](int member, Meeting& meeting) {
+        const int members = meeting.members();
         // always the same lanes
         const int64_t from = lanes * member / members, to = lanes * (member + 1) / members;
         int64_t taken = 0;
         int64_t* counts = needed.data();
         for (int64_t begin = first; begin < last; begin += lanes) {
             const int64_t width = std::min(lanes, last - begin), end = std::min(to, width);
-            const Row row{p, channel, t, narrow, axis, narrow.fits ? blocks : nullptr, head, begin};
+            const Row row{p, channel, t, narrow, axis, head, begin};
             counts[member] = row.pop(from, end);
             meeting.wait();
             int64_t next = taken;

@@ -9,16 +9,9 @@ namespace bbans {
 
 constexpr uint64_t HEAD_MIN = uint64_t(1) << 31;
 
-// Takes a symbol from a lane; false where a word is needed and none is left.
-inline bool pop_one(uint64_t& head, uint64_t start, uint64_t freq, int precision, const uint32_t* words,
-                    int64_t available, int64_t& taken) {
-    uint64_t h = freq * (head >> precision) + (head & ((uint64_t(1) << precision) - 1)) - start;
-    if (h < HEAD_MIN) {
-        if (taken == available) return false;
-        h = (h << 32) | words[taken++];
-    }
-    head = h;
-    return true;
+// A lane without a symbol, but for the word that it needs where it is below HEAD_MIN then.
+inline uint64_t popped(uint64_t head, uint64_t start, uint64_t freq, int precision) {
+    return freq * (head >> precision) + (head & ((uint64_t(1) << precision) - 1)) - start;
 }
 
 // What is left to push, and the first of the words that were written, from the end of `words`.

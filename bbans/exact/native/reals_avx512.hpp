@@ -35,7 +35,9 @@ struct Real {
     }
 
 private:
-    static __m256i steps(int stride) { return _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(stride)); }
+    static __m256i steps(int stride) {
+        return _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(stride));
+    }
 };
 
 inline Real operator+(Real a, Real b) { return _mm512_add_pd(a.v, b.v); }

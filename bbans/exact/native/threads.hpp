@@ -35,6 +35,8 @@ class Meeting {
 public:
     explicit Meeting(int members) : members_(members) {}
 
+    int members() const { return members_; }
+
     void wait() {
         const int round = round_.load(std::memory_order_acquire);
         if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
@@ -51,27 +53,25 @@ private:
     std::atomic<int> arrived_{0}, round_{0};
 };
 
-// Calls work(member, members, meeting) on as many threads as can be had, up to `threads`, at once: they
+// Calls work(member, meeting) on as many threads as can be had, up to `threads`, at once: they
 // may wait for each other. `work` must not throw.
 template <class Work>
 void as_team(int threads, Work&& work) {
     std::vector<std::thread> others;
     std::atomic<Meeting*> begun{nullptr};
-    std::atomic<int> members{0};
     others.reserve(threads);
     const auto member = [&](int number) {
         Meeting* meeting;
         while (!(meeting = begun.load(std::memory_order_acquire))) std::this_thread::yield();
-        work(number, members.load(), *meeting);
+        work(number, *meeting);
     };
     try {
         for (int number = 1; number < threads; number++) others.emplace_back(member, number);
     } catch (const std::system_error&) {  // no more threads
     }
-    members = int(others.size()) + 1;
-    Meeting meeting(members);
+    Meeting meeting(int(others.size()) + 1);
     begun.store(&meeting, std::memory_order_release);
-    work(0, members.load(), meeting);
+    work(0, meeting);
     for (std::thread& other : others) other.join();
 }
 
